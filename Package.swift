@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Arrows point down only: HashRing ← RingpostCore ← RingpostWire ← RingpostNode, RingpostClient ← ringpost;
+// ZooKeeperClient ← RingpostNode. TidyTests holds every import line against the dependencies named here.
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "ringpost",
+    products: [
+        .executable(name: "ringpost", targets: ["ringpost"]),
+        .library(name: "HashRing", targets: ["HashRing"]),
+        .library(name: "RingpostClient", targets: ["RingpostClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        .target(name: "HashRing"),
+        .target(
+            name: "RingpostCore",
+            dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")]),
+        .target(name: "RingpostWire", dependencies: ["RingpostCore", nioCore]),
+        .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
+        .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
+        .target(
+            name: "RingpostNode",
+            dependencies: [
+                "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", nioCore, nioPosix, logging,
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "RingpostClient",
+            dependencies: [
+                "RingpostCore", "RingpostWire", nioCore, nioPosix, logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
+        .executableTarget(
+            name: "ringpost",
+            dependencies: [
+                "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+        .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
+        .testTarget(name: "RingpostCoreTests", dependencies: ["RingpostCore", "HashRing"]),
+        .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", nioCore]),
+        .target(
+            name: "TestSupport",
+            path: "Tests/TestSupport"),
+        .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport"]),
+        .testTarget(
+            name: "RingpostNodeTests",
+            dependencies: [
+                "RingpostNode", "RingpostCore", "RingpostWire", "HashRing", "ZooKeeperClient", nioCore, nioPosix, logging,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        .testTarget(
+            name: "RingpostClientTests", dependencies: ["RingpostClient", "RingpostCore", "RingpostWire", nioCore]),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix, logging]),
+        .testTarget(name: "TidyTests"),
+    ]
+)
