@@ -1,0 +1,47 @@
+// What a change of the ring moves, for `ringpost plan` before anyone makes it and for logs afterwards.
+
+/// The difference between two rings.
+public struct RingChange: Equatable, Sendable {
+    /// Slots that change hands from one member to another.
+    public struct Move: Equatable, Sendable {
+        /// `nil` when nobody owned the slots before.
+        public let from: String?
+        /// `nil` when nobody owns them afterwards.
+        public let to: String?
+        public let slots: Int
+    }
+
+    /// Ordered by number of slots, the largest first.
+    public let moves: [Move]
+    /// Slots that change their owner.
+    public let slotsMoved: Int
+    /// Slots whose new owner was not their mirror before: a history that has to travel.
+    public let slotsMovedBeyondMirror: Int
+
+    public init(from old: HashRing, to new: HashRing) {
+        let placeInNew = old.members.map { new.place(of: $0.id) }
+        var counts: [Pair: Int] = [:]
+        var beyondMirror = 0
+        for slot in 0..<HashRing.slotCount {
+            let before = old.owner(ofSlot: slot)
+            let after = new.owner(ofSlot: slot)
+            if let before, let after, placeInNew[before] == after { continue }
+            if before == nil, after == nil { continue }
+            counts[Pair(from: before, to: after), default: 0] += 1
+            if old.mirror(ofSlot: slot).flatMap({ placeInNew[$0] }) != after { beyondMirror += 1 }
+        }
+        moves = counts.sorted { one, other in
+            if one.value != other.value { return one.value > other.value }
+            return (one.key.from ?? -1, one.key.to ?? -1) < (other.key.from ?? -1, other.key.to ?? -1)
+        }.map { pair, slots in
+            Move(from: pair.from.map { old.members[$0].id }, to: pair.to.map { new.members[$0].id }, slots: slots)
+        }
+        slotsMoved = moves.reduce(0) { $0 + $1.slots }
+        slotsMovedBeyondMirror = beyondMirror
+    }
+
+    private struct Pair: Hashable {
+        let from: Int?
+        let to: Int?
+    }
+}

@@ -1,0 +1,113 @@
+// What must hold for every ring, tried on many seeded member sets; and the fast way of building against the slow one
+// that follows the specification word by word.
+import HashRing
+import Testing
+
+/// SplitMix64: tests repeat exactly.
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
+    HashRing(members: members.map { RingMember(id: $0.0, weight: $0.1) }, depth: depth)
+}
+
+@Suite struct RingPropertyTests {
+    static func randomMembers(_ random: inout Seeded) -> [(String, UInt16)] {
+        let count = Int.random(in: 1...9, using: &random)
+        let weights: [UInt16] = [1, 1, 1, 100, 2_048, 2_049, 65_535, 0, 7]
+        return (0..<count).map { ("node-\($0)-\(UInt16.random(in: 0...999, using: &random))", weights.randomElement(using: &random) ?? 1) }
+    }
+
+    @Test(arguments: 0..<12) func theFirstTwoOfTheOrderAreWhatTheSlowWayFinds(seed: UInt64) {
+        var random = Seeded(state: seed)
+        let ring = ring(Self.randomMembers(&random))
+        let withWeight = ring.members.count { $0.weight > 0 }
+        guard withWeight > 0 else { return }
+        for _ in 0..<40 {
+            let slot = Int.random(in: 0..<HashRing.slotCount, using: &random)
+            // Asked deeper than is kept, a preference is found by each member's own first hit, without any merging.
+            let slow = Array(ring.preference(ofSlot: slot, count: ring.members.count + 1).prefix(ring.depth))
+            #expect(ring.preference(ofSlot: slot, count: ring.depth) == slow, "seed \(seed), slot \(slot)")
+        }
+    }
+
+    @Test(arguments: 100..<110) func nothingMovesBetweenMembersThatStay(seed: UInt64) {
+        var random = Seeded(state: seed)
+        var members = Self.randomMembers(&random).filter { $0.1 > 0 }
+        members.append(("stays", 3))
+        let before = ring(members)
+        let after = ring(members + [("joins", 5)])
+        let change = RingChange(from: before, to: after)
+        #expect(change.moves.allSatisfy { $0.to == "joins" })
+        #expect(change.slotsMoved == after.slotsOwned()[after.place(of: "joins") ?? 0])
+        #expect(RingChange(from: after, to: before).slotsMovedBeyondMirror == 0, "one that leaves is followed by its mirror")
+    }
+
+    @Test func theMirrorIsTheOwnerWithoutTheOwner() {
+        let members: [(String, UInt16)] = [("a", 1), ("b", 2), ("c", 4), ("d", 1)]
+        let whole = ring(members)
+        for gone in members.indices {
+            let id = members[gone].0
+            let rest = ring(members.enumerated().filter { $0.offset != gone }.map(\.element))
+            let placeInRest = whole.members.map { rest.place(of: $0.id) }
+            let wrong = (0..<HashRing.slotCount).first { slot in
+                guard let owner = whole.owner(ofSlot: slot), let mirror = whole.mirror(ofSlot: slot) else { return true }
+                return rest.owner(ofSlot: slot) != placeInRest[whole.members[owner].id == id ? mirror : owner]
+            }
+            #expect(wrong == nil, "the mirror should follow \(id)")
+        }
+    }
+
+    @Test func sharesFollowWeights() {
+        let ten = ring((0..<10).map { ("n\($0)", 100) })
+        let mean = Double(HashRing.slotCount) / 10
+        #expect(ten.slotsOwned().allSatisfy { abs(Double($0) / mean - 1) < 0.05 })
+        let weighted = ring([("light", 100), ("heavy", 300)])
+        let heavy = Double(weighted.slotsOwned()[weighted.place(of: "heavy") ?? 0]) / Double(HashRing.slotCount)
+        #expect(abs(heavy - 0.75) < 0.02)
+    }
+
+    @Test func nobodyWithWeightMeansNoOwner() {
+        let none = ring([("router", 0)])
+        #expect(none.owner(ofSlot: 7) == nil)
+        #expect(none.depth == 0)
+        #expect(none.preference(ofSlot: 7, count: 2) == [])
+        #expect(RingChange(from: none, to: ring([("router", 0), ("a", 1)])).slotsMoved == HashRing.slotCount)
+    }
+
+    @Test func extremeWeightsFinish() {
+        let pair = ring([("huge", 65_535), ("tiny", 1)])
+        #expect((0..<HashRing.slotCount).allSatisfy { pair.mirror(ofSlot: $0) != nil })
+    }
+
+    @Test func theOrderInWhichMembersAreNamedDoesNotMatter() {
+        let one = ring([("a", 1), ("b", 2), ("c", 3)])
+        let other = ring([("c", 3), ("a", 1), ("b", 2)])
+        #expect(one == other)
+    }
+
+    @Test func kindsAndPrefixesOfEveryLengthAreToldApart() throws {
+        let hasher = KeyHasher(seed: try #require(SipKey(bytes: [UInt8](repeating: 9, count: 16))))
+        var seen: Set<UInt64> = []
+        for length in 0..<40 {
+            let name = String(repeating: "x", count: length)
+            #expect(seen.insert(hasher.hash(.user, name).rawValue).inserted)
+            #expect(seen.insert(hasher.hash(.channel, name).rawValue).inserted)
+        }
+        // The prefix is hashed as if it stood before the name in one piece.
+        let key = try #require(SipKey(bytes: [UInt8](repeating: 9, count: 16)))
+        for length in 0..<40 {
+            let whole: [UInt8] = [0x75, 0] + [UInt8](repeating: 0x78, count: length)
+            let name = String(repeating: "x", count: length)
+            #expect(hasher.hash(.user, name).rawValue == whole.withUnsafeBytes { sipHash13(key: key, $0) })
+        }
+    }
+}
