@@ -33,7 +33,7 @@ let package = Package(
         .target(
             name: "RingpostCore",
             dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "RingpostWire", dependencies: ["RingpostCore", nioCore]),
+        .target(name: "RingpostWire", dependencies: ["HashRing", "RingpostCore", nioCore]),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
         .target(

@@ -1,0 +1,69 @@
+// Where a client stands in a mailbox. Clients keep it as an opaque text and hand it back to resume, on any node and
+// any transport.
+
+/// A position in one incarnation of a mailbox: everything up to `sequence` has been seen.
+public struct Cursor: Hashable, Sendable {
+    /// Sixteen hexadecimal digits, a hyphen, up to twenty decimal ones.
+    public static let textBytesMax = 37
+
+    /// 64 random bits, new whenever a mailbox starts without knowing what came before.
+    public let incarnation: UInt64
+    /// The last sequence number seen; 0 before the first message.
+    public let sequence: UInt64
+
+    public init(incarnation: UInt64, sequence: UInt64) {
+        self.incarnation = incarnation
+        self.sequence = sequence
+    }
+
+    /// Reads the text that ``append(to:)`` makes; `nil` for anything else.
+    public init?(text: some Collection<UInt8>) {
+        guard text.count >= 18, text.count <= Self.textBytesMax else { return nil }
+        guard let incarnation = UInt64(hexadecimal: text.prefix(16)), text.dropFirst(16).first == UInt8(ascii: "-") else { return nil }
+        var sequence: UInt64 = 0
+        for byte in text.dropFirst(17) {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            let (shifted, overflow) = sequence.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = shifted.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
+            if overflow || carry { return nil }
+            sequence = sum
+        }
+        self.init(incarnation: incarnation, sequence: sequence)
+    }
+
+    /// Appends the cursor's text.
+    public func append(to bytes: inout [UInt8]) {
+        bytes.append(hexadecimal: incarnation)
+        bytes.append(UInt8(ascii: "-"))
+        bytes.append(decimal: sequence)
+    }
+
+    public var text: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// Names one publish, the same in every repeat of it: an idempotency key's hash, or a number that its router drew.
+public struct MessageID: Hashable, Sendable {
+    public let high: UInt64
+    public let low: UInt64
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Appends 32 hexadecimal digits.
+    public func append(to bytes: inout [UInt8]) {
+        bytes.append(hexadecimal: high)
+        bytes.append(hexadecimal: low)
+    }
+
+    public var text: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,75 @@
+// How an edge asks an owner for what a socket has not seen. One question serves all four transports: it brings what the
+// history holds after a cursor, in bounded pieces, and attaches the socket to what comes once it has caught up.
+
+/// Where a socket wants to begin.
+public enum AttachStart: Hashable, Sendable {
+    /// With the next message.
+    case now
+    /// With the oldest message that is kept.
+    case earliest
+    /// With the message after the cursor.
+    case after(Cursor)
+}
+
+/// An edge's question.
+public struct AttachRequest: Sendable {
+    public let key: Key
+    public let address: ReturnAddress
+    public let start: AttachStart
+    public let stay: Stay
+
+    /// Whether the address becomes attached once it has caught up.
+    public enum Stay: UInt8, Sendable {
+        /// Only looks: a poll that doesn't wait.
+        case never = 0
+        /// A stream.
+        case always = 1
+        /// A long poll: waits for the next message only where there is nothing to give at once.
+        case ifEmpty = 2
+    }
+
+    public init(key: Key, address: ReturnAddress, start: AttachStart, stay: Stay) {
+        self.key = key
+        self.address = address
+        self.start = start
+        self.stay = stay
+    }
+}
+
+/// The owner's answer.
+public struct AttachReply: Hashable, Sendable {
+    public let incarnation: UInt64
+    /// True when the history does not reach back to the cursor, or does not know it; `from` is then a new beginning.
+    public let gap: Bool
+    /// The place that the messages continue.
+    public let from: UInt64
+    /// The place after the messages.
+    public let through: UInt64
+    public let messages: [StoredMessage]
+    /// True when the address is attached from `through` on. False: nothing is attached, and unless the request only
+    /// wanted to look there is more to ask for.
+    public let isLive: Bool
+    /// True when the history holds more after `through`.
+    public let hasMore: Bool
+
+    public init(
+        incarnation: UInt64, gap: Bool, from: UInt64, through: UInt64, messages: [StoredMessage], isLive: Bool, hasMore: Bool
+    ) {
+        self.incarnation = incarnation
+        self.gap = gap
+        self.from = from
+        self.through = through
+        self.messages = messages
+        self.isLive = isLive
+        self.hasMore = hasMore
+    }
+}
+
+/// What an owner's shell has to do.
+public enum OwnerAction: Equatable, Sendable {
+    case answer(ReturnAddress, PublishResult)
+    /// Goes to an attachment that is live; continues `sequence - 1`.
+    case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
+    /// The attachment is gone because the key changed hands: its edge attaches again.
+    case detached(ReturnAddress)
+}

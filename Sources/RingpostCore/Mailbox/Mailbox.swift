@@ -1,0 +1,108 @@
+// The owner's state for one key: its order, its recent history, who is attached. What is *appended* has its place;
+// only what is *committed* is shown to sockets, replays, polls and producers.
+import DequeModule
+
+/// One message as the history keeps it.
+public struct StoredMessage: Hashable, Sendable {
+    public let sequence: UInt64
+    /// The JSON object that every socket gets, encoded once.
+    public let envelope: [UInt8]
+    /// Monotonic milliseconds; `Int64.max` when the message has no time to live.
+    public let expiresAt: Int64
+
+    public init(sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max) {
+        self.sequence = sequence
+        self.envelope = envelope
+        self.expiresAt = expiresAt
+    }
+}
+
+/// Bounds of mailboxes and of the store that holds them; one store an event loop.
+public struct MailboxLimits: Sendable {
+    /// Messages that one mailbox keeps; the oldest goes first.
+    public var historyMessagesMax = 256
+    /// Bytes of envelopes that one mailbox keeps.
+    public var historyBytesMax = 256 * 1_024
+    /// Bytes of envelopes that the whole store keeps. Beyond it the mailboxes that were used longest ago lose their history.
+    public var storeBytesMax = 512 * 1_024 * 1_024
+    /// Mailboxes in the store. Beyond it the one used longest ago that nobody is attached to is forgotten.
+    public var mailboxesMax = 1_000_000
+    /// How long a mailbox that nobody uses is remembered: its incarnation, its last sequence number, and what history is left.
+    public var idleMilliseconds: Int64 = 24 * 3_600 * 1_000
+    /// Attachments to one mailbox.
+    public var attachmentsMax = 16_384
+    /// Bytes of envelopes in one answer to an attachment; the edge asks again for the rest.
+    public var replayBytesMax = 64 * 1_024
+    /// Idempotency keys that the store remembers; beyond it a publish with a new one is answered "window full".
+    public var windowEntriesMax = 262_144
+    /// How long an idempotency key is remembered: three budgets.
+    public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
+
+    public init() {}
+}
+
+struct Mailbox {
+    let key: Key
+    let incarnation: UInt64
+    /// The last sequence number given.
+    var appended: UInt64 = 0
+    /// The last sequence number that may be shown.
+    var committed: UInt64 = 0
+    var history: Deque<StoredMessage> = []
+    var historyBytes = 0
+    /// A cursor at or after this place can be brought on without a hole.
+    var resumableFrom: UInt64 = 0
+    var attachments: [ReturnAddress] = []
+    var lastUsed: Int64 = 0
+    /// Neighbours in the order of use; -1 for none.
+    var older = -1
+    var newer = -1
+
+    init(key: Key, incarnation: UInt64) {
+        self.key = key
+        self.incarnation = incarnation
+    }
+
+    func isOver(_ limits: MailboxLimits) -> Bool {
+        history.count > limits.historyMessagesMax || (historyBytes > limits.historyBytesMax && history.count > 1)
+    }
+
+    /// Takes the oldest message out; returns its bytes. A message that was past its time to live leaves no gap.
+    mutating func dropOldest(now: Int64) -> Int {
+        guard let oldest = history.popFirst() else { return 0 }
+        if oldest.expiresAt > now { resumableFrom = oldest.sequence }
+        historyBytes -= oldest.envelope.count
+        return oldest.envelope.count
+    }
+
+    /// The place in `history` of the first message after `sequence`.
+    func firstPlace(after sequence: UInt64) -> Int {
+        var low = 0
+        var high = history.count
+        while low < high {
+            let middle = (low + high) / 2
+            if history[middle].sequence <= sequence { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+enum Envelope {
+    /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer.
+    static func encode(sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(data.count + 160)
+        bytes.append(text: "{\"seq\":")
+        bytes.append(decimal: sequence)
+        bytes.append(text: ",\"cursor\":\"")
+        Cursor(incarnation: incarnation, sequence: sequence).append(to: &bytes)
+        bytes.append(text: "\",\"id\":\"")
+        id.append(to: &bytes)
+        bytes.append(text: "\",\"at\":")
+        bytes.append(decimal: UInt64(max(0, wallMilliseconds)))
+        bytes.append(text: ",\"data\":")
+        bytes.append(contentsOf: data)
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+}

@@ -1,0 +1,99 @@
+// What a producer hands over and what it gets back, as values that travel between event loops and over links.
+
+/// The time of an event, as its shell read the clocks.
+public struct Moment: Hashable, Sendable {
+    /// Milliseconds of a clock that never jumps and goes on while the machine is suspended (CLOCK_BOOTTIME).
+    public var monotonic: Int64
+    /// Milliseconds since 1970, for people.
+    public var wall: Int64
+
+    public init(monotonic: Int64, wall: Int64) {
+        self.monotonic = monotonic
+        self.wall = wall
+    }
+}
+
+/// Where an answer or a delivery goes. The machines pass it through; the event loop that received it gave it its meaning.
+public struct ReturnAddress: Hashable, Sendable {
+    /// Which loop or which link connection.
+    public let channel: UInt32
+    /// Which request or which attachment there.
+    public let id: UInt64
+
+    public init(channel: UInt32, id: UInt64) {
+        self.channel = channel
+        self.id = id
+    }
+}
+
+/// One message on its way to the owner of its key.
+public struct Publish: Sendable {
+    /// A budget never exceeds ten seconds.
+    public static let budgetMillisecondsMax: Int64 = 10_000
+    /// A time to live never exceeds thirty days.
+    public static let timeToLiveSecondsMax: UInt32 = 30 * 86_400
+
+    public let key: Key
+    public let id: MessageID
+    /// True when the producer gave the idempotency key: then a repeat within the window gets the first receipt.
+    public let isRepeatable: Bool
+    /// The payload as JSON: what the producer sent, or its text as a JSON string.
+    public let data: [UInt8]
+    /// `nil`: as long as the history keeps it. 0: only for the sockets attached right now.
+    public let timeToLiveSeconds: UInt32?
+    /// When the producer stops waiting, on this node's monotonic clock.
+    public var deadline: Int64
+
+    public init(
+        key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64
+    ) {
+        self.key = key
+        self.id = id
+        self.isRepeatable = isRepeatable
+        self.data = data
+        self.timeToLiveSeconds = timeToLiveSeconds
+        self.deadline = deadline
+    }
+}
+
+/// What a producer gets back for a message that has its place.
+public struct Receipt: Hashable, Sendable {
+    public enum Outcome: UInt8, Sendable {
+        /// A socket was attached when the message was appended.
+        case delivered = 1
+        /// Nobody was attached; the message is kept in the history.
+        case stored = 2
+    }
+
+    public let sequence: UInt64
+    /// The epoch in which the owner appended it.
+    public let epoch: UInt64
+    /// The owner's node id.
+    public let owner: String
+    public let outcome: Outcome
+    /// True when a second member has it too.
+    public let mirrored: Bool
+    public let id: MessageID
+    /// True when this is the receipt of an earlier publish with the same idempotency key.
+    public let repeated: Bool
+
+    public init(
+        sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, mirrored: Bool, id: MessageID, repeated: Bool = false
+    ) {
+        self.sequence = sequence
+        self.epoch = epoch
+        self.owner = owner
+        self.outcome = outcome
+        self.mirrored = mirrored
+        self.id = id
+        self.repeated = repeated
+    }
+
+    /// The same receipt for a repeat.
+    var asRepeated: Receipt {
+        Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: true)
+    }
+}
+
+/// The answer to a publish.
+public typealias PublishResult = Result<Receipt, Problem>

@@ -1,0 +1,63 @@
+// The one table of reasons for which a node ends a client's socket, with what the client should do next.
+// Codes 4000 to 4999 are free for applications (RFC 6455, 7.4.2).
+
+/// Why a node closes a client's socket.
+public enum CloseReason: Sendable, Equatable, CaseIterable {
+    /// The socket took bytes too slowly and its bounded queue is full.
+    case slowConsumer
+    /// The user's owner could not be reached for too long.
+    case ownerUnreachable
+    /// The node is stopping.
+    case goingAway
+    /// Nothing was heard from the client, not even a pong.
+    case idle
+    /// The client broke the protocol.
+    case protocolError
+    /// The client sent more than it may.
+    case tooLarge
+    case internalError
+
+    /// What a client should do.
+    public enum Advice: String, Sendable {
+        /// Connect again, here or elsewhere, and resume at the last cursor.
+        case resume
+        /// Don't come back with the same behaviour.
+        case stop
+    }
+
+    /// The WebSocket close code.
+    public var webSocketCode: UInt16 {
+        switch self {
+        case .slowConsumer: 4008
+        case .ownerUnreachable: 4009
+        case .goingAway: 1001
+        case .idle: 4010
+        case .protocolError: 1002
+        case .tooLarge: 1009
+        case .internalError: 1011
+        }
+    }
+
+    /// Stable; stands in WebSocket close reasons and in the `close` event of event streams.
+    public var code: String {
+        switch self {
+        case .slowConsumer: "slow_consumer"
+        case .ownerUnreachable: "owner_unreachable"
+        case .goingAway: "going_away"
+        case .idle: "idle"
+        case .protocolError: "protocol_error"
+        case .tooLarge: "too_large"
+        case .internalError: "internal_error"
+        }
+    }
+
+    public var advice: Advice {
+        switch self {
+        case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .internalError: .resume
+        case .protocolError, .tooLarge: .stop
+        }
+    }
+
+    /// The WebSocket close reason: `resume: slow_consumer`.
+    public var webSocketReason: String { "\(advice.rawValue): \(code)" }
+}

@@ -1,0 +1,151 @@
+// The edge's side of one socket: where it stands, and whether what arrives continues it. It writes only what continues
+// the cursor and comes from its current attachment: older is dropped, a hole attaches again, an owner that can't be
+// reached is asked again until the socket is better off elsewhere.
+
+/// One socket's subscription to one mailbox.
+public struct SessionMachine: Sendable {
+    /// A socket whose owner can't be reached for so long is told to resume elsewhere.
+    public static let unreachableMillisecondsMax: Int64 = 10_000
+    /// How long to wait before asking an owner again.
+    public static let retryMilliseconds: Int64 = 100
+    /// An owner that does not answer an attach for so long is asked again.
+    public static let answerMillisecondsMax: Int64 = 3_000
+
+    enum State: Equatable, Sendable {
+        /// Asked the owner under the current attachment's number. Can transition to pausing, live, waiting, ended.
+        case asking(since: Int64)
+        /// Wrote a piece of the replay; the rest is asked for when the socket has drained. Can transition to asking, ended.
+        case pausing
+        /// Attached. Can transition to asking, waiting, ended.
+        case live
+        /// The owner refused or was away; asks again at the time given. Can transition to asking, ended.
+        case waiting(until: Int64)
+        /// Closed. Final.
+        case ended
+    }
+
+    private(set) var state: State = .pausing
+    private var start: AttachStart
+    /// Where the socket stands; `nil` until the owner has answered for the first time.
+    public private(set) var cursor: Cursor?
+    /// The number of the current attachment; frames of earlier ones are not for this socket any more.
+    public private(set) var attachment: UInt32 = 0
+    private var lastTouch: Int64
+
+    /// - Parameter start: where the client wants to begin.
+    public init(start: AttachStart, now: Int64) {
+        self.start = start
+        lastTouch = now
+    }
+
+    public var isLive: Bool { state == .live }
+
+    /// What the shell does with an owner's answer, in this order.
+    public struct Reading: Equatable, Sendable {
+        /// Set with the first answer: the socket is told where it begins.
+        public var begins: Cursor?
+        /// Set when the history did not reach back: the socket is told its new beginning.
+        public var gap: Cursor?
+        public var messages: [StoredMessage] = []
+        /// Ask for more as soon as the socket has drained.
+        public var asksAgain = false
+    }
+
+    public enum Action: Equatable, Sendable {
+        case nothing
+        /// Ask the owner, under the number in ``attachment``.
+        case ask(AttachStart)
+        case close(CloseReason)
+    }
+
+    /// Begins, and begins again: asks the owner from where the socket stands.
+    public mutating func ask(now: Int64) -> Action {
+        if state == .ended { return .nothing }
+        attachment &+= 1
+        state = .asking(since: now)
+        return .ask(cursor.map(AttachStart.after) ?? start)
+    }
+
+    /// The owner answers. `nil`: not an answer to the current question.
+    public mutating func onReply(attachment: UInt32, _ reply: AttachReply, now: Int64) -> Reading? {
+        guard attachment == self.attachment, case .asking = state else { return nil }
+        var reading = Reading()
+        let beginning = Cursor(incarnation: reply.incarnation, sequence: reply.from)
+        if reply.gap { reading.gap = beginning } else if cursor == nil { reading.begins = beginning }
+        reading.messages = reply.messages
+        cursor = Cursor(incarnation: reply.incarnation, sequence: reply.through)
+        lastTouch = now
+        state = reply.isLive ? .live : .pausing
+        reading.asksAgain = !reply.isLive
+        return reading
+    }
+
+    /// The owner, or this node on its behalf, refuses.
+    public mutating func onRefusal(attachment: UInt32, now: Int64) -> Action {
+        guard attachment == self.attachment, case .asking = state else { return .nothing }
+        return wait(now: now)
+    }
+
+    /// What to do with a message that was delivered.
+    public enum Verdict: Equatable, Sendable {
+        case write
+        /// Of an earlier attachment, or seen already.
+        case drop
+        /// Something is missing before it: attach again.
+        case hole
+    }
+
+    /// A message comes from the owner.
+    public mutating func onDeliver(attachment: UInt32, incarnation: UInt64, sequence: UInt64) -> Verdict {
+        guard attachment == self.attachment, state == .live, let cursor else { return .drop }
+        if incarnation != cursor.incarnation { return .hole }
+        if sequence <= cursor.sequence { return .drop }
+        if sequence != cursor.sequence &+ 1 { return .hole }
+        self.cursor = Cursor(incarnation: incarnation, sequence: sequence)
+        return .write
+    }
+
+    /// The attachment is gone: the key has changed hands, or the link to its owner has closed.
+    public mutating func onDetached(attachment: UInt32, now: Int64) -> Action {
+        guard attachment == self.attachment else { return .nothing }
+        switch state {
+        case .live, .asking:
+            if state == .live { lastTouch = now }
+            return wait(now: now)
+        case .pausing, .waiting, .ended: return .nothing
+        }
+    }
+
+    /// A new ring: who waits for an owner asks at once.
+    public mutating func onEpoch(now: Int64) -> Action {
+        if case .waiting = state { return ask(now: now) }
+        return .nothing
+    }
+
+    /// Time passes.
+    public mutating func onTick(now: Int64) -> Action {
+        switch state {
+        case .waiting(let until):
+            if now - lastTouch >= Self.unreachableMillisecondsMax { return end(.ownerUnreachable) }
+            return now >= until ? ask(now: now) : .nothing
+        case .asking(let since):
+            if now - lastTouch >= Self.unreachableMillisecondsMax { return end(.ownerUnreachable) }
+            return now - since >= Self.answerMillisecondsMax ? ask(now: now) : .nothing
+        case .pausing, .live, .ended: return .nothing
+        }
+    }
+
+    /// The socket has closed.
+    public mutating func onClose() { state = .ended }
+
+    private mutating func wait(now: Int64) -> Action {
+        if now - lastTouch >= Self.unreachableMillisecondsMax { return end(.ownerUnreachable) }
+        state = .waiting(until: now + Self.retryMilliseconds)
+        return .nothing
+    }
+
+    private mutating func end(_ reason: CloseReason) -> Action {
+        state = .ended
+        return .close(reason)
+    }
+}

@@ -1,0 +1,192 @@
+// Bytes into frames. Lengths are checked before the body has arrived, and every field before it is believed; after an
+// error the connection is good for nothing but closing.
+import HashRing
+import NIOCore
+import RingpostCore
+
+/// Reads link frames from what has arrived.
+public struct LinkDecoder: Sendable {
+    /// Shorter until the handshake is over, so that a stranger can't make a node wait for megabytes.
+    public var frameBytesMax = LinkProtocol.handshakeBytesMax
+
+    public init() {}
+
+    /// Takes the next whole frame out of `buffer`; `nil` when more bytes are needed.
+    ///
+    /// - Throws: a sentence that says which bytes were not expected.
+    public func next(_ buffer: inout ByteBuffer) throws(LinkError) -> LinkFrame? {
+        guard let length = buffer.getInteger(at: buffer.readerIndex, endianness: .little, as: UInt32.self) else { return nil }
+        guard length >= 1, length <= frameBytesMax else { throw LinkError("a frame of \(length) bytes; at most \(frameBytesMax) are allowed") }
+        guard buffer.readableBytes >= 4 + Int(length) else { return nil }
+        buffer.moveReaderIndex(forwardBy: 4)
+        guard var body = buffer.readSlice(length: Int(length)), let type = body.readInteger(as: UInt8.self) else { return nil }
+        guard let type = LinkFrameType(rawValue: type) else { throw LinkError("a frame of unknown type \(type)") }
+        guard let frame = Self.frame(type, &body) else { throw LinkError("a broken \(type) frame") }
+        if body.readableBytes > 0 { throw LinkError("\(body.readableBytes) bytes too many in a \(type) frame") }
+        return frame
+    }
+
+    private static func frame(_ type: LinkFrameType, _ body: inout ByteBuffer) -> LinkFrame? {
+        switch type {
+        case .hello: return hello(&body).map(LinkFrame.hello)
+        case .welcome: return welcome(&body).map(LinkFrame.welcome)
+        case .refuse: return body.readShortText().map(LinkFrame.refuse)
+        case .forward: return forward(&body).map(LinkFrame.forward)
+        case .produce: return produce(&body).map(LinkFrame.produce)
+        case .receipt: return receipt(&body)
+        case .refusal:
+            guard let request = body.readWord(), let problem = problem(&body), let message = body.readShortText() else { return nil }
+            return .answer(request: request, .failure(problem), message: message.isEmpty ? nil : message)
+        case .attach: return attach(&body)
+        case .attached: return attached(&body)
+        case .attachRefused:
+            guard let attachment = body.readWord(), let problem = problem(&body) else { return nil }
+            return .attached(attachment: attachment, .failure(problem))
+        case .detach:
+            guard let attachment = body.readWord(), let key = key(&body) else { return nil }
+            return .detach(attachment: attachment, key: key)
+        case .detached: return body.readWord().map { .detached(attachment: $0) }
+        case .deliver: return deliver(&body)
+        case .ping: return beat(&body).map { .ping(query: $0, sentAt: $1, $2) }
+        case .pong: return beat(&body).map { .pong(query: $0, sentAt: $1, $2) }
+        case .ask:
+            guard let request = body.readWord(), let byte = body.readInteger(as: UInt8.self), let question = LinkQuestion(rawValue: byte)
+            else { return nil }
+            return .ask(request: request, question, argument: body.readRest())
+        case .told: return body.readWord().map { .told(request: $0, json: body.readRest()) }
+        }
+    }
+
+    private static func hello(_ body: inout ByteBuffer) -> LinkHello? {
+        guard let magic = body.readInteger(endianness: .little, as: UInt32.self), magic == LinkProtocol.magic,
+            let version = body.readInteger(endianness: .little, as: UInt16.self), let byte = body.readInteger(as: UInt8.self),
+            let role = LinkHello.Role(rawValue: byte), let cluster = body.readShortText(), let generation = body.readWord(),
+            let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord()
+        else { return nil }
+        return LinkHello(
+            version: version, role: role, cluster: cluster, generation: generation, from: from, boot: boot, to: to, toBoot: toBoot)
+    }
+
+    private static func welcome(_ body: inout ByteBuffer) -> LinkWelcome? {
+        guard let node = body.readShortText(), let boot = body.readWord(), let epoch = body.readWord(),
+            let payloadBytesMax = body.readInteger(endianness: .little, as: UInt32.self)
+        else { return nil }
+        return LinkWelcome(node: node, boot: boot, epoch: epoch, payloadBytesMax: payloadBytesMax)
+    }
+
+    private static func forward(_ body: inout ByteBuffer) -> LinkForward? {
+        guard let request = body.readWord(), let epoch = body.readWord(), let hops = body.readInteger(as: UInt8.self), hops >= 1,
+            hops <= PublishContext.hopsMax, let flags = body.readInteger(as: UInt8.self),
+            let budget = body.readInteger(endianness: .little, as: UInt16.self), Int64(budget) <= Publish.budgetMillisecondsMax,
+            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self), let high = body.readWord(), let low = body.readWord(),
+            let key = key(&body)
+        else { return nil }
+        return LinkForward(
+            request: request, epoch: epoch, hops: hops, restarts: flags & LinkFlag.restarts != 0, key: key,
+            id: MessageID(high: high, low: low), isRepeatable: flags & LinkFlag.isRepeatable != 0,
+            timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, data: body.readRest())
+    }
+
+    private static func produce(_ body: inout ByteBuffer) -> LinkProduce? {
+        guard let request = body.readWord(), let flags = body.readInteger(as: UInt8.self),
+            let budget = body.readInteger(endianness: .little, as: UInt16.self),
+            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self), let byte = body.readInteger(as: UInt8.self),
+            let kind = KeyKind(rawValue: byte), let name = body.readShort(), let idempotencyKey = body.readShort()
+        else { return nil }
+        return LinkProduce(
+            request: request, restarts: flags & LinkFlag.restarts != 0, kind: kind, name: name, idempotencyKey: idempotencyKey,
+            timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget,
+            isJSON: flags & LinkFlag.isJSON != 0, data: body.readRest())
+    }
+
+    private static func receipt(_ body: inout ByteBuffer) -> LinkFrame? {
+        guard let request = body.readWord(), let sequence = body.readWord(), let epoch = body.readWord(),
+            let byte = body.readInteger(as: UInt8.self), let outcome = Receipt.Outcome(rawValue: byte),
+            let flags = body.readInteger(as: UInt8.self), let high = body.readWord(), let low = body.readWord(),
+            let owner = body.readShortText()
+        else { return nil }
+        let receipt = Receipt(
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
+            id: MessageID(high: high, low: low), repeated: flags & LinkFlag.repeated != 0)
+        return .answer(request: request, .success(receipt), message: nil)
+    }
+
+    private static func attach(_ body: inout ByteBuffer) -> LinkFrame? {
+        guard let attachment = body.readWord(), let epoch = body.readWord(), let byte = body.readInteger(as: UInt8.self),
+            let stay = AttachRequest.Stay(rawValue: byte), let byte = body.readInteger(as: UInt8.self), let kind = LinkStart(rawValue: byte)
+        else { return nil }
+        let start: AttachStart
+        switch kind {
+        case .now: start = .now
+        case .earliest: start = .earliest
+        case .after:
+            guard let incarnation = body.readWord(), let sequence = body.readWord() else { return nil }
+            start = .after(Cursor(incarnation: incarnation, sequence: sequence))
+        }
+        guard let key = key(&body) else { return nil }
+        return .attach(attachment: attachment, epoch: epoch, key: key, start, stay)
+    }
+
+    private static func attached(_ body: inout ByteBuffer) -> LinkFrame? {
+        guard let attachment = body.readWord(), let flags = body.readInteger(as: UInt8.self), let incarnation = body.readWord(),
+            let from = body.readWord(), let through = body.readWord()
+        else { return nil }
+        var messages: [StoredMessage] = []
+        while body.readableBytes > 0 {
+            guard let sequence = body.readWord(), let length = body.readInteger(endianness: .little, as: UInt32.self),
+                let envelope = body.readBytes(length: Int(length))
+            else { return nil }
+            messages.append(StoredMessage(sequence: sequence, envelope: envelope))
+        }
+        let reply = AttachReply(
+            incarnation: incarnation, gap: flags & LinkFlag.gap != 0, from: from, through: through, messages: messages,
+            isLive: flags & LinkFlag.isLive != 0, hasMore: flags & LinkFlag.hasMore != 0)
+        return .attached(attachment: attachment, .success(reply))
+    }
+
+    private static func deliver(_ body: inout ByteBuffer) -> LinkFrame? {
+        guard let count = body.readInteger(endianness: .little, as: UInt16.self), count >= 1, count <= LinkProtocol.addressesMax else {
+            return nil
+        }
+        var attachments: [UInt64] = []
+        attachments.reserveCapacity(Int(count))
+        for _ in 0..<count {
+            guard let attachment = body.readWord() else { return nil }
+            attachments.append(attachment)
+        }
+        guard let incarnation = body.readWord(), let sequence = body.readWord() else { return nil }
+        return .deliver(attachments: attachments, incarnation: incarnation, sequence: sequence, envelope: body.readRest())
+    }
+
+    private static func beat(_ body: inout ByteBuffer) -> (UInt64, Int64, LinkStanding)? {
+        guard let query = body.readWord(), let sentAt = body.readInteger(endianness: .little, as: Int64.self), let epoch = body.readWord(),
+            let digest = body.readWord(), let flags = body.readInteger(as: UInt8.self)
+        else { return nil }
+        let standing = LinkStanding(
+            epoch: epoch, digest: digest, reachesZooKeeper: flags & LinkFlag.reachesZooKeeper != 0,
+            isLeaving: flags & LinkFlag.isLeaving != 0)
+        return (query, sentAt, standing)
+    }
+
+    private static func problem(_ body: inout ByteBuffer) -> Problem? { body.readInteger(as: UInt8.self).flatMap(Problem.init(rawValue:)) }
+
+    /// A peer has checked and placed the name; only its length is looked at here.
+    private static func key(_ body: inout ByteBuffer) -> Key? {
+        guard let byte = body.readInteger(as: UInt8.self), let kind = KeyKind(rawValue: byte), let hash = body.readWord(),
+            let name = body.readShort(), !name.isEmpty, name.count <= Key.userBytesMax
+        else { return nil }
+        return Key(kind, trusted: name, hash: KeyHash(rawValue: hash))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func readWord() -> UInt64? { readInteger(endianness: .little, as: UInt64.self) }
+
+    fileprivate mutating func readShort() -> [UInt8]? {
+        readInteger(endianness: .little, as: UInt16.self).flatMap { readBytes(length: Int($0)) }
+    }
+
+    fileprivate mutating func readShortText() -> String? { readShort().flatMap { String(validating: $0, as: UTF8.self) } }
+
+    fileprivate mutating func readRest() -> [UInt8] { readBytes(length: readableBytes) ?? [] }
+}

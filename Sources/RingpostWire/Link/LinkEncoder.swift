@@ -1,0 +1,198 @@
+// Frames into bytes. Everything is appended to a buffer that collects a whole tick's frames and leaves in one write.
+import NIOCore
+import RingpostCore
+
+/// Writes link frames.
+public enum LinkEncoder {
+    /// Appends one frame.
+    public static func write(_ frame: LinkFrame, into buffer: inout ByteBuffer) {
+        switch frame {
+        case .hello(let hello): framed(.hello, &buffer) { write(hello, into: &$0) }
+        case .welcome(let welcome):
+            framed(.welcome, &buffer) { buffer in
+                buffer.writeShort(welcome.node)
+                buffer.writeInteger(welcome.boot, endianness: .little)
+                buffer.writeInteger(welcome.epoch, endianness: .little)
+                buffer.writeInteger(welcome.payloadBytesMax, endianness: .little)
+            }
+        case .refuse(let sentence): framed(.refuse, &buffer) { $0.writeShort(sentence) }
+        case .forward(let forward): framed(.forward, &buffer) { write(forward, into: &$0) }
+        case .produce(let produce): framed(.produce, &buffer) { write(produce, into: &$0) }
+        case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
+        case .attach(let attachment, let epoch, let key, let start, let stay):
+            framed(.attach, &buffer) { buffer in
+                buffer.writeInteger(attachment, endianness: .little)
+                buffer.writeInteger(epoch, endianness: .little)
+                buffer.writeInteger(stay.rawValue)
+                write(start, into: &buffer)
+                write(key, into: &buffer)
+            }
+        case .attached(let attachment, let result): write(attached: attachment, result, into: &buffer)
+        case .detach(let attachment, let key):
+            framed(.detach, &buffer) { buffer in
+                buffer.writeInteger(attachment, endianness: .little)
+                write(key, into: &buffer)
+            }
+        case .detached(let attachment): framed(.detached, &buffer) { $0.writeInteger(attachment, endianness: .little) }
+        case .deliver(let attachments, let incarnation, let sequence, let envelope):
+            writeDeliver(to: attachments, incarnation: incarnation, sequence: sequence, envelope: envelope, into: &buffer)
+        case .ping(let query, let sentAt, let standing): write(.ping, query, sentAt, standing, into: &buffer)
+        case .pong(let query, let sentAt, let standing): write(.pong, query, sentAt, standing, into: &buffer)
+        case .ask(let request, let question, let argument):
+            framed(.ask, &buffer) { buffer in
+                buffer.writeInteger(request, endianness: .little)
+                buffer.writeInteger(question.rawValue)
+                buffer.writeBytes(argument)
+            }
+        case .told(let request, let json):
+            framed(.told, &buffer) { buffer in
+                buffer.writeInteger(request, endianness: .little)
+                buffer.writeBytes(json)
+            }
+        }
+    }
+
+    /// A deliver frame, without making a `LinkFrame` first: the most frequent one.
+    public static func writeDeliver(
+        to attachments: [UInt64], incarnation: UInt64, sequence: UInt64, envelope: [UInt8], into buffer: inout ByteBuffer
+    ) {
+        buffer.writeInteger(UInt32(1 + 2 + 8 * attachments.count + 16 + envelope.count), endianness: .little)
+        buffer.writeInteger(LinkFrameType.deliver.rawValue)
+        buffer.writeInteger(UInt16(attachments.count), endianness: .little)
+        for attachment in attachments { buffer.writeInteger(attachment, endianness: .little) }
+        buffer.writeInteger(incarnation, endianness: .little)
+        buffer.writeInteger(sequence, endianness: .little)
+        buffer.writeBytes(envelope)
+    }
+
+    private static func framed(_ type: LinkFrameType, _ buffer: inout ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
+        let start = buffer.writerIndex
+        buffer.writeInteger(UInt32(0))
+        buffer.writeInteger(type.rawValue)
+        body(&buffer)
+        buffer.setInteger(UInt32(buffer.writerIndex - start - 4), at: start, endianness: .little)
+    }
+
+    private static func write(_ hello: LinkHello, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(LinkProtocol.magic, endianness: .little)
+        buffer.writeInteger(hello.version, endianness: .little)
+        buffer.writeInteger(hello.role.rawValue)
+        buffer.writeShort(hello.cluster)
+        buffer.writeInteger(hello.generation, endianness: .little)
+        buffer.writeShort(hello.from)
+        buffer.writeInteger(hello.boot, endianness: .little)
+        buffer.writeShort(hello.to)
+        buffer.writeInteger(hello.toBoot, endianness: .little)
+    }
+
+    private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(forward.request, endianness: .little)
+        buffer.writeInteger(forward.epoch, endianness: .little)
+        buffer.writeInteger(forward.hops)
+        buffer.writeInteger((forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0))
+        buffer.writeInteger(forward.budgetMilliseconds, endianness: .little)
+        buffer.writeInteger(forward.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
+        buffer.writeInteger(forward.id.high, endianness: .little)
+        buffer.writeInteger(forward.id.low, endianness: .little)
+        write(forward.key, into: &buffer)
+        buffer.writeBytes(forward.data)
+    }
+
+    private static func write(_ produce: LinkProduce, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(produce.request, endianness: .little)
+        buffer.writeInteger((produce.restarts ? LinkFlag.restarts : 0) | (produce.isJSON ? LinkFlag.isJSON : 0))
+        buffer.writeInteger(produce.budgetMilliseconds, endianness: .little)
+        buffer.writeInteger(produce.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
+        buffer.writeInteger(produce.kind.rawValue)
+        buffer.writeShort(produce.name)
+        buffer.writeShort(produce.idempotencyKey)
+        buffer.writeBytes(produce.data)
+    }
+
+    private static func write(answer request: UInt64, _ result: PublishResult, _ message: String?, into buffer: inout ByteBuffer) {
+        switch result {
+        case .success(let receipt):
+            framed(.receipt, &buffer) { buffer in
+                buffer.writeInteger(request, endianness: .little)
+                buffer.writeInteger(receipt.sequence, endianness: .little)
+                buffer.writeInteger(receipt.epoch, endianness: .little)
+                buffer.writeInteger(receipt.outcome.rawValue)
+                buffer.writeInteger((receipt.mirrored ? LinkFlag.mirrored : 0) | (receipt.repeated ? LinkFlag.repeated : 0))
+                buffer.writeInteger(receipt.id.high, endianness: .little)
+                buffer.writeInteger(receipt.id.low, endianness: .little)
+                buffer.writeShort(receipt.owner)
+            }
+        case .failure(let problem):
+            framed(.refusal, &buffer) { buffer in
+                buffer.writeInteger(request, endianness: .little)
+                buffer.writeInteger(problem.rawValue)
+                buffer.writeShort(message ?? "")
+            }
+        }
+    }
+
+    private static func write(_ start: AttachStart, into buffer: inout ByteBuffer) {
+        switch start {
+        case .now: buffer.writeInteger(LinkStart.now.rawValue)
+        case .earliest: buffer.writeInteger(LinkStart.earliest.rawValue)
+        case .after(let cursor):
+            buffer.writeInteger(LinkStart.after.rawValue)
+            buffer.writeInteger(cursor.incarnation, endianness: .little)
+            buffer.writeInteger(cursor.sequence, endianness: .little)
+        }
+    }
+
+    private static func write(attached attachment: UInt64, _ result: Result<AttachReply, Problem>, into buffer: inout ByteBuffer) {
+        switch result {
+        case .success(let reply):
+            framed(.attached, &buffer) { buffer in
+                buffer.writeInteger(attachment, endianness: .little)
+                buffer.writeInteger(
+                    (reply.gap ? LinkFlag.gap : 0) | (reply.isLive ? LinkFlag.isLive : 0) | (reply.hasMore ? LinkFlag.hasMore : 0))
+                buffer.writeInteger(reply.incarnation, endianness: .little)
+                buffer.writeInteger(reply.from, endianness: .little)
+                buffer.writeInteger(reply.through, endianness: .little)
+                for message in reply.messages {
+                    buffer.writeInteger(message.sequence, endianness: .little)
+                    buffer.writeInteger(UInt32(message.envelope.count), endianness: .little)
+                    buffer.writeBytes(message.envelope)
+                }
+            }
+        case .failure(let problem):
+            framed(.attachRefused, &buffer) { buffer in
+                buffer.writeInteger(attachment, endianness: .little)
+                buffer.writeInteger(problem.rawValue)
+            }
+        }
+    }
+
+    private static func write(
+        _ type: LinkFrameType, _ query: UInt64, _ sentAt: Int64, _ standing: LinkStanding, into buffer: inout ByteBuffer
+    ) {
+        framed(type, &buffer) { buffer in
+            buffer.writeInteger(query, endianness: .little)
+            buffer.writeInteger(sentAt, endianness: .little)
+            buffer.writeInteger(standing.epoch, endianness: .little)
+            buffer.writeInteger(standing.digest, endianness: .little)
+            buffer.writeInteger(
+                (standing.reachesZooKeeper ? LinkFlag.reachesZooKeeper : 0) | (standing.isLeaving ? LinkFlag.isLeaving : 0))
+        }
+    }
+
+    private static func write(_ key: Key, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(key.kind.rawValue)
+        buffer.writeInteger(key.hash.rawValue, endianness: .little)
+        buffer.writeShort(key.name)
+    }
+}
+
+extension ByteBuffer {
+    /// A 16-bit length and the bytes; what is longer is cut.
+    fileprivate mutating func writeShort(_ bytes: some Collection<UInt8>) {
+        let bytes = bytes.prefix(Int(UInt16.max))
+        writeInteger(UInt16(bytes.count), endianness: .little)
+        writeBytes(bytes)
+    }
+
+    fileprivate mutating func writeShort(_ text: String) { writeShort(text.utf8) }
+}

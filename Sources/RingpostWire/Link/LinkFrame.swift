@@ -1,0 +1,187 @@
+// What two nodes, or a producer and a node, say to each other. A frame is a 32-bit length, a type byte, and fields;
+// all integers little-endian. The one who dials asks, the one who accepts answers and delivers, all on one connection,
+// so what belongs together stays in order and ends together.
+import HashRing
+import RingpostCore
+
+/// Bounds and constants of the link protocol.
+public enum LinkProtocol {
+    /// Nodes of different versions don't link.
+    public static let version: UInt16 = 1
+    /// "RPL1": the first bytes of every hello's body.
+    public static let magic: UInt32 = 0x314C_5052
+    /// A frame's largest length; a longer one ends the connection before it is read.
+    public static let frameBytesMax = 2 * 1_024 * 1_024
+    /// A frame before the handshake is over is shorter.
+    public static let handshakeBytesMax = 1_024
+    /// Attachments one deliver frame names at most.
+    public static let addressesMax = 1_024
+}
+
+/// Opens a connection.
+public struct LinkHello: Hashable, Sendable {
+    public enum Role: UInt8, Sendable {
+        case node = 1
+        case producer = 2
+        /// Only wants to know who answers here, with which boot.
+        case probe = 3
+    }
+
+    public let version: UInt16
+    public let role: Role
+    public let cluster: String
+    /// 0 from a producer or a probe, which don't know it.
+    public let generation: UInt64
+    /// The dialler's node id; free text for producers.
+    public let from: String
+    public let boot: UInt64
+    /// Whom the dialler wants to reach; empty and 0 from a producer or a probe.
+    public let to: String
+    public let toBoot: UInt64
+
+    public init(
+        version: UInt16 = LinkProtocol.version, role: Role, cluster: String, generation: UInt64, from: String, boot: UInt64, to: String,
+        toBoot: UInt64
+    ) {
+        self.version = version
+        self.role = role
+        self.cluster = cluster
+        self.generation = generation
+        self.from = from
+        self.boot = boot
+        self.to = to
+        self.toBoot = toBoot
+    }
+}
+
+/// Accepts a connection.
+public struct LinkWelcome: Hashable, Sendable {
+    public let node: String
+    public let boot: UInt64
+    public let epoch: UInt64
+    /// The largest payload a producer may send, in bytes.
+    public let payloadBytesMax: UInt32
+
+    public init(node: String, boot: UInt64, epoch: UInt64, payloadBytesMax: UInt32) {
+        self.node = node
+        self.boot = boot
+        self.epoch = epoch
+        self.payloadBytesMax = payloadBytesMax
+    }
+}
+
+/// A publish between two nodes: checked, placed, its payload already JSON.
+public struct LinkForward: Sendable {
+    public let request: UInt64
+    public let epoch: UInt64
+    public let hops: UInt8
+    public let restarts: Bool
+    public let key: Key
+    public let id: MessageID
+    public let isRepeatable: Bool
+    public let timeToLiveSeconds: UInt32?
+    /// What is left of the budget.
+    public let budgetMilliseconds: UInt16
+    public let data: [UInt8]
+
+    public init(
+        request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
+        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, data: [UInt8]
+    ) {
+        self.request = request
+        self.epoch = epoch
+        self.hops = hops
+        self.restarts = restarts
+        self.key = key
+        self.id = id
+        self.isRepeatable = isRepeatable
+        self.timeToLiveSeconds = timeToLiveSeconds
+        self.budgetMilliseconds = budgetMilliseconds
+        self.data = data
+    }
+}
+
+/// A publish from a producer: nothing about it is believed.
+public struct LinkProduce: Hashable, Sendable {
+    public let request: UInt64
+    /// Begins again, in order, after a refusal of the same key on this connection.
+    public let restarts: Bool
+    public let kind: KeyKind
+    public let name: [UInt8]
+    /// At most 255 bytes; empty for none.
+    public let idempotencyKey: [UInt8]
+    public let timeToLiveSeconds: UInt32?
+    public let budgetMilliseconds: UInt16
+    /// True: `data` is JSON. False: text.
+    public let isJSON: Bool
+    public let data: [UInt8]
+
+    public init(
+        request: UInt64, restarts: Bool = false, kind: KeyKind, name: [UInt8], idempotencyKey: [UInt8] = [],
+        timeToLiveSeconds: UInt32? = nil, budgetMilliseconds: UInt16 = UInt16(Publish.budgetMillisecondsMax), isJSON: Bool, data: [UInt8]
+    ) {
+        self.request = request
+        self.restarts = restarts
+        self.kind = kind
+        self.name = name
+        self.idempotencyKey = idempotencyKey
+        self.timeToLiveSeconds = timeToLiveSeconds
+        self.budgetMilliseconds = budgetMilliseconds
+        self.isJSON = isJSON
+        self.data = data
+    }
+}
+
+/// What a node says of itself in a heartbeat.
+public struct LinkStanding: Hashable, Sendable {
+    public let epoch: UInt64
+    public let digest: UInt64
+    public let reachesZooKeeper: Bool
+    /// Said goodbye: it leaves in order.
+    public let isLeaving: Bool
+
+    public init(epoch: UInt64, digest: UInt64, reachesZooKeeper: Bool, isLeaving: Bool) {
+        self.epoch = epoch
+        self.digest = digest
+        self.reachesZooKeeper = reachesZooKeeper
+        self.isLeaving = isLeaving
+    }
+}
+
+/// One frame.
+public enum LinkFrame: Sendable {
+    case hello(LinkHello)
+    case welcome(LinkWelcome)
+    /// Ends the handshake, or the connection: a sentence that says what differs.
+    case refuse(String)
+    case forward(LinkForward)
+    case produce(LinkProduce)
+    /// Answers forward and produce.
+    case answer(request: UInt64, PublishResult, message: String?)
+    case attach(attachment: UInt64, epoch: UInt64, key: Key, AttachStart, AttachRequest.Stay)
+    case attached(attachment: UInt64, Result<AttachReply, Problem>)
+    case detach(attachment: UInt64, key: Key)
+    /// The owner ends an attachment.
+    case detached(attachment: UInt64)
+    case deliver(attachments: [UInt64], incarnation: UInt64, sequence: UInt64, envelope: [UInt8])
+    /// `query` numbers the outage query that it also is; `sentAt` comes back as it was.
+    case ping(query: UInt64, sentAt: Int64, LinkStanding)
+    case pong(query: UInt64, sentAt: Int64, LinkStanding)
+    /// An operator's question to another node; the answer is JSON.
+    case ask(request: UInt64, LinkQuestion, argument: [UInt8])
+    case told(request: UInt64, json: [UInt8])
+}
+
+/// What nodes ask each other on behalf of operators.
+public enum LinkQuestion: UInt8, Sendable {
+    /// How a node is doing.
+    case status = 1
+    /// What a node knows of one key; the argument is the kind byte and the name.
+    case key = 2
+}
+
+/// Why a connection's bytes are no link.
+public struct LinkError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}
