@@ -9,11 +9,14 @@ public struct StoredMessage: Hashable, Sendable {
     public let envelope: [UInt8]
     /// Monotonic milliseconds; `Int64.max` when the message has no time to live.
     public let expiresAt: Int64
+    /// Microseconds since 1970 when the publish entered the cluster; 0 when that is not known. For the latency histogram.
+    public let publishedAt: Int64
 
-    public init(sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max) {
+    public init(sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max, publishedAt: Int64 = 0) {
         self.sequence = sequence
         self.envelope = envelope
         self.expiresAt = expiresAt
+        self.publishedAt = publishedAt
     }
 }
 

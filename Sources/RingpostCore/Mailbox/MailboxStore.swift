@@ -67,7 +67,8 @@ public struct MailboxStore {
         let envelope = Envelope.encode(
             sequence: boxes[place].appended, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
-        return StoredMessage(sequence: boxes[place].appended, envelope: envelope, expiresAt: expiresAt)
+        return StoredMessage(
+            sequence: boxes[place].appended, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt)
     }
 
     private mutating func commit(

@@ -43,9 +43,12 @@ public struct Publish: Sendable {
     public let timeToLiveSeconds: UInt32?
     /// When the producer stops waiting, on this node's monotonic clock.
     public var deadline: Int64
+    /// Microseconds since 1970 when it entered the cluster; only measured with, never decided by.
+    public let publishedAt: Int64
 
     public init(
-        key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64
+        key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64,
+        publishedAt: Int64 = 0
     ) {
         self.key = key
         self.id = id
@@ -53,6 +56,7 @@ public struct Publish: Sendable {
         self.data = data
         self.timeToLiveSeconds = timeToLiveSeconds
         self.deadline = deadline
+        self.publishedAt = publishedAt
     }
 }
 

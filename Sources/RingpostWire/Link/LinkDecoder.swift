@@ -78,13 +78,15 @@ public struct LinkDecoder: Sendable {
         guard let request = body.readWord(), let epoch = body.readWord(), let hops = body.readInteger(as: UInt8.self), hops >= 1,
             hops <= PublishContext.hopsMax, let flags = body.readInteger(as: UInt8.self),
             let budget = body.readInteger(endianness: .little, as: UInt16.self), Int64(budget) <= Publish.budgetMillisecondsMax,
-            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self), let high = body.readWord(), let low = body.readWord(),
+            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self),
+            let publishedAt = body.readInteger(endianness: .little, as: Int64.self), let high = body.readWord(), let low = body.readWord(),
             let key = key(&body)
         else { return nil }
         return LinkForward(
             request: request, epoch: epoch, hops: hops, restarts: flags & LinkFlag.restarts != 0, key: key,
             id: MessageID(high: high, low: low), isRepeatable: flags & LinkFlag.isRepeatable != 0,
-            timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, data: body.readRest())
+            timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, publishedAt: publishedAt,
+            data: body.readRest())
     }
 
     private static func produce(_ body: inout ByteBuffer) -> LinkProduce? {
@@ -154,8 +156,11 @@ public struct LinkDecoder: Sendable {
             guard let attachment = body.readWord() else { return nil }
             attachments.append(attachment)
         }
-        guard let incarnation = body.readWord(), let sequence = body.readWord() else { return nil }
-        return .deliver(attachments: attachments, incarnation: incarnation, sequence: sequence, envelope: body.readRest())
+        guard let incarnation = body.readWord(), let sequence = body.readWord(),
+            let publishedAt = body.readInteger(endianness: .little, as: Int64.self)
+        else { return nil }
+        let message = StoredMessage(sequence: sequence, envelope: body.readRest(), publishedAt: publishedAt)
+        return .deliver(attachments: attachments, incarnation: incarnation, message)
     }
 
     private static func beat(_ body: inout ByteBuffer) -> (UInt64, Int64, LinkStanding)? {

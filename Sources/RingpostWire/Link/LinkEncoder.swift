@@ -34,8 +34,8 @@ public enum LinkEncoder {
                 write(key, into: &buffer)
             }
         case .detached(let attachment): framed(.detached, &buffer) { $0.writeInteger(attachment, endianness: .little) }
-        case .deliver(let attachments, let incarnation, let sequence, let envelope):
-            writeDeliver(to: attachments, incarnation: incarnation, sequence: sequence, envelope: envelope, into: &buffer)
+        case .deliver(let attachments, let incarnation, let message):
+            writeDeliver(to: attachments, incarnation: incarnation, message, into: &buffer)
         case .ping(let query, let sentAt, let standing): write(.ping, query, sentAt, standing, into: &buffer)
         case .pong(let query, let sentAt, let standing): write(.pong, query, sentAt, standing, into: &buffer)
         case .ask(let request, let question, let argument):
@@ -54,15 +54,16 @@ public enum LinkEncoder {
 
     /// A deliver frame, without making a `LinkFrame` first: the most frequent one.
     public static func writeDeliver(
-        to attachments: [UInt64], incarnation: UInt64, sequence: UInt64, envelope: [UInt8], into buffer: inout ByteBuffer
+        to attachments: [UInt64], incarnation: UInt64, _ message: StoredMessage, into buffer: inout ByteBuffer
     ) {
-        buffer.writeInteger(UInt32(1 + 2 + 8 * attachments.count + 16 + envelope.count), endianness: .little)
+        buffer.writeInteger(UInt32(1 + 2 + 8 * attachments.count + 24 + message.envelope.count), endianness: .little)
         buffer.writeInteger(LinkFrameType.deliver.rawValue)
         buffer.writeInteger(UInt16(attachments.count), endianness: .little)
         for attachment in attachments { buffer.writeInteger(attachment, endianness: .little) }
         buffer.writeInteger(incarnation, endianness: .little)
-        buffer.writeInteger(sequence, endianness: .little)
-        buffer.writeBytes(envelope)
+        buffer.writeInteger(message.sequence, endianness: .little)
+        buffer.writeInteger(message.publishedAt, endianness: .little)
+        buffer.writeBytes(message.envelope)
     }
 
     private static func framed(_ type: LinkFrameType, _ buffer: inout ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
@@ -92,6 +93,7 @@ public enum LinkEncoder {
         buffer.writeInteger((forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0))
         buffer.writeInteger(forward.budgetMilliseconds, endianness: .little)
         buffer.writeInteger(forward.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
+        buffer.writeInteger(forward.publishedAt, endianness: .little)
         buffer.writeInteger(forward.id.high, endianness: .little)
         buffer.writeInteger(forward.id.low, endianness: .little)
         write(forward.key, into: &buffer)

@@ -82,11 +82,13 @@ public struct LinkForward: Sendable {
     public let timeToLiveSeconds: UInt32?
     /// What is left of the budget.
     public let budgetMilliseconds: UInt16
+    /// See `Publish.publishedAt`.
+    public let publishedAt: Int64
     public let data: [UInt8]
 
     public init(
         request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
-        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, data: [UInt8]
+        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0, data: [UInt8]
     ) {
         self.request = request
         self.epoch = epoch
@@ -97,6 +99,7 @@ public struct LinkForward: Sendable {
         self.isRepeatable = isRepeatable
         self.timeToLiveSeconds = timeToLiveSeconds
         self.budgetMilliseconds = budgetMilliseconds
+        self.publishedAt = publishedAt
         self.data = data
     }
 }
@@ -163,7 +166,8 @@ public enum LinkFrame: Sendable {
     case detach(attachment: UInt64, key: Key)
     /// The owner ends an attachment.
     case detached(attachment: UInt64)
-    case deliver(attachments: [UInt64], incarnation: UInt64, sequence: UInt64, envelope: [UInt8])
+    /// `expiresAt` does not travel: what is delivered is written.
+    case deliver(attachments: [UInt64], incarnation: UInt64, StoredMessage)
     /// `query` numbers the outage query that it also is; `sentAt` comes back as it was.
     case ping(query: UInt64, sentAt: Int64, LinkStanding)
     case pong(query: UInt64, sentAt: Int64, LinkStanding)
