@@ -6,7 +6,6 @@
 #define THREADED
 #endif
 #include <zookeeper/zookeeper.h>
-#include <zookeeper/zookeeper_log.h>
 
 // ZOO_OPEN_ACL_UNSAFE is an extern struct that Swift 6 sees as mutable global state; a function is not.
 static inline const struct ACL_vector *ringpost_open_acl(void) { return &ZOO_OPEN_ACL_UNSAFE; }

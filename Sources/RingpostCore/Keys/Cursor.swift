@@ -16,7 +16,7 @@ public struct Cursor: Hashable, Sendable {
         self.sequence = sequence
     }
 
-    /// Reads the text that ``append(to:)`` makes; `nil` for anything else.
+    /// Reads the text that ``append(to:)`` makes, and puts up with upper-case digits and leading zeros; `nil` for anything else.
     public init?(text: some Collection<UInt8>) {
         guard text.count >= 18, text.count <= Self.textBytesMax else { return nil }
         guard let incarnation = UInt64(hexadecimal: text.prefix(16)), text.dropFirst(16).first == UInt8(ascii: "-") else { return nil }

@@ -57,7 +57,7 @@ public enum NameError: Error, Equatable, Sendable {
         // C0 and DEL; in UTF-8 the C1 controls U+0080…U+009F are C2 80 … C2 9F.
         var before: UInt8 = 0
         for byte in name {
-            if byte < 0x20 || byte == 0x7F || (before == 0xC2 && byte < 0xA0) { return .controlCharacter }
+            if byte < 0x20 || byte == 0x7F || (before == 0xC2 && (0x80..<0xA0).contains(byte)) { return .controlCharacter }
             before = byte
         }
         return String(validating: name, as: UTF8.self) == nil ? .notUTF8 : nil

@@ -45,12 +45,14 @@ extension MailboxStore {
 
     /// Drops history of the mailboxes used longest ago until the store is within its bytes.
     mutating func shed(now: Int64) {
-        var place = oldest
-        while historyBytes > limits.storeBytesMax, place >= 0 {
-            while boxes[place].history.count > 0, historyBytes > limits.storeBytesMax {
-                historyBytes -= boxes[place].dropOldest(now: now)
+        while historyBytes > limits.storeBytesMax, shedNext >= 0 {
+            if !boxes[shedNext].history.isEmpty {
+                historyBytes -= boxes[shedNext].dropOldest(now: now)
+            } else if boxes[shedNext].newer >= 0 {
+                shedNext = boxes[shedNext].newer
+            } else {
+                return
             }
-            place = boxes[place].newer
         }
     }
 
@@ -81,11 +83,13 @@ extension MailboxStore {
         boxes[place].newer = -1
         if newest >= 0 { boxes[newest].newer = place } else { oldest = place }
         newest = place
+        if shedNext < 0 { shedNext = place }
     }
 
     private mutating func unlink(_ place: Int) {
         let older = boxes[place].older
         let newer = boxes[place].newer
+        if shedNext == place { shedNext = newer >= 0 ? newer : older }
         if older >= 0 { boxes[older].newer = newer } else { oldest = newer }
         if newer >= 0 { boxes[newer].older = older } else { newest = older }
     }

@@ -13,6 +13,8 @@ public struct MailboxStore {
     /// The order of use, for eviction.
     var oldest = -1
     var newest = -1
+    /// Everything older than this mailbox has lost its history already: where shedding goes on.
+    var shedNext = -1
     private var window: IdempotencyWindow
     /// Bytes of envelopes in all histories.
     public internal(set) var historyBytes = 0
@@ -41,7 +43,7 @@ public struct MailboxStore {
         _ publish: Publish, answerTo address: ReturnAddress, epoch: UInt64, now: Moment, fresh: UInt64, actions: inout [OwnerAction]
     ) {
         if publish.isRepeatable {
-            if let first = window.receipt(of: publish.id, now: now.monotonic) {
+            if let first = window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic) {
                 actions.append(.answer(address, .success(first.asRepeated)))
                 return
             }
@@ -56,7 +58,7 @@ public struct MailboxStore {
         }
         let message = append(publish, at: place, now: now)
         let receipt = commit(message, of: publish, at: place, epoch: epoch, now: now.monotonic, actions: &actions)
-        if publish.isRepeatable { window.remember(receipt, slot: publish.key.slot, now: now.monotonic) }
+        if publish.isRepeatable { window.remember(receipt, to: publish.key.hash, now: now.monotonic) }
         actions.append(.answer(address, .success(receipt)))
         shed(now: now.monotonic)
     }
@@ -127,10 +129,12 @@ public struct MailboxStore {
         var messages: [StoredMessage] = []
         var bytes = 0
         var place = box.firstPlace(after: from)
-        while place < box.history.count, bytes < bytesMax {
+        while place < box.history.count {
             let message = box.history[place]
             // What is past its time to live is skipped without a word.
             if message.expiresAt > now {
+                // One message always fits, or a large one could never be replayed.
+                if !messages.isEmpty, bytes + message.envelope.count > bytesMax { break }
                 messages.append(message)
                 bytes += message.envelope.count
             }
@@ -163,9 +167,14 @@ public struct MailboxStore {
 
     /// Gives up every mailbox whose slot has changed hands, and tells its edges.
     public mutating func keepOnly(slots isOwned: (Int) -> Bool, actions: inout [OwnerAction]) {
-        for (key, place) in places where !isOwned(key.slot) {
-            for address in boxes[place].attachments { actions.append(.detached(address)) }
-            remove(place)
+        var place = oldest
+        while place >= 0 {
+            let newer = boxes[place].newer
+            if !isOwned(boxes[place].key.slot) {
+                for address in boxes[place].attachments { actions.append(.detached(address)) }
+                remove(place)
+            }
+            place = newer
         }
         window.forget { !isOwned($0) }
     }

@@ -27,10 +27,10 @@ public struct ReturnAddress: Hashable, Sendable {
 }
 
 /// One message on its way to the owner of its key.
-public struct Publish: Sendable {
+public struct Publish: Equatable, Sendable {
     /// A budget never exceeds ten seconds.
     public static let budgetMillisecondsMax: Int64 = 10_000
-    /// A time to live never exceeds thirty days.
+    /// A time to live never exceeds thirty days; a longer one is cut.
     public static let timeToLiveSecondsMax: UInt32 = 30 * 86_400
 
     public let key: Key
@@ -54,7 +54,7 @@ public struct Publish: Sendable {
         self.id = id
         self.isRepeatable = isRepeatable
         self.data = data
-        self.timeToLiveSeconds = timeToLiveSeconds
+        self.timeToLiveSeconds = timeToLiveSeconds.map { min($0, Self.timeToLiveSecondsMax) }
         self.deadline = deadline
         self.publishedAt = publishedAt
     }

@@ -9,6 +9,8 @@ public struct LaneLimits: Sendable {
     public var parkedBytesMax = 32 * 1_024 * 1_024
     /// Publishes that were forwarded and are not answered yet.
     public var inFlightMax = 65_536
+    /// Their payloads are kept until the answer, to be sent again.
+    public var inFlightBytesMax = 64 * 1_024 * 1_024
     /// How long a refused lane waits before it tries again, unless a new ring comes earlier.
     public var retryMilliseconds: Int64 = 25
 
@@ -25,9 +27,10 @@ public struct PublishContext: Sendable {
     public let hops: UInt8
     /// The sender's epoch; 0 where the publish entered here.
     public let epoch: UInt64
-    /// The producer's connection or batch: a refusal on it also refuses what follows for that slot. 0 for single requests.
+    /// The producer's connection or batch: a refusal on it also refuses what follows for that key, or for that slot where it
+    /// is another node's link. 0 for single requests.
     public let stream: UInt64
-    /// The producer begins again, in order, after a refusal.
+    /// The producer begins again, in order, after a refusal; everything it sent for the key before has been answered.
     public let restarts: Bool
 
     public init(address: ReturnAddress, hops: UInt8 = 0, epoch: UInt64 = 0, stream: UInt64 = 0, restarts: Bool = false) {
@@ -41,7 +44,7 @@ public struct PublishContext: Sendable {
 
 /// The lanes of one event loop.
 public struct PublishLanes {
-    public enum Action: Sendable {
+    public enum Action: Equatable, Sendable {
         case append(Publish, ReturnAddress)
         case send(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
         case answer(ReturnAddress, PublishResult)
@@ -58,35 +61,58 @@ public struct PublishLanes {
         case nobody
     }
 
-    private struct Parked {
+    /// A publish with the number of its arrival here: what comes back refused takes its place again by it.
+    private struct Arrival {
         let publish: Publish
         let context: PublishContext
+        let number: UInt64
+
+        var slot: Int { publish.key.slot }
     }
 
     private struct Lane {
-        /// Came back refused, in their order.
-        var returned: [Parked] = []
+        /// Came back refused, in the order of arrival.
+        var returned: [Arrival] = []
         /// Came while the lane was closed.
-        var waiting: [Parked] = []
+        var waiting: [Arrival] = []
         var notBefore: Int64 = 0
         var waitsForEpoch: UInt64 = 0
         /// Why it waits; the answer when a budget runs out here.
         var reason = Problem.retry
+
+        var isEmpty: Bool { returned.isEmpty && waiting.isEmpty }
+
+        mutating func wait(_ arrival: Arrival) {
+            waiting.append(arrival)
+            waitsForEpoch = max(waitsForEpoch, arrival.context.epoch)
+        }
+
+        /// Answers come in the order of arrival except when a budget ran out somewhere, so the search is short.
+        mutating func takeBack(_ arrival: Arrival) {
+            var place = returned.count
+            while place > 0, returned[place - 1].number > arrival.number { place -= 1 }
+            returned.insert(arrival, at: place)
+        }
     }
 
     private struct Flight {
-        let publish: Publish
-        let context: PublishContext
+        let arrival: Arrival
         let peer: UInt32
     }
 
     private let limits: LaneLimits
+    /// Slots that are closed: what arrives for them waits behind what waits already.
     private var lanes: [Int: Lane] = [:]
     private var flights: RequestTable<Flight>
     private var inFlightBySlot = [Int32](repeating: 0, count: 65_536)
+    /// Where a slot's publishes in flight have gone: never to two peers at once.
+    private var peerBySlot = [UInt32](repeating: 0, count: 65_536)
+    /// No budget in flight runs out earlier, so that most ticks needn't look.
+    private var flightsDueAt = Int64.max
+    private var arrivalCount: UInt64 = 0
     private var parkedBytes = 0
-    /// By stream: slots whose messages are refused until the stream begins again in order.
-    private var refusing: [UInt64: Set<Int>] = [:]
+    private var inFlightBytes = 0
+    private var refused = RefusedStreams()
     /// Slots whose next forwarded message tells the peer that it begins again in order.
     private var restartNext: Set<Int> = []
 
@@ -110,167 +136,224 @@ public struct PublishLanes {
     public mutating func submit(
         _ publish: Publish, _ context: PublishContext, now: Int64, route: (Int) -> Route, actions: inout [Action]
     ) {
-        let slot = publish.key.slot
-        if context.stream != 0, !refusing.isEmpty, refusing[context.stream]?.contains(slot) == true {
-            guard context.restarts else {
+        arrivalCount += 1
+        let arrival = Arrival(publish: publish, context: context, number: arrivalCount)
+        if context.stream != 0, !refused.isEmpty {
+            if context.restarts { refused.restart(publish.key, context) }
+            if isRefused(arrival) {
                 actions.append(.answer(context.address, .failure(.retry)))
                 return
             }
-            refusing[context.stream]?.remove(slot)
         }
+        let slot = arrival.slot
         if !lanes.isEmpty, lanes[slot] != nil {
-            park(Parked(publish: publish, context: context), actions: &actions)
+            park(arrival, actions: &actions)
         } else if context.epoch > epoch {
-            lanes[slot] = Lane(waitsForEpoch: context.epoch)
-            park(Parked(publish: publish, context: context), actions: &actions)
+            lanes[slot] = Lane()
+            park(arrival, actions: &actions)
         } else {
-            dispatch(publish, context, now: now, route: route, actions: &actions)
+            dispatch(arrival, now: now, route: route, actions: &actions)
         }
     }
 
     /// A peer answers a forwarded publish.
     public mutating func onAnswer(request: UInt64, _ result: PublishResult, now: Int64, actions: inout [Action]) {
         guard let flight = flights.take(request) else { return }
-        let slot = flight.publish.key.slot
-        inFlightBySlot[slot] -= 1
+        let arrival = flight.arrival
+        land(arrival)
         guard case .failure(let problem) = result else {
-            actions.append(.answer(flight.context.address, result))
+            actions.append(.answer(arrival.context.address, result))
+            if !lanes.isEmpty { openIfEmpty(arrival.slot) }
             return
         }
+        let slot = arrival.slot
         restartNext.insert(slot)
-        if problem.isWorthARetry, flight.context.hops == 0, flight.publish.deadline > now {
-            var lane = lanes[slot] ?? Lane()
-            lane.returned.append(Parked(publish: flight.publish, context: flight.context))
+        // Nothing may begin again while earlier ones are under way: the peer would take it and still refuse those.
+        if inFlightBySlot[slot] > 0, lanes[slot] == nil { lanes[slot] = Lane() }
+        if problem.isWorthARetry, arrival.context.hops == 0, arrival.publish.deadline > now, !isRefused(arrival) {
+            var lane = lanes.removeValue(forKey: slot) ?? Lane()
+            lane.takeBack(arrival)
             lane.notBefore = now + limits.retryMilliseconds
             lane.reason = problem
             lanes[slot] = lane
-            parkedCount += 1
-            parkedBytes += flight.publish.data.count
+            countParked(arrival, 1)
         } else {
-            refuse(flight.context, slot: slot, problem, actions: &actions)
+            refuse(arrival, problem, actions: &actions)
+            openIfEmpty(slot)
         }
     }
 
     /// A link has closed: what was under way on it may or may not have been appended.
     public mutating func onPeerDown(_ peer: UInt32, actions: inout [Action]) {
         for (_, flight) in flights.takeAll(where: { $0.peer == peer }) {
-            inFlightBySlot[flight.publish.key.slot] -= 1
-            refuse(flight.context, slot: flight.publish.key.slot, .outcomeUnknown, actions: &actions)
+            land(flight.arrival)
+            refuse(flight.arrival, .outcomeUnknown, actions: &actions)
         }
     }
 
     /// A producer's connection or batch has ended.
-    public mutating func onStreamEnd(_ stream: UInt64) { refusing[stream] = nil }
+    public mutating func onStreamEnd(_ stream: UInt64) {
+        refused.end(stream, hasMoreUnderWay: flights.count > 0 || !lanes.isEmpty)
+    }
 
     /// A new ring: lanes that waited try at once.
     public mutating func onEpoch(_ newEpoch: UInt64, now: Int64, route: (Int) -> Route, actions: inout [Action]) {
         epoch = newEpoch
+        expire(now: now, actions: &actions)
         drain(now: now, force: true, route: route, actions: &actions)
     }
 
     /// Time passes: lanes try again, budgets run out.
     public mutating func onTick(now: Int64, route: (Int) -> Route, actions: inout [Action]) {
+        refused.onTick(now: now)
         expire(now: now, actions: &actions)
         drain(now: now, force: false, route: route, actions: &actions)
     }
 
     // MARK: Decisions
 
-    /// The cases: 1 nobody can own the key; 2 this node owns it, and may act; 3 it has no right to act; 4 the publish has
-    /// crossed enough links; 5 it is forwarded; 6 no link to the owner: it waits where it entered, and is refused elsewhere.
-    private mutating func dispatch(
-        _ publish: Publish, _ context: PublishContext, now: Int64, route: (Int) -> Route, actions: inout [Action]
-    ) {
-        let slot = publish.key.slot
+    /// The cases: 1 nobody can own the key; 2 no link to the owner: the publish waits where it entered, and is refused
+    /// elsewhere; 3 earlier ones for the slot are under way to somebody else, who may yet send them back: it waits for them;
+    /// 4 this node owns it, and may act; 5 it has no right to act; 6 the publish has crossed enough links; 7 it is forwarded.
+    private mutating func dispatch(_ arrival: Arrival, now: Int64, route: (Int) -> Route, actions: inout [Action]) {
+        let slot = arrival.slot
         switch route(slot) {
         case .nobody:  // 1
-            refuse(context, slot: slot, .noOwner, actions: &actions)
-        case .here where now < mayActUntil:  // 2
-            actions.append(.append(publish, context.address))
-        case .here:  // 3
-            refuse(context, slot: slot, .frozen, actions: &actions)
-        case .peer where context.hops >= PublishContext.hopsMax:  // 4
-            refuse(context, slot: slot, .retry, actions: &actions)
-        case .peer(let peer):  // 5
-            forward(publish, context, to: peer, actions: &actions)
-        case .unreachable where context.hops == 0:  // 6
+            refuse(arrival, .noOwner, actions: &actions)
+        case .unreachable where arrival.context.hops == 0:  // 2
             lanes[slot] = Lane(notBefore: now + limits.retryMilliseconds, reason: .ownerUnreachable)
-            park(Parked(publish: publish, context: context), actions: &actions)
+            park(arrival, actions: &actions)
         case .unreachable:
-            refuse(context, slot: slot, .ownerUnreachable, actions: &actions)
+            refuse(arrival, .ownerUnreachable, actions: &actions)
+        case let target where inFlightBySlot[slot] > 0 && target != .peer(peerBySlot[slot]):  // 3
+            lanes[slot] = Lane()
+            park(arrival, actions: &actions)
+        case .here where now < mayActUntil:  // 4
+            actions.append(.append(arrival.publish, arrival.context.address))
+        case .here:  // 5
+            refuse(arrival, .frozen, actions: &actions)
+        case .peer where arrival.context.hops >= PublishContext.hopsMax:  // 6
+            refuse(arrival, .retry, actions: &actions)
+        case .peer(let peer):  // 7
+            forward(arrival, to: peer, actions: &actions)
         }
     }
 
-    private mutating func forward(_ publish: Publish, _ context: PublishContext, to peer: UInt32, actions: inout [Action]) {
-        let slot = publish.key.slot
-        guard let request = flights.insert(Flight(publish: publish, context: context, peer: peer)) else {
-            refuse(context, slot: slot, .overloaded, actions: &actions)
+    private mutating func forward(_ arrival: Arrival, to peer: UInt32, actions: inout [Action]) {
+        let publish = arrival.publish
+        guard inFlightBytes + publish.data.count <= limits.inFlightBytesMax,
+            let request = flights.insert(Flight(arrival: arrival, peer: peer))
+        else {
+            refuse(arrival, .overloaded, actions: &actions)
             return
         }
+        let slot = arrival.slot
         inFlightBySlot[slot] += 1
+        peerBySlot[slot] = peer
+        inFlightBytes += publish.data.count
+        flightsDueAt = min(flightsDueAt, publish.deadline)
         forwardedCount += 1
         let restarts = !restartNext.isEmpty && restartNext.remove(slot) != nil
-        actions.append(.send(peer: peer, request: request, publish, hops: context.hops + 1, restarts: restarts))
+        actions.append(.send(peer: peer, request: request, publish, hops: arrival.context.hops + 1, restarts: restarts))
     }
 
-    private mutating func park(_ parked: Parked, actions: inout [Action]) {
-        let slot = parked.publish.key.slot
-        let isFull = parkedCount >= limits.parkedMax || parkedBytes + parked.publish.data.count > limits.parkedBytesMax
-        if isFull {
-            refuse(parked.context, slot: slot, .overloaded, actions: &actions)
-            if let lane = lanes[slot], lane.waiting.isEmpty, lane.returned.isEmpty { lanes[slot] = nil }
+    /// What is no longer under way.
+    private mutating func land(_ arrival: Arrival) {
+        inFlightBySlot[arrival.slot] -= 1
+        inFlightBytes -= arrival.publish.data.count
+    }
+
+    /// Puts a publish at the end of its slot's lane, which is there already.
+    private mutating func park(_ arrival: Arrival, actions: inout [Action]) {
+        let slot = arrival.slot
+        if parkedCount >= limits.parkedMax || parkedBytes + arrival.publish.data.count > limits.parkedBytesMax {
+            refuse(arrival, .overloaded, actions: &actions)
+            openIfEmpty(slot)
             return
         }
-        let waitsForEpoch = max(lanes[slot]?.waitsForEpoch ?? 0, parked.context.epoch)
-        lanes[slot]?.waitsForEpoch = waitsForEpoch
-        lanes[slot]?.waiting.append(parked)
-        parkedCount += 1
-        parkedBytes += parked.publish.data.count
+        lanes[slot]?.wait(arrival)
+        countParked(arrival, 1)
     }
 
-    private mutating func refuse(_ context: PublishContext, slot: Int, _ problem: Problem, actions: inout [Action]) {
-        if context.stream != 0 { refusing[context.stream, default: []].insert(slot) }
-        actions.append(.answer(context.address, .failure(problem)))
+    private mutating func countParked(_ arrival: Arrival, _ sign: Int) {
+        parkedCount += sign
+        parkedBytes += sign * arrival.publish.data.count
+    }
+
+    private func isRefused(_ arrival: Arrival) -> Bool {
+        refused.refuses(arrival.publish.key, arrival.context, arrival: arrival.number)
+    }
+
+    /// Refuses a publish, and with it what is parked behind it on its stream.
+    private mutating func refuse(_ arrival: Arrival, _ problem: Problem, actions: inout [Action]) {
+        actions.append(.answer(arrival.context.address, .failure(problem)))
+        if refused.add(arrival.publish.key, arrival.context, arrival: arrival.number) {
+            sweep(arrival.slot, now: .min, actions: &actions)
+        }
+    }
+
+    /// An empty lane goes on only while what is in flight has to be answered before anything restarts.
+    private mutating func openIfEmpty(_ slot: Int) {
+        guard let lane = lanes[slot], lane.isEmpty else { return }
+        lanes[slot] = inFlightBySlot[slot] > 0 ? Lane() : nil
     }
 
     private mutating func drain(now: Int64, force: Bool, route: (Int) -> Route, actions: inout [Action]) {
-        guard !lanes.isEmpty else { return }
-        let ready = lanes.filter { slot, lane in
-            inFlightBySlot[slot] == 0 && lane.waitsForEpoch <= epoch && (force || lane.notBefore <= now)
-        }
-        for (slot, lane) in ready {
+        // In the order of slots, so that a simulation repeats exactly.
+        for slot in lanes.keys.sorted() {
+            guard let lane = lanes[slot], inFlightBySlot[slot] == 0, lane.waitsForEpoch <= epoch, force || lane.notBefore <= now
+            else { continue }
             lanes[slot] = nil
-            for parked in lane.returned + lane.waiting {
-                parkedCount -= 1
-                parkedBytes -= parked.publish.data.count
-                if lanes[slot] != nil {
-                    park(parked, actions: &actions)
+            for arrival in lane.returned + lane.waiting {
+                countParked(arrival, -1)
+                if isRefused(arrival) {
+                    actions.append(.answer(arrival.context.address, .failure(.retry)))
+                } else if lanes[slot] != nil {
+                    park(arrival, actions: &actions)
                 } else {
                     retriedCount += 1
-                    dispatch(parked.publish, parked.context, now: now, route: route, actions: &actions)
+                    dispatch(arrival, now: now, route: route, actions: &actions)
                 }
             }
         }
     }
 
     private mutating func expire(now: Int64, actions: inout [Action]) {
-        if flights.count > 0 {
-            for (_, flight) in flights.takeAll(where: { $0.publish.deadline <= now }) {
-                inFlightBySlot[flight.publish.key.slot] -= 1
-                refuse(flight.context, slot: flight.publish.key.slot, .outcomeUnknown, actions: &actions)
+        if flightsDueAt <= now {
+            var dueAt = Int64.max
+            let late = flights.takeAll { flight in
+                let deadline = flight.arrival.publish.deadline
+                if deadline > now { dueAt = min(dueAt, deadline) }
+                return deadline <= now
+            }
+            flightsDueAt = dueAt
+            for (_, flight) in late {
+                land(flight.arrival)
+                refuse(flight.arrival, .outcomeUnknown, actions: &actions)
             }
         }
-        for (slot, lane) in lanes {
-            let late = (lane.returned + lane.waiting).filter { $0.publish.deadline <= now }
-            if late.isEmpty { continue }
-            lanes[slot]?.returned.removeAll { $0.publish.deadline <= now }
-            lanes[slot]?.waiting.removeAll { $0.publish.deadline <= now }
-            if lane.returned.count + lane.waiting.count == late.count { lanes[slot] = nil }
-            for parked in late {
-                parkedCount -= 1
-                parkedBytes -= parked.publish.data.count
-                refuse(parked.context, slot: slot, lane.reason, actions: &actions)
-            }
-        }
+        for slot in lanes.keys.sorted() { sweep(slot, now: now, actions: &actions) }
+    }
+
+    /// Takes out of a lane whose budget has run out and who may not overtake what was refused.
+    private mutating func sweep(_ slot: Int, now: Int64, actions: inout [Action]) {
+        guard var lane = lanes[slot] else { return }
+        let reason = lane.reason
+        lane.returned = lane.returned.filter { stays($0, now: now, reason: reason, actions: &actions) }
+        lane.waiting = lane.waiting.filter { stays($0, now: now, reason: reason, actions: &actions) }
+        // Only those that are left count, or a lane could wait for an epoch that nobody needs any more.
+        lane.waitsForEpoch = max(
+            lane.returned.reduce(0) { max($0, $1.context.epoch) }, lane.waiting.reduce(0) { max($0, $1.context.epoch) })
+        lanes[slot] = lane
+        openIfEmpty(slot)
+    }
+
+    private mutating func stays(_ arrival: Arrival, now: Int64, reason: Problem, actions: inout [Action]) -> Bool {
+        let isLate = arrival.publish.deadline <= now
+        if !isLate, !isRefused(arrival) { return true }
+        if isLate { _ = refused.add(arrival.publish.key, arrival.context, arrival: arrival.number) }
+        countParked(arrival, -1)
+        actions.append(.answer(arrival.context.address, .failure(isLate ? reason : .retry)))
+        return false
     }
 }

@@ -22,6 +22,11 @@ public struct RequestTable<Request> {
         return 1 << 32 | UInt64(entries.count - 1)
     }
 
+    /// The numbers of all that wait.
+    public var numbers: [UInt64] {
+        entries.indices.filter { entries[$0].request != nil }.map { UInt64(entries[$0].generation) << 32 | UInt64($0) }
+    }
+
     /// A waiting request.
     public subscript(number: UInt64) -> Request? {
         let place = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)

@@ -12,7 +12,7 @@ public struct SessionMachine: Sendable {
     public static let answerMillisecondsMax: Int64 = 3_000
 
     enum State: Equatable, Sendable {
-        /// Asked the owner under the current attachment's number. Can transition to pausing, live, waiting, ended.
+        /// Asked the owner under the current attachment's number. Can transition to asking, pausing, live, waiting, ended.
         case asking(since: Int64)
         /// Wrote a piece of the replay; the rest is asked for when the socket has drained. Can transition to asking, ended.
         case pausing
@@ -30,6 +30,7 @@ public struct SessionMachine: Sendable {
     public private(set) var cursor: Cursor?
     /// The number of the current attachment; frames of earlier ones are not for this socket any more.
     public private(set) var attachment: UInt32 = 0
+    /// When the owner was last known to be there, or was not needed.
     private var lastTouch: Int64
 
     /// - Parameter start: where the client wants to begin.
@@ -60,7 +61,12 @@ public struct SessionMachine: Sendable {
 
     /// Begins, and begins again: asks the owner from where the socket stands.
     public mutating func ask(now: Int64) -> Action {
-        if state == .ended { return .nothing }
+        switch state {
+        case .ended: return .nothing
+        // Up to now the socket lacked nothing: the owner's ten seconds begin here.
+        case .live, .pausing: lastTouch = now
+        case .asking, .waiting: break
+        }
         attachment &+= 1
         state = .asking(since: now)
         return .ask(cursor.map(AttachStart.after) ?? start)
@@ -71,13 +77,25 @@ public struct SessionMachine: Sendable {
         guard attachment == self.attachment, case .asking = state else { return nil }
         var reading = Reading()
         let beginning = Cursor(incarnation: reply.incarnation, sequence: reply.from)
-        if reply.gap { reading.gap = beginning } else if cursor == nil { reading.begins = beginning }
+        // An owner that goes on elsewhere than at the cursor it was given leaves a gap, whether it says so or not.
+        if reply.gap || beginning != (expected ?? beginning) {
+            reading.gap = beginning
+        } else if cursor == nil {
+            reading.begins = beginning
+        }
         reading.messages = reply.messages
         cursor = Cursor(incarnation: reply.incarnation, sequence: reply.through)
         lastTouch = now
         state = reply.isLive ? .live : .pausing
         reading.asksAgain = !reply.isLive
         return reading
+    }
+
+    /// Where a reply without a gap has to begin; `nil` where any place will do.
+    private var expected: Cursor? {
+        if let cursor { return cursor }
+        if case .after(let cursor) = start { return cursor }
+        return nil
     }
 
     /// The owner, or this node on its behalf, refuses.

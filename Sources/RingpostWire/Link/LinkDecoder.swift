@@ -79,6 +79,7 @@ public struct LinkDecoder: Sendable {
             hops <= PublishContext.hopsMax, let flags = body.readInteger(as: UInt8.self),
             let budget = body.readInteger(endianness: .little, as: UInt16.self), Int64(budget) <= Publish.budgetMillisecondsMax,
             let timeToLive = body.readInteger(endianness: .little, as: UInt32.self),
+            timeToLive == noTimeToLive || timeToLive <= Publish.timeToLiveSecondsMax,
             let publishedAt = body.readInteger(endianness: .little, as: Int64.self), let high = body.readWord(), let low = body.readWord(),
             let key = key(&body)
         else { return nil }
@@ -178,7 +179,7 @@ public struct LinkDecoder: Sendable {
     /// A peer has checked and placed the name; only its length is looked at here.
     private static func key(_ body: inout ByteBuffer) -> Key? {
         guard let byte = body.readInteger(as: UInt8.self), let kind = KeyKind(rawValue: byte), let hash = body.readWord(),
-            let name = body.readShort(), !name.isEmpty, name.count <= Key.userBytesMax
+            let name = body.readShort(), !name.isEmpty, name.count <= (kind == .user ? Key.userBytesMax : Key.channelBytesMax)
         else { return nil }
         return Key(kind, trusted: name, hash: KeyHash(rawValue: hash))
     }

@@ -71,7 +71,7 @@ public struct LinkWelcome: Hashable, Sendable {
 }
 
 /// A publish between two nodes: checked, placed, its payload already JSON.
-public struct LinkForward: Sendable {
+public struct LinkForward: Hashable, Sendable {
     public let request: UInt64
     public let epoch: UInt64
     public let hops: UInt8
@@ -152,7 +152,7 @@ public struct LinkStanding: Hashable, Sendable {
 }
 
 /// One frame.
-public enum LinkFrame: Sendable {
+public enum LinkFrame: Hashable, Sendable {
     case hello(LinkHello)
     case welcome(LinkWelcome)
     /// Ends the handshake, or the connection: a sentence that says what differs.
@@ -187,5 +187,5 @@ public enum LinkQuestion: UInt8, Sendable {
 /// Why a connection's bytes are no link.
 public struct LinkError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
-    init(_ description: String) { self.description = description }
+    public init(_ description: String) { self.description = description }
 }

@@ -1,0 +1,144 @@
+// What all nodes of a cluster must agree on before they can agree on anything else: the content of `/ringpost/<cluster>/ring`.
+// Whoever comes first writes it, once; nobody ever changes it while the cluster runs.
+//
+// The JSON keys are stable: `formatVersion`, `seed` (32 hexadecimal digits, secret), `generation` (16), and the three times
+// `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`. Unknown keys are ignored.
+
+import HashRing
+
+/// The cluster's constitution. See DESIGN.md, "Membership and epochs".
+public struct ClusterDocument: Hashable, Sendable {
+    /// The only format that this program reads.
+    public static let formatVersionKnown = 1
+    /// The document has at most this many bytes.
+    public static let jsonBytesMax = 4_096
+    /// S when nobody says otherwise.
+    public static let sessionTimeoutMillisecondsDefault = 6_000
+    /// S can be this short: below, one collection of garbage in ZooKeeper ends every session.
+    public static let sessionTimeoutMillisecondsMin = 200
+    /// S can be this long: that long nobody takes over from a dead node.
+    public static let sessionTimeoutMillisecondsMax = 600_000
+    /// M when nobody says otherwise.
+    public static let outageMaxMillisecondsDefault = 600_000
+    /// M can be a day at most; new owners without a copy wait for it.
+    public static let outageMaxMillisecondsMax = 86_400_000
+
+    /// The version of the document itself.
+    public let formatVersion: Int
+    /// The secret under which keys are placed.
+    public let seed: SipKey
+    /// Which cluster this is: random, so that no two clusters of one name are taken for each other.
+    public let generation: UInt64
+    /// S: a member whose session is silent for so long is dead.
+    public let sessionTimeoutMilliseconds: Int
+    /// H: a link that is silent for so long is cut. At most S.
+    public let heartbeatTimeoutMilliseconds: Int
+    /// M: how long the cluster goes on without ZooKeeper; 0 means not at all.
+    public let outageMaxMilliseconds: Int
+
+    /// A new cluster's document.
+    ///
+    /// - Parameters:
+    ///   - seed: sixteen random bytes, kept secret.
+    ///   - generation: 64 random bits.
+    ///   - sessionTimeoutMilliseconds: S.
+    ///   - heartbeatTimeoutMilliseconds: H; half of S unless said otherwise, which is 3,000 by default.
+    ///   - outageMaxMilliseconds: M.
+    public init(
+        seed: SipKey, generation: UInt64, sessionTimeoutMilliseconds: Int = Self.sessionTimeoutMillisecondsDefault,
+        heartbeatTimeoutMilliseconds: Int? = nil, outageMaxMilliseconds: Int = Self.outageMaxMillisecondsDefault
+    ) {
+        formatVersion = Self.formatVersionKnown
+        self.seed = seed
+        self.generation = generation
+        self.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
+        self.heartbeatTimeoutMilliseconds = heartbeatTimeoutMilliseconds ?? sessionTimeoutMilliseconds / 2
+        self.outageMaxMilliseconds = outageMaxMilliseconds
+    }
+
+    /// Places keys under this cluster's secret.
+    public var hasher: KeyHasher { KeyHasher(seed: seed) }
+
+    /// The content of the znode.
+    public func json() -> [UInt8] { JSONText.encode(self) }
+
+    /// Reads the znode `/ringpost/<cluster>/ring`.
+    ///
+    /// - Throws: ``DocumentError`` when the document is broken, of another version, or its times make no sense.
+    public init(json: [UInt8], znode: String) throws(DocumentError) {
+        // The version first: a later format may lack what this one needs, and that is not the thing to say then.
+        let version = try JSONText.decode(Version.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode).formatVersion
+        guard version == Self.formatVersionKnown else {
+            let reason = "has format version \(version), but this program knows version \(Self.formatVersionKnown) only"
+            throw DocumentError(znode: znode, reason: reason)
+        }
+        self = try JSONText.decode(ClusterDocument.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
+        if let fault { throw DocumentError(znode: znode, reason: fault) }
+    }
+
+    /// What is wrong with the times, as the end of a sentence; `nil` when nothing is.
+    public var fault: String? {
+        let sessionTimes = Self.sessionTimeoutMillisecondsMin...Self.sessionTimeoutMillisecondsMax
+        if !sessionTimes.contains(sessionTimeoutMilliseconds) {
+            return "has sessionTimeoutMilliseconds \(sessionTimeoutMilliseconds), which is not in \(sessionTimes)"
+        }
+        if !(1...sessionTimeoutMilliseconds).contains(heartbeatTimeoutMilliseconds) {
+            return "has heartbeatTimeoutMilliseconds \(heartbeatTimeoutMilliseconds), which is not in 1…\(sessionTimeoutMilliseconds)"
+        }
+        if !(0...Self.outageMaxMillisecondsMax).contains(outageMaxMilliseconds) {
+            return "has outageMaxMilliseconds \(outageMaxMilliseconds), which is not in 0…\(Self.outageMaxMillisecondsMax)"
+        }
+        return nil
+    }
+
+    private struct Version: Decodable {
+        let formatVersion: Int
+    }
+}
+
+extension ClusterDocument: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case formatVersion, seed, generation, sessionTimeoutMilliseconds, heartbeatTimeoutMilliseconds, outageMaxMilliseconds
+    }
+
+    /// Reads the JSON form that the file's head describes.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        formatVersion = try values.decode(Int.self, forKey: .formatVersion)
+        let digits = Array(try values.decode(String.self, forKey: .seed).utf8)
+        guard digits.count == 32, let high = UInt64(hexadecimal: digits[..<16]), let low = UInt64(hexadecimal: digits[16...]),
+            let seed = SipKey(bytes: [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .seed, in: values, debugDescription: "expected 32 hexadecimal digits")
+        }
+        self.seed = seed
+        generation = try values.decode(HexadecimalWord.self, forKey: .generation).word
+        sessionTimeoutMilliseconds =
+            try values.decodeIfPresent(Int.self, forKey: .sessionTimeoutMilliseconds) ?? Self.sessionTimeoutMillisecondsDefault
+        heartbeatTimeoutMilliseconds =
+            try values.decodeIfPresent(Int.self, forKey: .heartbeatTimeoutMilliseconds) ?? sessionTimeoutMilliseconds / 2
+        outageMaxMilliseconds =
+            try values.decodeIfPresent(Int.self, forKey: .outageMaxMilliseconds) ?? Self.outageMaxMillisecondsDefault
+    }
+
+    /// Writes the JSON form that the file's head describes.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(formatVersion, forKey: .formatVersion)
+        let digits = seed.bytes.flatMap { byte in UInt64(byte).hexadecimal.utf8.suffix(2) }
+        try values.encode(String(decoding: digits, as: UTF8.self), forKey: .seed)
+        try values.encode(HexadecimalWord(word: generation), forKey: .generation)
+        try values.encode(sessionTimeoutMilliseconds, forKey: .sessionTimeoutMilliseconds)
+        try values.encode(heartbeatTimeoutMilliseconds, forKey: .heartbeatTimeoutMilliseconds)
+        try values.encode(outageMaxMilliseconds, forKey: .outageMaxMilliseconds)
+    }
+}
+
+extension ClusterDocument: CustomStringConvertible {
+    /// Everything but the seed, which is a secret that must not reach a log.
+    public var description: String {
+        "generation \(generation.hexadecimal), S \(sessionTimeoutMilliseconds) ms, H \(heartbeatTimeoutMilliseconds) ms, "
+            + "M \(outageMaxMilliseconds) ms"
+    }
+}

@@ -1,0 +1,28 @@
+// Where a cluster's documents stand in ZooKeeper.
+
+/// The paths of one cluster's znodes.
+public struct ClusterPaths: Hashable, Sendable {
+    /// The parent of all clusters.
+    public static let root = "/ringpost"
+
+    /// The parent of all that belongs to the cluster.
+    public let cluster: String
+
+    /// - Parameter cluster: the cluster's name, valid by the rules for node ids.
+    public init(cluster: String) { self.cluster = "\(Self.root)/\(cluster)" }
+
+    /// The ``ClusterDocument``.
+    public var ring: String { "\(cluster)/ring" }
+    /// The parent of the ephemeral members; its `pzxid` is the epoch.
+    public var members: String { "\(cluster)/members" }
+    /// The parent of each member's last boot, which outlives the member.
+    public var roster: String { "\(cluster)/roster" }
+
+    /// A member's znode.
+    public func member(_ id: String) -> String { "\(members)/\(id)" }
+    /// A member's entry in the roster.
+    public func roster(_ id: String) -> String { "\(roster)/\(id)" }
+
+    /// What must exist before anything else can, parents first.
+    public var parents: [String] { [Self.root, cluster, members, roster] }
+}

@@ -1,0 +1,144 @@
+// A member as it announces itself: the content of its ephemeral znode, its entry in the roster, and what link frames tell
+// of the member list. The ring sees only id and weight of it.
+//
+// The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `weight`, `zone` (may be missing), `protocol`, and the
+// advertised addresses `client`, `api` and `link` as "host:port". Unknown keys are ignored, so that a newer node can say more.
+
+import FoundationEssentials
+import HashRing
+
+/// One node in the member list. A member is (id, boot): another boot is another member.
+public struct Member: Hashable, Sendable {
+    /// The content of a member's znode has at most this many bytes.
+    public static let jsonBytesMax = 4_096
+    /// A zone's name takes at most this many bytes.
+    public static let zoneBytesMax = 64
+    /// An advertised "host:port" takes at most this many bytes: a host name has 253 at most.
+    public static let addressBytesMax = 260
+
+    /// The node's id, valid by ``NodeID/check(_:)``.
+    public var id: String
+    /// 64 random bits, new with every process and with every ZooKeeper session, kept across changes of weight.
+    public var boot: UInt64
+    /// Its share of the ring; 0 makes it a pure router and edge.
+    public var weight: UInt16
+    /// Where it runs, for people; placement does not look at it yet.
+    public var zone: String?
+    /// The version of the link protocol that it speaks.
+    public var protocolVersion: Int
+    /// "host:port" for the sockets of clients.
+    public var client: String
+    /// "host:port" for producers and operators.
+    public var api: String
+    /// "host:port" for links from other nodes.
+    public var link: String
+
+    /// A member with all it announces. The id is checked where it comes from outside, not here.
+    public init(
+        id: String, boot: UInt64, weight: UInt16, zone: String? = nil, protocolVersion: Int, client: String, api: String, link: String
+    ) {
+        self.id = id
+        self.boot = boot
+        self.weight = weight
+        self.zone = zone
+        self.protocolVersion = protocolVersion
+        self.client = client
+        self.api = api
+        self.link = link
+    }
+
+    /// Who this is, without what it announces.
+    public var identity: MemberIdentity { MemberIdentity(id: id, boot: boot) }
+
+    /// The same member as the ring sees it.
+    public var ringMember: RingMember { RingMember(id: id, weight: weight) }
+
+    /// The same member with another weight.
+    public func with(weight: UInt16) -> Member {
+        var copy = self
+        copy.weight = weight
+        return copy
+    }
+
+    /// The content of the member's znode.
+    public func json() -> [UInt8] { JSONText.encode(self) }
+
+    /// Reads a member's znode.
+    ///
+    /// - Parameters:
+    ///   - json: the znode's content.
+    ///   - znode: its full path; the last part must be the member's id.
+    /// - Throws: ``DocumentError``, which names the znode.
+    public init(json: [UInt8], znode: String) throws(DocumentError) {
+        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
+        if let reason = fault(name: znode.split(separator: "/").last.map(String.init) ?? "") {
+            throw DocumentError(znode: znode, reason: reason)
+        }
+    }
+
+    private func fault(name: String) -> String? {
+        do throws(NodeIDError) { try NodeID.check(id) } catch { return "is no member: \(error.message)" }
+        if id != name { return "holds the member \"\(id)\", not the one it is named after" }
+        if let zone, zone.utf8.count > Self.zoneBytesMax { return "names a zone of more than \(Self.zoneBytesMax) bytes" }
+        for (key, address) in [("client", client), ("api", api), ("link", link)] where !Self.isAddress(address) {
+            return "has no usable address \"\(key)\": expected host:port in at most \(Self.addressBytesMax) bytes"
+        }
+        return nil
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        guard text.utf8.count <= addressBytesMax, let colon = text.lastIndex(of: ":"), colon > text.startIndex else { return false }
+        guard let port = UInt16(text[text.index(after: colon)...]) else { return false }
+        return port > 0
+    }
+}
+
+extension Member: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case id, boot, weight, zone, client, api, link
+        case protocolVersion = "protocol"
+    }
+
+    /// Reads the JSON form that the file's head describes.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        id = try values.decode(String.self, forKey: .id)
+        boot = try values.decode(HexadecimalWord.self, forKey: .boot).word
+        weight = try values.decode(UInt16.self, forKey: .weight)
+        zone = try values.decodeIfPresent(String.self, forKey: .zone)
+        protocolVersion = try values.decode(Int.self, forKey: .protocolVersion)
+        client = try values.decode(String.self, forKey: .client)
+        api = try values.decode(String.self, forKey: .api)
+        link = try values.decode(String.self, forKey: .link)
+    }
+
+    /// Writes the JSON form that the file's head describes.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(id, forKey: .id)
+        try values.encode(HexadecimalWord(word: boot), forKey: .boot)
+        try values.encode(weight, forKey: .weight)
+        try values.encodeIfPresent(zone, forKey: .zone)
+        try values.encode(protocolVersion, forKey: .protocolVersion)
+        try values.encode(client, forKey: .client)
+        try values.encode(api, forKey: .api)
+        try values.encode(link, forKey: .link)
+    }
+}
+
+/// Who a member is. Another boot is a leave and a join, even where the ring stays equal.
+public struct MemberIdentity: Hashable, Sendable, CustomStringConvertible {
+    /// The node's id.
+    public let id: String
+    /// Which life of the node this is.
+    public let boot: UInt64
+
+    /// One life of one node.
+    public init(id: String, boot: UInt64) {
+        self.id = id
+        self.boot = boot
+    }
+
+    /// `id` and the boot in hexadecimal digits.
+    public var description: String { "\(id) (boot \(boot.hexadecimal))" }
+}

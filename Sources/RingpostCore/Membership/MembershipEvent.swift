@@ -1,0 +1,93 @@
+// What can happen to the membership machine. Events of sessions carry the session's number, answers the ticket of their request,
+// so that what comes late from an earlier session or attempt is recognised and ignored.
+
+/// Something the membership machine is told.
+public enum MembershipEvent: Sendable {
+    /// Begin.
+    case start
+    /// A session is being opened, and this is the boot drawn for it.
+    case sessionOpened(session: Int, boot: UInt64)
+    /// No session could be opened: a malformed server list, or names that nobody knows.
+    case sessionRefused(session: Int, reason: String)
+    /// Connected, for the first time or again.
+    case connected(session: Int, negotiatedTimeoutMilliseconds: Int)
+    /// The connection was lost; the client library goes on trying.
+    case disconnected(session: Int)
+    /// ZooKeeper has given the session up.
+    case expired(session: Int)
+    /// ZooKeeper refused the session's credentials.
+    case authenticationFailed(session: Int)
+    /// The watch on /members fired.
+    case membersChanged(session: Int)
+    /// The answer to a request.
+    case answered(ticket: UInt64, MembershipAnswer)
+    /// What the holder of the own id said.
+    case holderProbed(ticket: UInt64, ProbeResult)
+    /// Links to all members are up, or the limit has passed.
+    case linked(session: Int)
+    /// Take another weight.
+    case setWeight(UInt16)
+    /// Give up the weight, if others have any; stay member.
+    case drain
+    /// Say goodbye and end.
+    case leave(clearingRoster: Bool)
+    /// Frozen for too long while others reach ZooKeeper: let the session go.
+    case giveUpSession
+    /// A peer's member list, newer than the one it was told of.
+    case offered(epoch: UInt64, members: [Member], generation: UInt64)
+    /// A peer has another ring at the same epoch.
+    case peerDiffers(MemberIdentity, epoch: UInt64, digest: UInt64)
+    /// Time has passed; see ``MembershipMachine/nextWake``.
+    case tick
+}
+
+/// What the membership machine asks of ZooKeeper. One at a time is under way.
+public enum MembershipRequest: Equatable, Sendable {
+    /// Create ``ClusterPaths/parents`` and the ring document, whichever is missing.
+    case createPaths(document: ClusterDocument)
+    /// `sync`, so that what is read next is as new as the leader.
+    case sync
+    /// Read the ring document.
+    case readRing
+    /// Read the member list with a watch, unless it still has this epoch.
+    case list(unlessEpoch: UInt64?)
+    /// Create the own entry in the roster if there is none.
+    case makeRosterEntry(Member)
+    /// Create the own ephemeral znode and set the roster's entry to the same, in one transaction: whoever finds the member finds its
+    /// boot in the roster, and a namesake that is refused leaves no trace there.
+    case register(Member)
+    /// Delete and create the own znode in one transaction.
+    case changeWeight(Member)
+    /// Delete the own znode, and the roster's entry if asked for, in one transaction.
+    case sayGoodbye(id: String, clearingRoster: Bool)
+}
+
+/// How a request ended.
+public enum MembershipAnswer: Equatable, Sendable {
+    /// It is done.
+    case done
+    /// The ring document's content.
+    case ring([UInt8])
+    /// The member list.
+    case list(MemberList)
+    /// The member list has the same epoch as before.
+    case unchanged
+    /// What was to be created is there already.
+    case exists
+    /// What was to be read or deleted is not there.
+    case missing
+    /// It failed, or may have been done: a lost connection, most of the time.
+    case failed(String)
+}
+
+/// What was found at the address of the member that holds the own id.
+public enum ProbeResult: Equatable, Sendable {
+    /// It answers with the boot in its znode: it lives.
+    case sameBoot
+    /// It answers with another boot: the znode is of an earlier life.
+    case otherBoot
+    /// Nobody listens there.
+    case refused
+    /// No answer in time.
+    case silent
+}

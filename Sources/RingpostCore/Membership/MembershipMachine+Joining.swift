@@ -1,0 +1,63 @@
+// What the membership machine does about its own place once it has read the list: wait for a namesake, register without weight,
+// link with the others, take the weight, change it, give it up.
+
+extension MembershipMachine {
+    /// Compares what is with what is wanted and does the one next thing.
+    mutating func settle(now: Int64) -> [MembershipAction] {
+        guard let session, let view else { return [] }
+        if session.isStale { return ask(list) }
+        guard let own = view.own else {
+            if let holder = view.member(me.id) { return meet(holder, now: now) }
+            return ask(.makeRosterEntry(me.with(weight: 0)))
+        }
+        let wanted = wantedWeight(own: own, view: view)
+        if own.weight == wanted {
+            rest(now: now)
+            return []
+        }
+        if wanted > 0, session.links != .up {
+            rest(now: now)
+            guard session.links == .none else { return [] }
+            self.session?.links = .asked
+            return [.linkWithMembers(session: session.number, limitMilliseconds: Self.linkLimitMilliseconds)]
+        }
+        return ask(.changeWeight(me.with(weight: wanted)))
+    }
+
+    /// A drained node gives up its weight only if the slots have somewhere to go.
+    private func wantedWeight(own: Member, view: MembershipView) -> UInt16 {
+        guard isDraining else { return me.weight }
+        return view.othersWithWeight.isEmpty ? own.weight : 0
+    }
+
+    /// Another boot holds the own id. What a session holds is never deleted by another one.
+    private mutating func meet(_ holder: Member, now: Int64) -> [MembershipAction] {
+        // An earlier session of this very process: there is nobody to ask.
+        if formerBoots.contains(holder.boot) { return wait(for: holder, because: "an earlier session of this process", now: now) }
+        lastTicket += 1
+        enter(.probing(ticket: lastTicket, holder: holder))
+        return [.probeHolder(ticket: lastTicket, holder)]
+    }
+
+    mutating func onProbe(_ ticket: UInt64, _ result: ProbeResult, now: Int64) -> [MembershipAction] {
+        guard case .probing(ticket, let holder) = session?.step else { return [] }
+        switch result {
+        case .sameBoot:
+            return fail(
+                "the node id \(me.id) is in use in \(paths.cluster): \(holder.identity) answers at \(holder.link); "
+                    + "stop that node or give this one another id")
+        case .otherBoot: return wait(for: holder, because: "its address answers with another boot", now: now)
+        case .refused: return wait(for: holder, because: "nobody listens at \(holder.link)", now: now)
+        case .silent: return wait(for: holder, because: "\(holder.link) does not answer", now: now)
+        }
+    }
+
+    /// Until the znode goes, or until the next pass asks the holder again.
+    private mutating func wait(for holder: Member, because reason: String, now: Int64) -> [MembershipAction] {
+        if session?.isStale == true { return ask(list) }
+        rest(now: now)
+        if holderWaitedFor == holder.boot { return [] }
+        holderWaitedFor = holder.boot
+        return [.say("waiting until ZooKeeper ends the session of \(holder.identity), which holds this node's id: \(reason)")]
+    }
+}

@@ -1,0 +1,93 @@
+// One epoch as a node sees it: the member list, the ring that follows from it, and the node's own place. Built whole and
+// never changed; a new epoch is a new view, and switching over is the exchange of one reference.
+
+import HashRing
+
+/// The members and the ring at one epoch.
+public final class MembershipView: Sendable {
+    /// A cluster has at most this many members; a longer list is not taken over, with an alarm.
+    public static let membersMax = 1_000
+
+    /// The number of this generation of the ring: the `pzxid` of `/members`.
+    public let epoch: UInt64
+    /// All members, those without weight too, in the order of `ring.members`.
+    public let members: [Member]
+    /// The ring of these members.
+    public let ring: HashRing
+    /// Which cluster this is.
+    public let generation: UInt64
+    /// Places keys under the cluster's secret.
+    public let hasher: KeyHasher
+    /// The own place in ``members``, by id and boot; `nil` while this node is no member.
+    public let selfPlace: Int?
+
+    private let places: [String: Int]
+
+    /// Builds a view. Takes a few milliseconds, or microseconds when `previous` has the same ids and weights.
+    ///
+    /// - Parameters:
+    ///   - epoch: the `pzxid` that came with the list.
+    ///   - members: in any order, at most ``membersMax``, with unique ids.
+    ///   - document: the cluster's document.
+    ///   - own: who this node is now.
+    ///   - previous: a view whose ring is used again if the set of {id, weight} is the same.
+    public init(
+        epoch: UInt64, members: [Member], document: ClusterDocument, own: MemberIdentity, previous: MembershipView? = nil
+    ) {
+        let ringMembers = members.map(\.ringMember)
+        if let previous, previous.members.count == members.count, Set(previous.ring.members) == Set(ringMembers) {
+            ring = previous.ring
+        } else {
+            ring = HashRing(members: ringMembers)
+        }
+        let places = Dictionary(uniqueKeysWithValues: ring.members.enumerated().map { ($0.element.id, $0.offset) })
+        self.places = places
+        self.members = members.sorted { one, other in (places[one.id] ?? 0) < (places[other.id] ?? 0) }
+        self.epoch = epoch
+        generation = document.generation
+        hasher = document.hasher
+        selfPlace = self.members.firstIndex { $0.identity == own }
+    }
+
+    /// The member at a place of the ring.
+    public func member(at place: Int) -> Member { members[place] }
+
+    /// The slot's owner; `nil` when nobody has weight.
+    public func owner(ofSlot slot: Int) -> Member? { ring.owner(ofSlot: slot).map { members[$0] } }
+
+    /// The slot's mirror; `nil` when fewer than two members have weight.
+    public func mirror(ofSlot slot: Int) -> Member? { ring.mirror(ofSlot: slot).map { members[$0] } }
+
+    /// The place of the member with this id.
+    public func place(_ id: String) -> Int? { places[id] }
+
+    /// The member with this id.
+    public func member(_ id: String) -> Member? { places[id].map { members[$0] } }
+
+    /// This node's own entry; `nil` while it is no member.
+    public var own: Member? { selfPlace.map { members[$0] } }
+
+    /// Members with weight, without this node.
+    public var othersWithWeight: [Member] {
+        members.enumerated().filter { $0.offset != selfPlace && $0.element.weight > 0 }.map(\.element)
+    }
+
+    /// How many slots this node owns.
+    public var slotsOwned: Int { selfPlace.map { ring.slotsOwned()[$0] } ?? 0 }
+}
+
+extension MembershipView: Equatable {
+    /// Equal views name the same members of the same cluster at the same epoch, and the same one as oneself.
+    public static func == (one: MembershipView, other: MembershipView) -> Bool {
+        one.epoch == other.epoch && one.members == other.members && one.generation == other.generation
+            && one.selfPlace == other.selfPlace && one.ring.digest == other.ring.digest
+    }
+}
+
+extension MembershipView: CustomStringConvertible {
+    /// For logs: epoch, members and the ring's digest.
+    public var description: String {
+        let names = members.map { $0.weight == 1 ? $0.id : "\($0.id)×\($0.weight)" }.joined(separator: ", ")
+        return "epoch \(epoch): \(members.count) members (\(names)), digest \(ring.digest.hexadecimal)"
+    }
+}

@@ -1,0 +1,74 @@
+// Which messages of a producer's connection, a batch or another node's link are refused because an earlier one of them
+// was: on one stream nothing may overtake what was refused, until the stream begins again in order.
+
+/// The streams on which something was refused, and since when.
+struct RefusedStreams {
+    /// Keys that one stream remembers. Beyond it everything on the stream that doesn't restart is refused until the stream
+    /// ends: never wrong, only slow. A node's stream counts slots and can't get there.
+    static let unitsMax = 65_536
+
+    private struct Refusals {
+        /// By key or slot: the arrival number of the first message that was refused.
+        var since: [UInt64: UInt64] = [:]
+        var allSince = UInt64.max
+    }
+
+    private var streams: [UInt64: Refusals] = [:]
+    /// Streams that have ended a moment ago: what is still under way must not bring their entries back.
+    private var endedLately: Set<UInt64> = []
+    private var endedBefore: Set<UInt64> = []
+    private var turnsAt: Int64 = .min
+
+    var isEmpty: Bool { streams.isEmpty }
+    var streamCount: Int { streams.count }
+
+    /// Producers know keys, and begin again key by key; nodes begin again slot by slot, which keeps their lists short.
+    private static func unit(_ key: Key, _ context: PublishContext) -> UInt64 {
+        context.hops == 0 ? key.hash.rawValue : UInt64(key.slot)
+    }
+
+    /// True when an earlier message of the same stream and key, or slot, was refused.
+    func refuses(_ key: Key, _ context: PublishContext, arrival: UInt64) -> Bool {
+        guard !streams.isEmpty, context.stream != 0, let refusals = streams[context.stream] else { return false }
+        if let since = refusals.since[Self.unit(key, context)], arrival > since { return true }
+        return arrival > refusals.allSince && !context.restarts
+    }
+
+    /// Remembers a refusal; false when nothing changes by it.
+    mutating func add(_ key: Key, _ context: PublishContext, arrival: UInt64) -> Bool {
+        guard context.stream != 0, !endedLately.contains(context.stream), !endedBefore.contains(context.stream) else { return false }
+        let unit = Self.unit(key, context)
+        var refusals = streams.removeValue(forKey: context.stream) ?? Refusals()
+        defer { streams[context.stream] = refusals }
+        if let since = refusals.since[unit] {
+            refusals.since[unit] = min(since, arrival)
+            return arrival < since
+        }
+        if refusals.since.count >= Self.unitsMax {
+            refusals.allSince = min(refusals.allSince, arrival)
+        } else {
+            refusals.since[unit] = arrival
+        }
+        return true
+    }
+
+    /// The stream begins again with this key or slot.
+    mutating func restart(_ key: Key, _ context: PublishContext) {
+        guard let place = streams.index(forKey: context.stream) else { return }
+        streams.values[place].since[Self.unit(key, context)] = nil
+        if streams.values[place].since.isEmpty, streams.values[place].allSince == .max { streams.remove(at: place) }
+    }
+
+    mutating func end(_ stream: UInt64, hasMoreUnderWay: Bool) {
+        streams[stream] = nil
+        if hasMoreUnderWay { endedLately.insert(stream) }
+    }
+
+    /// Forgets ended streams once no budget of theirs can still be running.
+    mutating func onTick(now: Int64) {
+        if now < turnsAt { return }
+        turnsAt = now + Publish.budgetMillisecondsMax
+        endedBefore = endedLately
+        endedLately = []
+    }
+}

@@ -1,0 +1,166 @@
+// The session of one socket: feeds its machine with what the owner says, and writes what the machine lets through.
+import RingpostCore
+
+/// A client's end: what a transport has to be able to do.
+protocol EdgeSocket: AnyObject {
+    var transport: Transport { get }
+    /// The client's address, for operators.
+    var remote: String { get }
+    /// More bytes wait than a replay may add to.
+    var isCrowded: Bool { get }
+    /// Where the client begins.
+    func begin(at cursor: Cursor)
+    /// The history did not reach back to the client's cursor.
+    func gap(at cursor: Cursor)
+    func write(_ message: StoredMessage)
+    /// What has been written since the last call is one piece.
+    func endOfPiece()
+    func end(_ reason: CloseReason)
+}
+
+final class EdgeSession {
+    let key: Key
+    let since: Int64
+    private let loop: NodeLoop
+    private let stay: AttachRequest.Stay
+    private weak var socket: (any EdgeSocket)?
+    private var machine: SessionMachine
+    /// The current attachment's number in the loop's table; a new one with every question, so that late answers find nobody.
+    private var number: UInt64 = 0
+    /// The owner may know the current number.
+    private var mayBeAttached = false
+    private var asksWhenDrained = false
+
+    var cursor: Cursor? { machine.cursor }
+    /// Attached: the next message comes by itself.
+    var isWaitingForMore: Bool { machine.isLive }
+    var transport: Transport? { socket?.transport }
+    var remote: String { socket?.remote ?? "" }
+
+    init(key: Key, start: AttachStart, stay: AttachRequest.Stay, socket: any EdgeSocket, loop: NodeLoop) {
+        self.key = key
+        self.stay = stay
+        self.socket = socket
+        self.loop = loop
+        since = Moment.now().monotonic
+        machine = SessionMachine(start: start, now: since)
+    }
+
+    /// Asks the owner; false when this node holds as many sessions as it may.
+    func start() -> Bool {
+        perform(machine.ask(now: since))
+        return number != 0
+    }
+
+    /// The socket is gone, or has what it wanted.
+    func stop() {
+        machine.onClose()
+        release()
+    }
+
+    // MARK: The owner's side
+
+    func onAttached(_ result: Result<AttachReply, Problem>) {
+        let now = Moment.now().monotonic
+        guard case .success(let reply) = result else {
+            mayBeAttached = false
+            perform(machine.onRefusal(attachment: machine.attachment, now: now))
+            return
+        }
+        guard let socket, let reading = machine.onReply(attachment: machine.attachment, reply, now: now) else { return }
+        mayBeAttached = reply.isLive
+        settle()
+        if let cursor = reading.begins { socket.begin(at: cursor) }
+        if let cursor = reading.gap {
+            loop.counters.gaps += 1
+            socket.gap(at: cursor)
+        }
+        for message in reading.messages { write(message, to: socket) }
+        asksWhenDrained = reading.asksAgain && stay == .always
+        socket.endOfPiece()
+        if !socket.isCrowded { onDrained() }
+    }
+
+    func onDeliver(incarnation: UInt64, _ message: StoredMessage) {
+        guard let socket else { return }
+        switch machine.onDeliver(attachment: machine.attachment, incarnation: incarnation, sequence: message.sequence) {
+        case .write:
+            write(message, to: socket)
+            if message.publishedAt > 0 {
+                loop.counters.latency.record(microseconds: Moment.wallMicroseconds() - message.publishedAt)
+            }
+            socket.endOfPiece()
+        case .drop: loop.counters.staleDeliveries += 1
+        case .hole:
+            loop.counters.staleDeliveries += 1
+            askAgain(now: Moment.now().monotonic)
+        }
+    }
+
+    func onDetached() {
+        mayBeAttached = false
+        perform(machine.onDetached(attachment: machine.attachment, now: Moment.now().monotonic))
+        settle()
+    }
+
+    /// Another member owns the key now: whatever the old one still says is for nobody.
+    func ownerHasChanged(now: Int64) { askAgain(now: now) }
+
+    func onEpoch(now: Int64) { perform(machine.onEpoch(now: now)) }
+
+    func onTick(now: Int64) { perform(machine.onTick(now: now)) }
+
+    /// The socket has taken everything: the rest of a replay can come.
+    func onDrained() {
+        guard asksWhenDrained else { return }
+        asksWhenDrained = false
+        perform(machine.ask(now: Moment.now().monotonic))
+    }
+
+    // MARK: Performing
+
+    private func askAgain(now: Int64) {
+        loop.counters.reattached += 1
+        asksWhenDrained = false
+        perform(machine.ask(now: now))
+    }
+
+    private func perform(_ action: SessionMachine.Action) {
+        switch action {
+        case .nothing: settle()
+        case .ask(let start):
+            release()
+            guard let fresh = loop.sessions.insert(self) else {
+                socket?.end(.internalError)
+                return
+            }
+            number = fresh
+            mayBeAttached = stay != .never
+            settle()
+            loop.ask(key, number: fresh, start: start, stay: stay)
+        case .close(let reason):
+            release()
+            socket?.end(reason)
+        }
+    }
+
+    /// Only sessions that wait for something are looked at in every tick.
+    private func settle() {
+        if number == 0 { return }
+        if machine.isLive { loop.restless.remove(number) } else { loop.restless.insert(number) }
+    }
+
+    private func release() {
+        if number == 0 { return }
+        _ = loop.sessions.take(number)
+        loop.restless.remove(number)
+        if mayBeAttached { loop.detach(key, number: number) }
+        number = 0
+        mayBeAttached = false
+    }
+
+    private func write(_ message: StoredMessage, to socket: any EdgeSocket) {
+        loop.counters.written[socket.transport.place] += 1
+        socket.write(message)
+    }
+}

@@ -1,0 +1,262 @@
+// One HTTP/1.1 connection, on the client or the API port: reads requests, hands each to the routes of its port, and
+// writes the answers in the order of the requests, however late each of them comes. Publishes may be pipelined; their
+// answers of one tick leave in one write.
+import DequeModule
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+/// A whole request.
+struct HTTPRequest {
+    let head: HTTPRequestHead
+    let body: ByteBuffer
+    /// Where its answer goes.
+    let number: UInt64
+}
+
+/// An answer.
+struct HTTPResponse {
+    var status = 200
+    var headers: [HTTPResponseWriter.Header] = []
+    var body: [UInt8] = []
+
+    static let jsonType: HTTPResponseWriter.Header = ("Content-Type", "application/json")
+
+    static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
+        HTTPResponse(status: status, headers: [jsonType], body: body)
+    }
+
+    static func text(_ text: String, status: Int = 200, type: String = "text/plain; charset=utf-8") -> HTTPResponse {
+        HTTPResponse(status: status, headers: [("Content-Type", type)], body: Array(text.utf8))
+    }
+
+    static func problem(_ problem: Problem, _ message: String? = nil) -> HTTPResponse {
+        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message)
+        if let seconds = problem.retryAfterSeconds { response.headers.append(("Retry-After", "\(seconds)")) }
+        return response
+    }
+
+    static func failure(status: Int, code: String, message: String) -> HTTPResponse {
+        var body = Array(#"{"error":{"code":"\#(code)","message":"#.utf8)
+        JSONText.appendQuoted(message, to: &body)
+        body.append(contentsOf: "}}\n".utf8)
+        return json(body, status: status)
+    }
+}
+
+/// The routes of one port.
+protocol HTTPRoutes {
+    /// Answers now or later with ``HTTPConnection/respond(to:_:)``, once; or takes the connection over.
+    func handle(_ request: HTTPRequest, on connection: HTTPConnection)
+    /// Headers that every answer on this port carries.
+    func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
+    /// The largest body that the path takes, in bytes.
+    func bodyBytesMax(for head: HTTPRequestHead) -> Int
+}
+
+final class HTTPConnection: LoopSocket, @unchecked Sendable {
+    private struct Answer {
+        var bytes: ByteBuffer?
+        let headers: [HTTPResponseWriter.Header]
+        let keepAlive: Bool
+        let isHead: Bool
+        /// What a publish was for; its receipt names it.
+        var key: Key?
+        /// A poll that ends with the connection.
+        var onCancel: (() -> Void)?
+    }
+
+    let routes: any HTTPRoutes
+    private var parser: HTTPRequestParser
+    private var head: HTTPRequestHead?
+    private var body = ByteBuffer()
+    /// Requests that are not answered yet, and answers that wait for an earlier one.
+    private var answers: Deque<Answer> = []
+    private var firstNumber: UInt64 = 0
+    /// When the request that is arriving has to be whole, or the next one has to begin.
+    private var deadline: Int64
+    private var isPaused = false
+    private var isTakenOver = false
+    private var isReading = false
+
+    init(routes: any HTTPRoutes, loop: NodeLoop) {
+        self.routes = routes
+        let limits = loop.shared.configuration.limits
+        parser = HTTPRequestParser(limits: HTTPLimits(bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax)))
+        deadline = Moment.now().monotonic + limits.requestMilliseconds
+        super.init(loop: loop)
+    }
+
+    private var limits: NodeLimits { loop.shared.configuration.limits }
+
+    // MARK: In
+
+    override func onBytes() {
+        if isReading { return }
+        isReading = true
+        defer { isReading = false }
+        do throws(HTTPRequestError) {
+            while !isTakenOver, !isClosing, !isFull, let part = try parser.next(&input) {
+                switch part {
+                case .head(let head): onHead(head)
+                case .body(var bytes): onBody(&bytes)
+                case .end: onEnd()
+                }
+            }
+        } catch {
+            refuse(status: error.status, code: error.code, message: error.message)
+        }
+        setPaused(isFull)
+    }
+
+    private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
+
+    private func onHead(_ head: HTTPRequestHead) {
+        self.head = head
+        deadline = Moment.now().monotonic + limits.requestMilliseconds
+        if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
+            refuseTooLarge(head)
+        } else if head.expectsContinue, answers.isEmpty {
+            write { HTTPResponseWriter.writeContinue(into: &$0) }
+        }
+    }
+
+    private func onBody(_ bytes: inout ByteBuffer) {
+        guard let head else { return }
+        if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
+        if body.readableBytes > routes.bodyBytesMax(for: head) { refuseTooLarge(head) }
+    }
+
+    private func onEnd() {
+        guard let head else { return }
+        let request = HTTPRequest(head: head, body: body, number: firstNumber + UInt64(answers.count))
+        self.head = nil
+        body = ByteBuffer()
+        deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
+        answers.append(
+            Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
+        routes.handle(request, on: self)
+    }
+
+    private func refuseTooLarge(_ head: HTTPRequestHead) {
+        refuse(
+            status: 413, code: Problem.tooLarge.code, message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
+    }
+
+    /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
+    private func refuse(status: Int, code: String, message: String) {
+        guard !isClosing, !isTakenOver else { return }
+        loop.counters.badRequests[status, default: 0] += 1
+        loop.logger.debug("refused a request", metadata: ["status": "\(status)", "code": "\(code)"])
+        let number = firstNumber + UInt64(answers.count)
+        answers.append(Answer(headers: [], keepAlive: false, isHead: false))
+        input.clear()
+        isTakenOver = true
+        respond(to: number, .failure(status: status, code: code, message: message))
+    }
+
+    // MARK: Out
+
+    /// Answers a request; answers leave in the order of the requests.
+    func respond(to number: UInt64, _ response: HTTPResponse) {
+        guard isOpen, let place = place(of: number) else { return }
+        var bytes = ByteBuffer()
+        let answer = answers[place]
+        HTTPResponseWriter.write(
+            status: response.status, headers: response.headers + answer.headers, body: response.body, keepAlive: answer.keepAlive,
+            isResponseToHead: answer.isHead, into: &bytes)
+        answers[place].bytes = bytes
+        answers[place].onCancel = nil
+        if response.status >= 400 { loop.counters.badRequests[response.status, default: 0] += 1 }
+        release()
+    }
+
+    private func release() {
+        while let first = answers.first, var bytes = first.bytes {
+            answers.removeFirst()
+            firstNumber += 1
+            write { $0.writeBuffer(&bytes) }
+            if !first.keepAlive {
+                answers.removeAll()
+                closeWhenFlushed()
+                return
+            }
+        }
+        resume()
+    }
+
+    /// The request is a publish for this key, and its receipt the answer.
+    func awaitReceipt(for key: Key, _ number: UInt64) {
+        if let place = place(of: number) { answers[place].key = key }
+    }
+
+    func awaitedKey(of number: UInt64) -> Key? { place(of: number).flatMap { answers[$0].key } }
+
+    private func place(of number: UInt64) -> Int? {
+        number >= firstNumber && number - firstNumber < UInt64(answers.count) ? Int(number - firstNumber) : nil
+    }
+
+    /// A request whose answer may take long: `cancel` is called if the client goes first.
+    func onCancel(_ number: UInt64, _ cancel: @escaping () -> Void) {
+        if let place = place(of: number), answers[place].bytes == nil { answers[place].onCancel = cancel }
+    }
+
+    private func setPaused(_ pauses: Bool) {
+        guard pauses != isPaused, !isClosing, isOpen else { return }
+        isPaused = pauses
+        setReading(!pauses)
+    }
+
+    private func resume() {
+        guard isPaused, !isFull else { return }
+        onBytes()
+    }
+
+    /// The node is stopping: nothing more is taken, what was taken is answered.
+    func endIfIdle() {
+        if answers.isEmpty { closeNow() }
+    }
+
+    override func onDrained() { resume() }
+
+    override func onGone() {
+        let cancels = answers.compactMap(\.onCancel)
+        answers.removeAll()
+        for cancel in cancels { cancel() }
+    }
+
+    override func onDeadline(now: Int64) {
+        guard now >= deadline else { return }
+        if head != nil || input.readableBytes > 0 {
+            refuse(status: 408, code: Problem.requestTimeout.code, message: Problem.requestTimeout.message)
+        } else if answers.isEmpty {
+            closeNow()
+        }
+    }
+
+    // MARK: Taking over
+
+    /// True when nothing else is under way on this connection, so that it may become a WebSocket or an event stream.
+    func mayBeTakenOver(by number: UInt64) -> Bool { number == firstNumber && answers.count == 1 }
+
+    /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
+    func takeOver(with handler: LoopSocket, status: Int, headers: [HTTPResponseWriter.Header]) -> ByteBuffer? {
+        guard let context else { return nil }
+        isTakenOver = true
+        let common = answers.first?.headers ?? []
+        answers.removeAll()
+        let leftover = input
+        input = ByteBuffer()
+        do {
+            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
+        } catch {
+            closeNow()
+            return nil
+        }
+        context.pipeline.syncOperations.removeHandler(self).whenFailure { _ in self.closeNow() }
+        handler.write { HTTPResponseWriter.writeHead(status: status, headers: headers + common, into: &$0) }
+        return leftover
+    }
+}
+
+extension HTTPConnection: RemovableChannelHandler {}

@@ -1,0 +1,58 @@
+// Which pages may use the client port: those from loopback origins, and those that the configuration allows.
+// WebSockets are not covered by CORS at all, so the same list is held against their Origin header.
+import RingpostCore
+import RingpostWire
+
+struct OriginPolicy: Sendable {
+    private let allowed: Set<String>
+    private let allowsAll: Bool
+
+    init(_ origins: [String]) {
+        allowsAll = origins.contains("*")
+        allowed = Set(origins.map { $0.lowercased() })
+    }
+
+    /// A request without an origin doesn't come from a page.
+    func allows(_ head: HTTPRequestHead) -> Bool {
+        guard head.has(.origin), let origin = head[.origin] else { return true }
+        return allows(origin: origin)
+    }
+
+    func allows(origin: String) -> Bool { allowsAll || allowed.contains(origin.lowercased()) || Self.isLoopback(origin) }
+
+    /// Headers that let the page read the answer.
+    func headers(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] {
+        guard head.has(.origin), let origin = head[.origin] else { return [] }
+        guard allows(origin: origin) else { return [("Vary", "Origin")] }
+        return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Access-Control-Expose-Headers", "Retry-After")]
+    }
+
+    /// The answer to a browser that asks before it sends.
+    func preflight(_ head: HTTPRequestHead) -> HTTPResponse {
+        guard head.has(.origin), allows(head) else { return .problem(.forbiddenOrigin) }
+        let headers: [HTTPResponseWriter.Header] = [
+            ("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control"),
+            ("Access-Control-Max-Age", "600"),
+        ]
+        return HTTPResponse(status: 204, headers: headers)
+    }
+
+    private static func isLoopback(_ origin: String) -> Bool {
+        for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) {
+            var host = origin.dropFirst(scheme.count)
+            if host.hasPrefix("[::1]") {
+                host = host.dropFirst(5)
+                return host.isEmpty || host.hasPrefix(":")
+            }
+            let name = host.prefix { $0 != ":" }
+            return name == "localhost" || name.hasSuffix(".localhost") || isLoopbackAddress(name)
+        }
+        return false
+    }
+
+    /// 127.0.0.0/8, written in full: "127.0.0.1.example.com" is somebody else's.
+    private static func isLoopbackAddress(_ name: Substring) -> Bool {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

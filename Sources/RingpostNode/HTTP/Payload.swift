@@ -1,0 +1,56 @@
+// A producer's payload as JSON, ready to stand in an envelope: JSON as it came, text as a JSON string.
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+enum Payload {
+    /// What a producer says its payload is.
+    enum Kind {
+        case json
+        case text
+        /// Nothing, or the form type that curl says by itself: JSON if it is an object or an array, else text.
+        case unsaid
+    }
+
+    /// Reads the kind from a Content-Type; `nil` for a type that this node doesn't take.
+    static func kind(contentType: String?) -> Kind? {
+        guard let contentType else { return .unsaid }
+        let parts = contentType.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" } }
+        let charset = parts.dropFirst().first { $0.hasPrefix("charset=") }.map { $0.dropFirst(8) }
+        if let charset, charset != "utf-8", charset != "us-ascii", charset != "utf8" { return nil }
+        guard let type = parts.first, !type.isEmpty else { return .unsaid }
+        if type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) { return .json }
+        if type == "application/x-www-form-urlencoded" { return .unsaid }
+        return type.hasPrefix("text/") ? .text : nil
+    }
+
+    /// - Throws: a problem for the producer: not JSON, not UTF-8, or too large.
+    static func encode(_ body: ByteBuffer, kind: Kind, bytesMax: Int) throws(ProblemReport) -> [UInt8] {
+        if body.readableBytes > bytesMax {
+            throw ProblemReport(.tooLarge, "the payload has \(body.readableBytes) bytes; at most \(bytesMax) are taken")
+        }
+        switch kind {
+        case .json: return try json(body)
+        case .text: return try text(body)
+        case .unsaid:
+            let first = body.readableBytesView.first { $0 > 0x20 }
+            guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return try text(body) }
+            do throws(ProblemReport) { return try json(body) } catch { return try text(body) }
+        }
+    }
+
+    private static func json(_ body: ByteBuffer) throws(ProblemReport) -> [UInt8] {
+        guard body.withUnsafeReadableBytes({ JSONText.isValid($0) }) else { throw ProblemReport(.badJSON) }
+        return JSONText.compactLineBreaks(Array(body.readableBytesView))
+    }
+
+    private static func text(_ body: ByteBuffer) throws(ProblemReport) -> [UInt8] {
+        guard body.withUnsafeReadableBytes({ UTF8Check.isValid($0) }) else {
+            throw ProblemReport(.unsupportedMediaType, "the payload is neither JSON nor text in UTF-8")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.readableBytes + 16)
+        body.withUnsafeReadableBytes { JSONText.appendQuoted($0, to: &bytes) }
+        return bytes
+    }
+}

@@ -1,0 +1,150 @@
+// The API port: publishing, which is the hot way, and the operators' questions, which are not.
+import HashRing
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+final class ProducerRoutes: HTTPRoutes {
+    static let idempotencyKeyBytesMax = 255
+
+    let loop: NodeLoop
+    private let operators: OperatorRoutes
+
+    init(loop: NodeLoop) {
+        self.loop = loop
+        operators = OperatorRoutes(loop: loop)
+    }
+
+    private var limits: NodeLimits { loop.shared.configuration.limits }
+
+    func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { [] }
+
+    func bodyBytesMax(for head: HTTPRequestHead) -> Int {
+        head.withPathBytes { Self.isBatch($0) } ? limits.batchBytesMax : limits.payloadBytesMax
+    }
+
+    func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
+        do throws(ProblemReport) {
+            if let name = request.head.withPathBytes({ Self.user(inPath: $0) }) {
+                try requirePost(request, connection)
+                try publish(toUser: name, request, connection)
+            } else if request.head.withPathBytes({ Self.isBatch($0) }) {
+                try requirePost(request, connection)
+                try publishBatch(request, connection)
+            } else {
+                operators.handle(request, on: connection)
+            }
+        } catch {
+            var response = HTTPResponse.problem(error.problem, error.message)
+            if error.problem == .methodNotAllowed { response.headers.append(("Allow", "POST")) }
+            connection.respond(to: request.number, response)
+        }
+    }
+
+    private func requirePost(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+        if request.head.method != .post { throw ProblemReport(.methodNotAllowed, "publish with POST") }
+    }
+
+    // MARK: One message
+
+    private static let usersPrefix: StaticString = "/v1/users/"
+    private static let messagesSuffix: StaticString = "/messages"
+    private static let batchPath: StaticString = "/v1/messages"
+
+    private static func isBatch(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.count == batchPath.utf8CodeUnitCount && path.starts(with: batchPath)
+    }
+
+    /// The undecoded user of `/v1/users/{user}/messages`.
+    private static func user(inPath path: UnsafeRawBufferPointer) -> [UInt8]? {
+        let prefix = usersPrefix.utf8CodeUnitCount
+        let suffix = messagesSuffix.utf8CodeUnitCount
+        guard path.count >= prefix + suffix, path.starts(with: usersPrefix) else { return nil }
+        let tail = UnsafeRawBufferPointer(rebasing: path[(path.count - suffix)...])
+        guard tail.starts(with: messagesSuffix) else { return nil }
+        let name = path[prefix..<(path.count - suffix)]
+        return name.contains(UInt8(ascii: "/")) ? nil : Array(name)
+    }
+
+    private func publish(toUser name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let key = try Self.key(percentEncoded: name, hasher: view.hasher)
+        guard let kind = Payload.kind(contentType: request.head[.contentType]) else { throw ProblemReport(.unsupportedMediaType) }
+        let data = try Payload.encode(request.body, kind: kind, bytesMax: limits.payloadBytesMax)
+        let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
+        let message = try PublishRequest(
+            key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: try Self.timeToLive(request.head[.ringpostTTL])
+        ).publish(on: loop, hasher: view.hasher)
+        connection.awaitReceipt(for: key, request.number)
+        loop.publish(message, to: connection, tag: request.number)
+    }
+
+    static func key(percentEncoded name: [UInt8], hasher: KeyHasher) throws(ProblemReport) -> Key {
+        let decoded = name.contains(UInt8(ascii: "%")) ? HTTPTarget.decode(name) : name
+        guard let decoded else { throw ProblemReport(.badName, "the name is not valid percent-encoding") }
+        do throws(NameError) {
+            return try Key(.user, name: decoded, hasher: hasher)
+        } catch {
+            throw ProblemReport(.badName, error.message)
+        }
+    }
+
+    static func timeToLive(_ text: String?) throws(ProblemReport) -> UInt32? {
+        guard let text else { return nil }
+        guard let seconds = UInt32(text), seconds <= Publish.timeToLiveSecondsMax else {
+            throw ProblemReport(.badParameter, "Ringpost-TTL takes whole seconds from 0 to \(Publish.timeToLiveSecondsMax)")
+        }
+        return seconds
+    }
+
+    // MARK: Many messages
+
+    private func publishBatch(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        if let type = request.head[.contentType], Payload.kind(contentType: type) == nil, !type.lowercased().hasPrefix("application/x-ndjson") {
+            throw ProblemReport(.unsupportedMediaType, "send NDJSON: one JSON object a line")
+        }
+        let lines = request.body.readableBytesView.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
+        if lines.count > limits.batchMessagesMax {
+            throw ProblemReport(.tooLarge, "\(lines.count) messages; at most \(limits.batchMessagesMax) are taken in one batch")
+        }
+        let batch = BatchPublish(count: lines.count, loop: loop) { [weak connection] body in
+            let headers: [HTTPResponseWriter.Header] = [("Content-Type", "application/x-ndjson")]
+            connection?.respond(to: request.number, HTTPResponse(status: 200, headers: headers, body: body))
+        }
+        batch.start(lines.map { Array($0) }, hasher: view.hasher, payloadBytesMax: limits.payloadBytesMax)
+    }
+}
+
+/// A publish before it has an id and a deadline.
+struct PublishRequest {
+    let key: Key
+    let data: [UInt8]
+    let idempotencyKey: [UInt8]
+    let timeToLive: UInt32?
+    var budgetMilliseconds = Publish.budgetMillisecondsMax
+
+    func publish(on loop: NodeLoop, hasher: KeyHasher) throws(ProblemReport) -> Publish {
+        if idempotencyKey.count > ProducerRoutes.idempotencyKeyBytesMax {
+            throw ProblemReport(.badParameter, "an idempotency key has at most \(ProducerRoutes.idempotencyKeyBytesMax) bytes")
+        }
+        let isRepeatable = !idempotencyKey.isEmpty
+        return Publish(
+            key: key, id: isRepeatable ? repeatableID(hasher) : loop.freshMessageID(), isRepeatable: isRepeatable, data: data,
+            timeToLiveSeconds: timeToLive, deadline: Moment.now().monotonic + budgetMilliseconds, publishedAt: Moment.wallMicroseconds())
+    }
+
+    /// The key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's.
+    private func repeatableID(_ hasher: KeyHasher) -> MessageID {
+        let bytes = key.name + [0] + idempotencyKey
+        return bytes.withUnsafeBytes { bytes in
+            MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    func starts(with text: StaticString) -> Bool {
+        count >= text.utf8CodeUnitCount && prefix(text.utf8CodeUnitCount).elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+}

@@ -1,0 +1,91 @@
+// Answers to publishes as JSON: one for a single message, and a line each for a batch.
+import HashRing
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+extension Receipt {
+    /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`
+    func appendJSON(key: Key, to bytes: inout [UInt8]) {
+        bytes.append(text: key.kind == .user ? "{\"user\":" : "{\"channel\":")
+        key.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
+        bytes.append(text: ",\"seq\":")
+        bytes.append(decimal: sequence)
+        bytes.append(text: ",\"epoch\":")
+        bytes.append(decimal: epoch)
+        bytes.append(text: ",\"owner\":\"")
+        bytes.append(contentsOf: owner.utf8)
+        bytes.append(text: outcome == .delivered ? "\",\"outcome\":\"delivered\"" : "\",\"outcome\":\"stored\"")
+        bytes.append(text: mirrored ? ",\"mirrored\":true,\"id\":\"" : ",\"mirrored\":false,\"id\":\"")
+        id.append(to: &bytes)
+        bytes.append(text: repeated ? "\",\"repeated\":true}" : "\"}")
+    }
+}
+
+extension HTTPConnection: PublishSink {
+    /// The tag is the request's number.
+    func onAnswer(tag: UInt64, _ result: PublishResult) {
+        switch result {
+        case .success(let receipt):
+            guard let key = awaitedKey(of: tag) else { return }
+            var body: [UInt8] = []
+            body.reserveCapacity(key.name.count + 192)
+            receipt.appendJSON(key: key, to: &body)
+            body.append(UInt8(ascii: "\n"))
+            respond(to: tag, .json(body))
+        case .failure(let problem): respond(to: tag, .problem(problem))
+        }
+    }
+}
+
+/// Publishes a batch and answers in its order. Within a batch a refusal also refuses what follows for the same key.
+final class BatchPublish: PublishSink {
+    private let loop: NodeLoop
+    private let stream: UInt64
+    private let finish: ([UInt8]) -> Void
+    private var keys: [Key?]
+    private var lines: [[UInt8]]
+    private var missing: Int
+
+    init(count: Int, loop: NodeLoop, finish: @escaping ([UInt8]) -> Void) {
+        self.loop = loop
+        self.finish = finish
+        stream = loop.freshStream()
+        keys = Array(repeating: nil, count: count)
+        lines = Array(repeating: [], count: count)
+        missing = count
+    }
+
+    func start(_ bodies: [[UInt8]], hasher: KeyHasher, payloadBytesMax: Int) {
+        if bodies.isEmpty { finish([]) }
+        for (place, body) in bodies.enumerated() {
+            do throws(ProblemReport) {
+                let line = try BatchLine(body, hasher: hasher, payloadBytesMax: payloadBytesMax)
+                keys[place] = line.request.key
+                loop.publish(try line.request.publish(on: loop, hasher: hasher), stream: stream, to: self, tag: UInt64(place))
+            } catch {
+                set(place, HTTPResponse.problem(error.problem, "line \(place + 1): \(error.message)").body)
+            }
+        }
+    }
+
+    func onAnswer(tag: UInt64, _ result: PublishResult) {
+        switch result {
+        case .success(let receipt):
+            guard let key = keys[Int(tag)] else { return }
+            var line: [UInt8] = []
+            receipt.appendJSON(key: key, to: &line)
+            line.append(UInt8(ascii: "\n"))
+            set(Int(tag), line)
+        case .failure(let problem): set(Int(tag), HTTPResponse.problem(problem).body)
+        }
+    }
+
+    private func set(_ place: Int, _ line: [UInt8]) {
+        lines[place] = line
+        missing -= 1
+        if missing > 0 { return }
+        loop.crossToAll(.streamEnded(stream))
+        finish(lines.flatMap { $0 })
+    }
+}

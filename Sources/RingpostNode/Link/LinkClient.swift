@@ -1,0 +1,273 @@
+// The dialling end of a link, from one event loop to one member: forwards publishes, attaches sockets, asks operators'
+// questions, and feels the member's pulse. When the connection breaks, everything on it ends together and is told so;
+// then it dials again, with back-off and jitter, for as long as the member is in the ring.
+import NIOCore
+import NIOPosix
+import RingpostCore
+import RingpostWire
+
+/// Used on its loop only.
+final class LinkClient: @unchecked Sendable {
+    private enum State {
+        /// Between two attempts. Can transition to dialling, stopped.
+        case waiting(until: Int64)
+        /// TCP, then the handshake. Can transition to up, waiting, stopped.
+        case dialling(since: Int64)
+        /// Can transition to waiting, stopped.
+        case up
+        /// The member has left the ring. Final.
+        case stopped
+    }
+
+    static let backOffMilliseconds: ClosedRange<Int64> = 50...2_000
+    static let dialMillisecondsMax: Int64 = 3_000
+
+    let handle: UInt32
+    let member: MemberIdentity
+    let address: String
+    private let loop: NodeLoop
+    private var state: State = .waiting(until: .min)
+    private var connection: LinkConnection?
+    private var failures = 0
+    private var lastHeard: Int64 = 0
+    private var lastPing: Int64 = 0
+    private var pingCount: UInt64 = 0
+    /// Attachments of this node's sockets that this link carries, as they are named on the wire.
+    private var attachments: Set<UInt64> = []
+    private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
+    private var lastQuestion: UInt64 = 0
+
+    init(handle: UInt32, member: Member, loop: NodeLoop) {
+        self.handle = handle
+        self.member = member.identity
+        address = member.link
+        self.loop = loop
+    }
+
+    var isUp: Bool { if case .up = state { true } else { false } }
+    /// Too many bytes wait: who wants to send waits as if the link were down.
+    var isFull: Bool { pendingBytes > loop.shared.configuration.limits.linkBytesMax }
+
+    var pendingBytes: Int { connection?.pendingBytes ?? 0 }
+
+    // MARK: Life
+
+    func start() { dial() }
+
+    func stop() {
+        let wasUp = isUp
+        state = .stopped
+        connection?.closeNow()
+        if wasUp { endAll() }
+    }
+
+    func onTick(now: Int64) {
+        switch state {
+        case .waiting(let until) where now >= until: dial()
+        case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
+        case .up:
+            if now - lastHeard >= loop.shared.heartbeatMilliseconds {
+                loop.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
+                connection?.closeNow()
+            } else if now - lastPing >= loop.shared.heartbeatMilliseconds / 3 {
+                ping(query: 0, now: now)
+            }
+        case .waiting, .dialling, .stopped: break
+        }
+    }
+
+    func ping(query: UInt64, now: Int64) {
+        guard isUp else { return }
+        lastPing = now
+        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), loop.shared.standing(loop)))
+    }
+
+    private func dial() {
+        guard let target = ListenAddress(address) else { return }
+        state = .dialling(since: Moment.now().monotonic)
+        let connection = LinkConnection(client: self, loop: loop)
+        self.connection = connection
+        ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(.milliseconds(Self.dialMillisecondsMax))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 1, high: 256 * 1_024))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(connection) }
+            }
+            .connect(host: target.host, port: target.port)
+            .hop(to: loop.eventLoop)
+            .whenFailure { _ in if self.connection === connection { self.failed() } }
+    }
+
+    func onConnected() {
+        guard let document = loop.shared.document else { return }
+        let me = loop.shared.identity
+        send(
+            .hello(
+                LinkHello(
+                    role: .node, cluster: loop.shared.configuration.cluster, generation: document.generation, from: me.id, boot: me.boot,
+                    to: member.id, toBoot: member.boot)))
+    }
+
+    func onClosed(_ closed: LinkConnection) {
+        guard closed === connection else { return }
+        connection = nil
+        failed()
+    }
+
+    private func failed() {
+        let wasUp = isUp
+        connection = nil
+        if case .stopped = state { return }
+        failures += 1
+        // Full jitter: the moment at which a node comes back would otherwise see all others at once.
+        let most = min(Self.backOffMilliseconds.upperBound, Self.backOffMilliseconds.lowerBound << Int64(min(failures, 10)))
+        let pause = Self.backOffMilliseconds.lowerBound + Int64(loop.freshRandom() % UInt64(most))
+        state = .waiting(until: Moment.now().monotonic + pause)
+        if wasUp {
+            loop.counters.linkReconnects += 1
+            endAll()
+            loop.linkIsDown(handle)
+        }
+    }
+
+    /// Everything on the connection ends with it.
+    private func endAll() {
+        let ended = attachments
+        attachments = []
+        for attachment in ended { loop.cross(.detached(WireAttachment.address(attachment)), to: WireAttachment.loop(attachment)) }
+        let unanswered = questions
+        questions = [:]
+        for (_, answer) in unanswered { answer(nil) }
+    }
+
+    // MARK: Out
+
+    private func send(_ frame: LinkFrame) { connection?.write { LinkEncoder.write(frame, into: &$0) } }
+
+    func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
+        let left = max(0, min(publish.deadline - Moment.now().monotonic, Publish.budgetMillisecondsMax))
+        send(
+            .forward(
+                LinkForward(
+                    request: request, epoch: epoch, hops: hops, restarts: restarts, key: publish.key, id: publish.id,
+                    isRepeatable: publish.isRepeatable, timeToLiveSeconds: publish.timeToLiveSeconds, budgetMilliseconds: UInt16(left),
+                    publishedAt: publish.publishedAt, data: publish.data)))
+    }
+
+    func attach(_ request: AttachRequest) {
+        let attachment = WireAttachment.number(request.address)
+        if request.stay != .never { attachments.insert(attachment) }
+        send(.attach(attachment: attachment, epoch: loop.lanes.epoch, key: request.key, request.start, request.stay))
+    }
+
+    func detach(_ address: ReturnAddress, _ key: Key) {
+        let attachment = WireAttachment.number(address)
+        guard attachments.remove(attachment) != nil, isUp else { return }
+        send(.detach(attachment: attachment, key: key))
+    }
+
+    /// Asks the member; the answer is `nil` when the link breaks first.
+    func ask(_ question: LinkQuestion, argument: [UInt8], answer: @escaping ([UInt8]?) -> Void) {
+        guard isUp else {
+            answer(nil)
+            return
+        }
+        lastQuestion += 1
+        questions[lastQuestion] = answer
+        send(.ask(request: lastQuestion, question, argument: argument))
+    }
+
+    // MARK: In
+
+    func handle(_ frame: LinkFrame) throws(LinkError) {
+        lastHeard = Moment.now().monotonic
+        switch frame {
+        case .welcome(let welcome): try onWelcome(welcome)
+        case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
+        case .answer(let request, let result, _):
+            loop.withLaneActions { loop.lanes.onAnswer(request: request, result, now: lastHeard, actions: &$0) }
+        case .attached(let attachment, let result):
+            if case .success(let reply) = result, reply.isLive {} else { attachments.remove(attachment) }
+            loop.cross(.attached(WireAttachment.address(attachment), result), to: try originLoop(attachment))
+        case .deliver(let targets, let incarnation, let message):
+            for attachment in targets {
+                loop.cross(
+                    .deliver(WireAttachment.address(attachment), incarnation: incarnation, message), to: try originLoop(attachment))
+            }
+        case .detached(let attachment):
+            attachments.remove(attachment)
+            loop.cross(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
+        case .pong(let query, let sentAt, let standing):
+            loop.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() - sentAt)
+            loop.shared.onStanding(of: member, standing)
+            if query != 0 { loop.shared.onOutageAnswer(from: member, query: query, standing) }
+        case .told(let request, let json): questions.removeValue(forKey: request)?(json)
+        default: throw LinkError("a frame that an accepting node doesn't send")
+        }
+    }
+
+    private func originLoop(_ attachment: UInt64) throws(LinkError) -> Int {
+        let origin = WireAttachment.loop(attachment)
+        guard origin < loop.shared.loopCount else { throw LinkError("an attachment of loop \(origin)") }
+        return origin
+    }
+
+    private func onWelcome(_ welcome: LinkWelcome) throws(LinkError) {
+        guard case .dialling = state else { throw LinkError("a welcome out of turn") }
+        guard welcome.node == member.id, welcome.boot == member.boot else {
+            throw LinkError("\(member) answers as \(LogText.escaped(welcome.node)) (boot \(welcome.boot.hexadecimal))")
+        }
+        state = .up
+        failures = 0
+        connection?.raiseFrameLimit()
+        loop.linkIsUp(handle)
+    }
+}
+
+/// How an attachment is named on a link: the loop that holds the socket, and the number in that loop's table.
+enum WireAttachment {
+    static func number(_ address: ReturnAddress) -> UInt64 {
+        let generation = address.id >> 32
+        let place = address.id & 0xFF_FFFF
+        return UInt64(ChannelAddress(address).loop) << 56 | generation << 24 | place
+    }
+
+    static func loop(_ number: UInt64) -> Int { Int(number >> 56) }
+
+    static func address(_ number: UInt64) -> ReturnAddress {
+        let generation = (number >> 24) & 0xFFFF_FFFF
+        return ReturnAddress(channel: ChannelAddress(loop: loop(number)).channel, id: generation << 32 | number & 0xFF_FFFF)
+    }
+}
+
+/// The bytes of a dialled link.
+final class LinkConnection: LoopSocket, @unchecked Sendable {
+    private weak var client: LinkClient?
+    private var decoder = LinkDecoder()
+
+    init(client: LinkClient, loop: NodeLoop) {
+        self.client = client
+        super.init(loop: loop)
+    }
+
+    func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
+
+    func channelActive(context: ChannelHandlerContext) {
+        client?.onConnected()
+        context.fireChannelActive()
+    }
+
+    override func onBytes() {
+        do throws(LinkError) {
+            while isOpen, let frame = try decoder.next(&input) { try client?.handle(frame) }
+        } catch {
+            loop.counters.badLinks += 1
+            let member = client.map { "\($0.member)" } ?? "nobody"
+            loop.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(error)"])
+            closeNow()
+        }
+    }
+
+    override func onGone() { client?.onClosed(self) }
+}

@@ -1,0 +1,37 @@
+// Whether a hello is one to answer. Pure, so that every refusal has its test.
+import RingpostCore
+import RingpostWire
+
+enum LinkGreeting {
+    /// A sentence for a stranger; `nil` for one of ours.
+    static func objection(to hello: LinkHello, cluster: String, generation: UInt64?, me: MemberIdentity) -> String? {
+        if hello.version != LinkProtocol.version {
+            return "this node speaks link version \(LinkProtocol.version), not \(hello.version)"
+        }
+        let namesNoCluster = hello.cluster.isEmpty && hello.role != .node
+        if !namesNoCluster, hello.cluster != cluster {
+            return "this node belongs to the cluster \"\(cluster)\", not \"\(LogText.escaped(hello.cluster))\""
+        }
+        guard hello.role == .node else { return nil }
+        if let generation, hello.generation != generation {
+            return "this node's cluster has the generation \(generation.hexadecimal), not \(hello.generation.hexadecimal)"
+        }
+        if generation == nil { return "this node is not in a ring yet" }
+        if hello.from == me.id { return "this node has the id \"\(me.id)\" itself" }
+        if hello.to != me.id { return "this node is \"\(me.id)\", not \"\(LogText.escaped(hello.to))\"" }
+        if hello.toBoot != me.boot { return "this node has the boot \(me.boot.hexadecimal), not \(hello.toBoot.hexadecimal)" }
+        return nil
+    }
+}
+
+/// Foreign text on its way into a log or a sentence.
+enum LogText {
+    static let charactersMax = 128
+
+    /// Control characters escaped, the rest cut at a length that no log minds.
+    static func escaped(_ text: String) -> String {
+        text.unicodeScalars.prefix(charactersMax).map { scalar in
+            scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+        }.joined()
+    }
+}

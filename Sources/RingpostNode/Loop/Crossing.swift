@@ -1,0 +1,42 @@
+// What event loops of one node say to each other. Each loop collects a tick's worth for every other one and hands it
+// over in one piece; a loop that talks to itself calls the same function directly.
+import RingpostCore
+
+/// Where things are on a node: `channel` of a `ReturnAddress`, taken apart.
+struct ChannelAddress: Hashable {
+    /// 256 loops, and 2^24 - 1 link connections on each.
+    static let loopsMax = 256
+    static let connectionsMax = 1 << 24 - 1
+
+    let loop: Int
+    /// An accepted link connection of that loop; 0 for the loop itself.
+    let connection: Int
+
+    init(loop: Int, connection: Int = 0) {
+        self.loop = loop
+        self.connection = connection
+    }
+
+    init(_ address: ReturnAddress) {
+        loop = Int(address.channel >> 24)
+        connection = Int(address.channel & 0xFF_FFFF)
+    }
+
+    var channel: UInt32 { UInt32(loop) << 24 | UInt32(connection) }
+}
+
+/// One thing that goes from a loop to another.
+enum Crossing: Sendable {
+    /// To the loop of the key's slot.
+    case submit(Publish, PublishContext)
+    case attach(AttachRequest, epoch: UInt64)
+    case detach(ReturnAddress, Key)
+    /// To the loop that the address names.
+    case answer(ReturnAddress, PublishResult)
+    case attached(ReturnAddress, Result<AttachReply, Problem>)
+    case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
+    case detached(ReturnAddress)
+    /// To all loops: a link connection or a producer's stream has ended.
+    case channelEnded(UInt32)
+    case streamEnded(UInt64)
+}

@@ -1,0 +1,94 @@
+// What one event loop counts. Plain numbers on the loop; `/metrics` and `ring` add the loops up.
+import RingpostCore
+
+/// The ways in which a client holds on.
+enum Transport: String, Sendable, CaseIterable, Codable {
+    case webSocket = "ws"
+    case eventStream = "sse"
+    case poll
+
+    var place: Int {
+        switch self {
+        case .webSocket: 0
+        case .eventStream: 1
+        case .poll: 2
+        }
+    }
+}
+
+struct LoopCounters: Sendable {
+    var delivered: UInt64 = 0
+    var stored: UInt64 = 0
+    var repeated: UInt64 = 0
+    var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
+    var forwarded: UInt64 = 0
+    /// Messages written to sockets, by transport.
+    var written = [UInt64](repeating: 0, count: Transport.allCases.count)
+    /// Sockets that are open now, by transport; a poll counts while it waits.
+    var sockets = [Int](repeating: 0, count: Transport.allCases.count)
+    var opened = [UInt64](repeating: 0, count: Transport.allCases.count)
+    var closed = [UInt64](repeating: 0, count: CloseReason.allCases.count)
+    var gaps: UInt64 = 0
+    var reattached: UInt64 = 0
+    /// Deliveries for attachments that are gone, and frames that did not continue a cursor.
+    var staleDeliveries: UInt64 = 0
+    /// Requests that could not be read, by status.
+    var badRequests: [Int: UInt64] = [:]
+    /// Strangers, garbage and silence on the link port.
+    var badLinks: UInt64 = 0
+    var handlerErrors: UInt64 = 0
+    /// Writes handed to NIO, each with a tick's worth of bytes.
+    var writes: UInt64 = 0
+    var linkReconnects: UInt64 = 0
+    var latency = LatencyBuckets()
+    var roundTrip = LatencyBuckets()
+
+    mutating func count(_ result: PublishResult) {
+        switch result {
+        case .success(let receipt) where receipt.repeated: repeated += 1
+        case .success(let receipt): if receipt.outcome == .delivered { delivered += 1 } else { stored += 1 }
+        case .failure(let problem): refused[Problem.allCases.firstIndex(of: problem) ?? 0] += 1
+        }
+    }
+
+    mutating func count(closed reason: CloseReason) { closed[CloseReason.allCases.firstIndex(of: reason) ?? 0] += 1 }
+
+    static func += (one: inout LoopCounters, other: LoopCounters) {
+        func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
+        for path: WritableKeyPath<LoopCounters, UInt64> in [
+            \.delivered, \.stored, \.repeated, \.forwarded, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors, \.writes,
+            \.linkReconnects,
+        ] { add(path) }
+        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed] {
+            for place in one[keyPath: path].indices { one[keyPath: path][place] += other[keyPath: path][place] }
+        }
+        for place in one.sockets.indices { one.sockets[place] += other.sockets[place] }
+        one.badRequests.merge(other.badRequests, uniquingKeysWith: +)
+        one.latency += other.latency
+        one.roundTrip += other.roundTrip
+    }
+}
+
+/// Durations in fixed buckets, as Prometheus wants them.
+struct LatencyBuckets: Sendable {
+    /// Upper bounds in microseconds.
+    static let bounds: [Int64] = [
+        50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
+    ]
+    /// One more than bounds: the last holds what is above all.
+    private(set) var counts = [UInt64](repeating: 0, count: LatencyBuckets.bounds.count + 1)
+    private(set) var sumMicroseconds: Int64 = 0
+
+    mutating func record(microseconds: Int64) {
+        let value = max(0, microseconds)
+        var place = 0
+        while place < Self.bounds.count, value > Self.bounds[place] { place += 1 }
+        counts[place] += 1
+        sumMicroseconds += value
+    }
+
+    static func += (one: inout LatencyBuckets, other: LatencyBuckets) {
+        for place in one.counts.indices { one.counts[place] += other.counts[place] }
+        one.sumMicroseconds += other.sumMicroseconds
+    }
+}

@@ -1,0 +1,144 @@
+// What all sockets of a node have in common: bytes come in and are kept until they are understood; bytes go out once a
+// tick, everything that waits in one write. What waits is held here, bounded, and NIO is handed one piece at a time: its
+// own queue of pending writes would grow without bound and never shrink again.
+import NIOCore
+import RingpostCore
+
+/// Used on its loop only, which is what makes it safe to hand to NIO's callbacks.
+class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let loop: NodeLoop
+    private(set) var context: ChannelHandlerContext?
+    /// Bytes that have arrived and are not understood yet.
+    var input = ByteBuffer()
+    private var pending = ByteBuffer()
+    private var isDirty = false
+    private var place = -1
+    /// Set once the socket is to be closed when its bytes are out.
+    private(set) var isClosing = false
+    private var closesBy: Int64 = .max
+
+    init(loop: NodeLoop) { self.loop = loop }
+
+    // MARK: For subclasses
+
+    /// Bytes have arrived in ``input``.
+    func onBytes() {}
+    /// The socket is gone.
+    func onGone() {}
+    /// Everything that waited has been handed to the kernel.
+    func onDrained() {}
+    /// About once a second.
+    func onDeadline(now: Int64) {}
+
+    // MARK: Out
+
+    var pendingBytes: Int { pending.readableBytes }
+    var isOpen: Bool { context != nil }
+
+    /// The other side's address, for operators.
+    var remoteText: String {
+        guard let address = context?.channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return "" }
+        return "\(ListenAddress(host: host, port: port))"
+    }
+
+    /// Appends bytes to what leaves at the end of this tick.
+    func write(_ body: (inout ByteBuffer) -> Void) {
+        guard context != nil else { return }
+        body(&pending)
+        if isDirty { return }
+        isDirty = true
+        loop.markDirty(self)
+    }
+
+    /// Hands what waits to NIO, unless NIO still holds an earlier piece.
+    func flush() {
+        isDirty = false
+        guard let context, context.channel.isWritable else { return }
+        if pending.readableBytes > 0 {
+            let bytes = pending
+            pending = ByteBuffer()
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            loop.counters.writes += 1
+            guard self.context != nil, context.channel.isWritable else { return }
+        }
+        if isClosing { closeNow() } else { onDrained() }
+    }
+
+    /// Drops what waits and was not handed on: a frame that would be cut is not begun.
+    func dropPending() { pending = ByteBuffer() }
+
+    /// Closes when what waits is out, or when the time for that is over.
+    func closeWhenFlushed() {
+        guard context != nil, !isClosing else { return }
+        isClosing = true
+        closesBy = Moment.now().monotonic + loop.shared.configuration.limits.closeMilliseconds
+        write { _ in }
+    }
+
+    func closeNow() {
+        guard let context else { return }
+        context.close(promise: nil)
+    }
+
+    func onRound(now: Int64) {
+        if isClosing {
+            if now >= closesBy { closeNow() }
+        } else {
+            onDeadline(now: now)
+        }
+    }
+
+    /// Stops and starts reading: who does not take answers may not ask more.
+    func setReading(_ reads: Bool) {
+        guard let context else { return }
+        do {
+            try context.channel.syncOptions?.setOption(.autoRead, value: reads)
+        } catch {
+            loop.logger.debug("can't change autoRead", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        place = loop.register(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        guard self.context != nil else { return }
+        self.context = nil
+        loop.unregister(place)
+        pending = ByteBuffer()
+        onGone()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if isClosing { return }
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        onBytes()
+        if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { flush() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        handlerRemoved(context: context)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A reset is how the other side goes, nothing to be alarmed at.
+        if !(error is IOError) {
+            loop.counters.handlerErrors += 1
+            loop.logger.debug("a socket failed", metadata: ["error": "\(error)"])
+        }
+        context.close(promise: nil)
+    }
+}

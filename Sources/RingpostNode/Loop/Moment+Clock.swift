@@ -1,0 +1,20 @@
+// Reading the clocks. Machines never do; shells read them here and hand the time on.
+import Glibc
+import RingpostCore
+
+extension Moment {
+    /// The time now: CLOCK_BOOTTIME, because CLOCK_MONOTONIC stops while a machine is suspended, and a lease must not.
+    static func now() -> Moment {
+        Moment(monotonic: read(CLOCK_BOOTTIME) / 1_000_000, wall: read(CLOCK_REALTIME) / 1_000_000)
+    }
+
+    static func monotonicMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) / 1_000 }
+
+    static func wallMicroseconds() -> Int64 { read(CLOCK_REALTIME) / 1_000 }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

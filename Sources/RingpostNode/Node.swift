@@ -1,0 +1,185 @@
+// A whole node: its event loops, its three ports, its place in the ring. Started by a command or a test, stopped in order.
+import HashRing
+import Logging
+import NIOCore
+import NIOPosix
+import RingpostCore
+import RingpostWire
+import ServiceLifecycle
+
+/// Why a node can't start or go on, as a sentence for whoever started it.
+public struct NodeError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
+
+/// One node of a cluster, or a whole service of one node.
+public final class Node: Service {
+    private let shared: NodeShared
+    private let group: MultiThreadedEventLoopGroup
+    private let loops: [NodeLoop]
+
+    /// Makes a node; ``run()`` starts it.
+    public init(_ configuration: NodeConfiguration, logger: Logger) {
+        let count = min(max(1, configuration.loops ?? System.coreCount), ChannelAddress.loopsMax)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        let shared = NodeShared(configuration: configuration, loopCount: count, logger: logger)
+        self.shared = shared
+        loops = zip(0..., group.makeIterator()).map { NodeLoop(index: $0, eventLoop: $1, shared: shared) }
+        shared.setLoops(loops)
+    }
+
+    /// Runs until a graceful shutdown, which hands in the node's place in the ring, tells its sockets to resume elsewhere,
+    /// and ends.
+    ///
+    /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
+    public func run() async throws {
+        let ports = try await listen()
+        for loop in loops { loop.eventLoop.execute { loop.start() } }
+        let outcome = await Result.of { try await runMembership(ports) }
+        for channel in ports.channels { try? await channel.close() }
+        await closeSockets()
+        try await group.shutdownGracefully()
+        try outcome.get()
+    }
+
+    // MARK: Ports
+
+    struct Ports: Sendable {
+        let channels: [any Channel]
+        let client: ListenAddress
+        let api: ListenAddress
+        let link: ListenAddress
+    }
+
+    private func listen() async throws -> Ports {
+        let configuration = shared.configuration
+        let origins = OriginPolicy(configuration.allowedOrigins)
+        let link = try await bind(configuration.link, "link") { LinkServer(loop: $0) }
+        let api = try await bind(configuration.api, "API") { HTTPConnection(routes: ProducerRoutes(loop: $0), loop: $0) }
+        let client = try await bind(configuration.client, "client") {
+            HTTPConnection(routes: ClientRoutes(loop: $0, origins: origins), loop: $0)
+        }
+        func actual(_ channel: any Channel, _ wanted: ListenAddress) -> ListenAddress {
+            ListenAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
+        }
+        let ports = Ports(
+            channels: [client, api, link], client: actual(client, configuration.client), api: actual(api, configuration.api),
+            link: actual(link, configuration.link))
+        shared.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
+        return ports
+    }
+
+    private func bind(
+        _ address: ListenAddress, _ name: String, _ handler: @escaping @Sendable (NodeLoop) -> LoopSocket
+    ) async throws -> any Channel {
+        let loopsByEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
+        do {
+            return try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 4_096)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                // Small first reads keep idle sockets small; NIO is handed one piece at a time (LoopSocket).
+                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
+                .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 * 1_024, high: 64 * 1_024))
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        guard let loop = loopsByEventLoop[ObjectIdentifier(channel.eventLoop)] else {
+                            throw NodeError("a socket came in on a foreign event loop")
+                        }
+                        try channel.pipeline.syncOperations.addHandler(handler(loop))
+                    }
+                }
+                .bind(host: address.host, port: address.port).get()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw NodeError("the \(name) port \(address) is taken by another process: stop it, or choose another port with --\(name.lowercased())")
+        } catch {
+            throw NodeError("can't listen on \(address) for the \(name) port: \(error)")
+        }
+    }
+
+    private func closeSockets() async {
+        for loop in loops {
+            let closed = loop.eventLoop.submit { loop.sayGoodbye() }
+            try? await closed.get()
+        }
+        // Sockets get what is on its way to them, and the reason why it ends.
+        let until = Moment.now().monotonic + shared.configuration.limits.closeMilliseconds
+        while Moment.now().monotonic < until {
+            var open = 0
+            for loop in loops { open += (try? await loop.eventLoop.submit { loop.openSockets }.get()) ?? 0 }
+            if open == 0 { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        for loop in loops { try? await loop.eventLoop.submit { loop.stop() }.get() }
+    }
+
+    // MARK: Membership
+
+    private func runMembership(_ ports: Ports) async throws {
+        let member = announce(ports)
+        if shared.configuration.zookeeper == nil {
+            runAlone(member)
+            try? await gracefulShutdown()
+            return
+        }
+        try await NodeMembership(shared: shared, member: member).run()
+    }
+
+    private func announce(_ ports: Ports) -> Member {
+        func public_(_ address: ListenAddress) -> String {
+            "\(ListenAddress(host: shared.configuration.advertise ?? address.host, port: address.port))"
+        }
+        return Member(
+            id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
+            protocolVersion: Int(LinkProtocol.version), client: public_(ports.client), api: public_(ports.api), link: public_(ports.link))
+    }
+
+    /// Without ZooKeeper: a ring of one, for ever.
+    private func runAlone(_ member: Member) {
+        var random = SystemRandomNumberGenerator()
+        guard let seed = SipKey(bytes: (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }) else { return }
+        let document = ClusterDocument(seed: seed, generation: random.next())
+        var member = member
+        member.boot = random.next()
+        shared.take(document: document, identity: member.identity)
+        shared.take(lease: .forever)
+        shared.take(view: MembershipView(epoch: 1, members: [member], document: document, own: member.identity))
+        shared.logger.info("running alone, without ZooKeeper", metadata: ["node": "\(member.id)"])
+    }
+}
+
+extension NodeShared {
+    func take(document: ClusterDocument, identity: MemberIdentity) {
+        setDocument(document)
+        setIdentity(identity)
+    }
+
+    func take(lease: Lease) {
+        setLease(lease)
+        onEachLoop { $0.setLease(until: lease.actUntil) }
+    }
+
+    func take(view: MembershipView) {
+        setView(view)
+        onEachLoop { $0.apply(view) }
+    }
+}
+
+extension NodeLoop {
+    /// Client sockets that are still there.
+    var openSockets: Int { sockets.count { $0 is any EdgeSocket || $0 is HTTPConnection } }
+
+    /// Every client is told to resume elsewhere.
+    func sayGoodbye() {
+        for socket in sockets {
+            if let edge = socket as? any EdgeSocket { edge.end(.goingAway) } else { (socket as? HTTPConnection)?.endIfIdle() }
+        }
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate static func of(_ body: () async throws -> Success) async -> Self {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+}

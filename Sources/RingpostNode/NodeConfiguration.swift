@@ -1,0 +1,84 @@
+// Everything that can be set on a node, with its default, and the bounds that one event loop keeps.
+import RingpostCore
+
+/// Where a port listens.
+public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    public let host: String
+    /// 0 takes any free port.
+    public let port: Int
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads "host:port"; an IPv6 host stands in brackets. `nil` for anything else.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+            return nil
+        }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() } else if host.contains(":") { return nil }
+        if host.isEmpty { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// A node's settings.
+public struct NodeConfiguration: Sendable {
+    public var id: String
+    /// `host:port[,host:port…]`; `nil` runs a whole service of one node without ZooKeeper.
+    public var zookeeper: String?
+    public var cluster = "ringpost"
+    public var client = ListenAddress(host: "127.0.0.1", port: 8_080)
+    public var api = ListenAddress(host: "127.0.0.1", port: 8_081)
+    public var link = ListenAddress(host: "127.0.0.1", port: 8_082)
+    /// The host name under which others reach this node; the hosts that the ports listen on unless given.
+    public var advertise: String?
+    public var weight: UInt16 = 100
+    public var zone: String?
+    public var sessionTimeoutMilliseconds = 6_000
+    /// Event loops; as many as cores unless given.
+    public var loops: Int?
+    /// Origins besides loopback whose pages may use the client port; `*` for all.
+    public var allowedOrigins: [String] = []
+    public var limits = NodeLimits()
+
+    public init(id: String) { self.id = id }
+}
+
+/// What one node takes before it says no.
+public struct NodeLimits: Sendable {
+    /// A message's payload.
+    public var payloadBytesMax = 64 * 1_024
+    /// The body of a batch.
+    public var batchBytesMax = 4 * 1_024 * 1_024
+    /// Messages in a batch.
+    public var batchMessagesMax = 1_000
+    /// Client sockets a node holds, counted per event loop.
+    public var socketsMax = 100_000
+    /// Requests of one connection that wait for their answer; then its bytes wait.
+    public var pipelinedMax = 256
+    /// Bytes that wait for a client's socket; beyond it the socket is closed with "resume".
+    public var socketBytesMax = 1_024 * 1_024
+    /// Bytes that wait for a link; beyond it the owner counts as out of reach.
+    public var linkBytesMax = 64 * 1_024 * 1_024
+    /// A request must be whole so long after its first byte.
+    public var requestMilliseconds: Int64 = 10_000
+    /// A connection without a request is closed after so long.
+    public var keepAliveMilliseconds: Int64 = 75_000
+    /// A silent socket is pinged after so long, and closed after twice as long.
+    public var pingMilliseconds: Int64 = 25_000
+    /// What a closing socket gets to take its last bytes.
+    public var closeMilliseconds: Int64 = 5_000
+    /// A stranger on the link port must have introduced itself by then.
+    public var handshakeMilliseconds: Int64 = 1_000
+    /// The longest a poll may wait.
+    public var pollSecondsMax = 60
+    public var mailbox = MailboxLimits()
+    public var lanes = LaneLimits()
+
+    public init() {}
+}

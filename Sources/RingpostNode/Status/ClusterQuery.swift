@@ -1,0 +1,104 @@
+// Questions of operators: each loop is asked on this node, each other member over the links; who does not answer in time
+// is left out, not waited for.
+import FoundationEssentials
+import HashRing
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+extension NodeShared {
+    /// How long another member may take to answer; the whole answer must be there within two seconds.
+    static let answerMillisecondsMax: Int64 = 1_500
+
+    /// All loops' snapshots added up.
+    func snapshot(on eventLoop: any EventLoop) -> EventLoopFuture<LoopSnapshot> {
+        let parts = loops.map { loop in loop.eventLoop.submit { loop.snapshot() } }
+        return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { snapshots in
+            snapshots.reduce(into: LoopSnapshot()) { $0 += $1 }
+        }
+    }
+
+    /// This node's own report.
+    func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeReport> {
+        snapshot(on: eventLoop).map { snapshot in
+            let view = self.view
+            let counters = snapshot.counters
+            let published = counters.delivered + counters.stored + counters.repeated
+            return NodeReport(
+                epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: self.lease.name,
+                ageMilliseconds: self.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - self.startedAt) / 1_000,
+                loops: self.loopCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
+                sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
+                messages: .init(published: published, forwarded: counters.forwarded, delivered: counters.written.reduce(0, +)),
+                parked: snapshot.parked, version: RingpostVersion.text)
+        }
+    }
+
+    /// How long ago ZooKeeper last confirmed the ring.
+    var ringAgeMilliseconds: Int64 {
+        guard configuration.zookeeper != nil, let confirmed = lastConfirmed else { return 0 }
+        return max(0, Moment.now().monotonic - confirmed)
+    }
+
+    func report(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<KeyReport> {
+        let parts = loops.map { loop in loop.eventLoop.submit { loop.report(on: key) } }
+        return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { $0.merged }
+    }
+
+    /// Answers another node's question; not at all when it makes no sense.
+    func answer(_ question: LinkQuestion, _ argument: [UInt8], on eventLoop: any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void) {
+        switch question {
+        case .status: report(on: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
+        case .key:
+            guard let hasher = view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return }
+            do throws(NameError) {
+                let key = try Key(kind, name: Array(argument.dropFirst()), hasher: hasher)
+                report(on: key, eventLoop: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
+            } catch {
+                logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
+            }
+        }
+    }
+
+    /// Asks every other member over this loop's links. The answer holds `nil` for who said nothing in time.
+    func askOthers(_ question: LinkQuestion, argument: [UInt8], from loop: NodeLoop) -> EventLoopFuture<[String: [UInt8]?]> {
+        let asked = loop.links.compactMap { $0 }.map { link in
+            let promise = loop.eventLoop.makePromise(of: (String, [UInt8]?).self)
+            let id = link.member.id
+            var isAnswered = false
+            func finish(_ json: [UInt8]?) {
+                if isAnswered { return }
+                isAnswered = true
+                promise.succeed((id, json))
+            }
+            loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) { finish(nil) }
+            link.ask(question, argument: argument) { finish($0) }
+            return promise.futureResult
+        }
+        return EventLoopFuture.whenAllSucceed(asked, on: loop.eventLoop).map { Dictionary($0, uniquingKeysWith: { $1 }) }
+    }
+}
+
+extension [KeyReport] {
+    /// All that several loops or nodes know of one key.
+    var merged: KeyReport {
+        KeyReport(
+            sockets: flatMap(\.sockets), cursor: lazy.compactMap(\.cursor).first, history: lazy.compactMap(\.history).first)
+    }
+}
+
+extension Lease {
+    /// For operators and metrics.
+    var name: String {
+        switch state {
+        case .leased: "leased"
+        case .outage: "outage"
+        case .frozen: "frozen"
+        }
+    }
+}
+
+/// The program's version.
+public enum RingpostVersion {
+    public static let text = "0.1.0"
+}

@@ -1,0 +1,68 @@
+// One loop's state at a moment, for reports and metrics.
+import NIOCore
+import RingpostCore
+
+struct LoopSnapshot: Sendable {
+    var counters = LoopCounters()
+    var mailboxes = 0
+    var historyBytes = 0
+    var attachments = 0
+    var sessions = 0
+    var restless = 0
+    var parked = 0
+    var inFlight = 0
+    var windowKeys = 0
+    var evicted: UInt64 = 0
+    var linksUp = 0
+    var linksDown = 0
+    var linkBytes = 0
+
+    static func += (one: inout LoopSnapshot, other: LoopSnapshot) {
+        one.counters += other.counters
+        for path: WritableKeyPath<LoopSnapshot, Int> in [
+            \.mailboxes, \.historyBytes, \.attachments, \.sessions, \.restless, \.parked, \.inFlight, \.windowKeys, \.linksUp, \.linksDown,
+            \.linkBytes,
+        ] { one[keyPath: path] += other[keyPath: path] }
+        one.evicted += other.evicted
+    }
+}
+
+extension NodeLoop {
+    func snapshot() -> LoopSnapshot {
+        var snapshot = LoopSnapshot()
+        snapshot.counters = counters
+        snapshot.mailboxes = store.mailboxCount
+        snapshot.historyBytes = store.historyBytes
+        snapshot.attachments = store.attachmentCount
+        snapshot.sessions = sessions.count
+        snapshot.restless = restless.count
+        snapshot.parked = lanes.parkedCount
+        snapshot.inFlight = lanes.inFlightCount
+        snapshot.windowKeys = store.windowCount
+        snapshot.evicted = store.evictedCount
+        for case .some(let link) in links {
+            if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
+            snapshot.linkBytes += link.pendingBytes
+        }
+        for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
+        return snapshot
+    }
+
+    /// What this loop knows of a key: sockets that it holds, and the mailbox if it is here.
+    func report(on key: Key) -> KeyReport {
+        let now = Moment.now().monotonic
+        var report = KeyReport(sockets: [], cursor: nil, history: nil)
+        for number in sessions.numbers {
+            guard let session = sessions[number], session.key == key, let transport = session.transport else { continue }
+            report.sockets.append(
+                KeyReport.Socket(
+                    edge: shared.configuration.id, transport: transport.rawValue, remote: session.remote,
+                    connectedSeconds: (now - session.since) / 1_000, cursor: session.cursor?.text))
+        }
+        if let summary = store.summary(of: key) {
+            report.cursor = summary.cursor.text
+            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+        }
+        return report
+    }
+}

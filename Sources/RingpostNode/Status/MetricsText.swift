@@ -1,0 +1,80 @@
+// `/metrics` in Prometheus' text format (version 0.0.4). There is no exporter among the packages at hand, and the
+// format is lines of text; what is counted stands in LoopCounters and LoopSnapshot.
+import RingpostCore
+
+enum MetricsText {
+    static func render(_ snapshot: LoopSnapshot, _ shared: NodeShared) -> String {
+        var page = Page()
+        let counters = snapshot.counters
+        page.gauge("ringpost_sockets", "Client sockets that are open", Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.place]) })
+        page.counter("ringpost_sockets_opened_total", "Client sockets opened", Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.place]) })
+        page.counter(
+            "ringpost_sockets_closed_total", "Client sockets that the node closed, by reason",
+            zip(CloseReason.allCases, counters.closed).map { ([("reason", $0.code)], $1) })
+        page.counter(
+            "ringpost_messages_total", "Publishes that entered on this node, by outcome",
+            [([("outcome", "delivered")], counters.delivered), ([("outcome", "stored")], counters.stored), ([("outcome", "repeated")], counters.repeated)]
+                + zip(Problem.allCases, counters.refused).filter { $1 > 0 }.map { ([("outcome", $0.code)], $1) })
+        page.counter("ringpost_messages_written_total", "Messages written to sockets", Transport.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.place]) })
+        page.counter("ringpost_forwards_total", "Publishes forwarded to another node", [([], counters.forwarded)])
+        page.gauge("ringpost_parked", "Publishes that wait for a ring or a link", [([], snapshot.parked)])
+        page.gauge("ringpost_in_flight", "Publishes forwarded and not answered yet", [([], snapshot.inFlight)])
+        page.counter("ringpost_gaps_total", "Times a client was told of a gap", [([], counters.gaps)])
+        page.counter("ringpost_reattached_total", "Times a socket attached again", [([], counters.reattached)])
+        page.counter("ringpost_stale_deliveries_total", "Deliveries that continued no cursor", [([], counters.staleDeliveries)])
+        page.gauge("ringpost_mailboxes", "Keys with state on this node", [([], snapshot.mailboxes)])
+        page.gauge("ringpost_history_bytes", "Bytes of history kept", [([], snapshot.historyBytes)])
+        page.gauge("ringpost_attachments", "Attachments to mailboxes of this node", [([], snapshot.attachments)])
+        page.gauge("ringpost_idempotency_keys", "Idempotency keys remembered", [([], snapshot.windowKeys)])
+        page.counter("ringpost_mailboxes_evicted_total", "Mailboxes forgotten because the store was full", [([], snapshot.evicted)])
+        page.gauge("ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
+        page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
+        page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
+        page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
+        page.counter(
+            "ringpost_http_errors_total", "Requests answered with an error, by status",
+            counters.badRequests.sorted { $0.key < $1.key }.map { ([("status", "\($0.key)")], $0.value) })
+        page.counter("ringpost_handler_errors_total", "Errors inside the node", [([], counters.handlerErrors)])
+        page.counter("ringpost_socket_writes_total", "Writes, each with all that waited for a socket", [([], counters.writes)])
+        page.gauge("ringpost_ring_epoch", "The ring's epoch", [([], shared.view?.epoch ?? 0)])
+        page.gauge("ringpost_ring_members", "Members in the ring", [([], shared.view?.members.count ?? 0)])
+        page.gauge("ringpost_ring_age_milliseconds", "Since ZooKeeper confirmed the ring", [([], shared.ringAgeMilliseconds)])
+        page.gauge("ringpost_may_act", "1 while the node has the right to act", [([], shared.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
+        page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], shared.alarms)])
+        page.histogram("ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
+        page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
+        return page.text
+    }
+
+    private struct Page {
+        var text = ""
+
+        mutating func gauge(_ name: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+            write(name, "gauge", help, samples)
+        }
+
+        mutating func counter(_ name: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+            write(name, "counter", help, samples)
+        }
+
+        private mutating func write(_ name: String, _ type: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+            for (labels, value) in samples {
+                let inside = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
+                text += inside.isEmpty ? "\(name) \(value)\n" : "\(name){\(inside)} \(value)\n"
+            }
+        }
+
+        mutating func histogram(_ name: String, _ help: String, _ buckets: LatencyBuckets) {
+            text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+            var sum: UInt64 = 0
+            for (bound, count) in zip(LatencyBuckets.bounds, buckets.counts) {
+                sum += count
+                text += "\(name)_bucket{le=\"\(Double(bound) / 1_000_000)\"} \(sum)\n"
+            }
+            let all = buckets.counts.reduce(0, +)
+            text += "\(name)_bucket{le=\"+Inf\"} \(all)\n"
+            text += "\(name)_sum \(Double(buckets.sumMicroseconds) / 1_000_000)\n\(name)_count \(all)\n"
+        }
+    }
+}

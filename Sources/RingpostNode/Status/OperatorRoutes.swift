@@ -1,0 +1,116 @@
+// What operators and machines ask the API port: who is in the ring, where a user is, is this node well. Half a dozen
+// fixed paths, so a switch is the router; the hot routes of the same port stand in ProducerRoutes.
+import FoundationEssentials
+import HashRing
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+struct OperatorRoutes {
+    let loop: NodeLoop
+    private var shared: NodeShared { loop.shared }
+
+    init(loop: NodeLoop) { self.loop = loop }
+
+    func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
+        let path = request.head.pathText
+        let isUser = path.hasPrefix("/v1/users/") && path.utf8.count > 10 && !path.dropFirst(10).contains("/")
+        guard isUser || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
+            connection.respond(
+                to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
+            return
+        }
+        guard request.head.method == .get || request.head.method == .head else {
+            var response = HTTPResponse.problem(.methodNotAllowed)
+            response.headers.append(("Allow", "GET, HEAD"))
+            connection.respond(to: request.number, response)
+            return
+        }
+        answer(path, request.head).hop(to: loop.eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let response): connection.respond(to: request.number, response)
+            case .failure(let report as ProblemReport):
+                connection.respond(to: request.number, .problem(report.problem, report.message))
+            case .failure(let error):
+                loop.counters.handlerErrors += 1
+                loop.logger.error("an operator's question failed", metadata: ["path": "\(LogText.escaped(path))", "error": "\(error)"])
+                connection.respond(to: request.number, .problem(.internalError))
+            }
+        }
+    }
+
+    private func answer(_ path: String, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPResponse> {
+        switch path {
+        case "/healthz": return loop.eventLoop.makeSucceededFuture(.text("ok\n"))
+        case "/readyz": return loop.eventLoop.makeSucceededFuture(readiness())
+        case "/metrics":
+            return shared.snapshot(on: loop.eventLoop).map { .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4") }
+        case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
+        default: return user(Array(path.utf8.dropFirst(10)))
+        }
+    }
+
+    /// Ready: a member of the ring, with the right to act.
+    private func readiness() -> HTTPResponse {
+        guard let view = shared.view, view.selfPlace != nil else {
+            return .failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
+        }
+        let lease = shared.lease
+        guard lease.mayAct(now: Moment.now().monotonic) else {
+            return .failure(
+                status: 503, code: "not_ready", message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
+        }
+        return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
+    }
+
+    private func nodes(isRing: Bool) -> EventLoopFuture<HTTPResponse> {
+        guard let view = shared.view else {
+            return loop.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+        }
+        let shared = shared
+        let own = shared.report(on: loop.eventLoop)
+        let others = shared.askOthers(.status, argument: [], from: loop)
+        return own.and(others).map { own, others in
+            let slots = view.ring.slotsOwned()
+            let nodes = view.members.enumerated().map { place, member in
+                let json = others[member.id] ?? nil
+                let report = place == view.selfPlace ? own : json.flatMap { try? JSONDecoder().decode(NodeReport.self, from: Data($0)) }
+                return NodeEntry(member: member, slots: slots[place], report: report)
+            }.sorted { $0.member.id < $1.member.id }
+            if !isRing { return .json(JSONDocument.encode(NodesAnswer(nodes: nodes))) }
+            return .json(
+                JSONDocument.encode(
+                    RingAnswer(
+                        cluster: shared.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
+                        epochAgeMilliseconds: shared.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
+                        answeredBy: shared.configuration.id, nodes: nodes)))
+        }
+    }
+
+    private func user(_ name: [UInt8]) -> EventLoopFuture<HTTPResponse> {
+        guard let view = shared.view else {
+            return loop.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+        }
+        let key: Key
+        do throws(ProblemReport) {
+            key = try ProducerRoutes.key(percentEncoded: name, hasher: view.hasher)
+        } catch {
+            return loop.eventLoop.makeFailedFuture(error)
+        }
+        let own = shared.report(on: key, eventLoop: loop.eventLoop)
+        let others = shared.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: loop)
+        let me = shared.configuration.id
+        return own.and(others).map { own, others in
+            let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyReport.self, from: Data($0)) } }
+            let preference = view.ring.preference(ofSlot: key.slot, count: 3).map { view.members[$0].id }
+            let merged = ([own] + reports.values.compactMap { $0 }).merged
+            let owner = preference.first.flatMap { $0 == me ? own : reports[$0] ?? nil }
+            return .json(
+                JSONDocument.encode(
+                    UserAnswer(
+                        user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch, owner: preference.first ?? "",
+                        next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history, sockets: merged.sockets,
+                        unanswered: reports.filter { $0.value == nil }.keys.sorted())))
+        }
+    }
+}

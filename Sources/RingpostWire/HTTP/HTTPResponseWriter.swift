@@ -1,0 +1,105 @@
+// Writes responses as HTTP/1.1 (RFC 9112 4 and 6). Whatever stands in a name or a value, no header can end early: control
+// bytes don't get through.
+
+import NIOCore
+
+/// Writes response heads, and whole responses.
+public enum HTTPResponseWriter {
+    /// One header of a response, its value in whatever characters; see ``writeHead(status:headers:into:)``.
+    public typealias Header = (name: String, value: String)
+
+    /// Writes a whole response.
+    ///
+    /// Content-Length is always there, except on statuses that must not have a body (1xx, 204, 304; RFC 9110 8.6), on which
+    /// `body` is dropped. Connection is there if `keepAlive` is false. Content-Length, Transfer-Encoding and Connection
+    /// among `headers` are left out: they are this function's to write.
+    /// - Parameters:
+    ///   - status: 100 … 999.
+    ///   - keepAlive: whether another response may follow on this connection.
+    ///   - isResponseToHead: whether to leave the body's bytes out and keep its length, as for HEAD.
+    public static func write(
+        status: Int, headers: [Header] = [], body: ByteBuffer, keepAlive: Bool, isResponseToHead: Bool = false,
+        into output: inout ByteBuffer
+    ) {
+        writeFramedHead(status: status, headers: headers, bodyLength: body.readableBytes, keepAlive: keepAlive, into: &output)
+        if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeImmutableBuffer(body) }
+    }
+
+    /// Writes a whole response; see the other overload.
+    public static func write(
+        status: Int, headers: [Header] = [], body: [UInt8] = [], keepAlive: Bool, isResponseToHead: Bool = false,
+        into output: inout ByteBuffer
+    ) {
+        writeFramedHead(status: status, headers: headers, bodyLength: body.count, keepAlive: keepAlive, into: &output)
+        if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeBytes(body) }
+    }
+
+    /// Writes a head as it is given, with no header added: for `101 Switching Protocols`, and for streams whose end is the
+    /// connection's (those want `Connection: close`).
+    ///
+    /// In values a control byte other than a tab becomes a space; in names every byte that no name may have becomes `-`.
+    public static func writeHead(status: Int, headers: [Header], into output: inout ByteBuffer) {
+        writeStatusLine(status, into: &output)
+        for header in headers { write(header, into: &output) }
+        output.writeStaticString("\r\n")
+    }
+
+    /// Writes the interim response that lets a client send the body it waits with (RFC 9110 15.2.1).
+    public static func writeContinue(into output: inout ByteBuffer) {
+        output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    private static func writeFramedHead(
+        status: Int, headers: [Header], bodyLength: Int, keepAlive: Bool, into output: inout ByteBuffer
+    ) {
+        writeStatusLine(status, into: &output)
+        for header in headers where !isFraming(header.name) { write(header, into: &output) }
+        if !HTTPStatus.hasNoBody(status) {
+            output.writeStaticString("Content-Length: ")
+            writeDecimal(bodyLength, into: &output)
+            output.writeStaticString("\r\n")
+        }
+        if !keepAlive { output.writeStaticString("Connection: close\r\n") }
+        output.writeStaticString("\r\n")
+    }
+
+    private static func writeStatusLine(_ status: Int, into output: inout ByteBuffer) {
+        precondition(status >= 100 && status <= 999, "a status has three digits, not \(status)")
+        output.writeStaticString("HTTP/1.1 ")
+        writeDecimal(status, into: &output)
+        output.writeStaticString(" ")
+        output.writeStaticString(HTTPStatus.reason(status))
+        output.writeStaticString("\r\n")
+    }
+
+    private static func write(_ header: Header, into output: inout ByteBuffer) {
+        writeReplacing(header.name, with: UInt8(ascii: "-"), into: &output) { ASCIISet.token.contains($0) }
+        output.writeStaticString(": ")
+        writeReplacing(header.value, with: 0x20, into: &output) { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        output.writeStaticString("\r\n")
+    }
+
+    /// Writes `text` with every byte that isn't allowed replaced.
+    private static func writeReplacing(
+        _ text: String, with replacement: UInt8, into output: inout ByteBuffer, isAllowed: (UInt8) -> Bool
+    ) {
+        let start = output.writerIndex
+        let count = output.writeString(text)
+        output.withVeryUnsafeMutableBytes { storage in
+            for index in start..<start + count where !isAllowed(storage[index]) { storage[index] = replacement }
+        }
+    }
+
+    private static func writeDecimal(_ number: Int, into output: inout ByteBuffer) {
+        output.writeString(String(number))
+    }
+
+    private static func isFraming(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { utf8 in
+            let bytes = UnsafeRawBufferPointer(utf8)
+            return bytes.equalsIgnoringCase("content-length") || bytes.equalsIgnoringCase("connection")
+                || bytes.equalsIgnoringCase("transfer-encoding")
+        }
+    }
+}

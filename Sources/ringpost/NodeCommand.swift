@@ -1,0 +1,76 @@
+// `ringpost node`: runs one node until it is told to stop.
+import ArgumentParser
+import Logging
+import RingpostNode
+import ServiceLifecycle
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Run a node.",
+        discussion: """
+            Without --zookeeper it is a whole service of one node, for trying out and for development. With it, the node joins the
+            cluster and takes its share of the ring.
+
+            Each option can also be given as an environment variable (--session-timeout: RINGPOST_SESSION_TIMEOUT) or in a JSON file
+            ({"id": "n1", "sessionTimeout": 6000}); options win over the environment, and the environment over the file.
+
+            EXAMPLE
+              ringpost node
+              ringpost node --id n1 --zookeeper 127.0.0.1:2181
+            """)
+
+    @Option(help: "This node's id, unique in the cluster. (default: n1, without --zookeeper)")
+    var id: String?
+    @Option(help: "ZooKeeper servers, host:port[,host:port…].")
+    var zookeeper: String?
+    @Option(help: "The cluster's name. (default: ringpost)")
+    var cluster: String?
+    @Option(help: "Where clients connect, host:port. (default: 127.0.0.1:8080)")
+    var client: String?
+    @Option(help: "Where producers and operators connect, host:port. (default: 127.0.0.1:8081)")
+    var api: String?
+    @Option(help: "Where other nodes connect, host:port. (default: 127.0.0.1:8082)")
+    var link: String?
+    @Option(help: "The host name under which others reach this node. (default: the hosts that the ports listen on)")
+    var advertise: String?
+    @Option(help: "Share of the ring relative to the others', 0 to 65535; with 0 it only routes. (default: 100)")
+    var weight: Int?
+    @Option(help: "Where the node runs, for people.")
+    var zone: String?
+    @Option(help: "Event loops. (default: one a core)")
+    var loops: Int?
+    @Option(help: "Milliseconds after which ZooKeeper takes a silent node for dead; decided by whoever creates the cluster. (default: 6000)")
+    var sessionTimeout: Int?
+    @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")
+    var allowOrigin: [String] = []
+    @Option(help: "The largest payload in bytes. (default: 65536)")
+    var payloadMax: Int?
+    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
+    var logLevel: String?
+    @Option(help: "A JSON file with the same settings.")
+    var config: String?
+
+    func run() async throws {
+        let settings: NodeSettings
+        do {
+            settings = try await NodeSettings(options: self)
+        } catch let error as NodeError {
+            throw ValidationError(error.description)
+        }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = settings.logLevel
+            return handler
+        }
+        let logger = Logger(label: "ringpost.\(settings.node.id)")
+        let group = ServiceGroup(
+            services: [Node(settings.node, logger: logger)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        do {
+            try await group.run()
+        } catch let error as NodeError {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+}
