@@ -8,6 +8,7 @@ public struct RingChange: Equatable, Sendable {
         public let from: String?
         /// `nil` when nobody owns them afterwards.
         public let to: String?
+        /// How many.
         public let slots: Int
     }
 
@@ -18,6 +19,7 @@ public struct RingChange: Equatable, Sendable {
     /// Slots whose new owner was not their mirror before: a history that has to travel.
     public let slotsMovedBeyondMirror: Int
 
+    /// Compares slot by slot; takes about a millisecond.
     public init(from old: HashRing, to new: HashRing) {
         let placeInNew = old.members.map { new.place(of: $0.id) }
         var counts: [Pair: Int] = [:]

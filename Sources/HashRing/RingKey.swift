@@ -9,6 +9,7 @@ public enum KeyKind: UInt8, Sendable, Hashable, CaseIterable {
 
 /// A key's place: the 64-bit hash, of which the upper 16 bits are the slot.
 public struct KeyHash: Hashable, Sendable, RawRepresentable {
+    /// The hash as `KeyHasher` computes it.
     public let rawValue: UInt64
 
     /// - Parameter rawValue: the hash as `KeyHasher` computes it.

@@ -7,6 +7,7 @@ public struct RingMember: Hashable, Sendable {
     /// Its share relative to the others', 0 … 65,535. With 0 it owns nothing.
     public let weight: UInt16
 
+    /// A member with its share; ids are not checked here.
     public init(id: String, weight: UInt16) {
         self.id = id
         self.weight = weight
@@ -17,6 +18,7 @@ public struct RingMember: Hashable, Sendable {
         one.weight == other.weight && one.id.utf8.elementsEqual(other.id.utf8)
     }
 
+    /// Hashes the bytes that equality compares.
     public func hash(into hasher: inout Hasher) {
         for byte in id.utf8 { hasher.combine(byte) }
         hasher.combine(weight)

@@ -1,5 +1,4 @@
 // A whole node: its event loops, its three ports, its place in the ring. Started by a command or a test, stopped in order.
-import HashRing
 import Logging
 import NIOCore
 import NIOPosix
@@ -9,7 +8,9 @@ import ServiceLifecycle
 
 /// Why a node can't start or go on, as a sentence for whoever started it.
 public struct NodeError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The sentence.
     public let description: String
+    /// A sentence that says what to do.
     public init(_ description: String) { self.description = description }
 }
 
@@ -92,7 +93,8 @@ public final class Node: Service {
                 }
                 .bind(host: address.host, port: address.port).get()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw NodeError("the \(name) port \(address) is taken by another process: stop it, or choose another port with --\(name.lowercased())")
+            throw NodeError(
+                "the \(name) port \(address) is taken by another process: stop it, or choose another port with --\(name.lowercased())")
         } catch {
             throw NodeError("can't listen on \(address) for the \(name) port: \(error)")
         }
@@ -117,52 +119,17 @@ public final class Node: Service {
     // MARK: Membership
 
     private func runMembership(_ ports: Ports) async throws {
-        let member = announce(ports)
-        if shared.configuration.zookeeper == nil {
-            runAlone(member)
-            try? await gracefulShutdown()
-            return
-        }
-        try await NodeMembership(shared: shared, member: member).run()
+        try await NodeMembership(shared: shared, member: announce(ports)).run()
     }
 
     private func announce(_ ports: Ports) -> Member {
-        func public_(_ address: ListenAddress) -> String {
+        func announced(_ address: ListenAddress) -> String {
             "\(ListenAddress(host: shared.configuration.advertise ?? address.host, port: address.port))"
         }
         return Member(
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
-            protocolVersion: Int(LinkProtocol.version), client: public_(ports.client), api: public_(ports.api), link: public_(ports.link))
-    }
-
-    /// Without ZooKeeper: a ring of one, for ever.
-    private func runAlone(_ member: Member) {
-        var random = SystemRandomNumberGenerator()
-        guard let seed = SipKey(bytes: (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }) else { return }
-        let document = ClusterDocument(seed: seed, generation: random.next())
-        var member = member
-        member.boot = random.next()
-        shared.take(document: document, identity: member.identity)
-        shared.take(lease: .forever)
-        shared.take(view: MembershipView(epoch: 1, members: [member], document: document, own: member.identity))
-        shared.logger.info("running alone, without ZooKeeper", metadata: ["node": "\(member.id)"])
-    }
-}
-
-extension NodeShared {
-    func take(document: ClusterDocument, identity: MemberIdentity) {
-        setDocument(document)
-        setIdentity(identity)
-    }
-
-    func take(lease: Lease) {
-        setLease(lease)
-        onEachLoop { $0.setLease(until: lease.actUntil) }
-    }
-
-    func take(view: MembershipView) {
-        setView(view)
-        onEachLoop { $0.apply(view) }
+            protocolVersion: Int(LinkProtocol.version), client: announced(ports.client), api: announced(ports.api),
+            link: announced(ports.link))
     }
 }
 

@@ -3,10 +3,12 @@ import RingpostCore
 
 /// Where a port listens.
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    /// A name or an address.
     public let host: String
     /// 0 takes any free port.
     public let port: Int
 
+    /// An address that needs no reading.
     public init(host: String, port: Int) {
         self.host = host
         self.port = port
@@ -23,29 +25,40 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: port)
     }
 
+    /// host:port, as `init(_:)` reads it.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
 /// A node's settings.
 public struct NodeConfiguration: Sendable {
+    /// Unique in the cluster.
     public var id: String
     /// `host:port[,host:port…]`; `nil` runs a whole service of one node without ZooKeeper.
     public var zookeeper: String?
+    /// The cluster's name in ZooKeeper and in handshakes.
     public var cluster = "ringpost"
+    /// For sockets of clients.
     public var client = ListenAddress(host: "127.0.0.1", port: 8_080)
+    /// For producers and operators.
     public var api = ListenAddress(host: "127.0.0.1", port: 8_081)
+    /// For other nodes, and producers that use links.
     public var link = ListenAddress(host: "127.0.0.1", port: 8_082)
     /// The host name under which others reach this node; the hosts that the ports listen on unless given.
     public var advertise: String?
+    /// Share of the ring; with 0 the node only routes.
     public var weight: UInt16 = 100
+    /// Where the node runs, for people.
     public var zone: String?
+    /// S, for a cluster that this node founds.
     public var sessionTimeoutMilliseconds = 6_000
     /// Event loops; as many as cores unless given.
     public var loops: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
     public var allowedOrigins: [String] = []
+    /// What the node takes before it says no.
     public var limits = NodeLimits()
 
+    /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
 }
 
@@ -77,8 +90,11 @@ public struct NodeLimits: Sendable {
     public var handshakeMilliseconds: Int64 = 1_000
     /// The longest a poll may wait.
     public var pollSecondsMax = 60
+    /// Bounds of mailboxes, for each event loop.
     public var mailbox = MailboxLimits()
+    /// Bounds of lanes, for each event loop.
     public var lanes = LaneLimits()
 
+    /// The defaults.
     public init() {}
 }

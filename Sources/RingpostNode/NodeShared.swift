@@ -14,11 +14,9 @@ final class NodeShared: Sendable {
 
     private struct Facts {
         var identity: MemberIdentity
-        var document: ClusterDocument?
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
         var isLeaving = false
-        var heartbeatMilliseconds: Int64 = Int64(ClusterDocument.sessionTimeoutMillisecondsDefault) / 2
         /// Members that computed another ring from the same epoch.
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
@@ -59,10 +57,8 @@ final class NodeShared: Sendable {
     // MARK: Facts
 
     var identity: MemberIdentity { facts.withLock { $0.identity } }
-    var document: ClusterDocument? { facts.withLock { $0.document } }
     var lease: Lease { facts.withLock { $0.lease } }
     var view: MembershipView? { facts.withLock { $0.view } }
-    var heartbeatMilliseconds: Int64 { facts.withLock { $0.heartbeatMilliseconds } }
     var alarms: UInt64 { facts.withLock { $0.alarms } }
     var lastConfirmed: Int64? { facts.withLock { $0.lastConfirmed } }
 
@@ -70,18 +66,11 @@ final class NodeShared: Sendable {
 
     func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
 
-    func setDocument(_ document: ClusterDocument) {
-        facts.withLock { facts in
-            facts.document = document
-            facts.heartbeatMilliseconds = Int64(document.heartbeatTimeoutMilliseconds)
-        }
-    }
-
     func setLease(_ lease: Lease) {
         facts.withLock { facts in
             facts.lease = lease
             // A lease is granted from the moment at which the confirmed question was sent.
-            if lease.state == .leased, let document = facts.document, lease.actUntil < .max {
+            if lease.state == .leased, let document = facts.view?.document, lease.actUntil < .max {
                 facts.lastConfirmed = lease.actUntil - Int64(document.sessionTimeoutMilliseconds)
             }
         }

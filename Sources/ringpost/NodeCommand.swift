@@ -40,7 +40,8 @@ struct NodeCommand: AsyncParsableCommand {
     var zone: String?
     @Option(help: "Event loops. (default: one a core)")
     var loops: Int?
-    @Option(help: "Milliseconds after which ZooKeeper takes a silent node for dead; decided by whoever creates the cluster. (default: 6000)")
+    @Option(
+        help: "Milliseconds after which ZooKeeper takes a silent node for dead; decided by whoever creates the cluster. (default: 6000)")
     var sessionTimeout: Int?
     @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")
     var allowOrigin: [String] = []

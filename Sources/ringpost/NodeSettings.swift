@@ -31,7 +31,8 @@ struct NodeSettings {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         let texts = [
             "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
-            "link": options.link, "advertise": options.advertise, "zone": options.zone, "logLevel": options.logLevel, "config": options.config,
+            "link": options.link, "advertise": options.advertise, "zone": options.zone, "logLevel": options.logLevel,
+            "config": options.config,
         ]
         for case (let key, .some(let text)) in texts { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
         let numbers = [
@@ -65,7 +66,9 @@ struct NodeSettings {
         var node = NodeConfiguration(id: id)
         node.zookeeper = zookeeper
         node.cluster = reader.string(forKey: "cluster") ?? node.cluster
-        if !node.cluster.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) || !(1...64).contains(node.cluster.utf8.count) {
+        if !node.cluster.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
+            || !(1...64).contains(node.cluster.utf8.count)
+        {
             throw NodeError("cluster \"\(node.cluster)\" is not a name of 1 to 64 printable ASCII characters without spaces and slashes")
         }
         node.client = try address(reader, "client") ?? node.client

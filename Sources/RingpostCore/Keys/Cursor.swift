@@ -11,6 +11,7 @@ public struct Cursor: Hashable, Sendable {
     /// The last sequence number seen; 0 before the first message.
     public let sequence: UInt64
 
+    /// A position that an owner has handed out.
     public init(incarnation: UInt64, sequence: UInt64) {
         self.incarnation = incarnation
         self.sequence = sequence
@@ -38,6 +39,7 @@ public struct Cursor: Hashable, Sendable {
         bytes.append(decimal: sequence)
     }
 
+    /// The text that clients keep.
     public var text: String {
         var bytes: [UInt8] = []
         append(to: &bytes)
@@ -47,9 +49,12 @@ public struct Cursor: Hashable, Sendable {
 
 /// Names one publish, the same in every repeat of it: an idempotency key's hash, or a number that its router drew.
 public struct MessageID: Hashable, Sendable {
+    /// The first half.
     public let high: UInt64
+    /// The second half.
     public let low: UInt64
 
+    /// An id of two halves.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -61,6 +66,7 @@ public struct MessageID: Hashable, Sendable {
         bytes.append(hexadecimal: low)
     }
 
+    /// The text that clients keep.
     public var text: String {
         var bytes: [UInt8] = []
         append(to: &bytes)

@@ -9,9 +9,11 @@ public struct Key: Sendable {
     /// Channel names take 1 to 255 bytes.
     public static let channelBytesMax = 255
 
+    /// Whether this is a user or a channel.
     public let kind: KeyKind
     /// The name's UTF-8.
     public let name: [UInt8]
+    /// Where it belongs.
     public let hash: KeyHash
 
     /// Checks a name and places it.
@@ -29,6 +31,7 @@ public struct Key: Sendable {
         self.hash = hash
     }
 
+    /// 0 … 65,535.
     public var slot: Int { hash.slot }
 
     /// For people: names that came through ``init(_:name:hasher:)`` are valid UTF-8.
@@ -36,10 +39,12 @@ public struct Key: Sendable {
 }
 
 extension Key: Hashable {
+    /// Names are compared as bytes.
     public static func == (one: Key, other: Key) -> Bool {
         one.hash == other.hash && one.kind == other.kind && one.name == other.name
     }
 
+    /// The place is a hash already.
     public func hash(into hasher: inout Hasher) { hasher.combine(hash.rawValue) }
 }
 

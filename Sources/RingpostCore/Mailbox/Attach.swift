@@ -13,9 +13,13 @@ public enum AttachStart: Hashable, Sendable {
 
 /// An edge's question.
 public struct AttachRequest: Sendable {
+    /// Which mailbox.
     public let key: Key
+    /// Who asks, and what is attached.
     public let address: ReturnAddress
+    /// Where to begin.
     public let start: AttachStart
+    /// Whether to attach.
     public let stay: Stay
 
     /// Whether the address becomes attached once it has caught up.
@@ -28,6 +32,7 @@ public struct AttachRequest: Sendable {
         case ifEmpty = 2
     }
 
+    /// A question for the owner of `key`.
     public init(key: Key, address: ReturnAddress, start: AttachStart, stay: Stay) {
         self.key = key
         self.address = address
@@ -38,6 +43,7 @@ public struct AttachRequest: Sendable {
 
 /// The owner's answer.
 public struct AttachReply: Hashable, Sendable {
+    /// Of the mailbox as it is now.
     public let incarnation: UInt64
     /// True when the history does not reach back to the cursor, or does not know it; `from` is then a new beginning.
     public let gap: Bool
@@ -45,6 +51,7 @@ public struct AttachReply: Hashable, Sendable {
     public let from: UInt64
     /// The place after the messages.
     public let through: UInt64
+    /// In order; what is past its time to live is left out.
     public let messages: [StoredMessage]
     /// True when the address is attached from `through` on. False: nothing is attached, and unless the request only
     /// wanted to look there is more to ask for.
@@ -52,6 +59,7 @@ public struct AttachReply: Hashable, Sendable {
     /// True when the history holds more after `through`.
     public let hasMore: Bool
 
+    /// An answer with all its parts.
     public init(
         incarnation: UInt64, gap: Bool, from: UInt64, through: UInt64, messages: [StoredMessage], isLive: Bool, hasMore: Bool
     ) {

@@ -4,6 +4,7 @@ import DequeModule
 
 /// One message as the history keeps it.
 public struct StoredMessage: Hashable, Sendable {
+    /// Its place in the mailbox, from 1.
     public let sequence: UInt64
     /// The JSON object that every socket gets, encoded once.
     public let envelope: [UInt8]
@@ -12,6 +13,7 @@ public struct StoredMessage: Hashable, Sendable {
     /// Microseconds since 1970 when the publish entered the cluster; 0 when that is not known. For the latency histogram.
     public let publishedAt: Int64
 
+    /// A message that has its place.
     public init(sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max, publishedAt: Int64 = 0) {
         self.sequence = sequence
         self.envelope = envelope
@@ -41,6 +43,7 @@ public struct MailboxLimits: Sendable {
     /// How long an idempotency key is remembered: three budgets.
     public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
 
+    /// The defaults.
     public init() {}
 }
 

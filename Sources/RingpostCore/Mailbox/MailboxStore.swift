@@ -18,6 +18,7 @@ public struct MailboxStore {
     private var window: IdempotencyWindow
     /// Bytes of envelopes in all histories.
     public internal(set) var historyBytes = 0
+    /// Attachments to all mailboxes.
     public internal(set) var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
     public internal(set) var evictedCount: UInt64 = 0
@@ -29,7 +30,9 @@ public struct MailboxStore {
         window = IdempotencyWindow(entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds)
     }
 
+    /// Keys that are remembered.
     public var mailboxCount: Int { places.count }
+    /// Idempotency keys that are remembered.
     public var windowCount: Int { window.count }
 
     // MARK: Publishing
@@ -191,8 +194,12 @@ public struct MailboxStore {
 
 /// A mailbox as operators see it.
 public struct MailboxSummary: Sendable {
+    /// Where the mailbox stands.
     public let cursor: Cursor
+    /// Messages kept.
     public let historyMessages: Int
+    /// Bytes of envelopes kept.
     public let historyBytes: Int
+    /// Who is attached.
     public let attachments: [ReturnAddress]
 }

@@ -37,9 +37,9 @@ extension MembershipMachine {
             return ask(.sync)
         case (.sync, .done): return ask(.readRing)
         case (.readRing, .ring(let json)): return onRing(json, now: now)
-        case (.readRing, .missing):
-            // The next session creates it again, as it was: it knows the document.
-            return lose("\(paths.ring) is gone", now: now)
+        case (.readRing, .missing), (.list, .missing), (.makeRosterEntry, .missing):
+            // The next session creates them again, and the document as it was: this process knows it.
+            return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return settle(now: now)
         case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0)))

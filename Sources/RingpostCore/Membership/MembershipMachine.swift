@@ -135,6 +135,13 @@ public struct MembershipMachine: Sendable {
         }
     }
 
+    /// Whether a session is connected at the moment.
+    public var isConnected: Bool {
+        guard case .inSession(let session) = phase else { return false }
+        if case .connecting = session.step { return false }
+        return true
+    }
+
     /// Takes an event and says what to do.
     public mutating func handle(_ event: MembershipEvent, now: Int64) -> [MembershipAction] {
         switch event {
@@ -156,7 +163,7 @@ public struct MembershipMachine: Sendable {
         case .answered(let ticket, let answer): return onAnswer(ticket, answer, now: now)
         case .holderProbed(let ticket, let result): return onProbe(ticket, result, now: now)
         case .linked(let number):
-            guard isCurrent(number) else { return [] }
+            guard isCurrent(number), session?.links == .asked else { return [] }
             session?.links = .up
             return look()
         case .setWeight(let weight):
@@ -191,7 +198,8 @@ extension MembershipMachine {
 
     mutating func enter(_ step: Step) { session?.step = step }
 
-    func isCurrent(_ number: Int) -> Bool {
+    /// Whether this is the session that counts.
+    public func isCurrent(_ number: Int) -> Bool {
         switch phase {
         case .opening(let session, _): session == number
         case .inSession(let session): session.number == number

@@ -14,8 +14,8 @@ public final class MembershipView: Sendable {
     public let members: [Member]
     /// The ring of these members.
     public let ring: HashRing
-    /// Which cluster this is.
-    public let generation: UInt64
+    /// What the cluster has agreed on: its generation, its secret, its times.
+    public let document: ClusterDocument
     /// Places keys under the cluster's secret.
     public let hasher: KeyHasher
     /// The own place in ``members``, by id and boot; `nil` while this node is no member.
@@ -44,10 +44,13 @@ public final class MembershipView: Sendable {
         self.places = places
         self.members = members.sorted { one, other in (places[one.id] ?? 0) < (places[other.id] ?? 0) }
         self.epoch = epoch
-        generation = document.generation
+        self.document = document
         hasher = document.hasher
         selfPlace = self.members.firstIndex { $0.identity == own }
     }
+
+    /// Which cluster this is.
+    public var generation: UInt64 { document.generation }
 
     /// The member at a place of the ring.
     public func member(at place: Int) -> Member { members[place] }

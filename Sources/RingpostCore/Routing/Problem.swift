@@ -123,9 +123,12 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
 
 /// A problem together with what was wrong in this very case.
 public struct ProblemReport: Error, Equatable, Sendable {
+    /// Which row of the table.
     public let problem: Problem
+    /// A sentence about this case.
     public let message: String
 
+    /// The table's sentence is used where none is given.
     public init(_ problem: Problem, _ message: String? = nil) {
         self.problem = problem
         self.message = message ?? problem.message

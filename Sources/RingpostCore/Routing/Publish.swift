@@ -7,6 +7,7 @@ public struct Moment: Hashable, Sendable {
     /// Milliseconds since 1970, for people.
     public var wall: Int64
 
+    /// A moment that a shell has read.
     public init(monotonic: Int64, wall: Int64) {
         self.monotonic = monotonic
         self.wall = wall
@@ -20,6 +21,7 @@ public struct ReturnAddress: Hashable, Sendable {
     /// Which request or which attachment there.
     public let id: UInt64
 
+    /// An address that one loop understands.
     public init(channel: UInt32, id: UInt64) {
         self.channel = channel
         self.id = id
@@ -33,7 +35,9 @@ public struct Publish: Equatable, Sendable {
     /// A time to live never exceeds thirty days; a longer one is cut.
     public static let timeToLiveSecondsMax: UInt32 = 30 * 86_400
 
+    /// Whom it is for.
     public let key: Key
+    /// The same in every repeat.
     public let id: MessageID
     /// True when the producer gave the idempotency key: then a repeat within the window gets the first receipt.
     public let isRepeatable: Bool
@@ -46,6 +50,7 @@ public struct Publish: Equatable, Sendable {
     /// Microseconds since 1970 when it entered the cluster; only measured with, never decided by.
     public let publishedAt: Int64
 
+    /// All of it, made where it entered or read from a link.
     public init(
         key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64,
         publishedAt: Int64 = 0
@@ -62,6 +67,7 @@ public struct Publish: Equatable, Sendable {
 
 /// What a producer gets back for a message that has its place.
 public struct Receipt: Hashable, Sendable {
+    /// What became of the message.
     public enum Outcome: UInt8, Sendable {
         /// A socket was attached when the message was appended.
         case delivered = 1
@@ -69,18 +75,22 @@ public struct Receipt: Hashable, Sendable {
         case stored = 2
     }
 
+    /// Its place in the mailbox, from 1.
     public let sequence: UInt64
     /// The epoch in which the owner appended it.
     public let epoch: UInt64
     /// The owner's node id.
     public let owner: String
+    /// What became of it.
     public let outcome: Outcome
     /// True when a second member has it too.
     public let mirrored: Bool
+    /// The same in every repeat.
     public let id: MessageID
     /// True when this is the receipt of an earlier publish with the same idempotency key.
     public let repeated: Bool
 
+    /// All of it, made where it entered or read from a link.
     public init(
         sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, mirrored: Bool, id: MessageID, repeated: Bool = false
     ) {

@@ -6,6 +6,7 @@
 public struct LaneLimits: Sendable {
     /// Publishes that wait for a ring, a link or a refused predecessor; beyond it new ones are refused as overloaded.
     public var parkedMax = 16_384
+    /// Bytes of payload that wait, likewise.
     public var parkedBytesMax = 32 * 1_024 * 1_024
     /// Publishes that were forwarded and are not answered yet.
     public var inFlightMax = 65_536
@@ -14,6 +15,7 @@ public struct LaneLimits: Sendable {
     /// How long a refused lane waits before it tries again, unless a new ring comes earlier.
     public var retryMilliseconds: Int64 = 25
 
+    /// The defaults.
     public init() {}
 }
 
@@ -22,6 +24,7 @@ public struct PublishContext: Sendable {
     /// A publish makes at most two hops between nodes.
     public static let hopsMax: UInt8 = 2
 
+    /// Where the answer goes.
     public let address: ReturnAddress
     /// Links it has crossed.
     public let hops: UInt8
@@ -33,6 +36,7 @@ public struct PublishContext: Sendable {
     /// The producer begins again, in order, after a refusal; everything it sent for the key before has been answered.
     public let restarts: Bool
 
+    /// A publish that entered here, unless more is said.
     public init(address: ReturnAddress, hops: UInt8 = 0, epoch: UInt64 = 0, stream: UInt64 = 0, restarts: Bool = false) {
         self.address = address
         self.hops = hops
@@ -44,6 +48,7 @@ public struct PublishContext: Sendable {
 
 /// The lanes of one event loop.
 public struct PublishLanes {
+    /// What the shell has to do.
     public enum Action: Equatable, Sendable {
         case append(Publish, ReturnAddress)
         case send(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
@@ -116,18 +121,24 @@ public struct PublishLanes {
     /// Slots whose next forwarded message tells the peer that it begins again in order.
     private var restartNext: Set<Int> = []
 
+    /// The epoch of the ring in force; 0 before the first.
     public private(set) var epoch: UInt64 = 0
     /// Until when this node may act as an owner, on its monotonic clock.
     public var mayActUntil: Int64 = .min
+    /// Publishes that wait.
     public private(set) var parkedCount = 0
+    /// Publishes sent to another node so far.
     public private(set) var forwardedCount: UInt64 = 0
+    /// Publishes that left a lane for another try so far.
     public private(set) var retriedCount: UInt64 = 0
 
+    /// Lanes without a ring yet: everything is answered with "no owner" or waits.
     public init(limits: LaneLimits = LaneLimits()) {
         self.limits = limits
         flights = RequestTable(countMax: limits.inFlightMax)
     }
 
+    /// Publishes sent to another node and not answered yet.
     public var inFlightCount: Int { flights.count }
 
     // MARK: Events

@@ -5,6 +5,7 @@ public struct RequestTable<Request> {
     private var entries: [(request: Request?, generation: UInt32)] = []
     private var free: [UInt32] = []
     private let countMax: Int
+    /// How many wait.
     public private(set) var count = 0
 
     /// - Parameter countMax: how many may wait at once.

@@ -51,6 +51,7 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         }
     }
 
+    /// What a client should do.
     public var advice: Advice {
         switch self {
         case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .internalError: .resume

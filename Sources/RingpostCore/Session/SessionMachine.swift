@@ -39,6 +39,7 @@ public struct SessionMachine: Sendable {
         lastTouch = now
     }
 
+    /// Whether the next message comes by itself.
     public var isLive: Bool { state == .live }
 
     /// What the shell does with an owner's answer, in this order.
@@ -47,11 +48,13 @@ public struct SessionMachine: Sendable {
         public var begins: Cursor?
         /// Set when the history did not reach back: the socket is told its new beginning.
         public var gap: Cursor?
+        /// To be written, in order.
         public var messages: [StoredMessage] = []
         /// Ask for more as soon as the socket has drained.
         public var asksAgain = false
     }
 
+    /// What the shell has to do.
     public enum Action: Equatable, Sendable {
         case nothing
         /// Ask the owner, under the number in ``attachment``.

@@ -17,7 +17,9 @@ struct ClientRoutes: HTTPRoutes {
     func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
         let path = request.head.pathText
         guard ["/v1/ws", "/v1/sse", "/v1/poll", "/v1/locate"].contains(path) else {
-            connection.respond(to: request.number, .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll and /v1/locate"))
+            connection.respond(
+                to: request.number,
+                .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll and /v1/locate"))
             return
         }
         if request.head.method == .options {

@@ -140,7 +140,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     private func refuseTooLarge(_ head: HTTPRequestHead) {
         refuse(
-            status: 413, code: Problem.tooLarge.code, message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
+            status: 413, code: Problem.tooLarge.code,
+            message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
     }
 
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.

@@ -101,7 +101,9 @@ final class ProducerRoutes: HTTPRoutes {
 
     private func publishBatch(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-        if let type = request.head[.contentType], Payload.kind(contentType: type) == nil, !type.lowercased().hasPrefix("application/x-ndjson") {
+        if let type = request.head[.contentType], Payload.kind(contentType: type) == nil,
+            !type.lowercased().hasPrefix("application/x-ndjson")
+        {
             throw ProblemReport(.unsupportedMediaType, "send NDJSON: one JSON object a line")
         }
         let lines = request.body.readableBytesView.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
@@ -145,6 +147,7 @@ struct PublishRequest {
 
 extension UnsafeRawBufferPointer {
     func starts(with text: StaticString) -> Bool {
-        count >= text.utf8CodeUnitCount && prefix(text.utf8CodeUnitCount).elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        count >= text.utf8CodeUnitCount
+            && prefix(text.utf8CodeUnitCount).elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 }

@@ -66,10 +66,10 @@ final class LinkClient: @unchecked Sendable {
         case .waiting(let until) where now >= until: dial()
         case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
         case .up:
-            if now - lastHeard >= loop.shared.heartbeatMilliseconds {
+            if now - lastHeard >= loop.heartbeatMilliseconds {
                 loop.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
                 connection?.closeNow()
-            } else if now - lastPing >= loop.shared.heartbeatMilliseconds / 3 {
+            } else if now - lastPing >= loop.heartbeatMilliseconds / 3 {
                 ping(query: 0, now: now)
             }
         case .waiting, .dialling, .stopped: break
@@ -100,12 +100,12 @@ final class LinkClient: @unchecked Sendable {
     }
 
     func onConnected() {
-        guard let document = loop.shared.document else { return }
+        guard let generation = loop.view?.generation else { return }
         let me = loop.shared.identity
         send(
             .hello(
                 LinkHello(
-                    role: .node, cluster: loop.shared.configuration.cluster, generation: document.generation, from: me.id, boot: me.boot,
+                    role: .node, cluster: loop.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
                     to: member.id, toBoot: member.boot)))
     }
 
@@ -253,10 +253,7 @@ final class LinkConnection: LoopSocket, @unchecked Sendable {
 
     func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
 
-    func channelActive(context: ChannelHandlerContext) {
-        client?.onConnected()
-        context.fireChannelActive()
-    }
+    override func onConnected() { client?.onConnected() }
 
     override func onBytes() {
         do throws(LinkError) {

@@ -88,8 +88,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     private func greet(_ hello: LinkHello) {
         let me = loop.shared.identity
-        let document = loop.shared.document
-        if let sentence = LinkGreeting.objection(to: hello, cluster: loop.shared.configuration.cluster, generation: document?.generation, me: me) {
+        let generation = loop.view?.generation
+        if let sentence = LinkGreeting.objection(to: hello, cluster: loop.shared.configuration.cluster, generation: generation, me: me) {
             loop.counters.badLinks += 1
             loop.logger.warning("refused a link", metadata: ["from": "\(LogText.escaped(hello.from))", "why": "\(sentence)"])
             refuse(sentence)
@@ -135,7 +135,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         let now = Moment.now().monotonic
         let publish = Publish(
             key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, data: forward.data,
-            timeToLiveSeconds: forward.timeToLiveSeconds, deadline: now + Int64(forward.budgetMilliseconds), publishedAt: forward.publishedAt)
+            timeToLiveSeconds: forward.timeToLiveSeconds, deadline: now + Int64(forward.budgetMilliseconds),
+            publishedAt: forward.publishedAt)
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
         // The connection is the stream: what a sender forwards on it stays in order.
         let context = PublishContext(
@@ -174,7 +175,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
             throw ProblemReport(.badName, error.message)
         }
         let data = try Payload.encode(
-            ByteBuffer(bytes: produce.data), kind: produce.isJSON ? .json : .text, bytesMax: loop.shared.configuration.limits.payloadBytesMax)
+            ByteBuffer(bytes: produce.data), kind: produce.isJSON ? .json : .text,
+            bytesMax: loop.shared.configuration.limits.payloadBytesMax)
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         let request = PublishRequest(
             key: key, data: data, idempotencyKey: produce.idempotencyKey, timeToLive: produce.timeToLiveSeconds, budgetMilliseconds: budget)
@@ -191,6 +193,10 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     }
 
     // MARK: End
+
+    func closeIf(from peer: MemberIdentity) {
+        if case .node(let identity) = state, identity == peer { refuse("the two rings differ at one epoch") }
+    }
 
     private func refuse(_ sentence: String) {
         guard isOpen, !isClosing else { return }
@@ -218,7 +224,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
             loop.counters.badLinks += 1
             closeNow()
         case .node, .producer:
-            if now - lastHeard > 2 * loop.shared.heartbeatMilliseconds { closeNow() }
+            if now - lastHeard > 2 * loop.heartbeatMilliseconds { closeNow() }
         case .strange, .over: break
         }
     }

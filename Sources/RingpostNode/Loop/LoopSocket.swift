@@ -24,6 +24,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: For subclasses
 
+    /// The connection stands.
+    func onConnected() {}
     /// Bytes have arrived in ``input``.
     func onBytes() {}
     /// The socket is gone.
@@ -114,6 +116,11 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         loop.unregister(place)
         pending = ByteBuffer()
         onGone()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        onConnected()
+        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -1,11 +1,11 @@
-// Reading the clocks. Machines never do; shells read them here and hand the time on.
+// Reading the clocks for an event loop. Machines never do; shells read them here and hand the time on.
 import Glibc
 import RingpostCore
 
 extension Moment {
-    /// The time now: CLOCK_BOOTTIME, because CLOCK_MONOTONIC stops while a machine is suspended, and a lease must not.
+    /// The time now.
     static func now() -> Moment {
-        Moment(monotonic: read(CLOCK_BOOTTIME) / 1_000_000, wall: read(CLOCK_REALTIME) / 1_000_000)
+        Moment(monotonic: MonotonicClock.nowMilliseconds(), wall: read(CLOCK_REALTIME) / 1_000_000)
     }
 
     static func monotonicMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) / 1_000 }

@@ -98,6 +98,11 @@ final class NodeLoop: @unchecked Sendable {
         }
     }
 
+    /// H: a link that is silent for so long is cut.
+    var heartbeatMilliseconds: Int64 {
+        Int64(view?.document.heartbeatTimeoutMilliseconds ?? ClusterDocument.sessionTimeoutMillisecondsDefault / 2)
+    }
+
     func freshRandom() -> UInt64 { random.next() }
 
     /// An id for a publish whose producer gave none.

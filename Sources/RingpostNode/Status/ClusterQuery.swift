@@ -46,7 +46,8 @@ extension NodeShared {
     }
 
     /// Answers another node's question; not at all when it makes no sense.
-    func answer(_ question: LinkQuestion, _ argument: [UInt8], on eventLoop: any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void) {
+    func answer(_ question: LinkQuestion, _ argument: [UInt8], on eventLoop: any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void)
+    {
         switch question {
         case .status: report(on: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
         case .key:
@@ -100,5 +101,6 @@ extension Lease {
 
 /// The program's version.
 public enum RingpostVersion {
+    /// As `ringpost --version` and reports show it.
     public static let text = "0.1.0"
 }

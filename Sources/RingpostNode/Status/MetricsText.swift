@@ -6,16 +6,25 @@ enum MetricsText {
     static func render(_ snapshot: LoopSnapshot, _ shared: NodeShared) -> String {
         var page = Page()
         let counters = snapshot.counters
-        page.gauge("ringpost_sockets", "Client sockets that are open", Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.place]) })
-        page.counter("ringpost_sockets_opened_total", "Client sockets opened", Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.place]) })
+        page.gauge(
+            "ringpost_sockets", "Client sockets that are open",
+            Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.place]) })
+        page.counter(
+            "ringpost_sockets_opened_total", "Client sockets opened",
+            Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.place]) })
         page.counter(
             "ringpost_sockets_closed_total", "Client sockets that the node closed, by reason",
             zip(CloseReason.allCases, counters.closed).map { ([("reason", $0.code)], $1) })
         page.counter(
             "ringpost_messages_total", "Publishes that entered on this node, by outcome",
-            [([("outcome", "delivered")], counters.delivered), ([("outcome", "stored")], counters.stored), ([("outcome", "repeated")], counters.repeated)]
+            [
+                ([("outcome", "delivered")], counters.delivered), ([("outcome", "stored")], counters.stored),
+                ([("outcome", "repeated")], counters.repeated),
+            ]
                 + zip(Problem.allCases, counters.refused).filter { $1 > 0 }.map { ([("outcome", $0.code)], $1) })
-        page.counter("ringpost_messages_written_total", "Messages written to sockets", Transport.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.place]) })
+        page.counter(
+            "ringpost_messages_written_total", "Messages written to sockets",
+            Transport.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.place]) })
         page.counter("ringpost_forwards_total", "Publishes forwarded to another node", [([], counters.forwarded)])
         page.gauge("ringpost_parked", "Publishes that wait for a ring or a link", [([], snapshot.parked)])
         page.gauge("ringpost_in_flight", "Publishes forwarded and not answered yet", [([], snapshot.inFlight)])
@@ -27,7 +36,8 @@ enum MetricsText {
         page.gauge("ringpost_attachments", "Attachments to mailboxes of this node", [([], snapshot.attachments)])
         page.gauge("ringpost_idempotency_keys", "Idempotency keys remembered", [([], snapshot.windowKeys)])
         page.counter("ringpost_mailboxes_evicted_total", "Mailboxes forgotten because the store was full", [([], snapshot.evicted)])
-        page.gauge("ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
+        page.gauge(
+            "ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
         page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
         page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
         page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
@@ -39,9 +49,11 @@ enum MetricsText {
         page.gauge("ringpost_ring_epoch", "The ring's epoch", [([], shared.view?.epoch ?? 0)])
         page.gauge("ringpost_ring_members", "Members in the ring", [([], shared.view?.members.count ?? 0)])
         page.gauge("ringpost_ring_age_milliseconds", "Since ZooKeeper confirmed the ring", [([], shared.ringAgeMilliseconds)])
-        page.gauge("ringpost_may_act", "1 while the node has the right to act", [([], shared.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
+        page.gauge(
+            "ringpost_may_act", "1 while the node has the right to act", [([], shared.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
         page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], shared.alarms)])
-        page.histogram("ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
+        page.histogram(
+            "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
         page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
         return page.text
     }

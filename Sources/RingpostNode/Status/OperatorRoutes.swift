@@ -58,7 +58,8 @@ struct OperatorRoutes {
         let lease = shared.lease
         guard lease.mayAct(now: Moment.now().monotonic) else {
             return .failure(
-                status: 503, code: "not_ready", message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
+                status: 503, code: "not_ready",
+                message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
         }
         return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
     }
@@ -108,7 +109,8 @@ struct OperatorRoutes {
             return .json(
                 JSONDocument.encode(
                     UserAnswer(
-                        user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch, owner: preference.first ?? "",
+                        user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
+                        owner: preference.first ?? "",
                         next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history, sockets: merged.sockets,
                         unanswered: reports.filter { $0.value == nil }.keys.sorted())))
         }

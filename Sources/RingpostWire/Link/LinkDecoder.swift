@@ -9,6 +9,7 @@ public struct LinkDecoder: Sendable {
     /// Shorter until the handshake is over, so that a stranger can't make a node wait for megabytes.
     public var frameBytesMax = LinkProtocol.handshakeBytesMax
 
+    /// Before the handshake.
     public init() {}
 
     /// Takes the next whole frame out of `buffer`; `nil` when more bytes are needed.
@@ -16,7 +17,9 @@ public struct LinkDecoder: Sendable {
     /// - Throws: a sentence that says which bytes were not expected.
     public func next(_ buffer: inout ByteBuffer) throws(LinkError) -> LinkFrame? {
         guard let length = buffer.getInteger(at: buffer.readerIndex, endianness: .little, as: UInt32.self) else { return nil }
-        guard length >= 1, length <= frameBytesMax else { throw LinkError("a frame of \(length) bytes; at most \(frameBytesMax) are allowed") }
+        guard length >= 1, length <= frameBytesMax else {
+            throw LinkError("a frame of \(length) bytes; at most \(frameBytesMax) are allowed")
+        }
         guard buffer.readableBytes >= 4 + Int(length) else { return nil }
         buffer.moveReaderIndex(forwardBy: 4)
         guard var body = buffer.readSlice(length: Int(length)), let type = body.readInteger(as: UInt8.self) else { return nil }

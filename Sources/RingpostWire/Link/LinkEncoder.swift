@@ -15,7 +15,9 @@ public enum LinkEncoder {
                 buffer.writeInteger(welcome.epoch, endianness: .little)
                 buffer.writeInteger(welcome.payloadBytesMax, endianness: .little)
             }
-        case .refuse(let sentence): framed(.refuse, &buffer) { $0.writeShort(sentence) }
+        case .refuse(let sentence):
+            // The other side may still read nothing longer than a handshake.
+            framed(.refuse, &buffer) { $0.writeShort(sentence, bytesMax: LinkProtocol.handshakeBytesMax - 3) }
         case .forward(let forward): framed(.forward, &buffer) { write(forward, into: &$0) }
         case .produce(let produce): framed(.produce, &buffer) { write(produce, into: &$0) }
         case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
@@ -56,6 +58,7 @@ public enum LinkEncoder {
     public static func writeDeliver(
         to attachments: [UInt64], incarnation: UInt64, _ message: StoredMessage, into buffer: inout ByteBuffer
     ) {
+        precondition((1...LinkProtocol.addressesMax).contains(attachments.count), "a deliver frame to \(attachments.count) attachments")
         buffer.writeInteger(UInt32(1 + 2 + 8 * attachments.count + 24 + message.envelope.count), endianness: .little)
         buffer.writeInteger(LinkFrameType.deliver.rawValue)
         buffer.writeInteger(UInt16(attachments.count), endianness: .little)
@@ -196,5 +199,13 @@ extension ByteBuffer {
         writeBytes(bytes)
     }
 
-    fileprivate mutating func writeShort(_ text: String) { writeShort(text.utf8) }
+    /// A text is cut so that what is left is valid UTF-8.
+    fileprivate mutating func writeShort(_ text: String, bytesMax: Int = Int(UInt16.max)) {
+        if text.utf8.count <= bytesMax {
+            writeShort(text.utf8)
+        } else {
+            // Half a character at the end becomes U+FFFD, which takes up to two bytes more.
+            writeShort(String(decoding: text.utf8.prefix(bytesMax - 2), as: UTF8.self).utf8)
+        }
+    }
 }

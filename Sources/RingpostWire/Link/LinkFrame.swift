@@ -20,6 +20,7 @@ public enum LinkProtocol {
 
 /// Opens a connection.
 public struct LinkHello: Hashable, Sendable {
+    /// What the dialler wants to be.
     public enum Role: UInt8, Sendable {
         case node = 1
         case producer = 2
@@ -27,18 +28,24 @@ public struct LinkHello: Hashable, Sendable {
         case probe = 3
     }
 
+    /// Of the link protocol.
     public let version: UInt16
+    /// What the dialler wants to be.
     public let role: Role
+    /// The cluster's name; empty from those who don't know it.
     public let cluster: String
     /// 0 from a producer or a probe, which don't know it.
     public let generation: UInt64
     /// The dialler's node id; free text for producers.
     public let from: String
+    /// Which life of the node this is.
     public let boot: UInt64
     /// Whom the dialler wants to reach; empty and 0 from a producer or a probe.
     public let to: String
+    /// Which life of it.
     public let toBoot: UInt64
 
+    /// All of it.
     public init(
         version: UInt16 = LinkProtocol.version, role: Role, cluster: String, generation: UInt64, from: String, boot: UInt64, to: String,
         toBoot: UInt64
@@ -56,12 +63,16 @@ public struct LinkHello: Hashable, Sendable {
 
 /// Accepts a connection.
 public struct LinkWelcome: Hashable, Sendable {
+    /// The id of who answers.
     public let node: String
+    /// Which life of the node this is.
     public let boot: UInt64
+    /// The sender's epoch.
     public let epoch: UInt64
     /// The largest payload a producer may send, in bytes.
     public let payloadBytesMax: UInt32
 
+    /// All of it.
     public init(node: String, boot: UInt64, epoch: UInt64, payloadBytesMax: UInt32) {
         self.node = node
         self.boot = boot
@@ -72,20 +83,30 @@ public struct LinkWelcome: Hashable, Sendable {
 
 /// A publish between two nodes: checked, placed, its payload already JSON.
 public struct LinkForward: Hashable, Sendable {
+    /// Numbers it on this connection.
     public let request: UInt64
+    /// The sender's epoch.
     public let epoch: UInt64
+    /// Links it has crossed, this one included: 1 or 2.
     public let hops: UInt8
+    /// Begins again, in order, after a refusal of the same slot on this connection.
     public let restarts: Bool
+    /// Whom it is for.
     public let key: Key
+    /// The same in every repeat.
     public let id: MessageID
+    /// See `Publish.isRepeatable`.
     public let isRepeatable: Bool
+    /// `nil` when it has none.
     public let timeToLiveSeconds: UInt32?
     /// What is left of the budget.
     public let budgetMilliseconds: UInt16
     /// See `Publish.publishedAt`.
     public let publishedAt: Int64
+    /// The payload.
     public let data: [UInt8]
 
+    /// All of it.
     public init(
         request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
         timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0, data: [UInt8]
@@ -106,19 +127,26 @@ public struct LinkForward: Hashable, Sendable {
 
 /// A publish from a producer: nothing about it is believed.
 public struct LinkProduce: Hashable, Sendable {
+    /// Numbers it on this connection.
     public let request: UInt64
     /// Begins again, in order, after a refusal of the same key on this connection.
     public let restarts: Bool
+    /// Whether the name is a user's or a channel's.
     public let kind: KeyKind
+    /// Not checked yet.
     public let name: [UInt8]
     /// At most 255 bytes; empty for none.
     public let idempotencyKey: [UInt8]
+    /// `nil` when it has none.
     public let timeToLiveSeconds: UInt32?
+    /// How long the producer waits.
     public let budgetMilliseconds: UInt16
     /// True: `data` is JSON. False: text.
     public let isJSON: Bool
+    /// The payload.
     public let data: [UInt8]
 
+    /// All of it.
     public init(
         request: UInt64, restarts: Bool = false, kind: KeyKind, name: [UInt8], idempotencyKey: [UInt8] = [],
         timeToLiveSeconds: UInt32? = nil, budgetMilliseconds: UInt16 = UInt16(Publish.budgetMillisecondsMax), isJSON: Bool, data: [UInt8]
@@ -137,12 +165,16 @@ public struct LinkProduce: Hashable, Sendable {
 
 /// What a node says of itself in a heartbeat.
 public struct LinkStanding: Hashable, Sendable {
+    /// The sender's epoch.
     public let epoch: UInt64
+    /// Of the sender's ring.
     public let digest: UInt64
+    /// Whether ZooKeeper answers the sender.
     public let reachesZooKeeper: Bool
     /// Said goodbye: it leaves in order.
     public let isLeaving: Bool
 
+    /// All of it.
     public init(epoch: UInt64, digest: UInt64, reachesZooKeeper: Bool, isLeaving: Bool) {
         self.epoch = epoch
         self.digest = digest
@@ -186,6 +218,8 @@ public enum LinkQuestion: UInt8, Sendable {
 
 /// Why a connection's bytes are no link.
 public struct LinkError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was wrong.
     public let description: String
+    /// A sentence about the bytes.
     public init(_ description: String) { self.description = description }
 }

@@ -1,0 +1,72 @@
+// Asks nodes questions on behalf of operators. Every node answers for the whole cluster, so the first that answers will do.
+import AsyncHTTPClient
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+
+/// A client of the nodes' API.
+public struct OperatorClient: Sendable {
+    /// One question to one node takes at most so long.
+    public static let timeoutMilliseconds: Int64 = 2_500
+    /// A longer answer is none: a thousand members take about half of it.
+    public static let answerBytesMax = 1_048_576
+
+    private let api: [Endpoint]
+
+    /// - Parameter api: API addresses, asked in this order until one answers.
+    public init(api: [Endpoint]) { self.api = api }
+
+    /// The ring and its members.
+    public func ring() async throws(OperatorError) -> RingReport { try Self.decode(await get("/v1/ring")) }
+
+    /// The members.
+    public func nodes() async throws(OperatorError) -> NodesReport { try Self.decode(await get("/v1/nodes")) }
+
+    /// Everything about one user.
+    public func user(_ user: String) async throws(OperatorError) -> UserReport { try Self.decode(await get(Self.path(user: user))) }
+
+    /// Where the questions about a user are asked.
+    public static func path(user: String) -> String { "/v1/users/\(user.percentEncoded)" }
+
+    /// An answer's body as it came.
+    public func get(_ path: String) async throws(OperatorError) -> [UInt8] {
+        var reasons: [String] = []
+        for endpoint in api {
+            do {
+                return try await Self.get(endpoint.url + path)
+            } catch let error as OperatorError {
+                // 503 and the like may be this node's trouble only.
+                guard case .refused(let status, _, let message) = error, status >= 500 else { throw error }
+                reasons.append("\(endpoint.url) answers HTTP \(status): \(message)")
+            } catch {
+                reasons.append("nothing answers at \(endpoint.url): is a node running there? (ringpost node)")
+            }
+        }
+        throw .unreachable(reasons)
+    }
+
+    /// Reads a document; a public way in for callers that keep the bytes too.
+    public static func decode<Report: Decodable>(_ body: [UInt8]) throws(OperatorError) -> Report {
+        do { return try JSONDecoder().decode(Report.self, from: Data(body)) } catch { throw .unreadable(sentence(error)) }
+    }
+
+    private static func get(_ url: String) async throws -> [UInt8] {
+        let response = try await SharedHTTP.client.execute(HTTPClientRequest(url: url), timeout: .milliseconds(timeoutMilliseconds))
+        let body = try await response.body.collect(upTo: answerBytesMax)
+        let bytes = Array(body.readableBytesView)
+        if response.status == .ok { return bytes }
+        let document: ErrorDocument? = try? decode(bytes)
+        throw OperatorError.refused(
+            status: Int(response.status.code), code: document?.error.code ?? "http_\(response.status.code)",
+            message: document?.error.message ?? response.status.reasonPhrase)
+    }
+
+    private static func sentence(_ error: any Error) -> String {
+        switch error as? DecodingError {
+        case .keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            (context.codingPath.last.map { "\"\($0.stringValue)\": " } ?? "") + context.debugDescription
+        default: "\(error)"
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// The producer library: messages in, receipts out, over one link to one node at a time. Any node will do; it forwards
+// what it doesn't own. Messages are pipelined, many of one moment leave in one write, and a lost link is replaced.
+import Logging
+import RingpostCore
+import RingpostWire
+import Synchronization
+
+/// Sends messages to users.
+///
+/// Every message has an idempotency key, by default one of the producer's own, so that messages that were under way when
+/// a link broke are sent again without being delivered twice. Messages of one user keep the order in which they were sent.
+public final class Producer: Sendable {
+    /// What a message says.
+    public enum Payload: Sendable {
+        /// Becomes a JSON string on the way.
+        case text(String)
+        /// Any JSON value, as bytes; the node checks it.
+        case json([UInt8])
+    }
+
+    /// How a message is safe to repeat.
+    public enum Idempotency: Sendable, Hashable {
+        /// The producer gives it a key of its own.
+        case automatic
+        /// 1 to 255 bytes; a second message of the same user with the same key gets the first one's receipt.
+        case key(String)
+        /// None: if a link breaks with the message under way, ``ProducerError/outcomeUnknown`` is the answer.
+        case none
+    }
+
+    /// What a producer waits for and how much it holds.
+    public struct Options: Sendable {
+        /// Unanswered messages; beyond it ``Producer/send(_:to:idempotency:timeToLiveSeconds:)`` waits.
+        public var inFlightMax = 1_024
+        /// Callers that wait for a place; beyond it they get ``ProducerError/tooManyWaiting``.
+        public var waitingMax = 65_536
+        /// How long one message may take, from hand-over to answer; 10 s at most.
+        public var budgetMilliseconds = Publish.budgetMillisecondsMax
+        /// Where to report lost links; says nothing by default.
+        public var logger = Logger(label: "ringpost.producer", factory: { _ in SwiftLogNoOpLogHandler() })
+
+        /// The defaults.
+        public init() {}
+    }
+
+    private struct Gate {
+        var unanswered = 0
+        var nextKey: UInt64 = 0
+        var waiting: [UInt64: CheckedContinuation<Bool, Never>] = [:]
+        var firstWaiting: UInt64 = 0
+        var nextWaiting: UInt64 = 0
+        var isClosed = false
+        var onDrained: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let shell: ProducerShell
+    private let options: Options
+    /// Random, so that the keys of two producers never meet; a counter makes each message's key from it.
+    private let keyPrefix: [UInt8]
+    private let gate = Mutex(Gate())
+
+    /// A producer that asks a node's API where the links are.
+    ///
+    /// - Parameter api: API addresses ("http://127.0.0.1:8081"); the first that answers is believed.
+    public convenience init(api: [Endpoint], options: Options = Options()) {
+        self.init(.api(OperatorClient(api: api)), options)
+    }
+
+    /// A producer for known link addresses, tried in this order.
+    public convenience init(links: [Endpoint], options: Options = Options()) {
+        self.init(.fixed(links), options)
+    }
+
+    private init(_ directory: LinkDirectory, _ options: Options) {
+        precondition(options.inFlightMax > 0, "a producer that may hold \(options.inFlightMax) messages can't send any")
+        self.options = options
+        shell = ProducerShell(directory: directory, logger: options.logger)
+        var prefix: [UInt8] = []
+        MessageID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)).append(to: &prefix)
+        keyPrefix = prefix
+    }
+
+    /// Connects now, and says which node it is; not needed before sending, but it tells early when nobody is there.
+    @discardableResult
+    public func connect() async throws(ProducerError) -> String {
+        try await withCheckedContinuation { continuation in shell.connect { continuation.resume(returning: $0) } }.get()
+    }
+
+    /// Sends one message and waits for its receipt; waits for a place first when too many are unanswered.
+    ///
+    /// - Parameter timeToLiveSeconds: `nil`: as long as the history keeps it. 0: only for sockets attached right now.
+    public func send(
+        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil
+    ) async throws(ProducerError) -> SendReceipt {
+        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        if try !takePlace() {
+            guard await waitForPlace() else { throw .closed }
+        }
+        return try await withCheckedContinuation { (continuation: CheckedContinuation<Result<SendReceipt, ProducerError>, Never>) in
+            handOver(message) { continuation.resume(returning: $0) }
+        }.get()
+    }
+
+    /// Hands one message over without waiting: the way to pipeline from a loop.
+    ///
+    /// - Parameter completion: called once, on an event loop; it must not block.
+    /// - Returns: `false` when too many are unanswered: the message was not taken and the completion is never called.
+    /// - Throws: what is wrong with the message itself, or ``ProducerError/closed``.
+    public func enqueue(
+        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
+        completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
+    ) throws(ProducerError) -> Bool {
+        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        guard try takePlace() else { return false }
+        handOver(message, completion)
+        return true
+    }
+
+    /// Hands one message over and returns without its receipt; waits for a place first when too many are unanswered.
+    ///
+    /// - Parameter completion: called once, on an event loop; it must not block.
+    public func enqueueWaiting(
+        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
+        completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
+    ) async throws(ProducerError) {
+        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        if try !takePlace() {
+            guard await waitForPlace() else { throw .closed }
+        }
+        handOver(message, completion)
+    }
+
+    /// Takes no more messages, waits until all that were taken are answered (at most a budget), and closes the link.
+    public func close() async {
+        let refused = gate.withLock { gate in
+            gate.isClosed = true
+            defer { gate.waiting = [:] }
+            return Array(gate.waiting.values)
+        }
+        for continuation in refused { continuation.resume(returning: false) }
+        await withCheckedContinuation { continuation in
+            let isDrained = gate.withLock { gate in
+                if gate.unanswered > 0 { gate.onDrained.append(continuation) }
+                return gate.unanswered == 0
+            }
+            if isDrained { continuation.resume() }
+        }
+        shell.close()
+    }
+
+    // MARK: Places
+
+    private func takePlace() throws(ProducerError) -> Bool {
+        let taken: Bool? = gate.withLock { gate in
+            if gate.isClosed { return nil }
+            // Whoever waits comes first, or a busy caller of `enqueue` could keep `send` waiting forever.
+            guard gate.unanswered < options.inFlightMax, gate.waiting.isEmpty else { return false }
+            gate.unanswered += 1
+            return true
+        }
+        guard let taken else { throw .closed }
+        if !taken, gate.withLock({ $0.waiting.count >= options.waitingMax }) { throw .tooManyWaiting }
+        return taken
+    }
+
+    /// `false` when the producer was closed meanwhile.
+    private func waitForPlace() async -> Bool {
+        await withCheckedContinuation { continuation in
+            let settled: Bool? = gate.withLock { gate in
+                if gate.isClosed { return false }
+                if gate.unanswered < options.inFlightMax, gate.waiting.isEmpty {
+                    gate.unanswered += 1
+                    return true
+                }
+                gate.waiting[gate.nextWaiting] = continuation
+                gate.nextWaiting += 1
+                return nil
+            }
+            if let settled { continuation.resume(returning: settled) }
+        }
+    }
+
+    private func handOver(_ message: OutgoingMessage, _ completion: @escaping SendCompletion) {
+        shell.handOver(message) { result in
+            completion(result)
+            self.freePlace()
+        }
+    }
+
+    /// The place goes to whoever has waited longest, without becoming free in between.
+    private func freePlace() {
+        let (next, drained) = gate.withLock { gate -> (CheckedContinuation<Bool, Never>?, [CheckedContinuation<Void, Never>]) in
+            if let next = gate.waiting.removeValue(forKey: gate.firstWaiting) {
+                gate.firstWaiting += 1
+                return (next, [])
+            }
+            gate.unanswered -= 1
+            guard gate.unanswered == 0 else { return (nil, []) }
+            defer { gate.onDrained = [] }
+            return (nil, gate.onDrained)
+        }
+        next?.resume(returning: true)
+        for continuation in drained { continuation.resume() }
+    }
+
+    // MARK: Messages
+
+    private func outgoing(
+        _ payload: Payload, _ user: String, _ idempotency: Idempotency, _ timeToLiveSeconds: UInt32?
+    ) throws(ProducerError) -> OutgoingMessage {
+        let name = Array(user.utf8)
+        guard (1...Key.userBytesMax).contains(name.count) else {
+            throw .badRequest("a user id has 1 to \(Key.userBytesMax) bytes, not \(name.count)")
+        }
+        let key = try key(idempotency)
+        let (isJSON, data) =
+            switch payload {
+            case .text(let text): (false, Array(text.utf8))
+            case .json(let bytes): (true, bytes)
+            }
+        // Beyond this the frame itself would be refused; the node's own, lower bound is applied once its welcome is here.
+        let bytesMax = LinkProtocol.frameBytesMax - LinkProtocol.handshakeBytesMax
+        guard data.count <= bytesMax else { throw .tooLarge(bytes: data.count, bytesMax: bytesMax) }
+        return OutgoingMessage(
+            user: name, idempotencyKey: key, timeToLiveSeconds: timeToLiveSeconds, isJSON: isJSON, data: data,
+            deadline: ProducerShell.now + min(options.budgetMilliseconds, Publish.budgetMillisecondsMax))
+    }
+
+    private func key(_ idempotency: Idempotency) throws(ProducerError) -> [UInt8] {
+        switch idempotency {
+        case .none: return []
+        case .key(let text):
+            guard (1...255).contains(text.utf8.count) else {
+                throw .badRequest("an idempotency key has 1 to 255 bytes, not \(text.utf8.count)")
+            }
+            return Array(text.utf8)
+        case .automatic:
+            var key = keyPrefix
+            key.append(UInt8(ascii: "-"))
+            key.append(
+                decimal: gate.withLock { gate in
+                    gate.nextKey += 1
+                    return gate.nextKey
+                })
+            return key
+        }
+    }
+}

@@ -1,0 +1,207 @@
+// What happens to each message between `send` and its answer, as a value: it waits for a link, is under way, or is held
+// back because a message of the same user was refused. It reads no clock and knows no socket; the shell feeds it.
+//
+// Order is the point: after a refusal the node refuses what follows for that user on the connection, until the producer
+// begins again in order and says so. So nothing of a user is sent while refused messages of that user wait.
+import DequeModule
+import RingpostCore
+
+/// One message as the producer holds it.
+struct OutgoingMessage: Hashable, Sendable {
+    let user: [UInt8]
+    /// Empty: the message must not be sent twice.
+    let idempotencyKey: [UInt8]
+    let timeToLiveSeconds: UInt32?
+    let isJSON: Bool
+    let data: [UInt8]
+    /// When the caller's patience ends, on the shell's monotonic clock, in milliseconds.
+    let deadline: Int64
+
+    var isRepeatable: Bool { !idempotencyKey.isEmpty }
+}
+
+/// The producer's decisions. `Ticket` is the shell's way back to the caller.
+struct ProducerMachine<Ticket: Sendable>: Sendable {
+    /// The node answers a message at its deadline by itself; its answer says more than ours, so it gets this head start.
+    static var graceMilliseconds: Int64 { 500 }
+    /// A held user waits this long before the next attempt, doubled each time up to the maximum, until the budget ends it.
+    static var holdMillisecondsMin: Int64 { 25 }
+    static var holdMillisecondsMax: Int64 { 1_000 }
+
+    enum Action {
+        /// Write a produce frame.
+        case write(request: UInt64, OutgoingMessage, restarts: Bool)
+        case complete(Ticket, Result<Receipt, ProducerError>)
+        /// The node at the other end is stopping: close the link and go to another one.
+        case leave
+    }
+
+    private struct Entry {
+        let order: UInt64
+        let message: OutgoingMessage
+        let ticket: Ticket
+        /// A link broke with it under way, or a node said that it doesn't know: from then on it may have been appended.
+        var mayBeAppended = false
+        var refusals = 0
+        var lastProblem: (Problem, String?)?
+    }
+
+    /// A user whose messages wait until all that were under way are answered.
+    private struct Held {
+        /// In no particular order; sorted when they are sent again.
+        var entries: [Entry] = []
+        var underWay: Int
+        var notBefore: Int64
+    }
+
+    /// Under way, by request number; numbers are never used twice, so a late answer finds nothing.
+    private var flights: [UInt64: Entry] = [:]
+    private var nextRequest: UInt64 = 1
+    /// Waits for a link.
+    private var queue: Deque<Entry> = []
+    private var held: [[UInt8]: Held] = [:]
+    private var nextOrder: UInt64 = 0
+    private var earliestDeadline = Int64.max
+    private(set) var isUp = false
+    /// Larger messages are refused here; the node's welcome says it.
+    private var payloadBytesMax = Int.max
+
+    var isIdle: Bool { flights.isEmpty && queue.isEmpty && held.isEmpty }
+    var holdsAnything: Bool { !held.isEmpty }
+
+    // MARK: Events
+
+    mutating func submit(_ message: OutgoingMessage, _ ticket: Ticket, actions: inout [Action]) {
+        let entry = Entry(order: nextOrder, message: message, ticket: ticket)
+        nextOrder += 1
+        earliestDeadline = min(earliestDeadline, message.deadline)
+        if !isUp {
+            queue.append(entry)
+        } else if !held.isEmpty, held[message.user] != nil {
+            held[message.user]?.entries.append(entry)
+        } else {
+            send(entry, restarts: false, actions: &actions)
+        }
+    }
+
+    /// A link is up: everything that waits leaves, in order. The connection is new, so nothing has been refused on it.
+    mutating func onUp(payloadBytesMax: Int, actions: inout [Action]) {
+        isUp = true
+        self.payloadBytesMax = payloadBytesMax
+        let waiting = queue
+        queue = []
+        for entry in waiting { send(entry, restarts: false, actions: &actions) }
+    }
+
+    /// The link is gone. What was under way may have been appended: it is sent again only if that can do no harm.
+    mutating func onDown(actions: inout [Action]) {
+        isUp = false
+        var waiting = Array(queue) + held.values.flatMap(\.entries)
+        held = [:]
+        var lost: [Entry] = []
+        for var entry in flights.values {
+            entry.mayBeAppended = true
+            if entry.message.isRepeatable { waiting.append(entry) } else { lost.append(entry) }
+        }
+        flights = [:]
+        queue = Deque(waiting.sorted { $0.order < $1.order })
+        for entry in lost.sorted(by: { $0.order < $1.order }) { actions.append(.complete(entry.ticket, .failure(.outcomeUnknown))) }
+    }
+
+    /// A node answers. The cases: 1 a receipt; 2 a refusal that is worth another try: the ring changes, this very node stops,
+    /// or nobody knows what came of the message and a repeat does no harm; 3 any other refusal.
+    mutating func onAnswer(request: UInt64, _ result: PublishResult, message: String?, now: Int64, actions: inout [Action]) {
+        guard var entry = flights.removeValue(forKey: request) else { return }
+        let user = entry.message.user
+        if !held.isEmpty { held[user]?.underWay -= 1 }
+        switch result {
+        case .success(let receipt):  // 1
+            actions.append(.complete(entry.ticket, .success(receipt)))
+        case .failure(let problem) where Self.isWorthARetry(problem, entry.message):  // 2
+            if problem == .stopping { actions.append(.leave) }
+            entry.mayBeAppended = entry.mayBeAppended || problem == .outcomeUnknown
+            entry.refusals += 1
+            entry.lastProblem = (problem, message)
+            hold(entry, now: now)
+        case .failure(let problem):  // 3
+            let isUnknown = entry.mayBeAppended || problem == .outcomeUnknown
+            actions.append(.complete(entry.ticket, .failure(isUnknown ? .outcomeUnknown : .refused(problem, message ?? problem.message))))
+        }
+        if !held.isEmpty { release(user, now: now, actions: &actions) }
+    }
+
+    /// Time passes: budgets run out, held users are tried again.
+    mutating func onTick(now: Int64, actions: inout [Action]) {
+        if earliestDeadline <= now { expire(now: now, actions: &actions) }
+        for user in Array(held.keys) { release(user, now: now, actions: &actions) }
+    }
+
+    // MARK: Decisions
+
+    private mutating func send(_ entry: Entry, restarts: Bool, actions: inout [Action]) {
+        guard entry.message.data.count <= payloadBytesMax else {
+            actions.append(
+                .complete(entry.ticket, .failure(.tooLarge(bytes: entry.message.data.count, bytesMax: payloadBytesMax))))
+            return
+        }
+        flights[nextRequest] = entry
+        actions.append(.write(request: nextRequest, entry.message, restarts: restarts))
+        nextRequest += 1
+    }
+
+    private static func isWorthARetry(_ problem: Problem, _ message: OutgoingMessage) -> Bool {
+        problem.isWorthARetry || problem == .stopping || (problem == .outcomeUnknown && message.isRepeatable)
+    }
+
+    private mutating func hold(_ entry: Entry, now: Int64) {
+        let user = entry.message.user
+        let wait = min(Self.holdMillisecondsMin << Int64(min(entry.refusals - 1, 10)), Self.holdMillisecondsMax)
+        if held[user] == nil {
+            // Counted only now, when it matters: the way of a message that nobody refuses keeps no count per user.
+            let underWay = flights.values.count { $0.message.user == user }
+            held[user] = Held(underWay: underWay, notBefore: now + wait)
+        }
+        held[user]?.entries.append(entry)
+    }
+
+    private mutating func release(_ user: [UInt8], now: Int64, actions: inout [Action]) {
+        guard isUp, let lane = held[user], lane.underWay == 0, lane.notBefore <= now else { return }
+        held[user] = nil
+        var restarts = true
+        for entry in lane.entries.sorted(by: { $0.order < $1.order }) {
+            send(entry, restarts: restarts, actions: &actions)
+            restarts = false
+        }
+    }
+
+    private mutating func expire(now: Int64, actions: inout [Action]) {
+        var late: [Entry] = []
+        late += queue.filter { $0.message.deadline <= now }
+        queue.removeAll { $0.message.deadline <= now }
+        for user in Array(held.keys) {
+            late += held[user]?.entries.filter { $0.message.deadline <= now } ?? []
+            held[user]?.entries.removeAll { $0.message.deadline <= now }
+            if held[user]?.entries.isEmpty == true { held[user] = nil }
+        }
+        for (request, var entry) in flights where entry.message.deadline + Self.graceMilliseconds <= now {
+            flights[request] = nil
+            if !held.isEmpty { held[entry.message.user]?.underWay -= 1 }
+            entry.mayBeAppended = true
+            late.append(entry)
+        }
+        for entry in late.sorted(by: { $0.order < $1.order }) { actions.append(.complete(entry.ticket, .failure(Self.error(entry)))) }
+        earliestDeadline = nextDeadline()
+    }
+
+    private static func error(_ entry: Entry) -> ProducerError {
+        if entry.mayBeAppended { return .outcomeUnknown }
+        if let (problem, message) = entry.lastProblem { return .refused(problem, message ?? problem.message) }
+        return .notSent("no node could be reached in time")
+    }
+
+    private func nextDeadline() -> Int64 {
+        var earliest = queue.reduce(Int64.max) { min($0, $1.message.deadline) }
+        for lane in held.values { earliest = lane.entries.reduce(earliest) { min($0, $1.message.deadline) } }
+        return flights.values.reduce(earliest) { min($0, $1.message.deadline + Self.graceMilliseconds) }
+    }
+}

@@ -1,0 +1,241 @@
+// The producer's side of the world: one event loop, one link at a time, the clock. It feeds the machine and performs
+// what the machine asks for. Everything here happens on `loop`, except `hand over`, which is how messages come in.
+import DequeModule
+import Logging
+import NIOCore
+import NIOPosix
+import RingpostCore
+import RingpostWire
+import Synchronization
+
+/// Who waits for a message's answer.
+typealias SendCompletion = @Sendable (Result<SendReceipt, ProducerError>) -> Void
+
+/// `@unchecked Sendable`: all variables are touched on `loop` only (asserted at every entry), but for `inbox`, which has a lock.
+final class ProducerShell: @unchecked Sendable {
+    /// Looks at deadlines and held users this often while there are any.
+    static let tickMilliseconds: Int64 = 25
+    /// Looks at the link's silence this often otherwise.
+    static let idleTickMilliseconds: Int64 = 1_000
+    static let connectMillisecondsMax: Int64 = 2_500
+
+    private enum State {
+        /// Can transition to connecting, closed.
+        case idle
+        /// Asks for addresses or dials. Can transition to up, waiting, closed.
+        case connecting
+        /// Can transition to waiting, closed.
+        case up(ProducerLink, node: String)
+        /// Dials again after a pause. Can transition to connecting, closed.
+        case waiting
+        /// Final.
+        case closed
+    }
+
+    private struct Inbox {
+        var messages: Deque<(OutgoingMessage, SendCompletion)> = []
+        var isScheduled = false
+    }
+
+    let loop: any EventLoop
+    private let directory: LinkDirectory
+    private let logger: Logger
+    private let inbox = Mutex(Inbox())
+    private var machine = ProducerMachine<SendCompletion>()
+    private var state = State.idle
+    /// Addresses not tried since the last time the directory was asked.
+    private var untried: Deque<Endpoint> = []
+    private var backoff = Backoff()
+    private var upSince: NIODeadline = .now()
+    private var tick: Scheduled<Void>?
+    private var lastFailure = "no node has been tried yet"
+    private var onFirstRound: [@Sendable (Result<String, ProducerError>) -> Void] = []
+
+    init(directory: LinkDirectory, logger: Logger) {
+        loop = MultiThreadedEventLoopGroup.singleton.next()
+        self.directory = directory
+        self.logger = logger
+    }
+
+    // MARK: From any thread
+
+    /// Hands a message over. Many in one tick make one hop and one write.
+    func handOver(_ message: OutgoingMessage, _ completion: @escaping SendCompletion) {
+        let isFirst = inbox.withLock { inbox in
+            inbox.messages.append((message, completion))
+            defer { inbox.isScheduled = true }
+            return !inbox.isScheduled
+        }
+        if isFirst { loop.execute { self.takeIn() } }
+    }
+
+    /// Connects now; answers with the node's id, or with the reason when every address has been tried once.
+    func connect(_ completion: @escaping @Sendable (Result<String, ProducerError>) -> Void) {
+        loop.execute {
+            switch self.state {
+            case .up(_, let node): completion(.success(node))
+            case .closed: completion(.failure(.closed))
+            case .idle, .connecting, .waiting:
+                self.onFirstRound.append(completion)
+                if case .idle = self.state { self.dial() }
+            }
+        }
+    }
+
+    /// Ends the link. Whoever calls has waited for the answers.
+    func close() {
+        loop.execute {
+            if case .up(let link, _) = self.state { link.close("the producer has been closed") }
+            self.state = .closed
+            self.tick?.cancel()
+            self.endFirstRound(.failure(.closed))
+        }
+    }
+
+    // MARK: On the loop
+
+    private func takeIn() {
+        loop.preconditionInEventLoop()
+        let messages = inbox.withLock { inbox in
+            inbox.isScheduled = false
+            defer { inbox.messages = [] }
+            return inbox.messages
+        }
+        var actions: [ProducerMachine<SendCompletion>.Action] = []
+        for (message, completion) in messages { machine.submit(message, completion, actions: &actions) }
+        perform(actions)
+        flush()
+        if case .idle = state { dial() }
+        scheduleTick()
+    }
+
+    private func perform(_ actions: [ProducerMachine<SendCompletion>.Action]) {
+        var leaves = false
+        for action in actions {
+            switch action {
+            case .write(let request, let message, let restarts):
+                // The machine writes only while its link is up; a link that has just gone down tells it in the same tick.
+                guard case .up(let link, _) = state else { continue }
+                link.write(LinkProduce(request: request, message, restarts: restarts, now: Self.now))
+            case .complete(let completion, .success(let receipt)):
+                let via = if case .up(_, let node) = state { node } else { "" }
+                completion(.success(SendReceipt(receipt, via: via)))
+            case .complete(let completion, .failure(.notSent)): completion(.failure(.notSent(lastFailure)))
+            case .complete(let completion, .failure(let error)): completion(.failure(error))
+            case .leave: leaves = true
+            }
+        }
+        if leaves, case .up(let link, let node) = state { link.close("\(node) is stopping") }
+    }
+
+    private func flush() { if case .up(let link, _) = state { link.flush() } }
+
+    private func scheduleTick() {
+        if tick != nil { return }
+        if case .closed = state { return }
+        let isBusy = !machine.isIdle
+        tick = loop.scheduleTask(in: .milliseconds(isBusy ? Self.tickMilliseconds : Self.idleTickMilliseconds)) {
+            self.tick = nil
+            var actions: [ProducerMachine<SendCompletion>.Action] = []
+            self.machine.onTick(now: Self.now, actions: &actions)
+            self.perform(actions)
+            if case .up(let link, _) = self.state { link.onTick(now: .now()) }
+            self.flush()
+            self.scheduleTick()
+        }
+    }
+
+    static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    // MARK: Connecting
+
+    private func dial() {
+        loop.preconditionInEventLoop()
+        state = .connecting
+        guard let address = untried.popFirst() else { return askDirectory() }
+        let link = NIOLoopBound(ProducerLink(delegate: self), eventLoop: loop)
+        ClientBootstrap(group: loop)
+            .connectTimeout(.milliseconds(Self.connectMillisecondsMax))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(link.value) }
+            }
+            .connect(host: address.host, port: address.port)
+            .whenFailure { _ in self.onFailure("nothing answers at \(address): is a node running there? (ringpost node)") }
+    }
+
+    private func askDirectory() {
+        let directory = directory
+        Task {
+            let result = await directory.addresses()
+            self.loop.execute {
+                switch result {
+                case .success(let addresses):
+                    self.untried = Deque(addresses)
+                    self.dial()
+                case .failure(let error): self.onFailure("\(error)")
+                }
+            }
+        }
+    }
+
+    /// An attempt has failed, or a link has ended. After the last untried address comes a pause.
+    private func onFailure(_ reason: String) {
+        if case .closed = state { return }
+        lastFailure = reason
+        logger.debug("no link", metadata: ["reason": "\(reason)"])
+        state = .waiting
+        if !untried.isEmpty { return dial() }
+        endFirstRound(.failure(.notSent(reason)))
+        var generator = SystemRandomNumberGenerator()
+        loop.scheduleTask(in: .milliseconds(Int64(backoff.next(using: &generator)))) {
+            if case .waiting = self.state { self.dial() }
+        }
+    }
+
+    private func endFirstRound(_ result: Result<String, ProducerError>) {
+        let waiting = onFirstRound
+        onFirstRound = []
+        for completion in waiting { completion(result) }
+    }
+}
+
+extension ProducerShell: ProducerLinkDelegate {
+    func linkIsUp(_ link: ProducerLink, _ welcome: LinkWelcome) {
+        guard case .connecting = state else { return link.close("not needed any more") }
+        logger.debug("linked", metadata: ["node": "\(welcome.node)"])
+        state = .up(link, node: welcome.node)
+        upSince = .now()
+        endFirstRound(.success(welcome.node))
+        var actions: [ProducerMachine<SendCompletion>.Action] = []
+        machine.onUp(payloadBytesMax: Int(welcome.payloadBytesMax), actions: &actions)
+        perform(actions)
+        scheduleTick()
+    }
+
+    func linkAnswered(_ link: ProducerLink, request: UInt64, _ result: PublishResult, message: String?) {
+        var actions: [ProducerMachine<SendCompletion>.Action] = []
+        machine.onAnswer(request: request, result, message: message, now: Self.now, actions: &actions)
+        perform(actions)
+    }
+
+    func linkIsDown(_ link: ProducerLink, _ reason: String) {
+        if case .up(let current, _) = state, current === link {
+            if .now() - upSince >= .seconds(1) { backoff.reset() }
+            state = .waiting
+            var actions: [ProducerMachine<SendCompletion>.Action] = []
+            machine.onDown(actions: &actions)
+            perform(actions)
+        }
+        onFailure(reason)
+    }
+}
+
+extension LinkProduce {
+    fileprivate init(request: UInt64, _ message: OutgoingMessage, restarts: Bool, now: Int64) {
+        let budget = min(max(message.deadline - now, 1), Publish.budgetMillisecondsMax)
+        self.init(
+            request: request, restarts: restarts, kind: .user, name: message.user, idempotencyKey: message.idempotencyKey,
+            timeToLiveSeconds: message.timeToLiveSeconds, budgetMilliseconds: UInt16(budget), isJSON: message.isJSON, data: message.data)
+    }
+}

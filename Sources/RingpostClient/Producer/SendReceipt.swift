@@ -1,0 +1,33 @@
+// What a producer learns of a message that has its place.
+import RingpostCore
+
+/// The receipt of one message.
+public struct SendReceipt: Hashable, Sendable {
+    /// The message's number in its user's order.
+    public let sequence: UInt64
+    /// The epoch in which the owner appended it.
+    public let epoch: UInt64
+    /// The id of the node that owns the user.
+    public let owner: String
+    /// The id of the node that took the message; when it isn't the owner, the message was forwarded.
+    public let via: String
+    /// True when a socket of the user was attached; false when the message waits in the history.
+    public let isDelivered: Bool
+    /// True when a second node has it too.
+    public let isMirrored: Bool
+    /// True when an earlier message with the same idempotency key got this receipt.
+    public let isRepeated: Bool
+    /// 32 hexadecimal digits, the same in every repeat of the message.
+    public let id: String
+
+    init(_ receipt: Receipt, via: String) {
+        sequence = receipt.sequence
+        epoch = receipt.epoch
+        owner = receipt.owner
+        self.via = via
+        isDelivered = receipt.outcome == .delivered
+        isMirrored = receipt.mirrored
+        isRepeated = receipt.repeated
+        id = receipt.id.text
+    }
+}

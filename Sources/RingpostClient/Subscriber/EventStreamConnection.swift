@@ -1,0 +1,82 @@
+// A subscriber's event stream: a response that never ends, over the shared HTTP client, read as it is asked for.
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import RingpostWire
+
+final class EventStreamConnection: SubscriberConnection {
+    private var body: HTTPClientResponse.Body.AsyncIterator
+    private var decoder = EventStreamDecoder(eventBytesMax: Subscriber.messageBytesMax)
+    private var arrived = ByteBuffer()
+
+    private init(_ response: HTTPClientResponse) { body = response.body.makeAsyncIterator() }
+
+    /// - Parameter isResuming: says `since` as browsers do, in Last-Event-ID; at first it stands in the query.
+    nonisolated(nonsending) static func open(
+        _ url: Endpoint, user: String, since: String?, isResuming: Bool
+    ) async throws(Disconnect) -> EventStreamConnection {
+        let query = since.map { isResuming ? "" : "&since=\($0.percentEncoded)" } ?? ""
+        var request = HTTPClientRequest(url: "\(url.url)/v1/sse?user=\(user.percentEncoded)\(query)")
+        request.headers.add(name: "Accept", value: "text/event-stream")
+        if let since, isResuming { request.headers.add(name: "Last-Event-ID", value: since) }
+        let response: HTTPClientResponse
+        do { response = try await SharedHTTP.client.execute(request, deadline: .distantFuture) } catch {
+            throw Disconnect("nothing answers at \(url.url): \(error)")
+        }
+        if response.status != .ok { throw await Disconnect.refusal(response) }
+        return EventStreamConnection(response)
+    }
+
+    nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem] {
+        while true {
+            let items = try decode()
+            if !items.isEmpty { return items }
+            let chunk: ByteBuffer?
+            do { chunk = try await body.next(isolation: #isolation) } catch { throw Disconnect("the stream broke: \(error)") }
+            guard var chunk else { throw Disconnect("the stream ended without a goodbye") }
+            arrived.discardReadBytes()
+            arrived.writeBuffer(&chunk)
+        }
+    }
+
+    private func decode() throws(Disconnect) -> [StreamItem] {
+        var items: [StreamItem] = []
+        do throws(EventStreamError) {
+            while let item = try decoder.next(&arrived) {
+                switch item {
+                case .retry(let milliseconds): items.append(.retry(milliseconds: milliseconds))
+                case .event(let type, let data, _): if let item = Self.item(type, data) { items.append(item) }
+                }
+            }
+        } catch {
+            throw Disconnect("the stream can't be read: \(error)")
+        }
+        return items
+    }
+
+    private static func item(_ type: String, _ data: [UInt8]) -> StreamItem? {
+        data.withUnsafeBytes { bytes in
+            if type == "close" { return .readClose(bytes) }
+            var reader = JSONReader(bytes)
+            guard type == "attached" || type == "gap" else { return .read(bytes) }
+            while let (name, value) = reader.nextMember() {
+                guard bytes.holds("cursor", at: name), let cursor = bytes.text(at: value) else { continue }
+                return type == "gap" ? .gap(cursor: cursor) : .attached(cursor: cursor)
+            }
+            return nil
+        }
+    }
+}
+
+extension Disconnect {
+    /// An error document is short; what is longer isn't read.
+    private static let errorBytesMax = 65_536
+
+    /// Why a request was refused, in the node's own words.
+    static func refusal(_ response: HTTPClientResponse) async -> Disconnect {
+        let body = try? await response.body.collect(upTo: errorBytesMax)
+        return Disconnect(
+            status: Int(response.status.code), retryAfter: response.headers.first(name: "Retry-After"),
+            body: body.map { Array($0.readableBytesView) } ?? [])
+    }
+}

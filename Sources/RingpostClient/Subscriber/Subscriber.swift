@@ -1,0 +1,178 @@
+// The subscriber library: one user's messages in order, over the transport of one's choice, across lost connections and
+// stopping nodes. It is driven by whoever iterates: nothing runs and nothing is read that nobody asked for, so a slow
+// reader slows its socket down and no queue grows.
+import NIOCore
+
+/// One user's messages, as a sequence that goes on across reconnects.
+///
+/// It always resumes at the last cursor, so nothing comes twice and nothing is skipped without a
+/// ``SubscriberEvent/gap(cursor:)``. The sequence ends when its task is cancelled, and throws when coming back would not help.
+public struct Subscriber: AsyncSequence, Sendable {
+    /// What comes.
+    public typealias Element = SubscriberEvent
+    /// How it can end.
+    public typealias Failure = SubscriberError
+
+    /// How messages come.
+    public enum Transport: String, CaseIterable, Sendable {
+        /// A WebSocket.
+        case webSocket = "ws"
+        /// Server-sent events.
+        case eventStream = "sse"
+        /// Polls that wait at the node until there is something.
+        case longPoll = "poll"
+        /// Polls that come back at once, one every ``Options/pollMilliseconds``.
+        case polling
+    }
+
+    /// How a subscriber behaves.
+    public struct Options: Sendable {
+        /// The pause between two plain polls that brought nothing.
+        public var pollMilliseconds: Int64 = 500
+        /// How long a long poll waits at the node.
+        public var waitSeconds: Int64 = 25
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// A message with its envelope takes at most so many bytes; a larger one ends the connection.
+    static let messageBytesMax = 2 * 1_024 * 1_024
+
+    let urls: [Endpoint]
+    /// Whose messages.
+    public let user: String
+    /// How they come.
+    public let transport: Transport
+    let since: String?
+    let options: Options
+
+    /// - Parameters:
+    ///   - urls: client addresses, at least one; each attempt goes to the next.
+    ///   - since: a cursor or "earliest"; `nil` for now.
+    public init(
+        urls: [Endpoint], user: String, transport: Transport = .webSocket, since: String? = nil, options: Options = Options()
+    ) {
+        precondition(!urls.isEmpty, "a subscriber needs an address to connect to")
+        self.urls = urls
+        self.user = user
+        self.transport = transport
+        self.since = since
+        self.options = options
+    }
+
+    /// Begins a subscription of its own; nothing is connected before the first `next`.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(session: SubscriberSession(self)) }
+
+    /// One subscription.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let session: SubscriberSession
+
+        /// The next event; `nil` once the task has been cancelled.
+        public mutating func next() async throws(SubscriberError) -> SubscriberEvent? { try await session.next() }
+
+        /// The next event; `nil` once the task has been cancelled.
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(SubscriberError) -> SubscriberEvent? {
+            try await session.next()
+        }
+    }
+}
+
+/// A transport's connection, read by one caller at a time.
+protocol SubscriberConnection: AnyObject {
+    /// What came, in order, at least one item; waits for it.
+    nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem]
+}
+
+/// One subscription: the machine, and the connection of the moment. Belongs to one iterator, is used by one task at a time.
+final class SubscriberSession {
+    private enum State {
+        /// Can transition to connected, pausing, ended.
+        case connecting
+        /// Can transition to pausing, ended.
+        case connected(any SubscriberConnection, since: NIODeadline)
+        /// Can transition to connecting, ended.
+        case pausing(milliseconds: Int)
+        /// Final.
+        case ended(SubscriberError?)
+    }
+
+    private let subscriber: Subscriber
+    private var machine: SubscriberMachine
+    private var state = State.connecting
+    private var attempts = 0
+    /// What has been read and not been asked for yet: one read's worth at most, last first.
+    private var unread: [StreamItem] = []
+    /// The second of two events that come together.
+    private var following: SubscriberEvent?
+
+    init(_ subscriber: Subscriber) {
+        self.subscriber = subscriber
+        machine = SubscriberMachine(since: subscriber.since)
+    }
+
+    nonisolated(nonsending) func next() async throws(SubscriberError) -> SubscriberEvent? {
+        while true {
+            if let event = following {
+                following = nil
+                return event
+            }
+            if let item = unread.popLast() {
+                if case .closing(let disconnect) = item { return end(disconnect) }
+                if let event = machine.onItem(item) { return event }
+                continue
+            }
+            switch state {
+            case .ended(let error):
+                if let error { throw error }
+                return nil
+            case .pausing(let milliseconds):
+                do { try await Task.sleep(for: .milliseconds(milliseconds)) } catch { state = .ended(nil) }
+                if case .pausing = state { state = .connecting }
+            case .connecting, .connected:
+                do throws(Disconnect) {
+                    try await read()
+                } catch {
+                    if !Task.isCancelled { return end(error) }
+                    state = .ended(nil)
+                }
+            }
+        }
+    }
+
+    private nonisolated(nonsending) func read() async throws(Disconnect) {
+        if case .connecting = state { state = .connected(try await connect(), since: .now()) }
+        guard case .connected(let connection, _) = state else { return }
+        unread = try await connection.next().reversed()
+    }
+
+    private nonisolated(nonsending) func connect() async throws(Disconnect) -> any SubscriberConnection {
+        let url = subscriber.urls[attempts % subscriber.urls.count]
+        attempts += 1
+        let isResuming = machine.cursor != nil && machine.cursor != subscriber.since
+        switch subscriber.transport {
+        case .webSocket: return try await WebSocketConnection.open(url, user: subscriber.user, since: machine.cursor)
+        case .eventStream:
+            return try await EventStreamConnection.open(url, user: subscriber.user, since: machine.cursor, isResuming: isResuming)
+        case .longPoll, .polling:
+            return PollConnection(
+                url, user: subscriber.user, since: machine.cursor,
+                waitSeconds: subscriber.transport == .longPoll ? subscriber.options.waitSeconds : 0,
+                pauseMilliseconds: subscriber.transport == .longPoll ? 0 : subscriber.options.pollMilliseconds)
+        }
+    }
+
+    private func end(_ disconnect: Disconnect) -> SubscriberEvent {
+        var lived: Int64 = 0
+        if case .connected(_, let since) = state { lived = (NIODeadline.now() - since).nanoseconds / 1_000_000 }
+        unread = []
+        var generator = SystemRandomNumberGenerator()
+        switch machine.onDisconnect(disconnect, livedMilliseconds: lived, using: &generator) {
+        case .connect(let milliseconds):
+            state = .pausing(milliseconds: milliseconds)
+            following = .reconnecting(afterMilliseconds: milliseconds)
+        case .stop(let error): state = .ended(error)
+        }
+        return .disconnected(disconnect.reason)
+    }
+}

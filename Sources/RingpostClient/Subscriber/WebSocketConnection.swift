@@ -1,0 +1,143 @@
+// A subscriber's WebSocket, on NIO's own codec: it shares no code with the server's, so each tests the other. The
+// channel pushes into a bounded sequence; when that is full, the socket isn't read.
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+
+final class WebSocketConnection: SubscriberConnection {
+    typealias Items = NIOAsyncSequenceProducer<
+        StreamItem, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, WebSocketFlow
+    >
+
+    /// Messages that wait for the reader; beyond it the socket is not read until fewer than the lower mark wait.
+    static let unreadMax = 128
+    static let unreadMin = 32
+    static let connectMillisecondsMax: Int64 = 5_000
+
+    private var items: Items.AsyncIterator
+
+    private init(_ items: Items) { self.items = items.makeAsyncIterator() }
+
+    nonisolated(nonsending) static func open(_ url: Endpoint, user: String, since: String?) async throws(Disconnect) -> WebSocketConnection
+    {
+        let path = "/v1/ws?user=\(user.percentEncoded)\(since.map { "&since=\($0.percentEncoded)" } ?? "")"
+        do {
+            let items = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(.milliseconds(connectMillisecondsMax))
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .connect(host: url.host, port: url.port) { channel in
+                    channel.eventLoop.makeCompletedFuture { try build(channel, host: url.description, path: path) }
+                }
+            return WebSocketConnection(items)
+        } catch {
+            throw Disconnect("nothing answers at \(url.url): is a node running there?")
+        }
+    }
+
+    private static func build(_ channel: any Channel, host: String, path: String) throws -> Items {
+        let made = Items.makeSequence(
+            elementType: StreamItem.self, backPressureStrategy: .init(lowWatermark: unreadMin, highWatermark: unreadMax),
+            finishOnDeinit: true, delegate: WebSocketFlow(channel: channel))
+        let encoder = HTTPRequestEncoder()
+        let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
+        let opening = WebSocketOpening(host: host, path: path, http: [encoder, decoder], reader: WebSocketReader(made.source))
+        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, opening])
+        return made.sequence
+    }
+
+    nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem] {
+        guard let item = await items.next(isolation: #isolation) else { throw Disconnect("the socket closed without a goodbye") }
+        return [item]
+    }
+}
+
+/// Turns the sequence's wishes into reading or not reading the socket.
+struct WebSocketFlow: NIOAsyncSequenceProducerDelegate {
+    let channel: any Channel
+
+    func produceMore() { channel.setOption(.autoRead, value: true).whenFailure { _ in } }
+
+    /// The reader has gone, or everything has been read to the end.
+    func didTerminate() { channel.close(promise: nil) }
+}
+
+/// Reads frames into items; answers pings and closes; gives a silent server up.
+final class WebSocketReader: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+    typealias Source = WebSocketConnection.Items.Source
+
+    static let pingSeconds: Int64 = 20
+
+    private let source: Source
+    private var lastHeard: NIODeadline = .now()
+    private var pings: RepeatedTask?
+
+    init(_ source: Source) { self.source = source }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        lastHeard = .now()
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        pings = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(Self.pingSeconds), delay: .seconds(Self.pingSeconds)) { _ in
+            let (reader, context) = bound.value
+            reader.onPing(context)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { pings?.cancel() }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastHeard = .now()
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .text, .binary:
+            let item = frame.unmaskedData.withUnsafeReadableBytes { StreamItem.read($0) }
+            deliver(item ?? .closing(Disconnect("the node sends what is no message")), context)
+        case .ping: write(.pong, frame.unmaskedData, context)
+        case .connectionClose:
+            let payload = frame.unmaskedData
+            var unread = payload
+            let code = unread.readInteger(as: UInt16.self)
+            deliver(.closing(Disconnect(webSocketCode: code, reason: String(buffer: unread))), context)
+            write(.connectionClose, payload, context)
+            source.finish()
+        default: break
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        pings?.cancel()
+        source.finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        deliver(.closing(Disconnect("the socket broke: \(error)")), context)
+        source.finish()
+        context.close(promise: nil)
+    }
+
+    /// Hands an item to whoever reads, and stops reading the socket when enough wait.
+    func deliver(_ item: StreamItem, _ context: ChannelHandlerContext) {
+        if source.yield(item) == .stopProducing { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
+    }
+
+    func finish() { source.finish() }
+
+    private func onPing(_ context: ChannelHandlerContext) {
+        // A reader that holds the socket back hears nothing by its own choice.
+        let isReading = (try? context.channel.syncOptions?.getOption(.autoRead)) ?? true
+        if isReading, .now() - lastHeard >= .seconds(SharedHTTP.silenceSecondsMax) {
+            deliver(.closing(Disconnect("the node has been silent for \(SharedHTTP.silenceSecondsMax) s")), context)
+            source.finish()
+            context.close(promise: nil)
+        } else {
+            write(.ping, ByteBuffer(), context)
+        }
+    }
+
+    private func write(_ opcode: WebSocketOpcode, _ data: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)), promise: nil)
+    }
+}

@@ -1,0 +1,56 @@
+// What an operator decides about a node's membership, and how it can fail for good.
+
+import HashRing
+import RingpostCore
+
+/// Where the cluster's ZooKeeper is, and what this node announces there.
+public struct MembershipConfiguration: Sendable {
+    /// `host:port,host:port…`
+    public var servers: String
+    /// The cluster's name; the rules for node ids hold for it.
+    public var cluster: String
+    /// What to announce. The boot is replaced with each session.
+    public var me: Member
+    /// S, for a cluster that this node founds. An existing cluster's own holds.
+    public var sessionTimeoutMilliseconds = ClusterDocument.sessionTimeoutMillisecondsDefault
+    /// H, likewise; half of S unless given.
+    public var heartbeatTimeoutMilliseconds: Int?
+    /// M, likewise.
+    public var outageMaxMilliseconds = ClusterDocument.outageMaxMillisecondsDefault
+
+    /// A configuration with the default times.
+    public init(servers: String, cluster: String, me: Member) {
+        self.servers = servers
+        self.cluster = cluster
+        self.me = me
+    }
+
+    /// The document of a cluster that this node would found.
+    func proposal() -> ClusterDocument {
+        var random = SystemRandomNumberGenerator()
+        let bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        guard let seed = SipKey(bytes: bytes) else { preconditionFailure("\(bytes.count) bytes are no key") }
+        return ClusterDocument(
+            seed: seed, generation: random.next(), sessionTimeoutMilliseconds: sessionTimeoutMilliseconds,
+            heartbeatTimeoutMilliseconds: heartbeatTimeoutMilliseconds, outageMaxMilliseconds: outageMaxMilliseconds)
+    }
+
+    /// - Throws: ``MembershipFailure`` when a name or a time can't be used.
+    func check() throws(MembershipFailure) {
+        for (what, name) in [("node id", me.id), ("cluster name", cluster)] {
+            do throws(NodeIDError) { try NodeID.check(name) } catch {
+                throw MembershipFailure(message: "the \(what) \"\(name)\" can't be used: \(error.message)")
+            }
+        }
+        if let fault = proposal().fault { throw MembershipFailure(message: "the configuration \(fault)") }
+    }
+}
+
+/// Why a node can't be a member. The process should end with it.
+public struct MembershipFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A sentence for an operator: what is wrong, and what to do about it.
+    public let message: String
+
+    /// The same.
+    public var description: String { message }
+}

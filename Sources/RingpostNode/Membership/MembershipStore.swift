@@ -1,0 +1,118 @@
+// The membership's requests as ZooKeeper calls. Nothing is decided here: what an error means for the membership is said by
+// which answer it becomes.
+
+import RingpostCore
+import ZooKeeperClient
+
+/// One session, seen as the cluster's documents.
+struct MembershipStore: Sendable {
+    /// So many znodes are read at a time.
+    static let readsUnderWayMax = 64
+    /// The roster has at most this many entries; beyond, somebody has to clear those of nodes that won't come back.
+    static let rosterMax = 10_000
+
+    let session: ZooKeeperSession
+    let paths: ClusterPaths
+
+    func perform(_ request: MembershipRequest) async -> MembershipAnswer {
+        do throws(ZooKeeperError) { return try await attempt(request) } catch {
+            switch error.kind {
+            case .nodeExists: return .exists
+            case .noNode: return .missing
+            default: return .failed("\(error)")
+            }
+        }
+    }
+
+    private func attempt(_ request: MembershipRequest) async throws(ZooKeeperError) -> MembershipAnswer {
+        switch request {
+        case .createPaths(let document):
+            for path in paths.parents { try await make(path, data: []) }
+            try await make(paths.ring, data: document.json())
+            return .done
+        case .sync:
+            try await session.sync(paths.cluster)
+            return .done
+        case .readRing: return .ring(try await session.get(paths.ring).data)
+        case .list(let unlessEpoch): return try await list(unlessEpoch: unlessEpoch)
+        case .makeRosterEntry(let member):
+            try await make(paths.roster(member.id), data: member.json())
+            return .done
+        case .register(let member):
+            try await session.multi([
+                .set(path: paths.roster(member.id), data: member.json()),
+                .create(path: paths.member(member.id), data: member.json(), ephemeral: true),
+            ])
+            return .done
+        case .changeWeight(let member):
+            try await session.multi([
+                .delete(path: paths.member(member.id)),
+                .create(path: paths.member(member.id), data: member.json(), ephemeral: true),
+            ])
+            return .done
+        case .sayGoodbye(let id, let clearingRoster):
+            let roster = clearingRoster ? [ZooKeeperOperation.delete(path: paths.roster(id))] : []
+            try await session.multi([.delete(path: paths.member(id))] + roster)
+            return .done
+        }
+    }
+
+    /// Whoever comes first makes it.
+    private func make(_ path: String, data: [UInt8]) async throws(ZooKeeperError) {
+        do throws(ZooKeeperError) { try await session.create(path, data: data) } catch {
+            if error.kind != .nodeExists { throw error }
+        }
+    }
+
+    private func list(unlessEpoch: UInt64?) async throws(ZooKeeperError) -> MembershipAnswer {
+        let (names, stat) = try await session.children(of: paths.members, watch: true)
+        let epoch = UInt64(bitPattern: stat.pzxid)
+        if epoch == unlessEpoch { return .unchanged }
+        // A list that is too long is refused by its length; its contents don't matter.
+        guard names.count <= MembershipView.membersMax else {
+            return .list(MemberList(epoch: epoch, entries: names.map { .init(name: $0, content: .gone) }))
+        }
+        let contents = try await read(names.map { paths.member($0) })
+        let entries = zip(names, contents).map { name, content in
+            MemberList.Entry(name: name, content: content.map { .data($0.data, createdBy: UInt64(bitPattern: $0.stat.czxid)) } ?? .gone)
+        }
+        return .list(MemberList(epoch: epoch, entries: entries))
+    }
+
+    /// The roster's entries.
+    ///
+    /// - Throws: `ZooKeeperError`; `DocumentError` for an entry that can't be read: nobody may conclude from its absence that a copy is gone.
+    func roster() async throws -> [Member] {
+        try await session.sync(paths.cluster)
+        let names = try await session.children(of: paths.roster).names
+        guard names.count <= Self.rosterMax else {
+            throw DocumentError(znode: paths.roster, reason: "has \(names.count) entries, at most \(Self.rosterMax) are allowed")
+        }
+        let contents = try await read(names.map { paths.roster($0) })
+        return try zip(names, contents).compactMap { name, content in
+            try content.map { try Member(json: $0.data, znode: paths.roster(name)) }
+        }
+    }
+
+    private typealias Content = (data: [UInt8], stat: ZNodeStat)
+
+    /// Reads znodes, some at a time, in the given order; `nil` for one that has gone.
+    private func read(_ paths: [String]) async throws(ZooKeeperError) -> [Content?] {
+        var contents = [Content?](repeating: nil, count: paths.count)
+        for start in stride(from: 0, to: paths.count, by: Self.readsUnderWayMax) {
+            let places = start..<min(start + Self.readsUnderWayMax, paths.count)
+            let results = await withTaskGroup(of: (Int, Result<Content?, ZooKeeperError>).self) { group in
+                for place in places { group.addTask { (place, await readOne(paths[place])) } }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            for (place, result) in results { contents[place] = try result.get() }
+        }
+        return contents
+    }
+
+    private func readOne(_ path: String) async -> Result<Content?, ZooKeeperError> {
+        do throws(ZooKeeperError) { return .success(try await session.get(path)) } catch {
+            return error.kind == .noNode ? .success(nil) : .failure(error)
+        }
+    }
+}

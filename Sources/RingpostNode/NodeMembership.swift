@@ -1,3 +1,0 @@
-import RingpostCore
-struct NodeMembership { let shared: NodeShared; let member: Member
-  func run() async throws {} }

@@ -1,0 +1,97 @@
+// `ringpost listen`: a user's messages as they come, until Ctrl-C.
+import ArgumentParser
+import Dispatch
+import RingpostClient
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+struct ListenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "listen",
+        abstract: "Print a user's messages as they come.",
+        discussion: """
+            Example: ringpost listen --user alice --since earliest
+            Stops at Ctrl-C and says where to resume.
+            """)
+
+    @Option(help: "The user to listen as.")
+    var user: String
+
+    @OptionGroup var url: URLOptions
+
+    @Option(help: "ws, sse, poll or polling.")
+    var transport = Subscriber.Transport.webSocket
+
+    @Option(help: ArgumentHelp("Where to begin: a cursor, or earliest; without it, now.", valueName: "cursor"))
+    var since: String?
+
+    @Flag(help: "Print each message as one line of JSON.")
+    var json = false
+
+    func run() async throws {
+        let subscriber = Subscriber(urls: try url.endpoints(), user: user, transport: transport, since: since)
+        let listening = Task { try await listen(subscriber) }
+        let interrupt = Signals.onInterrupt { listening.cancel() }
+        defer { interrupt.cancel() }
+        do {
+            let cursor = try await listening.value
+            if let cursor { Console.note("stopped; resume with --since \(cursor)") }
+        } catch {
+            throw Console.fail(error)
+        }
+    }
+
+    /// The cursor to resume at.
+    private func listen(_ subscriber: Subscriber) async throws(SubscriberError) -> String? {
+        var cursor = since
+        for try await event in subscriber {
+            switch event {
+            case .attached(let place):
+                cursor = place
+                Console.note("connected, at \(place)")
+            case .gap(let place):
+                cursor = place
+                Console.note("gap: messages were lost to the bounds of the history; it goes on after \(place)")
+            case .message(let message):
+                cursor = message.cursor
+                Console.line(json ? message.jsonLine : message.line)
+            case .disconnected(let reason): Console.note("disconnected: \(reason)")
+            case .reconnecting(let milliseconds): Console.note("reconnecting in \((Double(milliseconds) / 1_000).text(decimals: 1)) s")
+            }
+        }
+        return cursor
+    }
+}
+
+extension Subscriber.Transport: ExpressibleByArgument {}
+
+enum Signals {
+    /// Calls back at Ctrl-C or a polite request to end, instead of dying.
+    static func onInterrupt(_ body: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
+        // The source sees the signal only if the default action doesn't end the process first.
+        signal(SIGINT, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler(handler: body)
+        source.resume()
+        return source
+    }
+}
+
+extension Message {
+    /// `HH:MM:SS  #42  text`, the time on this machine's clock.
+    fileprivate var line: String {
+        var seconds = time_t(at / 1_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+        return "\(clock)  #\(sequence)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
+    }
+
+    fileprivate var jsonLine: String {
+        "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at),\"data\":\(String(decoding: data, as: UTF8.self))}"
+    }
+}

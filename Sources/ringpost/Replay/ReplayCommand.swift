@@ -1,0 +1,85 @@
+// `ringpost replay`: the proof on real input. Real clients, real producers, every message checked.
+import ArgumentParser
+import FoundationEssentials
+import RingpostClient
+
+struct ReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Replay a chat log through the cluster and check that everyone got exactly their messages, in order.",
+        discussion: """
+            Example: ringpost replay chat.jsonl --speed 100 --users 500
+            The file has one object a line: {"at":"2004-12-25T09:14","from":"ann","to":"bob","text":"…"}. Lines with "to": null are skipped.
+            Ends with status 1 when anything was lost, came twice, out of order, or to the wrong user.
+            """)
+
+    @Argument(help: "The chat log, one JSON object a line.")
+    var file: String
+
+    @Option(help: "How much faster than it was said; silences take 1 s at most. 0: as fast as it goes.")
+    var speed = 100.0
+
+    @Option(help: "Replay what was said to the users addressed most.")
+    var users = 500
+
+    @Option(help: "Replay at most so many messages.")
+    var messages: Int?
+
+    @OptionGroup var api: APIOptions
+
+    @Option(help: "Transports that the users' clients share evenly: ws, sse, poll (long polls), polling (plain polls).")
+    var transports = "ws,sse,poll,polling"
+
+    @Option(help: "Decides who uses which transport at which node; the summary names it.")
+    var seed: UInt64?
+
+    func validate() throws {
+        if speed < 0 || !speed.isFinite { throw ValidationError("--speed is 0 or more") }
+        if users < 1 { throw ValidationError("--users is 1 or more") }
+        if let messages, messages < 1 { throw ValidationError("--messages is 1 or more") }
+        _ = try chosenTransports()
+    }
+
+    func run() async throws {
+        let seed = seed ?? .random(in: 0...999_999)
+        let report: ReplayReport
+        do {
+            let log: Data
+            do { log = try Data(contentsOf: URL(filePath: file), options: .alwaysMapped) } catch {
+                Console.note("ringpost: can't read \(file)")
+                throw ExitCode.failure
+            }
+            let plan = log.withUnsafeBytes { ReplayPlan($0, userMax: users, messageMax: messages ?? .max, speed: speed) }
+            if plan.messages.isEmpty {
+                Console.note("ringpost: no line of \(file) addresses anybody; expected {\"at\":…,\"from\":…,\"to\":…,\"text\":…} a line")
+                throw ExitCode.failure
+            }
+            let nodes = try await api.client().nodes().nodes.filter { $0.answered }
+            Console.note(
+                "\(plan.messages.count) messages to \(plan.users.count) users through \(nodes.count) nodes (\(plan.lines) lines, \(plan.undirected) address nobody, \(plan.others) others, \(plan.malformed) unreadable)"
+            )
+            let run = try ReplayRun(plan: plan, log: log, nodes: nodes, transports: try chosenTransports(), seed: seed)
+            report = try await run.perform()
+        } catch let error as OperatorError {
+            throw Console.fail(error)
+        } catch let error as ReplayError {
+            throw Console.fail(error)
+        }
+        for line in report.lines() { Console.line(line) }
+        if !report.verdict.isClean { throw ExitCode.failure }
+    }
+
+    private func chosenTransports() throws -> [Subscriber.Transport] {
+        let names = transports.split(separator: ",")
+        let chosen = names.compactMap { Subscriber.Transport(rawValue: String($0)) }
+        guard chosen.count == names.count, !chosen.isEmpty else {
+            throw ValidationError("--transports takes ws, sse, poll and polling, comma separated, not \"\(transports)\"")
+        }
+        return chosen
+    }
+}
+
+/// Why a replay could not begin or go on.
+struct ReplayError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,77 @@
+// What commands write: results on standard output, everything else on standard error. Lines leave at once, because
+// whoever pipes a running command somewhere wants to see them when they happen.
+import ArgumentParser
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+enum Console {
+    static let outIsTerminal = isatty(STDOUT_FILENO) == 1
+    static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+    /// See no-color.org: any value that isn't empty means no colours.
+    static let outHasColours = outIsTerminal && (Environment.value("NO_COLOR") ?? "").isEmpty && Environment.value("TERM") != "dumb"
+
+    /// A line on standard output.
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    /// Bytes and a line's end on standard output.
+    static func line(_ bytes: [UInt8]) { write(bytes + [0x0A], to: STDOUT_FILENO) }
+
+    /// A line on standard error.
+    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    /// A line on standard error that the next one overwrites; needs a terminal.
+    static func status(_ text: String) { write("\r\u{1B}[2K\(text)", to: STDERR_FILENO) }
+
+    /// Ends the command with an error that says what to do.
+    static func fail(_ error: any Error) -> ExitCode {
+        note("ringpost: \(error)")
+        return .failure
+    }
+
+    /// Text from elsewhere, made fit for a terminal: control characters could move the cursor or change colours.
+    static func printable(_ text: String) -> String {
+        let isClean = !text.unicodeScalars.contains { isControl($0) }
+        if isClean { return text }
+        return text.unicodeScalars.map { isControl($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+        bytes.withUnsafeBytes { bytes in
+            var written = 0
+            while written < bytes.count, let base = bytes.baseAddress {
+                #if canImport(Glibc)
+                    let count = Glibc.write(descriptor, base + written, bytes.count - written)
+                #else
+                    let count = Musl.write(descriptor, base + written, bytes.count - written)
+                #endif
+                if count < 0, errno == EINTR { continue }
+                // Nobody reads any more; a command that only prints has nothing left to do about it.
+                if count <= 0 { return }
+                written += count
+            }
+        }
+    }
+}
+
+/// A text as a JSON string, quotes included.
+func jsonQuoted(_ text: String) -> String {
+    var output = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"", "\\": output += "\\\(scalar)"
+        case _ where scalar.value < 0x20: output += (scalar.value < 16 ? "\\u000" : "\\u00") + String(scalar.value, radix: 16)
+        default: output.unicodeScalars.append(scalar)
+        }
+    }
+    return output + "\""
+}

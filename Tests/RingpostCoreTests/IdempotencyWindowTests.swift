@@ -1,0 +1,61 @@
+// The window that repeats receipts: an entry stays for its whole time, a full window forgets nothing, and the same
+// idempotency key at two destinations is two publishes.
+import HashRing
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct IdempotencyWindowTests {
+    private let slotOne = KeyHash(rawValue: 1 << 48)
+    private let slotTwo = KeyHash(rawValue: 2 << 48)
+
+    private func receipt(_ id: UInt64) -> Receipt {
+        Receipt(sequence: id, epoch: 1, owner: "a", outcome: .stored, mirrored: false, id: MessageID(high: 0, low: id))
+    }
+
+    private func id(_ low: UInt64) -> MessageID { MessageID(high: 0, low: low) }
+
+    @Test func anEntryLeavesExactlyAtItsTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 0) == nil)
+        window.remember(receipt(1), to: slotOne, now: 0)
+        window.remember(receipt(2), to: slotOne, now: 50)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+        #expect(window.receipt(of: id(2), to: slotOne, now: 149) == receipt(2))
+        #expect(window.receipt(of: id(2), to: slotOne, now: 150) == nil)
+        #expect(window.count == 0)
+    }
+
+    @Test func oneKeyForTwoDestinationsIsTwoPublishes() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1), to: slotOne, now: 0)
+        #expect(window.receipt(of: id(1), to: slotTwo, now: 1) == nil)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 1) == receipt(1))
+    }
+
+    @Test func aFullWindowForgetsNothingEarly() {
+        var window = IdempotencyWindow(entriesMax: 2, milliseconds: 100)
+        window.remember(receipt(1), to: slotOne, now: 0)
+        #expect(!window.isFull)
+        window.remember(receipt(2), to: slotOne, now: 10)
+        #expect(window.isFull)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
+        #expect(window.isFull)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+        #expect(!window.isFull)
+    }
+
+    @Test func slotsThatChangeHandsTakeTheirEntriesAlong() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1), to: slotOne, now: 0)
+        window.remember(receipt(2), to: slotTwo, now: 0)
+        window.forget { $0 == 1 }
+        #expect(window.receipt(of: id(1), to: slotOne, now: 1) == nil)
+        #expect(window.receipt(of: id(2), to: slotTwo, now: 1) == receipt(2))
+        // Back again and remembered anew: the first time's end is not the second one's.
+        window.remember(receipt(1), to: slotOne, now: 60)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 120) == receipt(1))
+        #expect(window.count == 1)
+    }
+}

@@ -1,0 +1,211 @@
+// What the lanes promise under any order of events: on one stream the messages of one key are accepted in the order in
+// which they were sent, nothing is accepted twice, and every submit is answered once. Two model peers refuse and accept
+// at random, rings change, links break, budgets run out; a failure names the seed that repeats it.
+import HashRing
+import RingpostCore
+import Testing
+
+/// SplitMix64: tests repeat exactly.
+private struct Dice: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// A node at the other end of a link: sticky as the lanes are, slot by slot, and moody.
+private struct ModelPeer {
+    struct Frame {
+        let message: Int
+        let request: UInt64
+        let slot: Int
+        let restarts: Bool
+    }
+
+    var inbox: [Frame] = []
+    var outbox: [(request: UInt64, result: PublishResult)] = []
+    var refusing: Set<Int> = []
+}
+
+/// One producer's messages for one key: what was refused goes out again, in order, once all is answered.
+private struct Producer {
+    var unsent: [Int] = []
+    var refused: [Int] = []
+    var underWay = 0
+}
+
+private struct Simulation {
+    static let streams: [UInt64] = [1, 2, 3]
+    static let keys = (0..<4).map { Key(.user, trusted: [UInt8($0)], hash: KeyHash(rawValue: UInt64($0 % 2) << 48 | UInt64($0))) }
+
+    var dice: Dice
+    var now: Int64 = 0
+    var epoch: UInt64 = 1
+    var lanes: PublishLanes
+    var routes: [PublishLanes.Route] = [.peer(0), .peer(1)]
+    var peers = [ModelPeer(), ModelPeer()]
+    var producers = Array(repeating: Producer(), count: streams.count * keys.count)
+    /// By message: its producer.
+    var messages: [Int] = []
+    /// By attempt: its message; -1 once answered.
+    var attempts: [Int] = []
+    /// By producer: messages in the order in which they were accepted.
+    var accepted: [[Int]] = Array(repeating: [], count: streams.count * keys.count)
+    var unknown: Set<Int> = []
+    var faults: [String] = []
+
+    init(seed: UInt64) {
+        dice = Dice(state: seed)
+        var limits = LaneLimits()
+        limits.parkedMax = 12
+        limits.inFlightMax = 12
+        lanes = PublishLanes(limits: limits)
+        lanes.mayActUntil = .max
+    }
+
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &dice) < percent }
+
+    mutating func perform(_ event: (inout PublishLanes, inout [PublishLanes.Action]) -> Void) {
+        var actions: [PublishLanes.Action] = []
+        event(&lanes, &actions)
+        for action in actions {
+            switch action {
+            case .append(let publish, let address):
+                accept(Int(publish.id.low))
+                answer(address, nil)
+            case .send(let peer, let request, let publish, _, let restarts):
+                peers[Int(peer)].inbox.append(
+                    ModelPeer.Frame(message: Int(publish.id.low), request: request, slot: publish.key.slot, restarts: restarts))
+            case .answer(let address, .success): answer(address, nil)
+            case .answer(let address, .failure(let problem)): answer(address, problem)
+            }
+        }
+    }
+
+    mutating func accept(_ message: Int) { accepted[messages[message]].append(message) }
+
+    mutating func answer(_ address: ReturnAddress, _ problem: Problem?) {
+        let message = attempts[Int(address.id)]
+        if message < 0 {
+            faults.append("attempt \(address.id) was answered twice")
+            return
+        }
+        attempts[Int(address.id)] = -1
+        let producer = messages[message]
+        producers[producer].underWay -= 1
+        if problem == .outcomeUnknown { unknown.insert(message) }
+        // Without an idempotency key nobody repeats what may have been appended; but the stream begins again after it.
+        if problem != nil { producers[producer].refused.append(problem == .outcomeUnknown ? -1 : message) }
+    }
+
+    mutating func produce(_ place: Int) {
+        if chance(60) {
+            messages.append(place)
+            producers[place].unsent.append(messages.count - 1)
+        }
+        let restarts = !producers[place].refused.isEmpty
+        if restarts, producers[place].underWay > 0 { return }
+        let batch = producers[place].refused.filter { $0 >= 0 }.sorted() + producers[place].unsent
+        producers[place].refused = []
+        producers[place].unsent = []
+        for (index, message) in batch.enumerated() { submit(message, restarts: restarts && index == 0) }
+        if batch.isEmpty, restarts { producers[place].refused = [-1] }
+    }
+
+    mutating func submit(_ message: Int, restarts: Bool) {
+        let place = messages[message]
+        attempts.append(message)
+        producers[place].underWay += 1
+        let publish = Publish(
+            key: Self.keys[place % Self.keys.count], id: MessageID(high: 0, low: UInt64(message)), isRepeatable: false, data: [0x31],
+            deadline: now + (chance(20) ? Int64.random(in: 5...120, using: &dice) : 10_000))
+        let context = PublishContext(
+            address: ReturnAddress(channel: 0, id: UInt64(attempts.count - 1)), epoch: chance(3) ? epoch + 1 : 0,
+            stream: Self.streams[place / Self.keys.count], restarts: restarts)
+        perform { [now, routes] in $0.submit(publish, context, now: now, route: { routes[$0] }, actions: &$1) }
+    }
+
+    mutating func work(_ peer: Int) {
+        guard !peers[peer].inbox.isEmpty else { return }
+        let frame = peers[peer].inbox.removeFirst()
+        if frame.restarts { peers[peer].refusing.remove(frame.slot) }
+        var problem: Problem?
+        if peers[peer].refusing.contains(frame.slot) {
+            problem = .retry
+        } else if chance(15) {
+            problem = [.retry, .retry, .ownerUnreachable, .frozen, .overloaded].randomElement(using: &dice)
+        }
+        if let problem {
+            peers[peer].refusing.insert(frame.slot)
+            peers[peer].outbox.append((frame.request, .failure(problem)))
+            return
+        }
+        accept(frame.message)
+        let receipt = Receipt(sequence: 1, epoch: 1, owner: "p", outcome: .stored, mirrored: false, id: MessageID(high: 0, low: 0))
+        peers[peer].outbox.append((frame.request, .success(receipt)))
+    }
+
+    mutating func hear(_ peer: Int) {
+        guard !peers[peer].outbox.isEmpty else { return }
+        let (request, result) = peers[peer].outbox.removeFirst()
+        perform { [now] in $0.onAnswer(request: request, result, now: now, actions: &$1) }
+    }
+
+    mutating func step() {
+        let peer = Int.random(in: 0...1, using: &dice)
+        switch Int.random(in: 0..<100, using: &dice) {
+        case 0..<30: produce(Int.random(in: producers.indices, using: &dice))
+        case 30..<60: work(peer)
+        case 60..<88: hear(peer)
+        case 88..<96:
+            now += Int64.random(in: 0...20, using: &dice)
+            perform { [now, routes] in $0.onTick(now: now, route: { routes[$0] }, actions: &$1) }
+        case 96..<98: changeRing([.peer(0), .peer(1), .here, .unreachable, .nobody])
+        case 98: lanes.mayActUntil = chance(50) ? .max : .min
+        default:
+            // A link breaks: some of what is on it has still arrived.
+            while chance(50), !peers[peer].inbox.isEmpty { work(peer) }
+            peers[peer] = ModelPeer()
+            perform { $0.onPeerDown(UInt32(peer), actions: &$1) }
+        }
+    }
+
+    mutating func changeRing(_ choice: [PublishLanes.Route]) {
+        epoch += 1
+        for slot in routes.indices { routes[slot] = choice.randomElement(using: &dice) ?? .here }
+        perform { [now, epoch, routes] in $0.onEpoch(epoch, now: now, route: { routes[$0] }, actions: &$1) }
+    }
+
+    /// Lets everything come to rest, then says what is wrong.
+    mutating func finish() -> [String] {
+        for peer in peers.indices {
+            while !peers[peer].inbox.isEmpty { work(peer) }
+            while !peers[peer].outbox.isEmpty { hear(peer) }
+        }
+        lanes.mayActUntil = .max
+        changeRing([.here])
+        if lanes.parkedCount != 0 { faults.append("\(lanes.parkedCount) are still parked") }
+        if lanes.inFlightCount != 0 { faults.append("\(lanes.inFlightCount) are still in flight") }
+        if !attempts.allSatisfy({ $0 < 0 }) { faults.append("submits without an answer") }
+        for messages in accepted {
+            if Set(messages).count != messages.count { faults.append("accepted twice: \(messages)") }
+            let known = messages.filter { !unknown.contains($0) }
+            if known != known.sorted() { faults.append("out of order: \(known)") }
+        }
+        return faults
+    }
+}
+
+@Suite struct PublishLanesPropertyTests {
+    @Test(arguments: 1...40) func streamsKeepTheirOrder(seed: UInt64) {
+        var simulation = Simulation(seed: seed)
+        for _ in 0..<5_000 { simulation.step() }
+        let faults = simulation.finish()
+        #expect(faults == [], "seed \(seed)")
+        #expect(simulation.accepted.reduce(0) { $0 + $1.count } > 300, "seed \(seed): too little happened")
+    }
+}

@@ -1,0 +1,39 @@
+// A node without ZooKeeper is a cluster of its own.
+
+import Logging
+import RingpostCore
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct MembershipEmbeddedTests {
+    private final class Told: Sendable {
+        let views = Mutex<[MembershipView]>([])
+        let leases = Mutex<[Lease]>([])
+    }
+
+    @Test func itIsAMemberAtOnceAndForever() async throws {
+        let told = Told()
+        let me = Member(id: "a", boot: 0, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
+        let hooks = MembershipHooks(
+            onView: { view in told.views.withLock { $0.append(view) } }, onLease: { lease in told.leases.withLock { $0.append(lease) } })
+        let service = MembershipService.embedded(me: me, hooks: hooks, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let running: Void = service.run()
+        try await eventually(within: 30, "the view") { told.views.withLock { $0.count } == 1 }
+        let first = try #require(told.views.withLock { $0.first })
+        #expect(first.epoch == 1)
+        #expect(first.slotsOwned == 65_536)
+        #expect(first.own?.boot != 0)
+        #expect(told.leases.withLock { $0 } == [.forever])
+        service.setWeight(0)
+        try await eventually(within: 30, "the second view") { told.views.withLock { $0.count } == 2 }
+        let second = try #require(told.views.withLock { $0.last })
+        #expect(second.epoch == 2)
+        #expect(second.owner(ofSlot: 0) == nil)
+        #expect(second.hasher == first.hasher)
+        await service.leave(clearingRoster: true)
+        try await running
+    }
+}

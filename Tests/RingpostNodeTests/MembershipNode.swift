@@ -1,0 +1,127 @@
+// A node as far as membership goes: the service, what it has told, and links that are function calls. S is 2 s here, as little
+// as a ring computed without optimization leaves room for.
+
+import HashRing
+import Logging
+import RingpostCore
+import Synchronization
+import TestSupport
+import ZooKeeperClient
+
+@testable import RingpostNode
+
+/// One service under test.
+final class MembershipNode: Sendable {
+    static let sessionTimeoutMilliseconds = 2_000
+
+    /// What the service has told so far.
+    struct Told: Sendable {
+        var identity: MemberIdentity?
+        var views: [MembershipView] = []
+        var leases: [Lease] = []
+        var alarms: [String] = []
+        var failure: MembershipFailure?
+        var hasEnded = false
+    }
+
+    let id: String
+    let service: MembershipService
+    private let state: Shared
+    private let task: Task<Void, Never>
+
+    private final class Shared: Sendable {
+        let told = Mutex(Told())
+    }
+
+    /// Starts a service that joins the cluster at once.
+    init(
+        _ id: String, server: ZooKeeperServer, cluster: String = "test", weight: UInt16 = 1,
+        sessionTimeoutMilliseconds: Int = MembershipNode.sessionTimeoutMilliseconds, network: MembershipNetwork? = nil,
+        probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused }
+    ) {
+        self.id = id
+        let state = Shared()
+        self.state = state
+        let me = Member(
+            id: id, boot: 0, weight: weight, protocolVersion: 1, client: "\(id).test:1", api: "\(id).test:2", link: "\(id).test:3")
+        var configuration = MembershipConfiguration(servers: server.connectString, cluster: cluster, me: me)
+        configuration.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
+        let hooks = MembershipHooks(
+            onIdentity: { identity in state.told.withLock { $0.identity = identity } },
+            onView: { view in state.told.withLock { $0.views.append(view) } },
+            onLease: { lease in state.told.withLock { $0.leases.append(lease) } },
+            onAlarm: { alarm in state.told.withLock { $0.alarms.append(alarm) } },
+            askPeers: { number, epoch in network?.ask(from: id, queryNumber: number, epoch: epoch) },
+            probe: probe)
+        var logger = Logger(label: "membership.\(id)")
+        logger.logLevel = .critical
+        let service = MembershipService(configuration: configuration, hooks: hooks, logger: logger)
+        self.service = service
+        task = Task {
+            do { try await service.run() } catch {
+                state.told.withLock { $0.failure = error as? MembershipFailure }
+            }
+            state.told.withLock { $0.hasEnded = true }
+        }
+        network?.add(self)
+    }
+
+    deinit { task.cancel() }
+
+    /// Ends the service without a goodbye, as far as a process can.
+    func cancel() async {
+        task.cancel()
+        await task.value
+    }
+
+    var told: Told { state.told.withLock { $0 } }
+    var view: MembershipView? { told.views.last }
+    var lease: Lease? { told.leases.last }
+    var own: Member? { view?.own }
+
+    /// Whether the node is a member with its weight, at an epoch with so many members with weight, and leased.
+    func isSettled(members: Int) -> Bool {
+        guard let view, let own = view.own, own.weight > 0 else { return false }
+        return view.members.count { $0.weight > 0 } == members && lease?.state == .leased
+    }
+}
+
+/// Links between nodes of one test, for questions about outages.
+final class MembershipNetwork: Sendable {
+    private let nodes = Mutex<[MembershipNode]>([])
+    private let isCut = Mutex(false)
+
+    func add(_ node: MembershipNode) { nodes.withLock { $0.append(node) } }
+    func cut(_ cut: Bool) { isCut.withLock { $0 = cut } }
+
+    /// Breaks the circle of nodes and network.
+    func removeAll() { nodes.withLock { $0.removeAll() } }
+
+    func ask(from id: String, queryNumber: UInt64, epoch: UInt64) {
+        if isCut.withLock({ $0 }) { return }
+        let nodes = nodes.withLock { $0 }
+        guard let asker = nodes.first(where: { $0.id == id }) else { return }
+        for node in nodes where node.id != id {
+            guard let identity = node.told.identity else { continue }
+            asker.service.outageAnswer(
+                from: identity, queryNumber: queryNumber, sameEpoch: node.view?.epoch == epoch,
+                reachesZooKeeper: node.lease?.reachesZooKeeper ?? false)
+        }
+    }
+}
+
+/// A bare session, for what operators and other processes do to a cluster's znodes.
+func openSession(_ server: ZooKeeperServer) async throws -> ZooKeeperSession {
+    let flag = ConnectedFlag()
+    let session = try ZooKeeperSession(
+        servers: server.connectString, sessionTimeoutMilliseconds: 4_000, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) { event in
+        if case .connected = event { flag.value.store(true, ordering: .relaxed) }
+    }
+    try await eventually(within: 20, "a connection to ZooKeeper") { flag.value.load(ordering: .relaxed) }
+    return session
+}
+
+private final class ConnectedFlag: Sendable {
+    let value = Atomic(false)
+}

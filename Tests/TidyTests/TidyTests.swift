@@ -1,0 +1,47 @@
+// Holds the whole repository against the rules of Checks.swift.
+import Testing
+
+@Suite struct TidyTests {
+    @Test func noFileOrFunctionIsTooLong() {
+        let complaints = (Repository.swiftFiles(in: "Sources") + Repository.swiftFiles(in: "Tests")).flatMap {
+            Checks.length($0.text ?? "", of: $0.path)
+        }
+        report(complaints)
+    }
+
+    @Test func importsFollowTheArrows() {
+        report(Repository.swiftFiles(in: "Sources").flatMap { Checks.imports($0.text ?? "", of: $0.path) })
+    }
+
+    @Test func theTableOfImportsNamesWhatPackageNames() throws {
+        let package = try #require(Repository.files.first { $0.path == "Package.swift" }?.text)
+        let named = Checks.allowedImports.values.reduce(Set(Checks.allowedImports.keys)) { $0.union($1) }
+        report(named.subtracting(Checks.systemModules).filter { !package.contains("\"\($0)\"") }.map { "Package.swift has no \"\($0)\"" })
+    }
+
+    @Test func decisionsArePure() {
+        let pure = Repository.swiftFiles(in: "Sources/HashRing") + Repository.swiftFiles(in: "Sources/RingpostCore")
+        report(pure.flatMap { Checks.purity($0.text ?? "", of: $0.path) })
+    }
+
+    @Test func scriptsSayWhatTheyAreFor() {
+        let scripts = Repository.files.filter {
+            let parts = $0.path.split(separator: "/")
+            return parts.count == 2 && parts[0] == "cluster" && (!parts[1].contains(".") || parts[1].hasSuffix(".sh"))
+        }
+        for name in ["up", "down", "test"] { #expect(scripts.contains { $0.path == "cluster/" + name }) }
+        report(scripts.flatMap { Checks.script($0.text ?? "", of: $0.path, isExecutable: $0.isExecutable) })
+    }
+
+    @Test func nothingThatBelongsToOneMachine() {
+        report(Repository.files.flatMap { Checks.fileName($0.path) + Checks.machinePaths($0.text ?? "", of: $0.path) })
+    }
+
+    @Test func swiftFilesAreText() {
+        report(Repository.files.filter { $0.path.hasSuffix(".swift") && $0.text == nil }.map { "\($0.path): no UTF-8" })
+    }
+
+    private func report(_ complaints: [String]) {
+        for complaint in complaints { Issue.record(Comment(rawValue: complaint)) }
+    }
+}
