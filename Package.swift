@@ -68,7 +68,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             path: "Tests/TestSupport"),
-        .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport"]),
+        .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport", logging]),
         .testTarget(
             name: "RingpostNodeTests",
             dependencies: [
