@@ -157,6 +157,12 @@ import Testing
         #expect(store.historyBytes == 0)
     }
 
+    @Test func aLongerTimeToLiveIsCut() {
+        let publish = Publish(
+            key: Self.key(), id: MessageID(high: 0, low: 1), isRepeatable: false, data: [], timeToLiveSeconds: .max, deadline: 0)
+        #expect(publish.timeToLiveSeconds == Publish.timeToLiveSecondsMax)
+    }
+
     @Test mutating func replaysInPieces() throws {
         for id: UInt64 in 1...5 { publish(id) }
         let bytes = store.historyBytes / 5

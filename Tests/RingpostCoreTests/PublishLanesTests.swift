@@ -263,6 +263,18 @@ private struct Loop {
         #expect(loop.tick(at: 40) == [.refuse(2, .ownerUnreachable), .refuse(3, .retry), .send(1, to: 1), .send(4, to: 1)])
     }
 
+    @Test func nothingOvertakesWhatIsRefusedWhenItsLaneOpens() {
+        var limits = LaneLimits()
+        limits.inFlightBytesMax = 10
+        var loop = Loop(limits: limits)
+        _ = loop.submit(1, Loop.key(slot: 9), bytes: 5)
+        loop.route = .unreachable
+        _ = loop.submit(2, stream: 5, bytes: 8)
+        _ = loop.submit(3, stream: 5, bytes: 1)
+        _ = loop.submit(4, stream: 6, bytes: 1)
+        #expect(loop.ring(2, .peer(1)) == [.refuse(2, .overloaded), .refuse(3, .retry), .send(4, to: 1)])
+    }
+
     @Test func aStreamThatHasEndedLeavesNothingBehind() {
         var loop = Loop()
         _ = loop.submit(1, stream: 5)
@@ -334,5 +346,32 @@ private struct Loop {
         #expect(loop.accept(1) == [.accept(1)])
         #expect(loop.submit(5, bytes: 9) == [.send(5, to: 1)])
         #expect(loop.lanes.forwardedCount == 3)
+    }
+}
+
+@Suite struct RefusedStreamsTests {
+    private func key(_ number: Int) -> Key { Key(.user, trusted: [1], hash: KeyHash(rawValue: UInt64(number))) }
+
+    private func context(restarts: Bool = false) -> PublishContext {
+        PublishContext(address: ReturnAddress(channel: 0, id: 0), stream: 5, restarts: restarts)
+    }
+
+    @Test func aStreamWithTooManyRefusedKeysIsRefusedUnlessItRestarts() {
+        var refused = RefusedStreams()
+        for number in 0..<RefusedStreams.unitsMax { refused.add(key(number), context(), arrival: 1) }
+        #expect(!refused.refuses(key(.max), context(), arrival: 2))
+        refused.add(key(.max), context(), arrival: 3)
+        #expect(refused.refuses(key(.max), context(), arrival: 4))
+        #expect(refused.refuses(key(.max - 1), context(), arrival: 4), "nobody knows any more")
+        #expect(!refused.refuses(key(.max), context(restarts: true), arrival: 4))
+        refused.end(5, hasMoreUnderWay: false)
+        #expect(refused.isEmpty)
+    }
+
+    @Test func theLastRestartLeavesNothingBehind() {
+        var refused = RefusedStreams()
+        refused.add(key(1), context(), arrival: 1)
+        refused.restart(key(1), context(restarts: true))
+        #expect(refused.isEmpty)
     }
 }

@@ -42,28 +42,31 @@ public struct MailboxStore {
     /// - Parameters:
     ///   - fresh: 64 random bits, used if the mailbox has to be created.
     ///   - actions: gets the deliveries, then the answer to `address`.
+    /// - Returns: false when the publish was refused.
+    @discardableResult
     public mutating func publish(
         _ publish: Publish, answerTo address: ReturnAddress, epoch: UInt64, now: Moment, fresh: UInt64, actions: inout [OwnerAction]
-    ) {
+    ) -> Bool {
         if publish.isRepeatable {
             if let first = window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic) {
                 actions.append(.answer(address, .success(first.asRepeated)))
-                return
+                return true
             }
             if window.isFull {
                 actions.append(.answer(address, .failure(.windowFull)))
-                return
+                return false
             }
         }
         guard let place = place(creating: publish.key, fresh: fresh, now: now.monotonic) else {
             actions.append(.answer(address, .failure(.overloaded)))
-            return
+            return false
         }
         let message = append(publish, at: place, now: now)
         let receipt = commit(message, of: publish, at: place, epoch: epoch, now: now.monotonic, actions: &actions)
         if publish.isRepeatable { window.remember(receipt, to: publish.key.hash, now: now.monotonic) }
         actions.append(.answer(address, .success(receipt)))
         shed(now: now.monotonic)
+        return true
     }
 
     private mutating func append(_ publish: Publish, at place: Int, now: Moment) -> StoredMessage {
@@ -83,14 +86,16 @@ public struct MailboxStore {
         let incarnation = boxes[place].incarnation
         for address in boxes[place].attachments { actions.append(.deliver(address, incarnation: incarnation, message)) }
         let isAttached = !boxes[place].attachments.isEmpty
-        if message.expiresAt > now {
+        let isKept = message.expiresAt > now
+        if isKept {
             boxes[place].history.append(message)
             boxes[place].historyBytes += message.envelope.count
             historyBytes += message.envelope.count
             while boxes[place].isOver(limits) { historyBytes -= boxes[place].dropOldest(now: now) }
         }
         return Receipt(
-            sequence: message.sequence, epoch: epoch, owner: owner, outcome: isAttached ? .delivered : .stored, mirrored: false,
+            sequence: message.sequence, epoch: epoch, owner: owner, outcome: isAttached ? .delivered : isKept ? .stored : .dropped,
+            mirrored: false,
             id: publish.id)
     }
 

@@ -73,6 +73,8 @@ public struct Receipt: Hashable, Sendable {
         case delivered = 1
         /// Nobody was attached; the message is kept in the history.
         case stored = 2
+        /// Nobody was attached, and its time to live was over at once.
+        case dropped = 3
     }
 
     /// Its place in the mailbox, from 1.

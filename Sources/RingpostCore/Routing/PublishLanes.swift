@@ -20,7 +20,7 @@ public struct LaneLimits: Sendable {
 }
 
 /// How a publish came to this loop.
-public struct PublishContext: Sendable {
+public struct PublishContext: Hashable, Sendable {
     /// A publish makes at most two hops between nodes.
     public static let hopsMax: UInt8 = 2
 
@@ -50,7 +50,7 @@ public struct PublishContext: Sendable {
 public struct PublishLanes {
     /// What the shell has to do.
     public enum Action: Equatable, Sendable {
-        case append(Publish, ReturnAddress)
+        case append(Publish, PublishContext, arrival: UInt64)
         case send(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
         case answer(ReturnAddress, PublishResult)
     }
@@ -167,6 +167,17 @@ public struct PublishLanes {
         }
     }
 
+    /// Whether a publish that was let through to be appended may still be: one before it in the same list of actions may
+    /// have been refused by the mailboxes since.
+    public func mayAppend(_ publish: Publish, _ context: PublishContext, arrival: UInt64) -> Bool {
+        refused.isEmpty || !refused.refuses(publish.key, context, arrival: arrival)
+    }
+
+    /// The mailboxes, which answered it themselves, refused a publish: what follows on its stream is refused too.
+    public mutating func onAppendRefused(_ publish: Publish, _ context: PublishContext, arrival: UInt64) {
+        refused.add(publish.key, context, arrival: arrival)
+    }
+
     /// A peer answers a forwarded publish.
     public mutating func onAnswer(request: UInt64, _ result: PublishResult, now: Int64, actions: inout [Action]) {
         guard let flight = flights.take(request) else { return }
@@ -240,7 +251,7 @@ public struct PublishLanes {
             lanes[slot] = Lane()
             park(arrival, actions: &actions)
         case .here where now < mayActUntil:  // 4
-            actions.append(.append(arrival.publish, arrival.context.address))
+            actions.append(.append(arrival.publish, arrival.context, arrival: arrival.number))
         case .here:  // 5
             refuse(arrival, .frozen, actions: &actions)
         case .peer where arrival.context.hops >= PublishContext.hopsMax:  // 6
@@ -295,12 +306,10 @@ public struct PublishLanes {
         refused.refuses(arrival.publish.key, arrival.context, arrival: arrival.number)
     }
 
-    /// Refuses a publish, and with it what is parked behind it on its stream.
+    /// Refuses a publish; what is parked behind it on its stream is refused when its lane is looked at next.
     private mutating func refuse(_ arrival: Arrival, _ problem: Problem, actions: inout [Action]) {
         actions.append(.answer(arrival.context.address, .failure(problem)))
-        if refused.add(arrival.publish.key, arrival.context, arrival: arrival.number) {
-            sweep(arrival.slot, now: .min, actions: &actions)
-        }
+        refused.add(arrival.publish.key, arrival.context, arrival: arrival.number)
     }
 
     /// An empty lane goes on only while what is in flight has to be answered before anything restarts.
@@ -362,9 +371,8 @@ public struct PublishLanes {
     private mutating func stays(_ arrival: Arrival, now: Int64, reason: Problem, actions: inout [Action]) -> Bool {
         let isLate = arrival.publish.deadline <= now
         if !isLate, !isRefused(arrival) { return true }
-        if isLate { _ = refused.add(arrival.publish.key, arrival.context, arrival: arrival.number) }
         countParked(arrival, -1)
-        actions.append(.answer(arrival.context.address, .failure(isLate ? reason : .retry)))
+        refuse(arrival, isLate ? reason : .retry, actions: &actions)
         return false
     }
 }

@@ -20,7 +20,6 @@ struct RefusedStreams {
     private var turnsAt: Int64 = .min
 
     var isEmpty: Bool { streams.isEmpty }
-    var streamCount: Int { streams.count }
 
     /// Producers know keys, and begin again key by key; nodes begin again slot by slot, which keeps their lists short.
     private static func unit(_ key: Key, _ context: PublishContext) -> UInt64 {
@@ -34,22 +33,17 @@ struct RefusedStreams {
         return arrival > refusals.allSince && !context.restarts
     }
 
-    /// Remembers a refusal; false when nothing changes by it.
-    mutating func add(_ key: Key, _ context: PublishContext, arrival: UInt64) -> Bool {
-        guard context.stream != 0, !endedLately.contains(context.stream), !endedBefore.contains(context.stream) else { return false }
+    /// Remembers a refusal.
+    mutating func add(_ key: Key, _ context: PublishContext, arrival: UInt64) {
+        guard context.stream != 0, !endedLately.contains(context.stream), !endedBefore.contains(context.stream) else { return }
         let unit = Self.unit(key, context)
         var refusals = streams.removeValue(forKey: context.stream) ?? Refusals()
-        defer { streams[context.stream] = refusals }
-        if let since = refusals.since[unit] {
-            refusals.since[unit] = min(since, arrival)
-            return arrival < since
-        }
-        if refusals.since.count >= Self.unitsMax {
+        if refusals.since[unit] == nil, refusals.since.count >= Self.unitsMax {
             refusals.allSince = min(refusals.allSince, arrival)
         } else {
-            refusals.since[unit] = arrival
+            refusals.since[unit] = min(refusals.since[unit] ?? .max, arrival)
         }
-        return true
+        streams[context.stream] = refusals
     }
 
     /// The stream begins again with this key or slot.

@@ -147,7 +147,6 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
     private func refuse(status: Int, code: String, message: String) {
         guard !isClosing, !isTakenOver else { return }
-        loop.counters.badRequests[status, default: 0] += 1
         loop.logger.debug("refused a request", metadata: ["status": "\(status)", "code": "\(code)"])
         let number = firstNumber + UInt64(answers.count)
         answers.append(Answer(headers: [], keepAlive: false, isHead: false))
@@ -242,8 +241,13 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
     func takeOver(with handler: LoopSocket, status: Int, headers: [HTTPResponseWriter.Header]) -> ByteBuffer? {
-        guard let context else { return nil }
         isTakenOver = true
+        // An earlier answer may wait for the end of the tick: it goes first.
+        flush()
+        guard let context, pendingBytes == 0 else {
+            closeNow()
+            return nil
+        }
         let common = answers.first?.headers ?? []
         answers.removeAll()
         let leftover = input

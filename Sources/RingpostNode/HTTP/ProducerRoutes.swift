@@ -138,7 +138,7 @@ struct PublishRequest {
 
     /// The key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's.
     private func repeatableID(_ hasher: KeyHasher) -> MessageID {
-        let bytes = key.name + [0] + idempotencyKey
+        let bytes = [key.kind.rawValue] + key.name + [0] + idempotencyKey
         return bytes.withUnsafeBytes { bytes in
             MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
         }

@@ -4,6 +4,17 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
+extension Receipt.Outcome {
+    /// As receipts and metrics show it.
+    var code: StaticString {
+        switch self {
+        case .delivered: "delivered"
+        case .stored: "stored"
+        case .dropped: "dropped"
+        }
+    }
+}
+
 extension Receipt {
     /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`
     func appendJSON(key: Key, to bytes: inout [UInt8]) {
@@ -15,8 +26,9 @@ extension Receipt {
         bytes.append(decimal: epoch)
         bytes.append(text: ",\"owner\":\"")
         bytes.append(contentsOf: owner.utf8)
-        bytes.append(text: outcome == .delivered ? "\",\"outcome\":\"delivered\"" : "\",\"outcome\":\"stored\"")
-        bytes.append(text: mirrored ? ",\"mirrored\":true,\"id\":\"" : ",\"mirrored\":false,\"id\":\"")
+        bytes.append(text: "\",\"outcome\":\"")
+        bytes.append(text: outcome.code)
+        bytes.append(text: mirrored ? "\",\"mirrored\":true,\"id\":\"" : "\",\"mirrored\":false,\"id\":\"")
         id.append(to: &bytes)
         bytes.append(text: repeated ? "\",\"repeated\":true}" : "\"}")
     }

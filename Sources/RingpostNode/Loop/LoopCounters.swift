@@ -19,6 +19,7 @@ enum Transport: String, Sendable, CaseIterable, Codable {
 struct LoopCounters: Sendable {
     var delivered: UInt64 = 0
     var stored: UInt64 = 0
+    var dropped: UInt64 = 0
     var repeated: UInt64 = 0
     var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
     var forwarded: UInt64 = 0
@@ -46,7 +47,12 @@ struct LoopCounters: Sendable {
     mutating func count(_ result: PublishResult) {
         switch result {
         case .success(let receipt) where receipt.repeated: repeated += 1
-        case .success(let receipt): if receipt.outcome == .delivered { delivered += 1 } else { stored += 1 }
+        case .success(let receipt):
+            switch receipt.outcome {
+            case .delivered: delivered += 1
+            case .stored: stored += 1
+            case .dropped: dropped += 1
+            }
         case .failure(let problem): refused[Problem.allCases.firstIndex(of: problem) ?? 0] += 1
         }
     }
@@ -56,7 +62,8 @@ struct LoopCounters: Sendable {
     static func += (one: inout LoopCounters, other: LoopCounters) {
         func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<LoopCounters, UInt64> in [
-            \.delivered, \.stored, \.repeated, \.forwarded, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors, \.writes,
+            \.delivered, \.stored, \.dropped, \.repeated, \.forwarded, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
+            \.writes,
             \.linkReconnects,
         ] { add(path) }
         for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed] {

@@ -19,6 +19,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     /// Set once the socket is to be closed when its bytes are out.
     private(set) var isClosing = false
     private var closesBy: Int64 = .max
+    private var saidLastWord = false
 
     init(loop: NodeLoop) { self.loop = loop }
 
@@ -48,7 +49,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     /// Appends bytes to what leaves at the end of this tick.
     func write(_ body: (inout ByteBuffer) -> Void) {
-        guard context != nil else { return }
+        guard context != nil, !saidLastWord else { return }
         body(&pending)
         if isDirty { return }
         isDirty = true
@@ -66,7 +67,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
             loop.counters.writes += 1
             guard self.context != nil, context.channel.isWritable else { return }
         }
-        if isClosing { closeNow() } else { onDrained() }
+        if isClosing { sayLastWord() } else { onDrained() }
     }
 
     /// Drops what waits and was not handed on: a frame that would be cut is not begun.
@@ -77,7 +78,16 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         guard context != nil, !isClosing else { return }
         isClosing = true
         closesBy = Moment.now().monotonic + loop.shared.configuration.limits.closeMilliseconds
+        setReading(true)
         write { _ in }
+    }
+
+    /// Everything is out. Only this side is closed at first: closing both while bytes of the client are unread would reset
+    /// the connection, and the client might never read why it ended (RFC 9112, 9.6).
+    private func sayLastWord() {
+        if saidLastWord { return }
+        saidLastWord = true
+        context?.close(mode: .output, promise: nil)
     }
 
     func closeNow() {

@@ -51,7 +51,8 @@ final class NodeLoop: @unchecked Sendable {
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
     private var crossingIsScheduled = false
-    private var laneScratch: [PublishLanes.Action] = []
+    private var laneActions: [PublishLanes.Action] = []
+    private var isPerforming = false
     private var ownerScratch: [OwnerAction] = []
     private var tickCount = 0
     private var ticker: RepeatedTask?
@@ -199,26 +200,43 @@ final class NodeLoop: @unchecked Sendable {
 
     // MARK: Performing
 
-    /// Lets the lanes decide, then performs. Whoever is called from here may submit again: it gets an array of its own.
+    /// Lets the lanes decide, then performs. Whoever is called from here may submit again: the lanes decide on that at once,
+    /// but what it comes to waits its turn behind what was decided before.
     func withLaneActions(_ decide: (inout [PublishLanes.Action]) -> Void) {
-        var actions: [PublishLanes.Action] = []
-        swap(&actions, &laneScratch)
-        decide(&actions)
-        for action in actions {
-            switch action {
-            case .append(let publish, let address):
-                let now = Moment.now()
-                withOwnerActions {
-                    store.publish(publish, answerTo: address, epoch: lanes.epoch, now: now, fresh: freshRandom(), actions: &$0)
-                }
-            case .send(let peer, let request, let publish, let hops, let restarts):
-                counters.forwarded += 1
-                links[Int(peer)]?.forward(request, publish, hops: hops, restarts: restarts, epoch: lanes.epoch)
-            case .answer(let address, let result): cross(.answer(address, result), to: ChannelAddress(address).loop)
-            }
+        decide(&laneActions)
+        if isPerforming { return }
+        isPerforming = true
+        var next = 0
+        while next < laneActions.count {
+            perform(laneActions[next])
+            next += 1
         }
-        actions.removeAll(keepingCapacity: true)
-        swap(&actions, &laneScratch)
+        laneActions.removeAll(keepingCapacity: true)
+        isPerforming = false
+    }
+
+    private func perform(_ action: PublishLanes.Action) {
+        switch action {
+        case .append(let publish, let context, let arrival): append(publish, context, arrival: arrival)
+        case .send(let peer, let request, let publish, let hops, let restarts):
+            counters.forwarded += 1
+            links[Int(peer)]?.forward(request, publish, hops: hops, restarts: restarts, epoch: lanes.epoch)
+        case .answer(let address, let result): cross(.answer(address, result), to: ChannelAddress(address).loop)
+        }
+    }
+
+    private func append(_ publish: Publish, _ context: PublishContext, arrival: UInt64) {
+        guard lanes.mayAppend(publish, context, arrival: arrival) else {
+            cross(.answer(context.address, .failure(.retry)), to: ChannelAddress(context.address).loop)
+            return
+        }
+        let now = Moment.now()
+        var isAppended = false
+        withOwnerActions {
+            isAppended = store.publish(
+                publish, answerTo: context.address, epoch: lanes.epoch, now: now, fresh: freshRandom(), actions: &$0)
+        }
+        if !isAppended { lanes.onAppendRefused(publish, context, arrival: arrival) }
     }
 
     func withOwnerActions(_ decide: (inout [OwnerAction]) -> Void) {

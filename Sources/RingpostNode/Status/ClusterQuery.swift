@@ -23,7 +23,7 @@ extension NodeShared {
         snapshot(on: eventLoop).map { snapshot in
             let view = self.view
             let counters = snapshot.counters
-            let published = counters.delivered + counters.stored + counters.repeated
+            let published = counters.delivered + counters.stored + counters.dropped + counters.repeated
             return NodeReport(
                 epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: self.lease.name,
                 ageMilliseconds: self.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - self.startedAt) / 1_000,

@@ -19,51 +19,51 @@ public struct HTTPRequestError: Error, Equatable, Sendable {
 
 /// Lines and the request line.
 extension HTTPRequestError {
-    static let bareCarriageReturn = HTTPRequestError(400, "bare-carriage-return", "A line must end with CR and LF; a CR stands alone.")
-    static let bareLineFeed = HTTPRequestError(400, "bare-line-feed", "A line must end with CR and LF; an LF stands alone.")
-    static let controlByte = HTTPRequestError(400, "control-byte", "A control byte stands in the request's head or framing.")
-    static let tooManyEmptyLines = HTTPRequestError(400, "too-many-empty-lines", "There are too many empty lines before the request.")
+    static let bareCarriageReturn = HTTPRequestError(400, "bare_carriage_return", "A line must end with CR and LF; a CR stands alone.")
+    static let bareLineFeed = HTTPRequestError(400, "bare_line_feed", "A line must end with CR and LF; an LF stands alone.")
+    static let controlByte = HTTPRequestError(400, "control_byte", "A control byte stands in the request's head or framing.")
+    static let tooManyEmptyLines = HTTPRequestError(400, "too_many_empty_lines", "There are too many empty lines before the request.")
     static let badRequestLine = HTTPRequestError(
-        400, "bad-request-line", "The request line must be a method, a target and a version with one space between them.")
-    static let methodTooLong = HTTPRequestError(501, "method-too-long", "The method's name is longer than any that is known.")
+        400, "bad_request_line", "The request line must be a method, a target and a version with one space between them.")
+    static let methodTooLong = HTTPRequestError(501, "method_too_long", "The method's name is longer than any that is known.")
     static let badTarget = HTTPRequestError(
-        400, "bad-target", "The target must be a path, an absolute http or https URI, or * with OPTIONS, without a fragment.")
-    static let targetTooLong = HTTPRequestError(414, "target-too-long", "The request target is too long.")
-    static let unsupportedVersion = HTTPRequestError(505, "unsupported-version", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+        400, "bad_target", "The target must be a path, an absolute http or https URI, or * with OPTIONS, without a fragment.")
+    static let targetTooLong = HTTPRequestError(414, "target_too_long", "The request target is too long.")
+    static let unsupportedVersion = HTTPRequestError(505, "unsupported_version", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
 }
 
 /// Headers.
 extension HTTPRequestError {
-    static let headTooLong = HTTPRequestError(431, "head-too-long", "The request line and headers are too long together.")
-    static let tooManyHeaders = HTTPRequestError(431, "too-many-headers", "The request has too many headers.")
-    static let foldedHeader = HTTPRequestError(400, "folded-header", "A header line begins with white space; folded headers are obsolete.")
-    static let emptyHeaderName = HTTPRequestError(400, "empty-header-name", "A header line begins with its colon.")
-    static let spaceBeforeColon = HTTPRequestError(400, "space-before-colon", "White space stands between a header's name and its colon.")
-    static let badHeaderName = HTTPRequestError(400, "bad-header-name", "A header's name has a character that no name may have.")
-    static let duplicateHeader = HTTPRequestError(400, "duplicate-header", "A header that may be given once was given again.")
-    static let missingHost = HTTPRequestError(400, "missing-host", "An HTTP/1.1 request must have a Host header.")
-    static let duplicateHost = HTTPRequestError(400, "duplicate-host", "There are two Host headers.")
-    static let badHost = HTTPRequestError(400, "bad-host", "The Host header is no host with an optional port.")
-    static let unknownExpectation = HTTPRequestError(417, "unknown-expectation", "The only expectation that can be met is 100-continue.")
+    static let headTooLong = HTTPRequestError(431, "head_too_long", "The request line and headers are too long together.")
+    static let tooManyHeaders = HTTPRequestError(431, "too_many_headers", "The request has too many headers.")
+    static let foldedHeader = HTTPRequestError(400, "folded_header", "A header line begins with white space; folded headers are obsolete.")
+    static let emptyHeaderName = HTTPRequestError(400, "empty_header_name", "A header line begins with its colon.")
+    static let spaceBeforeColon = HTTPRequestError(400, "space_before_colon", "White space stands between a header's name and its colon.")
+    static let badHeaderName = HTTPRequestError(400, "bad_header_name", "A header's name has a character that no name may have.")
+    static let duplicateHeader = HTTPRequestError(400, "duplicate_header", "A header that may be given once was given again.")
+    static let missingHost = HTTPRequestError(400, "missing_host", "An HTTP/1.1 request must have a Host header.")
+    static let duplicateHost = HTTPRequestError(400, "duplicate_host", "There are two Host headers.")
+    static let badHost = HTTPRequestError(400, "bad_host", "The Host header is no host with an optional port.")
+    static let unknownExpectation = HTTPRequestError(417, "unknown_expectation", "The only expectation that can be met is 100-continue.")
 }
 
 /// Bodies.
 extension HTTPRequestError {
-    static let duplicateContentLength = HTTPRequestError(400, "duplicate-content-length", "There are two Content-Length headers.")
-    static let badContentLength = HTTPRequestError(400, "bad-content-length", "Content-Length must be 1 to 19 digits and nothing else.")
+    static let duplicateContentLength = HTTPRequestError(400, "duplicate_content_length", "There are two Content-Length headers.")
+    static let badContentLength = HTTPRequestError(400, "bad_content_length", "Content-Length must be 1 to 19 digits and nothing else.")
     static let lengthAndTransferEncoding = HTTPRequestError(
-        400, "length-and-transfer-encoding", "Content-Length and Transfer-Encoding exclude each other.")
+        400, "length_and_transfer_encoding", "Content-Length and Transfer-Encoding exclude each other.")
     static let transferEncodingInHTTP10 = HTTPRequestError(
-        400, "transfer-encoding-in-http-1.0", "HTTP/1.0 has no Transfer-Encoding.")
+        400, "transfer_encoding_in_http_1_0", "HTTP/1.0 has no Transfer-Encoding.")
     static let unsupportedTransferEncoding = HTTPRequestError(
-        501, "unsupported-transfer-encoding", "The only Transfer-Encoding understood is chunked.")
+        501, "unsupported_transfer_encoding", "The only Transfer-Encoding understood is chunked.")
     static let lengthRequired = HTTPRequestError(
-        411, "length-required", "A request with this method needs a Content-Length or a chunked body.")
-    static let bodyTooLarge = HTTPRequestError(413, "body-too-large", "The request's body is too large.")
+        411, "length_required", "A request with this method needs a Content-Length or a chunked body.")
+    static let bodyTooLarge = HTTPRequestError(413, "too_large", "The request's body is too large.")
     static let badChunkSize = HTTPRequestError(
-        400, "bad-chunk-size", "A chunk's size must be hexadecimal digits, then the line's end or a semicolon.")
-    static let badChunkEnd = HTTPRequestError(400, "bad-chunk-end", "A chunk's data must be followed by CR and LF.")
-    static let chunkLineTooLong = HTTPRequestError(400, "chunk-line-too-long", "The line that announces a chunk is too long.")
-    static let chunkExtensionsTooLong = HTTPRequestError(400, "chunk-extensions-too-long", "The chunks' extensions are too long together.")
-    static let trailersTooLong = HTTPRequestError(431, "trailers-too-long", "The trailers are too many or too long.")
+        400, "bad_chunk_size", "A chunk's size must be hexadecimal digits, then the line's end or a semicolon.")
+    static let badChunkEnd = HTTPRequestError(400, "bad_chunk_end", "A chunk's data must be followed by CR and LF.")
+    static let chunkLineTooLong = HTTPRequestError(400, "chunk_line_too_long", "The line that announces a chunk is too long.")
+    static let chunkExtensionsTooLong = HTTPRequestError(400, "chunk_extensions_too_long", "The chunks' extensions are too long together.")
+    static let trailersTooLong = HTTPRequestError(431, "trailers_too_long", "The trailers are too many or too long.")
 }

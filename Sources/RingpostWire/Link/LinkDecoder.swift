@@ -62,7 +62,14 @@ public struct LinkDecoder: Sendable {
 
     private static func hello(_ body: inout ByteBuffer) -> LinkHello? {
         guard let magic = body.readInteger(endianness: .little, as: UInt32.self), magic == LinkProtocol.magic,
-            let version = body.readInteger(endianness: .little, as: UInt16.self), let byte = body.readInteger(as: UInt8.self),
+            let version = body.readInteger(endianness: .little, as: UInt16.self)
+        else { return nil }
+        if version != LinkProtocol.version {
+            // Another version's hello may go on in another way; the version is all that it takes to refuse it.
+            body.moveReaderIndex(to: body.writerIndex)
+            return LinkHello(version: version, role: .node, cluster: "", generation: 0, from: "", boot: 0, to: "", toBoot: 0)
+        }
+        guard let byte = body.readInteger(as: UInt8.self),
             let role = LinkHello.Role(rawValue: byte), let cluster = body.readShortText(), let generation = body.readWord(),
             let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord()
         else { return nil }

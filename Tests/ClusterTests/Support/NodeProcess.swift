@@ -1,0 +1,101 @@
+// One node as a process of its own, on ports of its own. It can be ended, paused and started again, and its log tells about all its lives.
+
+import Foundation
+import Synchronization
+import TestSupport
+
+final class NodeProcess: Sendable {
+    /// A debug build computes a ring in half a second, and the machine may be busy.
+    static let startSecondsMax = 60.0
+
+    let id: String
+    let client: Int
+    let api: Int
+    let link: Int
+    let weight: Int
+    private let arguments: [String]
+    private let environment: [String: String]
+    private let folder: TemporaryFolder
+    private let process = Mutex<ChildProcess?>(nil)
+
+    /// Takes ports; `start()` starts it.
+    ///
+    /// - Parameter options: besides the id, the ports and ZooKeeper.
+    init(
+        _ id: String, zookeeper: String? = nil, weight: Int = 100, options: [String] = [], environment: [String: String] = [:]
+    ) throws {
+        let ports = try FreePorts.take(3)
+        (client, api, link) = (ports[0], ports[1], ports[2])
+        self.id = id
+        self.weight = weight
+        self.environment = environment
+        folder = try TemporaryFolder("node-\(id)")
+        let servers = zookeeper.map { ["--zookeeper", $0] } ?? []
+        arguments =
+            [
+                "node", "--id", id, "--client", "127.0.0.1:\(ports[0])", "--api", "127.0.0.1:\(ports[1])", "--link",
+                "127.0.0.1:\(ports[2])",
+                "--weight", "\(weight)", "--loops", "2",
+            ] + servers + options
+        Logs.add(self)
+    }
+
+    deinit { kill() }
+
+    /// A node alone, started and ready.
+    static func alone(_ id: String = "n1", options: [String] = []) async throws -> NodeProcess {
+        let node = try NodeProcess(id, options: options)
+        try await node.start()
+        return node
+    }
+
+    /// Starts it, also after it has ended; does not wait.
+    func launch() throws {
+        try process.withLock { process in
+            precondition(process?.isRunning != true, "node \(id) runs already")
+            process = try RingpostProgram.start(arguments, environment: environment, outputFile: folder.file("log"))
+        }
+    }
+
+    /// Starts it and waits until it is in a ring.
+    func start() async throws {
+        try launch()
+        try await eventually(within: Self.startSecondsMax, "node \(id) is ready. Its log: \(log)") {
+            try requireRunning()
+            return try await get("/readyz")?.status == 200
+        }
+    }
+
+    /// - Throws: with its log, if the process has ended.
+    func requireRunning() throws {
+        if let status = exitStatus { throw HarnessError("node \(id) has ended with status \(status):\n\(log)") }
+    }
+
+    var pid: Int32? { process.withLock { $0?.pid } }
+    var exitStatus: Int32? { process.withLock { $0?.exitStatus } }
+    func terminate() { process.withLock { $0 }?.terminate() }
+    func kill() { process.withLock { $0.take() }?.kill() }
+    func suspend() { process.withLock { $0 }?.suspend() }
+    func resume() { process.withLock { $0 }?.resume() }
+
+    func waitForExit(seconds: Double) async throws -> Int32 {
+        guard let running = process.withLock({ $0 }) else { throw HarnessError("node \(id) was not started") }
+        return try await running.waitForExit(deadlineSeconds: seconds)
+    }
+
+    /// What it has logged in all its lives.
+    var log: String {
+        let data = FileManager.default.contents(atPath: folder.file("log"))
+        return String(decoding: data ?? Data(), as: UTF8.self)
+    }
+
+    func waitForLog(_ text: String, seconds: Double) async throws {
+        try await eventually(within: seconds, "\"\(text)\" in the log of \(id):\n\(log)") { log.contains(text) }
+    }
+}
+
+/// What went wrong with a test's own tools.
+struct HarnessError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,170 @@
+// What tests ask nodes: the API's answers as values.
+
+import Foundation
+import TestSupport
+
+/// `GET /v1/ring` and `GET /v1/nodes`.
+struct RingPicture: Decodable, Sendable {
+    struct Node: Decodable, Sendable {
+        let id: String
+        let boot: String
+        let weight: Int
+        let client: String
+        let api: String
+        let link: String
+        let slots: Int
+        let answered: Bool
+        let epoch: UInt64?
+        let lease: String?
+    }
+
+    let cluster: String
+    let generation: String
+    let epoch: UInt64
+    let epochAgeMilliseconds: Int
+    let digest: String
+    let slots: Int
+    let answeredBy: String
+    let nodes: [Node]
+
+    func node(_ id: String) throws -> Node {
+        guard let node = nodes.first(where: { $0.id == id }) else { throw HarnessError("\(id) is not in \(nodes.map(\.id))") }
+        return node
+    }
+}
+
+/// `GET /v1/locate` on the client port.
+struct Location: Decodable {
+    struct Owner: Decodable {
+        let id: String
+        let client: String
+        let api: String
+    }
+    let user: String
+    let slot: Int
+    let owner: Owner
+    let `self`: Bool
+}
+
+/// `GET /v1/users/{user}`.
+struct UserPicture: Decodable {
+    struct Socket: Decodable {
+        let edge: String
+        let transport: String
+        let remote: String
+        let cursor: String?
+    }
+    struct History: Decodable {
+        let messages: Int
+        let bytes: Int
+    }
+    let user: String
+    let hash: String
+    let slot: Int
+    let epoch: UInt64
+    let owner: String
+    let next: [String]
+    let cursor: String?
+    let history: History?
+    let sockets: [Socket]
+    let unanswered: [String]
+}
+
+struct Receipt: Decodable, Sendable {
+    let user: String
+    let seq: Int
+    let epoch: UInt64
+    let owner: String
+    let outcome: String
+    let mirrored: Bool
+    let id: String
+    let repeated: Bool?
+}
+
+extension String {
+    /// For a path or a query: everything but letters, digits and hyphens as %XX.
+    var percentEncoded: String {
+        utf8.map { byte in
+            let character = Character(UnicodeScalar(byte))
+            return byte < 0x80 && (character.isLetter || character.isNumber || character == "-")
+                ? "\(character)" : String(format: "%%%02X", byte)
+        }.joined()
+    }
+}
+
+extension NodeProcess {
+    /// The API port's answer; `nil` if nobody listens or the connection breaks.
+    func get(_ path: String, seconds: Double = 20) async throws -> HTTPAnswer? {
+        do {
+            return try await RawConnection.exchange(port: api, "GET", path, seconds: seconds)
+        } catch is RefusedConnection {
+            return nil
+        } catch is HarnessError {
+            return nil
+        }
+    }
+
+    /// `nil` while there is none.
+    func ring() async throws -> RingPicture? {
+        guard let answer = try await get("/v1/ring"), answer.status == 200 else { return nil }
+        return try answer.json()
+    }
+
+    func locate(_ user: String) async throws -> Location {
+        try await RawConnection.exchange(port: client, "GET", "/v1/locate?user=\(user.percentEncoded)").json()
+    }
+
+    func user(_ user: String) async throws -> UserPicture {
+        try await RawConnection.exchange(port: api, "GET", "/v1/users/\(user.percentEncoded)").json()
+    }
+
+    /// Waits until so many sockets of this user are held by the cluster.
+    func waitForSockets(_ count: Int, of user: String, seconds: Double = 20) async throws {
+        var last = 0
+        try await eventually(within: seconds, "\(count) sockets of \(user)") {
+            last = try await self.user(user).sockets.count
+            return last == count
+        }
+    }
+
+    /// The answer to a publish, whatever it is.
+    func post(_ text: String, to user: String, headers: [String: String] = ["Content-Type": "text/plain"]) async throws -> HTTPAnswer {
+        try await RawConnection.exchange(
+            port: api, "POST", "/v1/users/\(user.percentEncoded)/messages", headers: headers, body: Array(text.utf8))
+    }
+
+    /// Publishes text; throws unless there is a receipt.
+    @discardableResult
+    func publish(_ text: String, to user: String, headers: [String: String] = [:]) async throws -> Receipt {
+        try await post(text, to: user, headers: headers.merging(["Content-Type": "text/plain"]) { $1 }).json()
+    }
+
+    /// Publishes a batch of texts for one user; throws unless every line of the answer is a receipt.
+    @discardableResult
+    func publish(_ texts: [String], to user: String) async throws -> [Receipt] {
+        let lines = try texts.map { text in
+            String(decoding: try JSONSerialization.data(withJSONObject: ["user": user, "data": text]), as: UTF8.self)
+        }
+        let answer = try await RawConnection.exchange(port: api, "POST", "/v1/messages", body: Array(lines.joined(separator: "\n").utf8))
+        return try answer.body.split(separator: UInt8(ascii: "\n")).map {
+            try HTTPAnswer(status: answer.status, headers: [:], body: Array($0)).json()
+        }
+    }
+
+    func poll(_ query: String, seconds: Double = 30) async throws -> Poll {
+        let answer = try await RawConnection.exchange(port: client, "GET", "/v1/poll?\(query)", seconds: seconds)
+        return try answer.json()
+    }
+
+    func metrics() async throws -> Metrics {
+        let answer = try await RawConnection.exchange(port: api, "GET", "/metrics")
+        return try Metrics(answer.text)
+    }
+}
+
+/// The answer to a poll.
+struct Poll: Decodable {
+    let cursor: String
+    let gap: Bool?
+    let messages: [Message]
+}

@@ -1,0 +1,41 @@
+// The program under test: the binary that was built together with the tests, unless RINGPOST_BINARY names another one.
+
+import Foundation
+import TestSupport
+
+enum RingpostProgram {
+    /// Beside the test bundle, so that another build folder is found as well.
+    static let path: String = {
+        if let given = ProcessInfo.processInfo.environment["RINGPOST_BINARY"] { return given }
+        let package = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4)
+        let fallback = NSString.path(withComponents: package + [".build", "debug", "ringpost"])
+        let beside = ["/proc/self/exe", CommandLine.arguments.first ?? ""].map {
+            URL(fileURLWithPath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("ringpost").path
+        }
+        return beside.first { FileManager.default.isExecutableFile(atPath: $0) } ?? fallback
+    }()
+
+    /// This process's environment without settings of nodes and commands, and with these variables.
+    static func environment(_ variables: [String: String] = [:]) -> [String: String] {
+        // What marks the processes of a test run has to stay: it is how leftovers are found.
+        let own = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("RINGPOST_") || $0.key == "RINGPOST_TEST_RUN" }
+        return own.merging(variables) { $1 }
+    }
+
+    static func start(_ arguments: [String], environment: [String: String] = [:], outputFile: String? = nil) throws -> ChildProcess {
+        try ChildProcess(path, arguments: arguments, environment: self.environment(environment), outputFile: outputFile)
+    }
+
+    /// Runs a command to its end.
+    static func run(_ arguments: [String], environment: [String: String] = [:], seconds: Double = 60) async throws -> Ended {
+        let process = try start(arguments, environment: environment)
+        let status = try await process.waitForExit(deadlineSeconds: seconds)
+        return Ended(status: status, output: process.output)
+    }
+
+    struct Ended {
+        let status: Int32
+        /// Standard output and standard error.
+        let output: String
+    }
+}
