@@ -72,11 +72,16 @@ let package = Package(
         .testTarget(
             name: "RingpostNodeTests",
             dependencies: [
-                "RingpostNode", "RingpostCore", "RingpostWire", "HashRing", "ZooKeeperClient", nioCore, nioPosix, logging,
+                "RingpostNode", "RingpostCore", "RingpostWire", "HashRing", "ZooKeeperClient", "TestSupport", nioCore, nioPosix, logging,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         .testTarget(
-            name: "RingpostClientTests", dependencies: ["RingpostClient", "RingpostCore", "RingpostWire", nioCore]),
+            name: "RingpostClientTests",
+            dependencies: [
+                "RingpostClient", "RingpostCore", "RingpostWire", nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ]),
         .testTarget(
             name: "ClusterTests",
             dependencies: ["TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix, logging]),

@@ -3,7 +3,7 @@
 # command that builds the release program, and how processes are started, recognised and stopped. To be sourced, not run.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-run_directory=$repository/cluster/.run
+run_directory=${RINGPOST_RUN_DIRECTORY:-$repository/cluster/.run}
 build_log=$run_directory/build.log
 build_command=(swift build -c release --product ringpost -Xswiftc -enforce-exclusivity=unchecked)
 # shellcheck disable=SC2034  # used by those who source this

@@ -3,11 +3,7 @@ import ArgumentParser
 import Dispatch
 import RingpostClient
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 struct ListenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -29,10 +29,12 @@ struct LocateCommand: AsyncParsableCommand {
     }
 
     static func lines(_ report: UserReport) -> [String] {
+        // An empty name means nobody, too.
+        let owner = report.owner.flatMap { $0.isEmpty ? nil : $0 }
         var lines = [
             "user     \(Console.printable(report.user))",
             "key      \(report.hash), slot \(report.slot)",
-            "owner    \(report.owner ?? "nobody: no member has weight") at epoch \(report.epoch)",
+            "owner    \(owner ?? "nobody: no member has weight") at epoch \(report.epoch)",
         ]
         if !report.next.isEmpty { lines.append("next     \(report.next.joined(separator: ", "))") }
         lines.append("cursor   \(report.cursor ?? "none")")

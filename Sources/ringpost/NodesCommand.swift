@@ -43,9 +43,11 @@ struct NodesCommand: AsyncParsableCommand {
         guard node.answered else { return lines }
         add("epoch", node.epoch.map { "\($0)" + (node.digest.map { ", digest \($0)" } ?? "") })
         add("lease", node.lease)
+        add("version", node.version)
         add("uptime", node.uptimeSeconds.map(Self.duration))
         add("loops", node.loops.map { "\($0)" })
-        add("users", node.users.map { "\($0)" })
+        add("users", node.users.map { "\($0)" + (node.historyBytes.map { ", \($0) bytes of history" } ?? "") })
+        add("parked", node.parked.flatMap { $0 > 0 ? "\($0) publishes wait for a ring or a link" : nil })
         add("sockets", node.sockets.map { "\($0.ws) ws, \($0.sse) sse, \($0.poll) poll" })
         add(
             "messages",

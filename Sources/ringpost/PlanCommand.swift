@@ -29,7 +29,8 @@ struct PlanCommand: AsyncParsableCommand {
             let members = try await client.nodes().nodes.map { RingMember(id: $0.id, weight: $0.weight) }
             for line in try RingPlan(members: members, add: add, remove: remove).lines() { Console.line(line) }
         } catch let error as RingPlanError {
-            throw ValidationError(error.description)
+            Console.note("ringpost: \(error)")
+            throw ExitCode.validationFailure
         } catch {
             throw Console.fail(error)
         }

@@ -16,8 +16,9 @@ struct RingCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        let client = try api.client()
         do throws(OperatorError) {
-            let body = try await OperatorClient(api: endpoints()).get("/v1/ring")
+            let body = try await client.get("/v1/ring")
             if json { return Console.line(body) }
             let report: RingReport = try OperatorClient.decode(body)
             for line in try RingView(report, hasColours: Console.outHasColours).lines() { Console.line(line) }
@@ -25,9 +26,6 @@ struct RingCommand: AsyncParsableCommand {
             throw Console.fail(error)
         }
     }
-
-    /// `validate` has read them before.
-    private func endpoints() -> [Endpoint] { (try? api.endpoints()) ?? [] }
 }
 
 /// The ring command's page.

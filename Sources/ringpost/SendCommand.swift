@@ -117,14 +117,13 @@ private final class ReceiptPrinter: Sendable {
 
 extension SendReceipt {
     fileprivate func line(user: String, json: Bool) -> String {
-        let outcome = isDelivered ? "delivered" : "stored"
         if json {
             return """
                 {"user":\(jsonQuoted(user)),"seq":\(sequence),"epoch":\(epoch),"owner":\(jsonQuoted(owner)),"via":\(jsonQuoted(via)),\
-                "outcome":"\(outcome)","mirrored":\(isMirrored),"id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
+                "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored),"id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
                 """
         }
-        return "seq \(sequence)  \(outcome)  owner \(owner)  epoch \(epoch)  id \(id)"
+        return "seq \(sequence)  \(outcome.rawValue)  owner \(owner)  epoch \(epoch)  id \(id)"
             + (isMirrored ? "" : "  not mirrored") + (isRepeated ? "  repeated" : "")
     }
 }

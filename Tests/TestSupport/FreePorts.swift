@@ -38,6 +38,25 @@ public enum FreePorts {
         }
     }
 
+    /// The first of `count` free ports in a row, a multiple of ten.
+    ///
+    /// - Throws: `DeadlineExceeded` when no such row is found.
+    public static func takeRow(_ count: Int) throws -> Int {
+        try handedOut.withLock { handedOut in
+            for _ in 0..<attemptsMax {
+                let base = Int.random(in: lowest / 10..<(firstOutgoingPort - count) / 10) * 10
+                let row = base..<base + count
+                if !handedOut.isDisjoint(with: row) { continue }
+                let sockets = row.compactMap { bound($0) }
+                for socket in sockets { close(socket) }
+                guard sockets.count == count else { continue }
+                handedOut.formUnion(row)
+                return base
+            }
+            throw DeadlineExceeded("No \(count) free ports in a row between \(lowest) and \(firstOutgoingPort) on 127.0.0.1.")
+        }
+    }
+
     /// Where the kernel's range of ports for outgoing connections begins.
     private static let firstOutgoingPort: Int = {
         let range = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)

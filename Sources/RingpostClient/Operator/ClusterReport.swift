@@ -81,6 +81,12 @@ public struct NodeReport: Decodable, Equatable, Sendable {
     public let uptimeSeconds: Double?
     /// Event loops.
     public let loops: Int?
+    /// Bytes of all histories kept here.
+    public let historyBytes: Int?
+    /// Publishes that wait here for a ring or a link.
+    public let parked: Int?
+    /// The program's version.
+    public let version: String?
     /// Counters.
     public let messages: Messages?
 }

@@ -40,6 +40,8 @@ final class ProducerLink: ChannelInboundHandler {
     private var lastHeard: NIODeadline = .now()
     private var lastPing: NIODeadline = .now()
     private var pings: UInt64 = 0
+    /// Until the welcome is here.
+    private var overdue: Scheduled<Void>?
     // The producer owns its link and outlives it; on both sides the event loop keeps what is in use.
     private weak var delegate: (any ProducerLinkDelegate)?
 
@@ -54,7 +56,9 @@ final class ProducerLink: ChannelInboundHandler {
         LinkEncoder.write(.hello(hello), into: &unsent)
         flush()
         let link = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: .milliseconds(Self.welcomeMillisecondsMax)) { link.value.onWelcomeOverdue() }
+        overdue = context.eventLoop.scheduleTask(in: .milliseconds(Self.welcomeMillisecondsMax)) {
+            link.value.goDown("what answers there says no welcome: is it a node's link port?")
+        }
         context.fireChannelActive()
     }
 
@@ -80,14 +84,11 @@ final class ProducerLink: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { goDown("the connection broke: \(error)") }
 
-    private func onWelcomeOverdue() {
-        if case .opening = state { goDown("what answers there says no welcome: is it a node's link port?") }
-    }
-
     private func handle(_ frame: LinkFrame) {
         switch (state, frame) {
         case (.opening, .welcome(let welcome)):
             state = .up
+            overdue?.cancel()
             decoder.frameBytesMax = LinkProtocol.frameBytesMax
             delegate?.linkIsUp(self, welcome)
         case (.opening, .refuse(let sentence)): goDown("the node refuses the link: \(sentence)")
@@ -128,6 +129,7 @@ final class ProducerLink: ChannelInboundHandler {
     private func goDown(_ reason: String) {
         if state == .down { return }
         state = .down
+        overdue?.cancel()
         channel?.close(promise: nil)
         delegate?.linkIsDown(self, reason)
     }

@@ -3,6 +3,16 @@ import RingpostCore
 
 /// The receipt of one message.
 public struct SendReceipt: Hashable, Sendable {
+    /// What came of a message at once.
+    public enum Outcome: String, Hashable, Sendable {
+        /// A socket of the user was attached.
+        case delivered
+        /// Nobody was attached; it waits in the history.
+        case stored
+        /// Nobody was attached and it was not to be kept.
+        case dropped
+    }
+
     /// The message's number in its user's order.
     public let sequence: UInt64
     /// The epoch in which the owner appended it.
@@ -11,8 +21,8 @@ public struct SendReceipt: Hashable, Sendable {
     public let owner: String
     /// The id of the node that took the message; when it isn't the owner, the message was forwarded.
     public let via: String
-    /// True when a socket of the user was attached; false when the message waits in the history.
-    public let isDelivered: Bool
+    /// What came of it at once.
+    public let outcome: Outcome
     /// True when a second node has it too.
     public let isMirrored: Bool
     /// True when an earlier message with the same idempotency key got this receipt.
@@ -25,7 +35,12 @@ public struct SendReceipt: Hashable, Sendable {
         epoch = receipt.epoch
         owner = receipt.owner
         self.via = via
-        isDelivered = receipt.outcome == .delivered
+        outcome =
+            switch receipt.outcome {
+            case .delivered: .delivered
+            case .stored: .stored
+            case .dropped: .dropped
+            }
         isMirrored = receipt.mirrored
         isRepeated = receipt.repeated
         id = receipt.id.text

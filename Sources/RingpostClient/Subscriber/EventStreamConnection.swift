@@ -2,6 +2,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import RingpostWire
 
 final class EventStreamConnection: SubscriberConnection {
@@ -21,7 +22,7 @@ final class EventStreamConnection: SubscriberConnection {
         if let since, isResuming { request.headers.add(name: "Last-Event-ID", value: since) }
         let response: HTTPClientResponse
         do { response = try await SharedHTTP.client.execute(request, deadline: .distantFuture) } catch {
-            throw Disconnect("nothing answers at \(url.url): \(error)")
+            throw Disconnect(url, error)
         }
         if response.status != .ok { throw await Disconnect.refusal(response) }
         return EventStreamConnection(response)
@@ -69,6 +70,12 @@ final class EventStreamConnection: SubscriberConnection {
 }
 
 extension Disconnect {
+    /// A request that has no answer.
+    init(_ url: Endpoint, _ error: any Error) {
+        let isUnreachable = error is NIOConnectionError || error is IOError || error as? HTTPClientError == .connectTimeout
+        self.init(isUnreachable ? "nothing answers at \(url.url): is a node running there?" : "no answer from \(url.url): \(error)")
+    }
+
     /// An error document is short; what is longer isn't read.
     private static let errorBytesMax = 65_536
 

@@ -59,7 +59,7 @@ final class PollConnection: SubscriberConnection {
         } catch let disconnect as Disconnect {
             throw disconnect
         } catch {
-            throw Disconnect("nothing answers at \(url.url): \(error)")
+            throw Disconnect(url, error)
         }
         guard let answer = body.withUnsafeReadableBytes(PollAnswer.init) else { throw Disconnect("the poll's answer can't be read") }
         return answer

@@ -138,6 +138,9 @@ final class WebSocketReader: ChannelInboundHandler {
     }
 
     private func write(_ opcode: WebSocketOpcode, _ data: ByteBuffer, _ context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)), promise: nil)
+        let frame = WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: data)
+        // A tick later: frames that came with the answer to the upgrade are read while the HTTP decoder leaves, and it
+        // would take what is written past it for HTTP.
+        context.eventLoop.execute { [channel = context.channel] in channel.writeAndFlush(frame, promise: nil) }
     }
 }

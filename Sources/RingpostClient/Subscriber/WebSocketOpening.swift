@@ -22,6 +22,8 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
     private var head: HTTPResponseHead?
     private var body: [UInt8] = []
     private var isDone = false
+    /// Until the answer is here.
+    private var overdue: Scheduled<Void>?
 
     init(host: String, path: String, http: [any RemovableChannelHandler], reader: WebSocketReader) {
         self.host = host
@@ -36,7 +38,7 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.head(HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) {
+        overdue = context.eventLoop.scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) {
             let (opening, context) = bound.value
             opening.fail(Disconnect("the node accepts the connection and doesn't answer"), context)
         }
@@ -67,6 +69,7 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
             return fail(Disconnect("the answer to the WebSocket key is wrong: is it a node's client port?"), context)
         }
         isDone = true
+        overdue?.cancel()
         let pipeline = context.pipeline.syncOperations
         let aggregator = NIOWebSocketFrameAggregator(
             minNonFinalFragmentSize: 1, maxAccumulatedFrameCount: 1_024, maxAccumulatedFrameSize: Subscriber.messageBytesMax)
@@ -86,6 +89,7 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
     private func fail(_ disconnect: Disconnect, _ context: ChannelHandlerContext) {
         if isDone { return }
         isDone = true
+        overdue?.cancel()
         reader.deliver(.closing(disconnect), context)
         reader.finish()
         context.close(promise: nil)

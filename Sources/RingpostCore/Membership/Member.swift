@@ -4,7 +4,6 @@
 // The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `weight`, `zone` (may be missing), `protocol`, and the
 // advertised addresses `client`, `api` and `link` as "host:port". Unknown keys are ignored, so that a newer node can say more.
 
-import FoundationEssentials
 import HashRing
 
 /// One node in the member list. A member is (id, boot): another boot is another member.

@@ -44,6 +44,8 @@ struct ReplayCommand: AsyncParsableCommand {
         let seed = seed ?? .random(in: 0...999_999)
         let report: ReplayReport
         do {
+            // First, because reading the log takes a moment, and without nodes it is for nothing.
+            let nodes = try await api.client().nodes().nodes.filter { $0.answered }
             let log: Data
             do { log = try Data(contentsOf: URL(filePath: file), options: .alwaysMapped) } catch {
                 Console.note("ringpost: can't read \(file)")
@@ -54,7 +56,6 @@ struct ReplayCommand: AsyncParsableCommand {
                 Console.note("ringpost: no line of \(file) addresses anybody; expected {\"at\":…,\"from\":…,\"to\":…,\"text\":…} a line")
                 throw ExitCode.failure
             }
-            let nodes = try await api.client().nodes().nodes.filter { $0.answered }
             Console.note(
                 "\(plan.messages.count) messages to \(plan.users.count) users through \(nodes.count) nodes (\(plan.lines) lines, \(plan.undirected) address nobody, \(plan.others) others, \(plan.malformed) unreadable)"
             )

@@ -2,11 +2,7 @@
 // whoever pipes a running command somewhere wants to see them when they happen.
 import ArgumentParser
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 enum Console {
     static let outIsTerminal = isatty(STDOUT_FILENO) == 1
@@ -49,11 +45,7 @@ enum Console {
         bytes.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count, let base = bytes.baseAddress {
-                #if canImport(Glibc)
-                    let count = Glibc.write(descriptor, base + written, bytes.count - written)
-                #else
-                    let count = Musl.write(descriptor, base + written, bytes.count - written)
-                #endif
+                let count = Glibc.write(descriptor, base + written, bytes.count - written)
                 if count < 0, errno == EINTR { continue }
                 // Nobody reads any more; a command that only prints has nothing left to do about it.
                 if count <= 0 { return }

@@ -41,7 +41,7 @@ final class RawConnection {
         try await eventually(within: seconds, "\(bytes.count) bytes are sent", pollMilliseconds: 2) {
             while sent < bytes.count {
                 let count = bytes[sent...].withUnsafeBytes {
-                    Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue) | Int32(MSG_DONTWAIT.rawValue))
+                    Foundation.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
                 }
                 if count < 0 { return errno != EAGAIN && errno != EINTR }
                 sent += count
@@ -73,7 +73,7 @@ final class RawConnection {
     func readAvailable() {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while !hasEnded {
-            let count = recv(socket, &chunk, chunk.count, Int32(MSG_DONTWAIT.rawValue))
+            let count = recv(socket, &chunk, chunk.count, Int32(MSG_DONTWAIT))
             if count > 0 {
                 received += chunk[..<count]
             } else if count == 0 || (errno != EAGAIN && errno != EINTR) {

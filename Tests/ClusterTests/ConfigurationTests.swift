@@ -1,0 +1,111 @@
+// Options win over the environment, the environment over the file; what makes no sense gets a sentence and a status.
+
+import Foundation
+import TestSupport
+import Testing
+
+extension ClusterTests {
+    @Suite struct Configuration {
+        @Test func optionsWinOverEnvironmentOverFile() async throws {
+            let folder = try TemporaryFolder("configuration")
+            let ports = try FreePorts.take(3)
+            let file = try folder.write(
+                """
+                {"id": "from-file", "zone": "from-file", "weight": 7, "cluster": "from-file",
+                 "client": "127.0.0.1:\(ports[0])", "api": "127.0.0.1:1", "link": "127.0.0.1:1",
+                 "payloadMax": 10, "allowOrigin": ["https://app.example.com"]}
+                """, to: "node.json")
+            let node = try RingpostProgram.start(
+                ["node", "--config", file, "--id", "from-option", "--link", "127.0.0.1:\(ports[2])"],
+                environment: [
+                    "RINGPOST_ID": "from-environment", "RINGPOST_ZONE": "from-environment", "RINGPOST_API": "127.0.0.1:\(ports[1])",
+                    "RINGPOST_LINK": "127.0.0.1:1",
+                ])
+            try await eventually(within: 60, "the node is ready: \(node.output)") {
+                if let status = node.exitStatus { throw HarnessError("it ended with \(status): \(node.output)") }
+                do {
+                    return try await RawConnection.exchange(port: ports[1], "GET", "/readyz").status == 200
+                } catch is RefusedConnection { return false }
+            }
+            let ring = try await RawConnection.exchange(port: ports[1], "GET", "/v1/ring")
+            let picture: RingPicture = try ring.json()
+            #expect(picture.nodes.map(\.id) == ["from-option"])
+            #expect(picture.nodes.map(\.weight) == [7])
+            #expect(picture.cluster == "from-file")
+            #expect(picture.nodes.map(\.client) == ["127.0.0.1:\(ports[0])"])
+            #expect(picture.nodes.map(\.link) == ["127.0.0.1:\(ports[2])"])
+            #expect(ring.text.contains(#""zone":"from-environment""#))
+            let large = try await RawConnection.exchange(
+                port: ports[1], "POST", "/v1/users/a/messages", body: Array("eleven bytes".utf8))
+            #expect(large.status == 413)
+            let page = try await RawConnection.exchange(
+                port: ports[0], "GET", "/v1/poll?user=a&wait=0", headers: ["Origin": "https://app.example.com"])
+            #expect(page.headers["access-control-allow-origin"] == "https://app.example.com")
+        }
+
+        @Test(arguments: [
+            (["--weight", "70000"], "weight 70000 is not in 0 to 65535"),
+            (["--weight", "-1"], "weight"),
+            (["--weight", "many"], "weight"),
+            (["--client", "nonsense"], #"client "nonsense" is not host:port"#),
+            (["--api", "127.0.0.1:99999"], "api"),
+            (["--session-timeout", "5"], "sessionTimeout 5 is not in"),
+            (["--loops", "0"], "loops 0 is not in"),
+            (["--cluster", "a/b"], #"cluster "a/b""#),
+            (["--id", "no spaces"], "id"),
+            (["--log-level", "loud"], #"log level "loud""#),
+            (["--zookeeper", "127.0.0.1:1"], "give the node an id"),
+            (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--client", "0.0.0.0:0"], "--advertise"),
+            (["--config", "/nowhere/node.json"], "/nowhere/node.json"),
+            (["--unknown"], "--unknown"),
+        ])
+        func whatMakesNoSenseGetsASentence(arguments: [String], sentence: String) async throws {
+            let ended = try await RingpostProgram.run(["node"] + arguments)
+            #expect(ended.status == 64, "\(ended.output)")
+            #expect(ended.output.contains(sentence), "\(ended.output)")
+        }
+
+        @Test func badValuesInEnvironmentAndFileGetASentence() async throws {
+            let environment = try await RingpostProgram.run(["node"], environment: ["RINGPOST_WEIGHT": "heavy"])
+            #expect(environment.status == 64)
+            #expect(environment.output.contains(#"weight "heavy" is not a whole number"#), "\(environment.output)")
+            let folder = try TemporaryFolder("configuration")
+            for (text, sentence) in [
+                (#"{"weight": "heavy"}"#, "heavy"), (#"{"weight": 1.5}"#, "1.5"), ("{not json", "node.json"), (#"{"client": "x"}"#, "client"),
+            ] {
+                let file = try folder.write(text, to: "node.json")
+                let ended = try await RingpostProgram.run(["node", "--config", file])
+                #expect(ended.status == 64, "\(text): \(ended.output)")
+                #expect(ended.output.contains(sentence), "\(text): \(ended.output)")
+            }
+        }
+
+        @Test(arguments: ["client", "api", "link"]) func aTakenPortIsNamed(port: String) async throws {
+            let holder = try await Shared.loner()
+            let taken = ["client": holder.client, "api": holder.api, "link": holder.link][port] ?? 0
+            let ports = ["--client", "127.0.0.1:0", "--api", "127.0.0.1:0", "--link", "127.0.0.1:0", "--\(port)", "127.0.0.1:\(taken)"]
+            // The later of two equal options counts.
+            let ended = try await RingpostProgram.run(["node"] + ports)
+            #expect(ended.status == 1, "\(ended.output)")
+            #expect(ended.output.contains("127.0.0.1:\(taken) is taken by another process"), "\(ended.output)")
+            #expect(ended.output.contains("--\(port)"))
+        }
+
+        @Test func anotherSessionTimeOutIsTheClustersBusiness() async throws {
+            let cluster = try await Shared.cluster()
+            let before = try await cluster.settled()
+            // Whoever founded the cluster has decided; a joiner takes that over, and says so if it can't.
+            let joiner = try NodeProcess(
+                "visitor", zookeeper: cluster.zookeeper.connectString, weight: 0, options: ["--session-timeout", "3000"])
+            try await joiner.start()
+            let ring = try #require(try await joiner.ring())
+            #expect(ring.generation == before.generation)
+            #expect(try ring.node("visitor").slots == 0)
+            joiner.terminate()
+            #expect(try await joiner.waitForExit(seconds: 30) == 0)
+            let after = try await cluster.settled()
+            #expect(after.epoch > before.epoch)
+            #expect(after.digest == before.digest, "who has no weight changes no owner")
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// ZooKeeper away, and a node that sleeps longer than its session lives.
+
+import Foundation
+import TestSupport
+import Testing
+
+extension ClusterTests {
+    @Suite struct Outages {
+        @Test func nobodyNoticesThatZooKeeperIsAway() async throws {
+            let cluster = try await Cluster.start()
+            let before = try await cluster.settled()
+            let users = try await cluster.users("calm", ownedBy: cluster.nodes.map(\.id)).values.compactMap(\.first).sorted()
+            let sockets = try PythonWebSockets(zip(users, cluster.nodes.reversed()).map { $1.webSocketURL($0) }).sockets
+            for socket in sockets { try await socket.waitUntilAttached() }
+            var sent = 0
+            /// Publishes to every user through another node each time; every one has to be taken.
+            func publishRound() async throws {
+                for user in users {
+                    try await cluster.nodes[sent % cluster.nodes.count].publish("\(sent)", to: user)
+                    sent += 1
+                }
+            }
+            await cluster.zookeeper.stop()
+            try await eventually(within: 60, "all nodes are in outage mode") {
+                try await publishRound()
+                return try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true
+            }
+            let timeout = cluster.sessionTimeoutMilliseconds
+            try await eventually(within: 60, "the ring grows old on every node, and nothing else happens") {
+                try await publishRound()
+                for node in cluster.nodes {
+                    let age = try await node.metrics()["ringpost_ring_age_milliseconds"]
+                    if age < Double(2 * timeout) { return false }
+                }
+                return true
+            }
+            for node in cluster.nodes {
+                let ring = try #require(try await node.ring())
+                #expect(ring.epoch == before.epoch)
+                #expect(ring.epochAgeMilliseconds >= 2 * timeout)
+                #expect(try await node.get("/readyz")?.status == 200)
+            }
+            try await cluster.zookeeper.start()
+            try await cluster.settled()
+            for node in cluster.nodes {
+                #expect(try #require(try await node.ring()).epochAgeMilliseconds < timeout)
+            }
+            try await publishRound()
+            for (place, socket) in sockets.enumerated() {
+                let messages = try await socket.messages(sent / users.count)
+                #expect(messages.map(\.data) == stride(from: place, to: sent, by: users.count).map { "\($0)" })
+                let events = try socket.events()
+                #expect(events.gaps.isEmpty && events.closes.isEmpty)
+            }
+        }
+
+        @Test func aMemberThatDiesWhileZooKeeperIsAwayFreezesTheOthers() async throws {
+            let cluster = try await Cluster.start()
+            let user = try await cluster.user("frozen", ownedBy: "n1")
+            let socket = try await cluster["n2"].webSocket(user)
+            await cluster.zookeeper.stop()
+            try await eventually(within: 60, "all nodes are in outage mode") {
+                try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true
+            }
+            let dead = try cluster.take("n3")
+            dead.kill()
+            var refused: HTTPAnswer?
+            try await eventually(within: 60, "the others freeze") {
+                let answer = try await cluster["n2"].post("too early", to: user)
+                if answer.status != 200 { refused = answer }
+                return answer.errorCode == "frozen"
+            }
+            #expect(refused?.status == 503)
+            #expect(refused?.headers["retry-after"] != nil)
+            #expect(try await cluster["n1"].get("/readyz")?.status == 503)
+            #expect(try await cluster["n1"].get("/healthz")?.status == 200)
+            try await cluster.zookeeper.start()
+            try await cluster.settled()
+            try await cluster["n2"].publish("at last", to: user)
+            _ = try await socket.message("at last")
+            #expect(try socket.events().gaps.isEmpty, "a frozen node keeps its mailboxes")
+        }
+
+        @Test func aNodeThatSleptTooLongComesBackAsAnother() async throws {
+            let cluster = try await Cluster.start()
+            let before = try await cluster.settled()
+            let users = try await cluster.users("sleeper", ownedBy: ["n3"], count: 3)["n3"] ?? []
+            let sleeper = try cluster.take("n3")
+            let pid = sleeper.pid
+            let socket = try await cluster["n1"].webSocket(users[0])
+            sleeper.suspend()
+            // The kernel takes this in for it: when it wakes up, it thinks that it still owns the user.
+            let letters = try (0..<3).map { _ in try RawConnection(port: sleeper.api) }
+            for (letter, user) in zip(letters, users) {
+                try await letter.send(RawConnection.request("POST", "/v1/users/\(user)/messages", body: Array("late".utf8)))
+            }
+            try await cluster.settled()
+            let receipt = try await cluster["n2"].publish("meanwhile", to: users[0])
+            #expect(receipt.owner != "n3")
+            #expect(receipt.outcome == "delivered")
+            _ = try await socket.message("meanwhile")
+            sleeper.resume()
+            for (letter, user) in zip(letters, users) {
+                let answer = try await letter.answer(seconds: 60)
+                if answer.status == 503 { continue }
+                // Taken: then by the present owner. What it says in an epoch before the take-over would be a second voice.
+                let late: Receipt = try answer.json()
+                #expect(late.owner == "n3" ? late.epoch > receipt.epoch : late.epoch >= receipt.epoch, "\(late)")
+            }
+            cluster.putBack(sleeper)
+            let after = try await cluster.settled()
+            #expect(try after.node("n3").boot != before.node("n3").boot)
+            #expect(sleeper.pid == pid)
+            try sleeper.requireRunning()
+            let last = try await sleeper.publish("awake", to: users[0])
+            #expect(last.owner == "n3")
+            _ = try await socket.message("awake")
+        }
+
+        @Test func aNodeThatHasNeverReachedZooKeeperSaysSo() async throws {
+            let port = try FreePorts.take(1)[0]
+            let node = try NodeProcess("n1", zookeeper: "127.0.0.1:\(port)")
+            try node.launch()
+            try await eventually(within: 60, "it answers") {
+                try node.requireRunning()
+                return try await node.get("/healthz")?.status == 200
+            }
+            #expect(try await node.get("/readyz")?.errorCode == "not_ready")
+            let ring = try #require(try await node.get("/v1/ring"))
+            #expect(ring.status == 503)
+            #expect(ring.errorCode == "no_owner")
+            let publish = try await node.post("x", to: "alice")
+            #expect(publish.status == 503)
+            #expect(publish.errorCode == "no_owner")
+            #expect(publish.headers["retry-after"] != nil)
+            for path in ["ws", "sse", "poll", "locate"] {
+                let answer = try await RawConnection.exchange(port: node.client, "GET", "/v1/\(path)?user=alice")
+                #expect(answer.status == 503, "\(path)")
+            }
+            _ = try await node.metrics()
+            node.terminate()
+            #expect(try await node.waitForExit(seconds: 30) == 0)
+        }
+    }
+}

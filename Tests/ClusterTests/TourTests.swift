@@ -1,0 +1,66 @@
+// The README's tour, run as it is printed: what stands between its two marks is one shell script. Only the ports are
+// moved, so that it doesn't meet a cluster that somebody runs on this machine.
+
+import Foundation
+import Testing
+import TestSupport
+
+@Suite(.serialized) struct TourTests {
+    private static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// The commands of the tour, without the words between them.
+    private static func commands() throws -> [String] {
+        let readme = try String(contentsOf: checkout.appending(path: "README.md"), encoding: .utf8)
+        let tour = try #require(readme.components(separatedBy: "<!-- tour -->").dropFirst().first)
+        let inside = try #require(tour.components(separatedBy: "<!-- end of tour -->").first)
+        return inside.components(separatedBy: "```").enumerated().compactMap { place, text in
+            place % 2 == 1 && text.hasPrefix("sh\n") ? String(text.dropFirst(3)) : nil
+        }
+    }
+
+    /// The tour as a script: the listener, which runs until it is stopped, goes to the background.
+    private static func script(_ commands: [String], base: Int) -> String {
+        var lines = ["set -euo pipefail", "ringpost() { \"$RINGPOST_BINARY\" \"$@\"; }"]
+        for command in commands {
+            if command.hasPrefix("alias ringpost=") { continue }
+            var text = command
+            for offset in 0..<30 {
+                text = text.replacingOccurrences(of: "127.0.0.1:\(8_080 + offset)", with: "127.0.0.1:\(base + offset)")
+            }
+            if text.hasPrefix("ringpost listen") {
+                text = "\"$RINGPOST_BINARY\" " + text.dropFirst("ringpost ".count).trimmingCharacters(in: .newlines)
+                text += " >\"$RINGPOST_RUN_DIRECTORY/listen.out\" 2>\"$RINGPOST_RUN_DIRECTORY/listen.err\" &\nlistener=$!\n"
+                text += "for i in $(seq 300); do grep -q . \"$RINGPOST_RUN_DIRECTORY/listen.err\" && break; sleep 0.1; done\n"
+            } else if text.hasPrefix("cluster/down") {
+                text = "kill -INT $listener; wait $listener || true\n" + text
+            } else if text.contains("../shared/data/"), !FileManager.default.fileExists(atPath: checkout.path + "/../shared/data") {
+                continue
+            }
+            lines.append(text)
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    @Test(.timeLimit(.minutes(5))) func theTourWorksAsPrinted() async throws {
+        let folder = try TemporaryFolder("tour")
+        // Nodes of a cluster take three ports out of every ten.
+        let base = try FreePorts.takeRow(30)
+        let zookeeperPort = try FreePorts.take(1)[0]
+        let environment = RingpostProgram.environment([
+            "RINGPOST_BINARY": RingpostProgram.path, "RINGPOST_RUN_DIRECTORY": folder.path,
+            "RINGPOST_API_URL": "http://127.0.0.1:\(base + 1)", "RINGPOST_CLIENT_URL": "http://127.0.0.1:\(base)",
+        ])
+        let up = "cluster/up --base-port \(base) --zookeeper-port \(zookeeperPort)\n"
+        let commands = try Self.commands()
+        #expect(commands.count >= 8)
+        let script = "cd '\(Self.checkout.path)'\ntrap 'cluster/down >/dev/null' EXIT\n" + up + Self.script(commands, base: base)
+        try folder.write(script, to: "tour.sh")
+        let run = try ChildProcess("/bin/bash", arguments: [folder.file("tour.sh")], environment: environment)
+        let status = try await run.waitForExit(deadlineSeconds: 280)
+        #expect(status == 0, "\(run.output)")
+        for shown in ["owner n", "hello from curl", "attached", "n4", "n3"] { #expect(run.output.contains(shown), "\(shown)\n\(run.output)") }
+        let heard = try String(contentsOfFile: folder.file("listen.out"), encoding: .utf8)
+        #expect(heard.contains("hello, alice") && heard.contains("hello from curl"), "\(heard)")
+    }
+}
