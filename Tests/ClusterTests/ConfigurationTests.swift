@@ -71,7 +71,8 @@ extension ClusterTests {
             #expect(environment.output.contains(#"weight "heavy" is not a whole number"#), "\(environment.output)")
             let folder = try TemporaryFolder("configuration")
             for (text, sentence) in [
-                (#"{"weight": "heavy"}"#, "heavy"), (#"{"weight": 1.5}"#, "1.5"), ("{not json", "node.json"), (#"{"client": "x"}"#, "client"),
+                (#"{"weight": "heavy"}"#, "heavy"), (#"{"weight": 1.5}"#, "1.5"), ("{not json", "node.json"),
+                (#"{"client": "x"}"#, "client"),
             ] {
                 let file = try folder.write(text, to: "node.json")
                 let ended = try await RingpostProgram.run(["node", "--config", file])

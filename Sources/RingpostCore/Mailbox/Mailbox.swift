@@ -25,9 +25,9 @@ public struct StoredMessage: Hashable, Sendable {
 /// Bounds of mailboxes and of the store that holds them; one store an event loop.
 public struct MailboxLimits: Sendable {
     /// Messages that one mailbox keeps; the oldest goes first.
-    public var historyMessagesMax = 256
+    public var historyMessagesMax = 1_000
     /// Bytes of envelopes that one mailbox keeps.
-    public var historyBytesMax = 256 * 1_024
+    public var historyBytesMax = 1_024 * 1_024
     /// Bytes of envelopes that the whole store keeps. Beyond it the mailboxes that were used longest ago lose their history.
     public var storeBytesMax = 512 * 1_024 * 1_024
     /// Mailboxes in the store. Beyond it the one used longest ago that nobody is attached to is forgotten.

@@ -17,7 +17,7 @@ struct ReplayCommand: AsyncParsableCommand {
     var file: String
 
     @Option(help: "How much faster than it was said; silences take 1 s at most. 0: as fast as it goes.")
-    var speed = 100.0
+    var speed = 0.0
 
     @Option(help: "Replay what was said to the users addressed most.")
     var users = 500
@@ -59,6 +59,9 @@ struct ReplayCommand: AsyncParsableCommand {
             Console.note(
                 "\(plan.messages.count) messages to \(plan.users.count) users through \(nodes.count) nodes (\(plan.lines) lines, \(plan.undirected) address nobody, \(plan.others) others, \(plan.malformed) unreadable)"
             )
+            if speed > 0, let last = plan.messages.last?.dueMilliseconds {
+                Console.note("at this speed it takes about \(max(1, last / 60_000)) min; --speed 0 goes as fast as it can")
+            }
             let run = try ReplayRun(plan: plan, log: log, nodes: nodes, transports: try chosenTransports(), seed: seed)
             report = try await run.perform()
         } catch let error as OperatorError {

@@ -135,9 +135,11 @@ enum Shared {
 
     /// The kernel ends the processes with this one; what only this process can do is to remove their folders.
     private static func endAtExit() {
-        atexit {
-            clusters.withLock { $0 = nil }
-            loners.withLock { $0 = nil }
-        }
+        atexit { Shared.end() }
+    }
+
+    private static func end() {
+        clusters.withLock { $0 = nil }
+        loners.withLock { $0 = nil }
     }
 }

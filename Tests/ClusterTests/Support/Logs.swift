@@ -34,11 +34,15 @@ enum Logs {
     }
 }
 
+extension Trait where Self == IssueHandlingTrait {
+    /// Every issue passes unchanged; the first one of a test brings the logs with it.
+    static var printingLogs: Self {
+        .compactMapIssues { issue in
+            Logs.printOnce()
+            return issue
+        }
+    }
+}
+
 /// All tests with real processes, one after the other: they share two cores with Java and with nodes built without optimization.
-@Suite(
-    .serialized, .timeLimit(.minutes(3)),
-    .compactMapIssues { issue in
-        Logs.printOnce()
-        return issue
-    })
-struct ClusterTests {}
+@Suite(.serialized, .timeLimit(.minutes(3)), .printingLogs) struct ClusterTests {}
