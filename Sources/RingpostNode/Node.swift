@@ -140,7 +140,7 @@ extension NodeLoop {
     /// Every client is told to resume elsewhere.
     func sayGoodbye() {
         for socket in sockets {
-            if let edge = socket as? any EdgeSocket { edge.end(.goingAway) } else { (socket as? HTTPConnection)?.endIfIdle() }
+            if let edge = socket as? any EdgeSocket { edge.end(.goingAway) } else { (socket as? HTTPConnection)?.sayGoodbye() }
         }
     }
 }

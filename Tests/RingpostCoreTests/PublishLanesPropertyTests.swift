@@ -74,9 +74,9 @@ private struct Simulation {
         event(&lanes, &actions)
         for action in actions {
             switch action {
-            case .append(let publish, let address):
+            case .append(let publish, let context, _):
                 accept(Int(publish.id.low))
-                answer(address, nil)
+                answer(context.address, nil)
             case .send(let peer, let request, let publish, _, let restarts):
                 peers[Int(peer)].inbox.append(
                     ModelPeer.Frame(message: Int(publish.id.low), request: request, slot: publish.key.slot, restarts: restarts))

@@ -33,7 +33,7 @@ private struct Loop {
         event(&lanes, &actions)
         return actions.map { action in
             switch action {
-            case .append(_, let address): return .append(address.id)
+            case .append(_, let context, _): return .append(context.address.id)
             case .send(let peer, let request, let publish, let hops, let restarts):
                 requests[publish.id.low] = request
                 return .send(publish.id.low, to: peer, hops: hops, restarts: restarts)

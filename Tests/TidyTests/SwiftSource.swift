@@ -78,7 +78,8 @@ private struct Blanker {
         guard let byte = self.current, byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#") else { return nil }
         let pounds = self.input[self.position...].prefix { $0 == UInt8(ascii: "#") }.count
         let hashes = String(repeating: "#", count: pounds)
-        if self.starts("\"\"\"", at: pounds) {
+        // A text of several lines begins behind a line's end; `#""""#` is two quotation marks.
+        if self.starts("\"\"\"\n", at: pounds) {
             return Opening(length: pounds + 3, closing: "\"\"\"" + hashes, escape: "\\" + hashes, endsAtNewline: false)
         } else if self.starts("\"", at: pounds) {
             return Opening(length: pounds + 1, closing: "\"" + hashes, escape: "\\" + hashes, endsAtNewline: true)

@@ -55,7 +55,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
 
     func end(_ reason: CloseReason) { finish(.failure(reason == .internalError ? .overloaded : .ownerUnreachable)) }
 
-    private func finish() {
+    /// Answers with what there is.
+    func finish() {
         guard let cursor else {
             finish(.failure(.ownerUnreachable))
             return

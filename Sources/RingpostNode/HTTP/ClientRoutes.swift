@@ -106,8 +106,7 @@ struct ClientRoutes: HTTPRoutes {
             case .failure(let problem): connection?.respond(to: request.number, .problem(problem))
             }
         }
-        // Also what keeps the waiter alive.
-        connection.onCancel(request.number) { waiter.cancel() }
+        connection.hold(waiter, request.number)
         waiter.start(key: wish.key, start: wish.start, waitSeconds: wish.waitSeconds(max: loop.shared.configuration.limits.pollSecondsMax))
     }
 

@@ -58,12 +58,12 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private struct Answer {
         var bytes: ByteBuffer?
         let headers: [HTTPResponseWriter.Header]
-        let keepAlive: Bool
+        var keepAlive: Bool
         let isHead: Bool
         /// What a publish was for; its receipt names it.
         var key: Key?
-        /// A poll that ends with the connection.
-        var onCancel: (() -> Void)?
+        /// A poll that ends with the connection. Held here only.
+        var poll: PollWaiter?
     }
 
     let routes: any HTTPRoutes
@@ -78,6 +78,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private var isPaused = false
     private var isTakenOver = false
     private var isReading = false
+    /// The first byte of a request is here and its last one is not: `deadline` is the request's.
+    private var isArriving = false
 
     init(routes: any HTTPRoutes, loop: NodeLoop) {
         self.routes = routes
@@ -106,14 +108,22 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         } catch {
             refuse(status: error.status, code: error.code, message: error.message)
         }
+        // What is left is the beginning of a request.
+        if !isFull, input.readableBytes > 0 { beginRequest() }
         setPaused(isFull)
+    }
+
+    private func beginRequest() {
+        if isArriving { return }
+        isArriving = true
+        deadline = Moment.now().monotonic + limits.requestMilliseconds
     }
 
     private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
 
     private func onHead(_ head: HTTPRequestHead) {
         self.head = head
-        deadline = Moment.now().monotonic + limits.requestMilliseconds
+        beginRequest()
         if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
             refuseTooLarge(head)
         } else if head.expectsContinue, answers.isEmpty {
@@ -132,6 +142,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         let request = HTTPRequest(head: head, body: body, number: firstNumber + UInt64(answers.count))
         self.head = nil
         body = ByteBuffer()
+        isArriving = false
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
         answers.append(
             Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
@@ -166,7 +177,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
             status: response.status, headers: response.headers + answer.headers, body: response.body, keepAlive: answer.keepAlive,
             isResponseToHead: answer.isHead, into: &bytes)
         answers[place].bytes = bytes
-        answers[place].onCancel = nil
+        answers[place].poll = nil
         if response.status >= 400 { loop.counters.badRequests[response.status, default: 0] += 1 }
         release()
     }
@@ -196,9 +207,9 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         number >= firstNumber && number - firstNumber < UInt64(answers.count) ? Int(number - firstNumber) : nil
     }
 
-    /// A request whose answer may take long: `cancel` is called if the client goes first.
-    func onCancel(_ number: UInt64, _ cancel: @escaping () -> Void) {
-        if let place = place(of: number), answers[place].bytes == nil { answers[place].onCancel = cancel }
+    /// A request whose answer may take long: it is cancelled if the client goes first, and ended early if the node stops.
+    func hold(_ poll: PollWaiter, _ number: UInt64) {
+        if let place = place(of: number), answers[place].bytes == nil { answers[place].poll = poll }
     }
 
     private func setPaused(_ pauses: Bool) {
@@ -212,17 +223,23 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         onBytes()
     }
 
-    /// The node is stopping: nothing more is taken, what was taken is answered.
-    func endIfIdle() {
-        if answers.isEmpty { closeNow() }
+    /// The node is stopping: nothing more is taken, what was taken is answered, polls with what they have.
+    func sayGoodbye() {
+        if answers.isEmpty {
+            closeNow()
+            return
+        }
+        isTakenOver = true
+        answers[answers.count - 1].keepAlive = false
+        for poll in answers.compactMap(\.poll) { poll.finish() }
     }
 
     override func onDrained() { resume() }
 
     override func onGone() {
-        let cancels = answers.compactMap(\.onCancel)
+        let polls = answers.compactMap(\.poll)
         answers.removeAll()
-        for cancel in cancels { cancel() }
+        for poll in polls { poll.cancel() }
     }
 
     override func onDeadline(now: Int64) {

@@ -69,7 +69,7 @@ final class ProducerRoutes: HTTPRoutes {
     private func publish(toUser name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
         let key = try Self.key(percentEncoded: name, hasher: view.hasher)
-        guard let kind = Payload.kind(contentType: request.head[.contentType]) else { throw ProblemReport(.unsupportedMediaType) }
+        guard let kind = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
         let data = try Payload.encode(request.body, kind: kind, bytesMax: limits.payloadBytesMax)
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
         let message = try PublishRequest(

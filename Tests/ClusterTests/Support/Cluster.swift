@@ -139,6 +139,7 @@ enum Shared {
     }
 
     private static func end() {
+        Witness.forget()
         clusters.withLock { $0 = nil }
         loners.withLock { $0 = nil }
     }

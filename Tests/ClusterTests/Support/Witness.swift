@@ -22,6 +22,9 @@ final class Witness: Sendable {
         }.value
     }
 
+    /// At the end of the process.
+    static func forget() { shared.withLock { $0 = nil } }
+
     private init(node: NodeProcess) async throws {
         self.node = node
         socket = try await node.webSocket(Self.user)

@@ -1,0 +1,80 @@
+// A node of one event loop that turns only when a test turns it: what a handler does with bytes, without sockets and threads.
+
+import HashRing
+import Logging
+import NIOCore
+import NIOEmbedded
+import RingpostCore
+
+@testable import RingpostNode
+
+final class EmbeddedNode {
+    let eventLoop = EmbeddedEventLoop()
+    let loop: NodeLoop
+    let view: MembershipView
+    private let shared: NodeShared
+    private var channels: [EmbeddedChannel] = []
+
+    /// A node that owns everything.
+    init() throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        shared = NodeShared(configuration: NodeConfiguration(id: "n1"), loopCount: 1, logger: logger)
+        loop = NodeLoop(index: 0, eventLoop: eventLoop, shared: shared)
+        shared.setLoops([loop])
+        guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
+        let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
+        view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
+        shared.setIdentity(me.identity)
+        shared.setLease(.forever)
+        shared.setView(view)
+        loop.apply(view)
+        loop.setLease(until: .max)
+    }
+
+    deinit {
+        for channel in channels { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    }
+
+    func clientConnection() throws -> EmbeddedChannel {
+        try connect(HTTPConnection(routes: ClientRoutes(loop: loop, origins: OriginPolicy([])), loop: loop))
+    }
+
+    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(loop: loop), loop: loop)) }
+    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(loop: loop)) }
+
+    private func connect(_ handler: LoopSocket) throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(handler: handler, loop: eventLoop)
+        channels.append(channel)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        return channel
+    }
+
+    /// Publishes as a producer on a connection of its own would.
+    func publish(_ text: String, to user: String) throws {
+        let channel = try apiConnection()
+        try channel.arrive("POST /v1/users/\(user)/messages HTTP/1.1\r\nHost: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+        let answer = try channel.leaving()
+        guard answer.hasPrefix("HTTP/1.1 200 ") else { throw NodeError(answer) }
+    }
+}
+
+extension EmbeddedChannel {
+    /// Bytes come in, and the loop turns once.
+    func arrive(_ bytes: [UInt8]) throws {
+        try writeInbound(ByteBuffer(bytes: bytes))
+        embeddedEventLoop.run()
+    }
+
+    func arrive(_ text: String) throws { try arrive(Array(text.utf8)) }
+
+    /// Each write that has gone out since the last look.
+    func writes() throws -> [[UInt8]] {
+        embeddedEventLoop.run()
+        var writes: [[UInt8]] = []
+        while let buffer = try readOutbound(as: ByteBuffer.self) { writes.append(Array(buffer.readableBytesView)) }
+        return writes
+    }
+
+    /// Everything that has gone out since the last look, as text.
+    func leaving() throws -> String { String(decoding: try writes().joined(), as: UTF8.self) }
+}

@@ -1,0 +1,162 @@
+// HTTP connections and what becomes of them, on an event loop that a test turns by hand.
+
+import NIOCore
+import NIOEmbedded
+import RingpostCore
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct HTTPConnectionTests {
+    private static let host = "HTTP/1.1\r\nHost: x\r\n"
+    private static let upgrade =
+        "GET /v1/ws?user=alice \(host)Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+    @Test func aRequestMayComeByteByByte() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        let request = Array("POST /v1/users/alice/messages \(Self.host)Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n".utf8)
+        for byte in request.dropLast() {
+            try channel.arrive([byte])
+            #expect(try channel.writes().isEmpty)
+        }
+        try channel.arrive([request[request.count - 1]])
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.contains(#""user":"alice","seq":1,"epoch":5,"owner":"n1","outcome":"stored""#))
+    }
+
+    @Test func answersKeepTheOrderOfTheirRequests() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\nGET /v1/locate?user=alice \(Self.host)\r\n")
+        #expect(try channel.writes().isEmpty, "the second answer waits for the first")
+        try node.publish("now", to: "alice")
+        let answers = try channel.leaving().components(separatedBy: "HTTP/1.1 200 ")
+        #expect(answers.count == 3)
+        #expect(answers[1].contains(#""data":"now""#))
+        #expect(answers[2].contains(#""owner":{"#))
+    }
+
+    @Test func pipelinedPublishesAreAnsweredInOneWrite() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
+        try channel.arrive(String(repeating: one, count: 20))
+        let writes = try channel.writes()
+        #expect(writes.count == 1)
+        let text = String(decoding: writes.joined(), as: UTF8.self)
+        for sequence in 1...20 { #expect(text.contains("\"seq\":\(sequence),")) }
+    }
+
+    @Test func morePollsThanAConnectionMayHaveAreTakenLater() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        let most = NodeLimits().pipelinedMax
+        try channel.arrive(String(repeating: "GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n", count: most + 10))
+        #expect(node.loop.counters.sockets[Transport.poll.place] == most)
+        try node.publish("1", to: "alice")
+        // The first ones have their answer, and the rest has come in.
+        #expect(try channel.leaving().components(separatedBy: "HTTP/1.1 200 ").count == most + 1)
+        #expect(node.loop.counters.sockets[Transport.poll.place] == 10)
+    }
+
+    @Test func aPollEndsWithItsConnection() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n")
+        #expect(node.loop.counters.sockets[Transport.poll.place] == 1)
+        #expect(node.loop.snapshot().attachments == 1)
+        try channel.close().wait()
+        node.eventLoop.run()
+        #expect(node.loop.counters.sockets[Transport.poll.place] == 0)
+        #expect(node.loop.snapshot().attachments == 0)
+    }
+
+    @Test func aNodeThatStopsEndsPollsWithAnAnswer() throws {
+        let node = try EmbeddedNode()
+        let waiting = try node.clientConnection()
+        let idle = try node.clientConnection()
+        try waiting.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n")
+        node.loop.sayGoodbye()
+        let answer = try waiting.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.hasSuffix(#""messages":[]}"#))
+        #expect(answer.contains("onnection: close"), "\(answer)")
+        #expect(!waiting.isActive)
+        #expect(!idle.isActive)
+    }
+
+    @Test func aStreamIsNotOpenedBehindAnUnansweredRequest() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\nGET /v1/sse?user=alice \(Self.host)\r\n")
+        try node.publish("now", to: "alice")
+        let answers = try channel.leaving()
+        #expect(answers.hasPrefix("HTTP/1.1 200 "))
+        #expect(answers.contains("HTTP/1.1 400 "))
+        #expect(node.loop.counters.sockets[Transport.eventStream.place] == 0)
+    }
+
+    @Test func aClientThatAsksBeforeItSendsIsToldToGoOn() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        try channel.arrive("POST /v1/users/a/messages \(Self.host)Content-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try channel.leaving().hasPrefix("HTTP/1.1 100 "))
+        try channel.arrive("x")
+        #expect(try channel.leaving().hasPrefix("HTTP/1.1 200 "))
+        try channel.arrive("POST /v1/users/a/messages \(Self.host)Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try channel.leaving().hasPrefix("HTTP/1.1 413 "))
+    }
+
+    @Test func anAnswerToHeadHasNoBody() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        try channel.arrive("HEAD /healthz \(Self.host)\r\n")
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.lowercased().contains("content-length: 3\r\n"))
+        #expect(answer.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test func framesThatComeWithTheUpgradeAreNotLost() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        let ping: [UInt8] = [0x89, 0x82, 0, 0, 0, 0, 0x68, 0x69]
+        try channel.arrive(Array(Self.upgrade.utf8) + ping)
+        let bytes = Array(try channel.writes().joined())
+        let head = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
+        #expect(String(decoding: bytes[..<head.upperBound], as: UTF8.self).contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+        let frames = bytes[head.upperBound...]
+        #expect(frames.contains(0x81), "attached")
+        #expect(frames.firstRange(of: [0x8A, 0x02, 0x68, 0x69]) != nil, "pong")
+    }
+
+    @Test func whatWaitsForASocketLeavesInOneWrite() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive(Self.upgrade)
+        _ = try channel.writes()
+        let producer = try node.apiConnection()
+        let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
+        try producer.arrive(String(repeating: one, count: 8))
+        let writes = try channel.writes()
+        #expect(writes.count == 1)
+        let text = String(decoding: writes.joined(), as: UTF8.self)
+        #expect(text.components(separatedBy: #""data":"x"}"#).count == 9)
+    }
+
+    @Test func aWebSocketIsGoneWithItsConnection() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive(Self.upgrade)
+        #expect(node.loop.counters.sockets[Transport.webSocket.place] == 1)
+        #expect(node.loop.snapshot().attachments == 1)
+        try channel.close().wait()
+        node.eventLoop.run()
+        #expect(node.loop.counters.sockets[Transport.webSocket.place] == 0)
+        #expect(node.loop.snapshot().attachments == 0)
+        #expect(node.loop.sessions.count == 0)
+    }
+}
