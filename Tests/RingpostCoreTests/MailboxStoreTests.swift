@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test mutating func timeToLiveZeroIsOnlyForWhoIsThere() throws {
-        #expect(publish(1, timeToLive: 0) == [receipt(1, id: 1)])
+        #expect(publish(1, timeToLive: 0) == [receipt(1, id: 1, .dropped)])
         #expect(try attach(Self.cursor(0)) == Summary(0, [], 1))
         #expect(publish(2, timeToLive: 0).count == 2, "delivered to the one attached")
         #expect(store.historyBytes == 0)

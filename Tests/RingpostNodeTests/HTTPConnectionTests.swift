@@ -16,7 +16,8 @@ import Testing
     @Test func aRequestMayComeByteByByte() throws {
         let node = try EmbeddedNode()
         let channel = try node.apiConnection()
-        let request = Array("POST /v1/users/alice/messages \(Self.host)Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n".utf8)
+        let chunks = "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+        let request = Array("POST /v1/users/alice/messages \(Self.host)Transfer-Encoding: chunked\r\n\r\n\(chunks)".utf8)
         for byte in request.dropLast() {
             try channel.arrive([byte])
             #expect(try channel.writes().isEmpty)

@@ -48,7 +48,7 @@ private struct Dice: RandomNumberGenerator {
     private static let frames: [LinkFrame] =
         [
             .hello(LinkHello(role: .node, cluster: "prod", generation: 1, from: "a", boot: 2, to: "b", toBoot: 3)),
-            .hello(LinkHello(version: 9, role: .producer, cluster: "", generation: 0, from: "für dich", boot: 0, to: "", toBoot: 0)),
+            .hello(LinkHello(role: .producer, cluster: "", generation: 0, from: "für dich", boot: 0, to: "", toBoot: 0)),
             .hello(LinkHello(role: .probe, cluster: "x", generation: 0, from: "", boot: 0, to: "", toBoot: 0)),
             .welcome(LinkWelcome(node: "b", boot: 3, epoch: .max, payloadBytesMax: 1 << 20)),
             .refuse("another cluster"), .refuse(""),
@@ -100,6 +100,19 @@ private struct Dice: RandomNumberGenerator {
         } catch {
             return error.description
         }
+    }
+
+    /// Only the version is read of it: the rest may look different there.
+    @Test func helloOfAnotherVersion() throws {
+        let hello = LinkHello(version: 9, role: .producer, cluster: "c", generation: 1, from: "p", boot: 2, to: "n1", toBoot: 3)
+        var buffer = Self.bytes([.hello(hello)])
+        guard case .hello(let read)? = try Self.decoder().next(&buffer) else {
+            Issue.record("no hello")
+            return
+        }
+        #expect(read.version == 9)
+        #expect(read.from.isEmpty)
+        #expect(buffer.readableBytes == 0)
     }
 
     // MARK: There and back

@@ -4,59 +4,28 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-final class WebSocketConnection: LoopSocket, EdgeSocket, @unchecked Sendable {
+final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     /// A client has little to say yet.
     static let messageBytesMax = 16 * 1_024
 
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
-    private var session: EdgeSession?
     private var lastHeard = Moment.now().monotonic
     private var isPinged = false
-    private let key: Key
-    private let start: AttachStart
 
-    init(key: Key, start: AttachStart, loop: NodeLoop) {
-        self.key = key
-        self.start = start
-        super.init(loop: loop)
-    }
+    init(key: Key, start: AttachStart, loop: NodeLoop) { super.init(.webSocket, key: key, start: start, loop: loop) }
 
-    var transport: Transport { .webSocket }
-    var remote: String { remoteText }
-    var isCrowded: Bool { pendingBytes > loop.shared.configuration.limits.socketBytesMax / 4 }
-
-    /// Called once the handler is in place and the upgrade's answer is on its way.
     func open(leftover: ByteBuffer) {
-        loop.counters.sockets[transport.place] += 1
-        loop.counters.opened[transport.place] += 1
-        let session = EdgeSession(key: key, start: start, stay: .always, socket: self, loop: loop)
-        self.session = session
-        if !session.start() { return }
+        openSession()
         if leftover.readableBytes > 0 {
             input = leftover
             onBytes()
         }
     }
 
-    // MARK: EdgeSocket
-
-    func begin(at cursor: Cursor) { writeText(ControlEvent.attached(cursor)) }
-    func gap(at cursor: Cursor) { writeText(ControlEvent.gap(cursor)) }
-    func write(_ message: StoredMessage) { writeText(message.envelope) }
-
-    func endOfPiece() {
-        if pendingBytes > loop.shared.configuration.limits.socketBytesMax { end(.slowConsumer) }
-    }
-
-    func end(_ reason: CloseReason) {
-        guard isOpen, !isClosing else { return }
-        loop.counters.count(closed: reason)
-        // A slow socket gets the reason instead of what it did not take.
-        if reason == .slowConsumer { dropPending() }
-        finish(code: reason.webSocketCode, text: reason.webSocketReason)
-    }
-
-    // MARK: LoopSocket
+    override func begin(at cursor: Cursor) { writeText(ControlEvent.attached(cursor)) }
+    override func gap(at cursor: Cursor) { writeText(ControlEvent.gap(cursor)) }
+    override func write(_ message: StoredMessage) { writeText(message.envelope) }
+    override func writeEnd(_ reason: CloseReason) { writeClose(reason.webSocketCode, reason.webSocketReason) }
 
     override func onBytes() {
         lastHeard = Moment.now().monotonic
@@ -67,22 +36,14 @@ final class WebSocketConnection: LoopSocket, EdgeSocket, @unchecked Sendable {
                 case .ping(let payload): write { WebSocketEncoder.writePong(payload, into: &$0) }
                 case .pong: break
                 case .text, .binary: writeText(ControlEvent.unsupported)
-                case .close(let code, _): finish(code: code ?? 1_000, text: "")
+                case .close(let code, _): finish { writeClose(code ?? 1_000, "") }
                 }
                 endOfPiece()
             }
         } catch {
             loop.counters.count(closed: error.closeCode == CloseReason.tooLarge.webSocketCode ? .tooLarge : .protocolError)
-            finish(code: error.closeCode, text: "stop: \(error.message)")
+            finish { writeClose(error.closeCode, "stop: \(error.message)") }
         }
-    }
-
-    override func onDrained() { session?.onDrained() }
-
-    override func onGone() {
-        session?.stop()
-        session = nil
-        loop.counters.sockets[transport.place] -= 1
     }
 
     override func onDeadline(now: Int64) {
@@ -98,10 +59,7 @@ final class WebSocketConnection: LoopSocket, EdgeSocket, @unchecked Sendable {
 
     private func writeText(_ bytes: [UInt8]) { write { WebSocketEncoder.writeText(bytes, into: &$0) } }
 
-    private func finish(code: UInt16, text: String) {
-        guard isOpen, !isClosing else { return }
-        session?.stop()
-        write { WebSocketEncoder.writeClose(code: code, reason: text, into: &$0) }
-        closeWhenFlushed()
+    private func writeClose(_ code: UInt16, _ reason: String) {
+        write { WebSocketEncoder.writeClose(code: code, reason: reason, into: &$0) }
     }
 }

@@ -181,6 +181,7 @@ extension MembershipService {
         case (.leased, .frozen(let since)): logger.notice("ZooKeeper confirms the session; frozen for \(now - since) ms before")
         case (.outage, _): logger.warning("outage mode: every other member with weight is without ZooKeeper too; going on")
         case (.frozen, .frozen): break
+        case (.frozen, _) where isLeaving: break
         case (.frozen, _): logger.error("frozen: ZooKeeper does not confirm the session; neither owner nor mirror until it does")
         case (.leased, .leased): break
         }

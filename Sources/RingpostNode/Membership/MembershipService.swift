@@ -61,6 +61,8 @@ public actor MembershipService {
     private var lastLease: Lease?
     private var wake: (at: Int64, task: Task<Void, Never>)?
     private var isRunning = false
+    /// It has been asked to go: that it may not act any more is nothing to be alarmed at.
+    private(set) var isLeaving = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// A membership in a cluster that lives in ZooKeeper. Nothing happens before ``run()``.
@@ -180,6 +182,7 @@ public actor MembershipService {
     /// - Parameter clearingRoster: only when this node holds no copy that anybody could still need, as after a complete drain.
     public func leave(clearingRoster: Bool) async {
         guard isRunning else { return }
+        isLeaving = true
         // Never dropped, so it is none of the inputs that are counted.
         inbox.yield(.membership(.leave(clearingRoster: clearingRoster)))
         await withCheckedContinuation { endWaiters.append($0) }

@@ -36,8 +36,8 @@ struct Metrics {
             throw HarnessError("no sample: \(line)")
         }
         let labels = match.2.map(String.init) ?? ""
-        guard try labels.isEmpty || #/\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\]*")*\}/#.wholeMatch(in: labels) != nil
-        else { throw HarnessError("bad labels: \(line)") }
+        let wellFormed = #/\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\]*")*\}/#
+        guard try labels.isEmpty || wellFormed.wholeMatch(in: labels) != nil else { throw HarnessError("bad labels: \(line)") }
         guard types[Self.family(String(match.1), types)] != nil else { throw HarnessError("no TYPE before \(line)") }
         guard samples.updateValue(value, forKey: match.1 + labels) == nil else { throw HarnessError("twice: \(line)") }
     }
