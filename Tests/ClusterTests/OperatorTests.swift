@@ -107,7 +107,7 @@ extension ClusterTests {
             try await cluster.settled()
             let user = try await cluster.user("silent-owner", ownedBy: "n3")
             let silent = try cluster["n3"]
-            silent.suspend()
+            try await silent.suspend()
             defer { silent.resume() }
             let began = ContinuousClock.now
             let ring = try #require(try await cluster["n1"].ring())

@@ -88,7 +88,7 @@ extension ClusterTests {
             let sleeper = try cluster.take("n3")
             let pid = sleeper.pid
             let socket = try await cluster["n1"].webSocket(users[0])
-            sleeper.suspend()
+            try await sleeper.suspend()
             // The kernel takes this in for it: when it wakes up, it thinks that it still owns the user.
             let letters = try (0..<3).map { _ in try RawConnection(port: sleeper.api) }
             for (letter, user) in zip(letters, users) {
@@ -100,6 +100,10 @@ extension ClusterTests {
             #expect(receipt.owner != "n3")
             #expect(receipt.outcome == "delivered")
             _ = try await socket.message("meanwhile")
+            for letter in letters {
+                letter.readAvailable()
+                #expect(letter.received.isEmpty, "it sleeps")
+            }
             sleeper.resume()
             for letter in letters {
                 let answer = try await letter.answer(seconds: 60)

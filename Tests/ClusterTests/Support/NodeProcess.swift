@@ -75,8 +75,21 @@ final class NodeProcess: Sendable {
     var exitStatus: Int32? { process.withLock { $0?.exitStatus } }
     func terminate() { process.withLock { $0 }?.terminate() }
     func kill() { process.withLock { $0.take() }?.kill() }
-    func suspend() { process.withLock { $0 }?.suspend() }
     func resume() { process.withLock { $0 }?.resume() }
+
+    /// Stops it where it stands, and waits until every thread does: on a busy machine, some go on for a moment.
+    func suspend() async throws {
+        guard let running = process.withLock({ $0 }) else { throw HarnessError("node \(id) was not started") }
+        running.suspend()
+        let tasks = "/proc/\(running.pid)/task"
+        try await eventually(within: 30, "all threads of \(id) stand", pollMilliseconds: 2) {
+            try FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy { thread in
+                // A thread that has just ended stands as well. The state follows the name, which ends with the last parenthesis.
+                guard let stat = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8) else { return true }
+                return stat.components(separatedBy: ") ").last?.hasPrefix("T") == true
+            }
+        }
+    }
 
     func waitForExit(seconds: Double) async throws -> Int32 {
         guard let running = process.withLock({ $0 }) else { throw HarnessError("node \(id) was not started") }
