@@ -60,7 +60,9 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     /// A peer that takes nothing is worse than none: its sockets attach again on a new link.
     private func checkRoom() {
-        if pendingBytes > loop.shared.configuration.limits.linkBytesMax { refuse("too many bytes wait on this link") }
+        if pendingBytes <= loop.shared.configuration.limits.linkBytesMax { return }
+        dropPending()
+        refuse("too many bytes wait on this link")
     }
 
     // MARK: In
@@ -200,7 +202,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     private func refuse(_ sentence: String) {
         guard isOpen, !isClosing else { return }
-        dropPending()
+        // Behind the answers that wait for the end of the tick: what was appended has its receipt.
         write { LinkEncoder.write(.refuse(sentence), into: &$0) }
         closeWhenFlushed()
     }
