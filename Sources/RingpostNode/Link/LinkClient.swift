@@ -21,6 +21,8 @@ final class LinkClient: @unchecked Sendable {
 
     static let backOffMilliseconds: ClosedRange<Int64> = 50...2_000
     static let dialMillisecondsMax: Int64 = 3_000
+    /// Operators' questions that wait for one member; beyond it the member counts as not answering.
+    static let questionsMax = 1_024
 
     let handle: UInt32
     let member: MemberIdentity
@@ -167,9 +169,9 @@ final class LinkClient: @unchecked Sendable {
         send(.detach(attachment: attachment, key: key))
     }
 
-    /// Asks the member; the answer is `nil` when the link breaks first.
+    /// Asks the member; the answer is `nil` when the link breaks first, or too many questions wait already.
     func ask(_ question: LinkQuestion, argument: [UInt8], answer: @escaping ([UInt8]?) -> Void) {
-        guard isUp else {
+        guard isUp, questions.count < Self.questionsMax else {
             answer(nil)
             return
         }

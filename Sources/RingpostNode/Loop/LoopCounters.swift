@@ -22,7 +22,6 @@ struct LoopCounters: Sendable {
     var dropped: UInt64 = 0
     var repeated: UInt64 = 0
     var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
-    var forwarded: UInt64 = 0
     /// Messages written to sockets, by transport.
     var written = [UInt64](repeating: 0, count: Transport.allCases.count)
     /// Sockets that are open now, by transport; a poll counts while it waits.
@@ -62,7 +61,7 @@ struct LoopCounters: Sendable {
     static func += (one: inout LoopCounters, other: LoopCounters) {
         func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<LoopCounters, UInt64> in [
-            \.delivered, \.stored, \.dropped, \.repeated, \.forwarded, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
+            \.delivered, \.stored, \.dropped, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
             \.writes,
             \.linkReconnects,
         ] { add(path) }

@@ -22,6 +22,9 @@ final class NodeLoop: @unchecked Sendable {
     /// Every socket's deadline is looked at once in so many ticks.
     static let ticksPerRound = 20
 
+    /// Publishes that one loop's connections may wait for; beyond it they are answered "overloaded".
+    static let waitersMax = 1 << 20
+
     let index: Int
     let eventLoop: any EventLoop
     let shared: NodeShared
@@ -31,7 +34,7 @@ final class NodeLoop: @unchecked Sendable {
     var view: MembershipView?
     var counters = LoopCounters()
     /// Publishes that connections of this loop wait for.
-    var waiters = RequestTable<Waiter>(countMax: 1 << 20)
+    var waiters = RequestTable<Waiter>(countMax: NodeLoop.waitersMax)
     /// Sockets' sessions, by the number of their current attachment.
     var sessions: RequestTable<EdgeSession>
     /// Sessions that are not settled: they are looked at in every tick.
@@ -219,7 +222,6 @@ final class NodeLoop: @unchecked Sendable {
         switch action {
         case .append(let publish, let context, let arrival): append(publish, context, arrival: arrival)
         case .send(let peer, let request, let publish, let hops, let restarts):
-            counters.forwarded += 1
             links[Int(peer)]?.forward(request, publish, hops: hops, restarts: restarts, epoch: lanes.epoch)
         case .answer(let address, let result): cross(.answer(address, result), to: ChannelAddress(address).loop)
         }

@@ -29,7 +29,7 @@ extension NodeShared {
                 ageMilliseconds: self.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - self.startedAt) / 1_000,
                 loops: self.loopCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
                 sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
-                messages: .init(published: published, forwarded: counters.forwarded, delivered: counters.written.reduce(0, +)),
+                messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
                 parked: snapshot.parked, version: RingpostVersion.text)
         }
     }

@@ -13,6 +13,8 @@ struct LoopSnapshot: Sendable {
     var inFlight = 0
     var windowKeys = 0
     var evicted: UInt64 = 0
+    var forwarded: UInt64 = 0
+    var retried: UInt64 = 0
     var linksUp = 0
     var linksDown = 0
     var linkBytes = 0
@@ -24,6 +26,8 @@ struct LoopSnapshot: Sendable {
             \.linkBytes,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
+        one.forwarded += other.forwarded
+        one.retried += other.retried
     }
 }
 
@@ -40,6 +44,8 @@ extension NodeLoop {
         snapshot.inFlight = lanes.inFlightCount
         snapshot.windowKeys = store.windowCount
         snapshot.evicted = store.evictedCount
+        snapshot.forwarded = lanes.forwardedCount
+        snapshot.retried = lanes.retriedCount
         for case .some(let link) in links {
             if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
             snapshot.linkBytes += link.pendingBytes

@@ -25,7 +25,8 @@ enum MetricsText {
         page.counter(
             "ringpost_messages_written_total", "Messages written to sockets",
             Transport.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.place]) })
-        page.counter("ringpost_forwards_total", "Publishes forwarded to another node", [([], counters.forwarded)])
+        page.counter("ringpost_forwards_total", "Publishes forwarded to another node", [([], snapshot.forwarded)])
+        page.counter("ringpost_retries_total", "Publishes that waited and were tried again", [([], snapshot.retried)])
         page.gauge("ringpost_parked", "Publishes that wait for a ring or a link", [([], snapshot.parked)])
         page.gauge("ringpost_in_flight", "Publishes forwarded and not answered yet", [([], snapshot.inFlight)])
         page.counter("ringpost_gaps_total", "Times a client was told of a gap", [([], counters.gaps)])
