@@ -8,6 +8,10 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// Tests against whole nodes want them fast: a node has 65,536 slots, and without optimization a change of the ring takes seconds.
+/// `cluster/test` asks for it. Not always, because a package with such flags can't be anybody's dependency.
+let optimized: [SwiftSetting] = Context.environment["RINGPOST_OPTIMIZED"] == nil ? [] : [.unsafeFlags(["-O"])]
+
 let package = Package(
     name: "ringpost",
     products: [
@@ -28,11 +32,11 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        .target(name: "HashRing"),
+        .target(name: "HashRing", swiftSettings: optimized),
         .target(
             name: "RingpostCore",
-            dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "RingpostWire", dependencies: ["HashRing", "RingpostCore", nioCore]),
+            dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")], swiftSettings: optimized),
+        .target(name: "RingpostWire", dependencies: ["HashRing", "RingpostCore", nioCore], swiftSettings: optimized),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
         .target(
@@ -42,7 +46,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ]),
+            ], swiftSettings: optimized),
         .target(
             name: "RingpostClient",
             dependencies: [
@@ -60,6 +64,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
@@ -84,7 +89,18 @@ let package = Package(
             ]),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix, logging]),
+            dependencies: [
+                "TestSupport", "torture", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix, logging,
+            ]),
+        .executableTarget(
+            name: "torture",
+            dependencies: [
+                "TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Torture"),
         .testTarget(name: "TidyTests"),
     ]
 )

@@ -5,7 +5,7 @@
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 run_directory=${RINGPOST_RUN_DIRECTORY:-$repository/cluster/.run}
 build_log=$run_directory/build.log
-build_command=(swift build -c release --product ringpost -Xswiftc -enforce-exclusivity=unchecked)
+build_command=(swift build -c release -Xswiftc -enforce-exclusivity=unchecked)
 # shellcheck disable=SC2034  # used by those who source this
 built_binary=$repository/.build/release/ringpost
 
@@ -65,18 +65,21 @@ require_swift() {
     command -v swift >/dev/null || fail "there is no swift on the PATH: install Swift 6.3 (https://www.swift.org/install/linux)"
 }
 
-# Builds .build/release/ringpost. Turning run-time exclusivity checks off saves 30 % of the user instructions on the way of a message;
-# the debug build, which the tests use, keeps them.
-build_release() {
-    local began=$SECONDS
+# Builds .build/release/ringpost.
+build_release() { build_product ringpost; }
+
+# build_product PRODUCT: builds .build/release/PRODUCT. Turning run-time exclusivity checks off saves 30 % of the user instructions on
+# the way of a message; the debug build, which the tests use, keeps them.
+build_product() {
+    local began=$SECONDS command=("${build_command[@]}" --product "$1")
     require_swift
     mkdir -p "$run_directory"
-    say "building (the first time takes several minutes; tail -f ${build_log#"$repository"/} shows how far it is)"
-    if ! (cd "$repository" && "${build_command[@]}") >"$build_log" 2>&1 9>&-; then
+    say "building $1 (the first time takes several minutes; tail -f ${build_log#"$repository"/} shows how far it is)"
+    if ! (cd "$repository" && "${command[@]}") >"$build_log" 2>&1 9>&-; then
         show_tail "$build_log" 30
-        fail "the build failed: ${build_command[*]}"
+        fail "the build failed: ${command[*]}"
     fi
-    say "built in $((SECONDS - began)) s"
+    say "built $1 in $((SECONDS - began)) s"
 }
 
 # ---- Processes. A pid file holds "pid start-time"; the start time (field 22 of /proc/PID/stat) tells our process from a later one

@@ -30,8 +30,8 @@ public final class Node: Service {
         shared.setLoops(loops)
     }
 
-    /// Runs until a graceful shutdown, which hands in the node's place in the ring, tells its sockets to resume elsewhere,
-    /// and ends.
+    /// Runs until the node has drained, by a graceful shutdown or by an operator's order: its slots are handed over, then its
+    /// sockets are asked to go elsewhere, then it leaves the ring.
     ///
     /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
     public func run() async throws {
@@ -43,6 +43,9 @@ public final class Node: Service {
         try await group.shutdownGracefully()
         try outcome.get()
     }
+
+    /// Told to end once more: what is left of the drain is skipped.
+    public func hasten() { shared.onSignal() }
 
     // MARK: Ports
 
@@ -129,19 +132,7 @@ public final class Node: Service {
         return Member(
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(ports.client), api: announced(ports.api),
-            link: announced(ports.link))
-    }
-}
-
-extension NodeLoop {
-    /// Client sockets that are still there.
-    var openSockets: Int { sockets.count { $0 is any EdgeSocket || $0 is HTTPConnection } }
-
-    /// Every client is told to resume elsewhere.
-    func sayGoodbye() {
-        for socket in sockets {
-            if let edge = socket as? any EdgeSocket { edge.end(.goingAway) } else { (socket as? HTTPConnection)?.sayGoodbye() }
-        }
+            link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }
 }
 

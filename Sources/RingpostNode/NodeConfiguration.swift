@@ -45,12 +45,16 @@ public struct NodeConfiguration: Sendable {
     public var link = ListenAddress(host: "127.0.0.1", port: 8_082)
     /// The host name under which others reach this node; the hosts that the ports listen on unless given.
     public var advertise: String?
+    /// Where others reach the link port; the port itself, under the name above, unless given.
+    public var advertiseLink: ListenAddress?
     /// Share of the ring; with 0 the node only routes.
     public var weight: UInt16 = 100
     /// Where the node runs, for people.
     public var zone: String?
     /// S, for a cluster that this node founds.
     public var sessionTimeoutMilliseconds = 6_000
+    /// When the node leaves in order: over what time its sockets are asked to go elsewhere.
+    public var drainMilliseconds: Int64 = 30_000
     /// Event loops; as many as cores unless given.
     public var loops: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
@@ -72,6 +76,10 @@ public struct NodeLimits: Sendable {
     public var batchMessagesMax = 1_000
     /// Client sockets a node holds, counted per event loop.
     public var socketsMax = 100_000
+    /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.
+    public var connectionsPerSecond: Int?
+    /// Clients' connections that the node takes at once; two seconds' worth unless given.
+    public var connectionsBurst: Int?
     /// Requests of one connection that wait for their answer; then its bytes wait.
     public var pipelinedMax = 256
     /// Bytes that wait for a client's socket; beyond it the socket is closed with "resume".
@@ -86,6 +94,8 @@ public struct NodeLimits: Sendable {
     public var pingMilliseconds: Int64 = 25_000
     /// What a closing socket gets to take its last bytes.
     public var closeMilliseconds: Int64 = 5_000
+    /// When the node leaves in order: how long it waits for others to take over its slots and copies.
+    public var handOverMilliseconds = DrainMachine.handOverMillisecondsDefault
     /// A stranger on the link port must have introduced itself by then.
     public var handshakeMilliseconds: Int64 = 1_000
     /// The longest a poll may wait.

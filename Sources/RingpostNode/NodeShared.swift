@@ -23,8 +23,26 @@ final class NodeShared: Sendable {
         var lastConfirmed: Int64?
         /// Members that each loop is linked with.
         var linked: [Int: Set<MemberIdentity>] = [:]
+        /// Other members with which not every loop is linked.
+        var unreachable: Set<MemberIdentity> = []
+        /// Set while this node drains.
+        var drain: DrainMachine.Progress?
+        /// Peers that say they drain.
+        var drainingPeers: Set<MemberIdentity> = []
+
+        mutating func findUnreachable(loopCount: Int) {
+            guard let view else { return }
+            let me = identity
+            let linked = linked
+            unreachable = Set(
+                view.members.map(\.identity).filter { other in
+                    other != me && !(0..<loopCount).allSatisfy { linked[$0]?.contains(other) == true }
+                })
+        }
     }
 
+    /// One for each loop, used on that loop only.
+    let doors: [ClientDoor]
     private let facts: Mutex<Facts>
     private let loopList = Mutex<[NodeLoop]>([])
     /// Tells the membership what peers say; set once before any link exists.
@@ -35,12 +53,23 @@ final class NodeShared: Sendable {
         var outageAnswer: @Sendable (MemberIdentity, UInt64, LinkStanding) -> Void = { _, _, _ in }
         var peerDiffers: @Sendable (MemberIdentity, LinkStanding) -> Void = { _, _ in }
         var saidGoodbye: @Sendable (MemberIdentity) -> Void = { _ in }
+        /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
+        var vacancyWait: @Sendable () async -> Int64? = { nil }
+        /// A peer's heartbeat has named those that it can't reach.
+        var unreachable: @Sendable (MemberIdentity, [String]) -> Void = { _, _ in }
+        /// A peer has sent a newer member list.
+        var offer: @Sendable (_ epoch: UInt64, _ generation: UInt64, [Member]) -> Void = { _, _, _ in }
+        /// An operator's order to this node.
+        var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
+        /// The process is told to end; again, if it was before.
+        var signal: @Sendable () -> Void = {}
     }
 
     init(configuration: NodeConfiguration, loopCount: Int, logger: Logger) {
         self.configuration = configuration
         self.loopCount = loopCount
         self.logger = logger
+        doors = (0..<loopCount).map { _ in ClientDoor(limits: configuration.limits, loopCount: loopCount) }
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0)))
     }
 
@@ -71,12 +100,28 @@ final class NodeShared: Sendable {
             facts.lease = lease
             // A lease is granted from the moment at which the confirmed question was sent.
             if lease.state == .leased, let document = facts.view?.document, lease.actUntil < .max {
-                facts.lastConfirmed = lease.actUntil - Int64(document.sessionTimeoutMilliseconds)
+                facts.lastConfirmed = lease.actUntil - Int64(document.leaseMilliseconds)
             }
         }
     }
 
-    func setView(_ view: MembershipView) { facts.withLock { $0.view = view } }
+    func setView(_ view: MembershipView) {
+        facts.withLock { facts in
+            facts.view = view
+            facts.drainingPeers.formIntersection(view.members.map(\.identity))
+            facts.findUnreachable(loopCount: loopCount)
+        }
+    }
+
+    /// `nil` while the node doesn't drain.
+    var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }
+    func setDrain(_ progress: DrainMachine.Progress?) { facts.withLock { $0.drain = progress } }
+    /// Other members with which not every loop is linked.
+    var unreachable: Set<MemberIdentity> { facts.withLock { $0.unreachable } }
+    var drainingPeers: Set<MemberIdentity> { facts.withLock { $0.drainingPeers } }
+
+    func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    func onSignal() { hooks.withLock { $0 }.signal() }
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
     func countAlarm() { facts.withLock { $0.alarms += 1 } }
 
@@ -84,15 +129,22 @@ final class NodeShared: Sendable {
 
     /// What this node says of itself in heartbeats.
     func standing(_ loop: NodeLoop) -> LinkStanding {
-        let (reaches, isLeaving) = facts.withLock { ($0.lease.reachesZooKeeper, $0.isLeaving) }
-        return LinkStanding(
-            epoch: loop.view?.epoch ?? 0, digest: loop.view?.ring.digest ?? 0, reachesZooKeeper: reaches, isLeaving: isLeaving)
+        facts.withLock { facts in
+            LinkStanding(
+                epoch: loop.view?.epoch ?? 0, digest: loop.view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
+                isLeaving: facts.isLeaving, isDraining: facts.drain != nil,
+                unreachable: facts.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
+        }
     }
 
     /// What a peer says of itself. The same epoch with another ring is never ignored.
     func onStanding(of peer: MemberIdentity, _ standing: LinkStanding) {
         let hooks = hooks.withLock { $0 }
         if standing.isLeaving { hooks.saidGoodbye(peer) }
+        facts.withLock { facts in
+            if standing.isDraining { facts.drainingPeers.insert(peer) } else { facts.drainingPeers.remove(peer) }
+        }
+        hooks.unreachable(peer, standing.unreachable)
         if let view, standing.epoch == view.epoch, standing.digest != view.ring.digest { hooks.peerDiffers(peer, standing) }
     }
 
@@ -100,10 +152,33 @@ final class NodeShared: Sendable {
         hooks.withLock { $0 }.outageAnswer(peer, query, standing)
     }
 
+    /// The member list, for a peer that is behind; once an epoch and connection.
+    ///
+    /// - Parameter told: the epoch that the connection was last told of.
+    func news(for standing: LinkStanding, told: inout UInt64) -> LinkFrame? {
+        guard let view, standing.epoch < view.epoch, told < view.epoch else { return nil }
+        told = view.epoch
+        return .members(epoch: view.epoch, generation: view.generation, view.members)
+    }
+
+    func onMembers(epoch: UInt64, generation: UInt64, _ members: [Member]) { hooks.withLock { $0 }.offer(epoch, generation, members) }
+
+    /// A loop has found slots of which nobody has a copy.
+    func askRoster(for loop: NodeLoop) {
+        let vacancyWait = hooks.withLock { $0.vacancyWait }
+        Task {
+            let wait = await vacancyWait()
+            loop.eventLoop.execute { loop.decide { $0.onRoster(waitMilliseconds: wait, now: $1, actions: &$2) } }
+        }
+    }
+
     /// A link of a loop has come up or gone down.
     func onLinkChange(_ loop: NodeLoop) {
         let up = Set(loop.links.compactMap { $0.flatMap { $0.isUp ? $0.member : nil } })
-        facts.withLock { $0.linked[loop.index] = up }
+        facts.withLock { facts in
+            facts.linked[loop.index] = up
+            facts.findUnreachable(loopCount: loopCount)
+        }
     }
 
     /// Whether every loop is linked with every other member.

@@ -25,11 +25,16 @@ struct ListenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to begin: a cursor, or earliest; without it, now.", valueName: "cursor"))
     var since: String?
 
+    @Flag(help: "Go to whatever node a stopping one names, not only to those given with --url.")
+    var follow = false
+
     @Flag(help: "Print each message as one line of JSON.")
     var json = false
 
     func run() async throws {
-        let subscriber = Subscriber(urls: try url.endpoints(), user: user, transport: transport, since: since)
+        var options = Subscriber.Options()
+        options.followsAddresses = follow
+        let subscriber = Subscriber(urls: try url.endpoints(), user: user, transport: transport, since: since, options: options)
         let listening = Task { try await listen(subscriber) }
         let interrupt = Signals.onInterrupt { listening.cancel() }
         defer { interrupt.cancel() }

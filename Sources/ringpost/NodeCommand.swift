@@ -3,6 +3,7 @@ import ArgumentParser
 import Logging
 import RingpostNode
 import ServiceLifecycle
+import UnixSignals
 
 struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,6 +35,8 @@ struct NodeCommand: AsyncParsableCommand {
     var link: String?
     @Option(help: "The host name under which others reach this node. (default: the hosts that the ports listen on)")
     var advertise: String?
+    @Option(help: "Where others reach this node's link port, host:port, if something stands before it.")
+    var advertiseLink: String?
     @Option(help: "Share of the ring relative to the others', 0 to 65535; with 0 it only routes. (default: 100)")
     var weight: Int?
     @Option(help: "Where the node runs, for people.")
@@ -43,8 +46,15 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(
         help: "Milliseconds after which ZooKeeper takes a silent node for dead; decided by whoever creates the cluster. (default: 6000)")
     var sessionTimeout: Int?
+    @Option(help: "When the node leaves in order, over how many seconds its sockets are asked to go elsewhere. (default: 30)")
+    var drainSeconds: Int?
     @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")
     var allowOrigin: [String] = []
+    @Option(
+        help: "Connections of clients that the node takes in a second; others are told when to come back. (default: 5000 an event loop)")
+    var connectRate: Int?
+    @Option(help: "Connections of clients that it takes at once. (default: two seconds' worth)")
+    var connectBurst: Int?
     @Option(help: "The largest payload in bytes. (default: 65536)")
     var payloadMax: Int?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
@@ -65,8 +75,21 @@ struct NodeCommand: AsyncParsableCommand {
             return handler
         }
         let logger = Logger(label: "ringpost.\(settings.node.id)")
-        let group = ServiceGroup(
-            services: [Node(settings.node, logger: logger)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        let node = Node(settings.node, logger: logger)
+        // A node that has drained by an operator's order ends by itself, and in order.
+        let service = ServiceGroupConfiguration.ServiceConfiguration(
+            service: node, successTerminationBehavior: .gracefullyShutdownGroup)
+        let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [service], logger: logger))
+        // Not the group's own handling: that one hears the first signal only, and a second one hastens the drain.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let listening = Task {
+            var isFirst = true
+            for await _ in signals {
+                if isFirst { await group.triggerGracefulShutdown() } else { node.hasten() }
+                isFirst = false
+            }
+        }
+        defer { listening.cancel() }
         do {
             try await group.run()
         } catch let error as NodeError {

@@ -31,12 +31,13 @@ struct NodeSettings {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         let texts = [
             "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
-            "link": options.link, "advertise": options.advertise, "zone": options.zone, "logLevel": options.logLevel,
-            "config": options.config,
+            "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
+            "logLevel": options.logLevel, "config": options.config,
         ]
         for case (let key, .some(let text)) in texts { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
         let numbers = [
             "weight": options.weight, "loops": options.loops, "sessionTimeout": options.sessionTimeout, "payloadMax": options.payloadMax,
+            "drainSeconds": options.drainSeconds, "connectRate": options.connectRate, "connectBurst": options.connectBurst,
         ]
         for case (let key, .some(let number)) in numbers { values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false) }
         if !options.allowOrigin.isEmpty {
@@ -75,11 +76,15 @@ struct NodeSettings {
         node.api = try address(reader, "api") ?? node.api
         node.link = try address(reader, "link") ?? node.link
         node.advertise = reader.string(forKey: "advertise")
+        node.advertiseLink = try address(reader, "advertiseLink")
         node.zone = reader.string(forKey: "zone")
         node.weight = UInt16(try number(reader, "weight", 0...65_535) ?? Int(node.weight))
         node.loops = try number(reader, "loops", 1...256)
         node.sessionTimeoutMilliseconds = try number(reader, "sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
+        node.drainMilliseconds = Int64(try number(reader, "drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         node.limits.payloadBytesMax = try number(reader, "payloadMax", 1...1_048_576) ?? node.limits.payloadBytesMax
+        node.limits.connectionsPerSecond = try number(reader, "connectRate", 1...1_000_000)
+        node.limits.connectionsBurst = try number(reader, "connectBurst", 1...10_000_000)
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
         if node.advertise == nil, node.zookeeper != nil {
             for address in [node.client, node.api, node.link] where ["0.0.0.0", "::"].contains(address.host) {

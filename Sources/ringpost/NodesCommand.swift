@@ -43,6 +43,7 @@ struct NodesCommand: AsyncParsableCommand {
         guard node.answered else { return lines }
         add("epoch", node.epoch.map { "\($0)" + (node.digest.map { ", digest \($0)" } ?? "") })
         add("lease", node.lease)
+        add("draining", node.draining.map { DrainWatch.text($0) + ($0.seconds.map { ", for \(Self.duration(Double($0)))" } ?? "") })
         add("version", node.version)
         add("uptime", node.uptimeSeconds.map(Self.duration))
         add("loops", node.loops.map { "\($0)" })

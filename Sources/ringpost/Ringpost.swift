@@ -13,6 +13,9 @@ struct Ringpost: AsyncParsableCommand {
             CommandGroup(name: "Running", subcommands: [NodeCommand.self]),
             CommandGroup(name: "Messages", subcommands: [SendCommand.self, ListenCommand.self, ReplayCommand.self]),
             CommandGroup(
-                name: "Operating", subcommands: [RingCommand.self, NodesCommand.self, LocateCommand.self, PlanCommand.self]),
+                name: "Operating",
+                subcommands: [
+                    RingCommand.self, NodesCommand.self, LocateCommand.self, PlanCommand.self, DrainCommand.self, WeightCommand.self,
+                ]),
         ])
 }

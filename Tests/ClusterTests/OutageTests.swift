@@ -95,10 +95,8 @@ extension ClusterTests {
                 try await letter.send(RawConnection.request("POST", "/v1/users/\(user)/messages", body: Array("late".utf8)))
             }
             try await cluster.settled()
-            try await socket.wait("a gap") { !$0.gaps.isEmpty }
             let receipt = try await cluster["n2"].publish("meanwhile", to: users[0])
             #expect(receipt.owner != "n3")
-            #expect(receipt.outcome == "delivered")
             _ = try await socket.message("meanwhile")
             for letter in letters {
                 letter.readAvailable()
@@ -120,6 +118,7 @@ extension ClusterTests {
             let last = try await sleeper.publish("awake", to: users[0])
             #expect(last.owner == "n3")
             _ = try await socket.message("awake")
+            #expect(try socket.events().gaps.isEmpty, "the others had a copy")
         }
 
         @Test func aNodeThatHasNeverReachedZooKeeperSaysSo() async throws {

@@ -112,6 +112,23 @@ private struct Script {
         #expect(script.machine.isIdle)
     }
 
+    @Test func aNodeThatHasTooMuchIsSparedAsLongAsItAsks() {
+        var script = Script()
+        _ = script.up()
+        _ = script.submit("x", to: "a", deadline: 10_000)
+        #expect(script.refusal(1, .overloaded, now: 0) == [])
+        #expect(script.submit("y", to: "a", deadline: 10_000) == [], "it keeps its place behind")
+        #expect(script.submit("z", to: "b", deadline: 1_999) == ["write 2 b:z"])
+        #expect(script.refusal(2, .overloaded, now: 0) == ["z refused overloaded"], "its time is over before it may come back")
+        #expect(script.tick(1_999) == [])
+        #expect(script.tick(2_000 + Int64(ProducerMachine<String>.spreadMilliseconds)) == ["write 3 a:x restarts", "write 4 a:y"])
+        // One that waits for another reason is put off as well.
+        #expect(script.refusal(3, .retry, now: 3_000) == [])
+        #expect(script.refusal(4, .overloaded, now: 3_000) == [])
+        #expect(script.tick(4_999) == [])
+        #expect(script.tick(5_500) == ["write 5 a:x restarts", "write 6 a:y"])
+    }
+
     @Test func otherRefusalsGoToTheCaller() {
         var script = Script()
         _ = script.up()

@@ -62,6 +62,18 @@ import Testing
         #expect(Self.read("nonsense") == nil)
     }
 
+    @Test func closes() {
+        func read(_ json: String) -> StreamItem { Array(json.utf8).withUnsafeBytes { StreamItem.readClose($0) } }
+        #expect(read(#"{"code":"idle","advice":"resume"}"#) == .closing(Disconnect("idle")))
+        #expect(read(#"{"code":"x","advice":"stop"}"#) == .closing(Disconnect("x", final: .stopped("x"))))
+        var leave = Disconnect("going_away", wishMilliseconds: 1_200)
+        leave.at = [Endpoint(host: "b", port: 1), Endpoint(host: "c", port: 2)]
+        #expect(read(#"{"code":"going_away","advice":"resume","after":1200,"at":"b:1,c:2"}"#) == .closing(leave))
+        var later = Disconnect("try_later", wishMilliseconds: 2_500)
+        later.isAppointment = true
+        #expect(read(#"{"code":"try_later","advice":"resume","after":2500,"more":{}}"#) == .closing(later))
+    }
+
     @Test func polls() throws {
         func read(_ json: String) -> PollAnswer? { Array(json.utf8).withUnsafeBytes(PollAnswer.init) }
         let message = #"{"seq":7,"cursor":"00000000000000aa-7","id":"x","at":1,"data":"t"}"#
@@ -72,6 +84,11 @@ import Testing
         let empty = try #require(read(#"{"cursor":"00000000000000aa-7","messages":[]}"#))
         #expect(empty.beginning == "00000000000000aa-7")
         #expect(!empty.gap)
+        #expect(empty.leave == nil)
+        var leave = Disconnect("going_away", wishMilliseconds: 120)
+        leave.at = [Endpoint(host: "b", port: 1)]
+        let last = try #require(read(#"{"cursor":"00000000000000aa-7","messages":[],"retryAfterMilliseconds":120,"at":"b:1"}"#))
+        #expect(last.leave == leave)
         #expect(read(#"{"messages":[]}"#) == nil)
         #expect(read(#"{"cursor":"c","messages":[{"seq":1}]}"#) == nil)
     }

@@ -35,7 +35,7 @@ import Testing
             number == 1
                 ? .webSocket(
                     [#"{"event":"attached","cursor":"\#(Self.cursor(0))"}"#, Self.message(1), Self.message(2)],
-                    close: (.goingAway, "resume: going_away; retry-after-ms=5"))
+                    close: (.goingAway, "resume: going_away; after=5; at=nowhere:1"))
                 : .webSocket([#"{"event":"gap","cursor":"\#(Self.cursor(6))"}"#, Self.message(7)], close: nil)
         }
         let events = try await Self.events(Subscriber(urls: [server.endpoint], user: "a b"), messages: 3)
@@ -135,6 +135,57 @@ import Testing
             Subscriber(urls: [deadEndpoint, server.endpoint], user: "a", transport: transport), messages: 1)
         #expect(events.first == "disconnected")
         #expect(events.last == "m1")
+    }
+
+    @Test(arguments: Subscriber.Transport.allCases) func goesWhereALeavingNodeSendsIt(_ transport: Subscriber.Transport) async throws {
+        let target = try await StandInHTTP { _, target, _ in
+            let attached = #"{"event":"attached","cursor":"\#(Self.cursor(1))"}"#
+            if target.hasPrefix("/v1/ws") { return .webSocket([attached, Self.message(2)], close: nil) }
+            if target.hasPrefix("/v1/sse") { return .stream("data: \(Self.message(2))\n\n", closes: false) }
+            return .response(.ok, [], #"{"cursor":"\#(Self.cursor(2))","messages":[\#(Self.message(2))]}"#)
+        }
+        let there = target.endpoint
+        let leaving = try await StandInHTTP { _, target, _ in
+            if target.hasPrefix("/v1/ws") {
+                return .webSocket([Self.message(1)], close: (.goingAway, "resume: going_away; after=5; at=\(there)"))
+            }
+            if target.hasPrefix("/v1/sse") {
+                let close = #"{"code":"going_away","advice":"resume","after":5,"at":"\#(there)"}"#
+                return .stream("data: \(Self.message(1))\n\nretry: 5\n\nevent: close\ndata: \(close)\n\n", closes: true)
+            }
+            let body = #""messages":[\#(Self.message(1))],"retryAfterMilliseconds":5,"at":"\#(there)"}"#
+            return .response(.ok, [("Connection", "close")], #"{"cursor":"\#(Self.cursor(1))",\#(body)"#)
+        }
+        // The second address would be next, but the third is the one that the node names.
+        let second = try await StandInHTTP { _, _, _ in .response(.badRequest, [], "") }
+        let subscriber = Subscriber(urls: [leaving.endpoint, second.endpoint, there], user: "a", transport: transport)
+        let events = try await Self.events(subscriber, messages: 2)
+        #expect(events.filter { !$0.hasPrefix("attached") } == ["m1", "disconnected", "m2"])
+        #expect(second.requests.isEmpty)
+        #expect(target.requests.count == 1)
+    }
+
+    @Test(arguments: [Subscriber.Transport.webSocket, .eventStream, .longPoll])
+    func comesBackNoEarlierThanItWasAskedTo(_ transport: Subscriber.Transport) async throws {
+        let wait = 300
+        let server = try await StandInHTTP { number, target, _ in
+            if number > 1 { return .response(.badRequest, [], "") }
+            if target.hasPrefix("/v1/ws") { return .webSocket([], close: (.init(codeNumber: 4_013), "resume: try_later; after=\(wait)")) }
+            if target.hasPrefix("/v1/sse") {
+                let close = #"{"code":"try_later","advice":"resume","after":\#(wait)}"#
+                return .stream("retry: \(wait)\n\nevent: close\ndata: \(close)\n\n", closes: true)
+            }
+            let body = #"{"error":{"code":"overloaded","message":"m","retryAfterMilliseconds":\#(wait)}}"#
+            return .response(.serviceUnavailable, [("Retry-After", "1")], body)
+        }
+        let other = try await StandInHTTP { _, _, _ in .response(.badRequest, [], "") }
+        let began = ContinuousClock.now
+        await #expect(throws: SubscriberError.self) {
+            _ = try await Self.events(Subscriber(urls: [server.endpoint, other.endpoint], user: "a", transport: transport), messages: 1)
+        }
+        #expect(ContinuousClock.now - began >= .milliseconds(wait))
+        #expect(server.requests.count == 2)
+        #expect(other.requests.isEmpty, "the appointment is with the node that gave it")
     }
 
     @Test(arguments: Subscriber.Transport.allCases) func endsWithItsTask(_ transport: Subscriber.Transport) async throws {

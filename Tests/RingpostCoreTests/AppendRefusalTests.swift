@@ -20,18 +20,20 @@ import Testing
     @Test func whatTheMailboxesRefuseHoldsBackTheStream() throws {
         var lanes = PublishLanes()
         lanes.mayActUntil = .max
-        let first = try #require(Self.submit(1, to: &lanes).first)
-        let second = try #require(Self.submit(2, to: &lanes).first)
-        guard case .append(let publish, let context, let arrival) = first,
-            case .append(let later, let laterContext, let laterArrival) = second
+        guard case .append(let first, _) = Self.submit(1, to: &lanes).first, case .append(let second, _) = Self.submit(2, to: &lanes).first
         else {
-            Issue.record("both should be let through: \(first), \(second)")
+            Issue.record("both should be let through")
             return
         }
-        #expect(lanes.mayAppend(publish, context, arrival: arrival))
-        lanes.onAppendRefused(publish, context, arrival: arrival)
-        #expect(!lanes.mayAppend(later, laterContext, arrival: laterArrival), "decided before the refusal, but not appended yet")
+        #expect(lanes.mayAppend(request: first))
+        var actions: [PublishLanes.Action] = []
+        lanes.onAnswer(request: first, .failure(.windowFull), now: 0, actions: &actions)
+        #expect(actions == [.answer(ReturnAddress(channel: 0, id: 1), .failure(.windowFull))])
+        #expect(!lanes.mayAppend(request: second), "decided before the refusal, but not appended yet")
         #expect(Self.submit(3, to: &lanes) == [.answer(ReturnAddress(channel: 0, id: 3), .failure(.retry))])
+        actions = []
+        lanes.onAnswer(request: second, .failure(.retry), now: 0, actions: &actions)
+        #expect(actions == [.answer(ReturnAddress(channel: 0, id: 2), .failure(.retry))])
         guard case .append = Self.submit(4, to: &lanes, restarts: true).first else {
             Issue.record("the stream begins again in order")
             return
@@ -42,32 +44,32 @@ import Testing
         }
     }
 
-    @Test func aFullWindowIsARefusalThatTheStoreReports() {
+    private func publish(_ number: UInt64, to loop: inout LoneLoop, isRepeatable: Bool = true, timeToLive: UInt32? = nil) -> PublishResult?
+    {
+        let publish = Publish(
+            key: LoneLoop.key(), id: MessageID(high: 0, low: number), isRepeatable: isRepeatable, data: [0x31],
+            timeToLiveSeconds: timeToLive, deadline: 10_000)
+        let actions = loop.publish(publish, answerTo: ReturnAddress(channel: 0, id: number), at: Moment(monotonic: 0, wall: 0))
+        guard actions.count == 1, case .answer(_, let result) = actions[0] else {
+            Issue.record("not one answer, but \(actions)")
+            return nil
+        }
+        return result
+    }
+
+    @Test func aFullWindowIsARefusalThatTheMachineReports() {
         var limits = MailboxLimits()
         limits.windowEntriesMax = 1
-        var store = MailboxStore(owner: "n1", limits: limits)
-        var actions: [OwnerAction] = []
-        let now = Moment(monotonic: 0, wall: 0)
-        func publish(_ number: UInt64) -> Bool {
-            let publish = Publish(
-                key: Self.key, id: MessageID(high: 0, low: number), isRepeatable: true, data: [0x31], deadline: 10_000)
-            return store.publish(
-                publish, answerTo: ReturnAddress(channel: 0, id: number), epoch: 1, now: now, fresh: 5, actions: &actions)
-        }
-        #expect(publish(1))
-        #expect(!publish(2))
-        #expect(publish(1), "the first is still remembered")
+        var loop = LoneLoop(limits: limits)
+        #expect(publish(1, to: &loop)?.words == "#1 alone")
+        #expect(publish(2, to: &loop) == .failure(.windowFull))
+        #expect(publish(1, to: &loop)?.words == "#1 alone again", "the first is still remembered")
     }
 
     @Test func nobodyAttachedAndNothingKeptIsDropped() {
-        var store = MailboxStore(owner: "n1")
-        var actions: [OwnerAction] = []
-        let publish = Publish(
-            key: Self.key, id: MessageID(high: 0, low: 1), isRepeatable: false, data: [0x31], timeToLiveSeconds: 0, deadline: 10_000)
-        store.publish(
-            publish, answerTo: ReturnAddress(channel: 0, id: 1), epoch: 1, now: Moment(monotonic: 0, wall: 0), fresh: 5, actions: &actions)
-        guard case .answer(_, .success(let receipt)) = actions.last else {
-            Issue.record("no receipt in \(actions)")
+        var loop = LoneLoop()
+        guard case .success(let receipt) = publish(1, to: &loop, isRepeatable: false, timeToLive: 0) else {
+            Issue.record("no receipt")
             return
         }
         #expect(receipt.outcome == .dropped)

@@ -1,5 +1,6 @@
 // The lease and the outage mode as transcripts. S = 6,000, H = 3,000, M = 10,000 unless said otherwise, so syncs are due every
-// 1,000 ms, queries every 1,000 ms, and ZooKeeper counts as away when a sync is without an answer for 2,000 ms.
+// 1,000 ms, a lease lasts 5,000 ms, queries are due every 1,000 ms, and ZooKeeper counts as away when a sync is without an answer for
+// 2,000 ms.
 
 import HashRing
 import RingpostCore
@@ -50,9 +51,9 @@ import Testing
         var lease = LeaseMachine(document: try Self.document(), now: 0)
         _ = lease.registered(now: 0)
         #expect(lease.syncAnswered(sentAt: 0, now: 900) == [])
-        #expect(lease.actUntil == 6_000)
-        #expect(lease.mayAct(now: 5_999))
-        #expect(!lease.mayAct(now: 6_000))
+        #expect(lease.actUntil == 5_000)
+        #expect(lease.mayAct(now: 4_999))
+        #expect(!lease.mayAct(now: 5_000))
     }
 
     @Test func aSyncIsSentEverySixthOfTheSession() throws {
@@ -62,7 +63,7 @@ import Testing
         #expect(lease.tick(now: 1_000) == [.sendSync(sentAt: 1_000)])
         #expect(lease.tick(now: 1_000) == [], "once")
         #expect(lease.syncAnswered(sentAt: 1_000, now: 1_005) == [])
-        #expect(lease.actUntil == 7_000)
+        #expect(lease.actUntil == 6_000)
     }
 
     @Test func lateAndUnorderedAnswersNeverShortenTheLease() throws {
@@ -70,11 +71,11 @@ import Testing
         #expect(lease.tick(now: 1_000) == [.sendSync(sentAt: 1_000)])
         #expect(lease.tick(now: 2_000) == [.sendSync(sentAt: 2_000)])
         #expect(lease.syncAnswered(sentAt: 2_000, now: 2_100) == [])
-        #expect(lease.actUntil == 8_000)
+        #expect(lease.actUntil == 7_000)
         #expect(lease.syncAnswered(sentAt: 1_000, now: 2_200) == [])
-        #expect(lease.actUntil == 8_000)
+        #expect(lease.actUntil == 7_000)
         #expect(lease.syncAnswered(sentAt: 1_500, now: 2_300) == [], "never sent")
-        #expect(lease.actUntil == 8_000)
+        #expect(lease.actUntil == 7_000)
     }
 
     @Test func anAnswerOlderThanTheSessionTimeoutLeavesItFrozen() throws {
@@ -82,7 +83,7 @@ import Testing
         _ = lease.membersChanged(epoch: 1, others: [Self.b], now: 0)
         _ = lease.registered(now: 0)
         _ = lease.syncAnswered(sentAt: 0, now: 6_500)
-        #expect(lease.state(now: 6_500) == .frozen(since: 6_000))
+        #expect(lease.state(now: 6_500) == .frozen(since: 5_000))
     }
 
     @Test func aFailedSyncProvesNothing() throws {
@@ -91,7 +92,7 @@ import Testing
         #expect(lease.syncFailed(sentAt: 1_000, now: 1_010) == [.askPeers(queryNumber: 1)])
         #expect(!lease.reachesZooKeeper(now: 1_010))
         #expect(lease.syncAnswered(sentAt: 1_000, now: 1_020) == [], "it is not under way any more")
-        #expect(lease.actUntil == 6_000)
+        #expect(lease.actUntil == 5_000)
     }
 
     @Test func syncsWithoutAnswersAreBounded() throws {
@@ -114,31 +115,31 @@ import Testing
 
     @Test func withoutOthersEveryQueryAnswersItself() throws {
         var lease = try Self.away(others: [])
-        #expect(lease.state(now: 5_999) == .leased)
-        #expect(lease.tick(now: 6_000) == [.askPeers(queryNumber: 2)])
-        #expect(lease.state(now: 6_000) == .outage)
-        #expect(lease.actUntil == 9_000, "H after the query was sent")
+        #expect(lease.state(now: 4_999) == .leased)
+        #expect(lease.tick(now: 5_000) == [.askPeers(queryNumber: 2)])
+        #expect(lease.state(now: 5_000) == .outage)
+        #expect(lease.actUntil == 8_000, "H after the query was sent")
     }
 
     @Test func outageModeEndsAtMAfterTheLease() throws {
         var lease = try Self.away(others: [])
         for now in stride(from: Int64(2_000), through: 20_000, by: 1_000) { _ = lease.tick(now: now) }
-        #expect(lease.actUntil == 16_000)
-        #expect(lease.state(now: 15_999) == .outage)
-        #expect(lease.state(now: 16_000) == .frozen(since: 16_000))
+        #expect(lease.actUntil == 15_000)
+        #expect(lease.state(now: 14_999) == .outage)
+        #expect(lease.state(now: 15_000) == .frozen(since: 15_000))
     }
 
     @Test func withoutOutageModeTheLeaseIsAll() throws {
         var lease = try Self.away(others: [], outageMax: 0)
         _ = lease.tick(now: 5_500)
-        #expect(lease.state(now: 6_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 5_500) == .frozen(since: 5_000))
     }
 
     @Test func everyOtherMemberMustAgree() throws {
         var lease = try Self.away(others: [Self.b, Self.c])
         #expect(lease.tick(now: 5_000) == [.askPeers(queryNumber: 2)])
         #expect(lease.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: false, now: 5_010) == [])
-        #expect(lease.actUntil == 6_000)
+        #expect(lease.actUntil == 5_000)
         #expect(lease.outageAnswer(from: Self.c, queryNumber: 2, sameEpoch: true, reachesZooKeeper: false, now: 5_900) == [])
         #expect(lease.actUntil == 8_000, "from the sending, not from the answer")
         #expect(lease.state(now: 6_000) == .outage)
@@ -150,7 +151,7 @@ import Testing
         #expect(lease.tick(now: 5_000) == [.askPeers(queryNumber: 2)])
         _ = lease.outageAnswer(from: Self.b, queryNumber: 1, sameEpoch: true, reachesZooKeeper: false, now: 5_010)
         _ = lease.outageAnswer(from: Self.c, queryNumber: 2, sameEpoch: true, reachesZooKeeper: false, now: 5_010)
-        #expect(lease.actUntil == 6_000)
+        #expect(lease.actUntil == 5_000)
     }
 
     @Test func aLateAnswerCountsForItsOwnQuery() throws {
@@ -170,7 +171,7 @@ import Testing
         for now in stride(from: Int64(2_000), through: 5_000, by: 1_000) { _ = lease.tick(now: now) }
         _ = lease.outageAnswer(from: Self.b, queryNumber: 1, sameEpoch: true, reachesZooKeeper: false, now: 5_000)
         _ = lease.outageAnswer(from: Self.b, queryNumber: 99, sameEpoch: true, reachesZooKeeper: false, now: 5_000)
-        #expect(lease.actUntil == 6_000, "the first was forgotten, the last never asked")
+        #expect(lease.actUntil == 5_000, "the first was forgotten, the last never asked")
     }
 
     @Test func anotherBootOfAMemberIsNobody() throws {
@@ -178,7 +179,7 @@ import Testing
         let reborn = MemberIdentity(id: "b", boot: 9)
         _ = lease.tick(now: 5_000)
         _ = lease.outageAnswer(from: reborn, queryNumber: 2, sameEpoch: true, reachesZooKeeper: false, now: 5_010)
-        #expect(lease.actUntil == 6_000)
+        #expect(lease.actUntil == 5_000)
     }
 
     @Test func onePeerThatReachesZooKeeperSpoilsTheQuery() throws {
@@ -186,7 +187,7 @@ import Testing
         _ = lease.tick(now: 5_000)
         _ = lease.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: true, now: 5_010)
         _ = lease.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: false, now: 5_020)
-        #expect(lease.state(now: 6_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 5_500) == .frozen(since: 5_000))
     }
 
     @Test func anotherEpochEndsOutageModeAtOnceAndFrozenCanGoOnLater() throws {
@@ -223,14 +224,31 @@ import Testing
 
     @Test func theSessionIsGivenUpWhenOthersReachZooKeeper() throws {
         var lease = try Self.away(others: [Self.b])
-        #expect(lease.tick(now: 6_000) == [.askPeers(queryNumber: 2)])
-        _ = lease.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: true, now: 6_010)
-        #expect(lease.tick(now: 12_000) == [.askPeers(queryNumber: 3)], "a query sent before freezing, and not longer than S yet")
+        #expect(lease.tick(now: 5_000) == [.askPeers(queryNumber: 2)])
+        _ = lease.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: true, now: 5_010)
+        #expect(lease.tick(now: 11_000) == [.askPeers(queryNumber: 3)], "a query sent before freezing, and not longer than S yet")
         #expect(
-            lease.outageAnswer(from: Self.b, queryNumber: 3, sameEpoch: true, reachesZooKeeper: true, now: 12_001)
+            lease.outageAnswer(from: Self.b, queryNumber: 3, sameEpoch: true, reachesZooKeeper: true, now: 11_001)
                 == [.closeSession])
         #expect(lease.tick(now: 20_000) == [], "no member any more")
-        #expect(lease.state(now: 20_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 20_000) == .frozen(since: 5_000))
+    }
+
+    @Test func whoWasOutsideForLongIsGivenTimeToBecomeLeased() throws {
+        var lease = LeaseMachine(document: try Self.document(), now: 0)
+        #expect(lease.registered(now: 60_000) == [.sendSync(sentAt: 60_000)])
+        #expect(lease.membersChanged(epoch: 2, others: [Self.b], now: 60_001) == [.askPeers(queryNumber: 1)])
+        #expect(lease.outageAnswer(from: Self.b, queryNumber: 1, sameEpoch: true, reachesZooKeeper: true, now: 60_002) == [])
+        #expect(lease.syncAnswered(sentAt: 60_000, now: 60_010) == [])
+        #expect(lease.state(now: 60_010) == .leased)
+        // One that is never confirmed is given up after S, as ever.
+        var silent = LeaseMachine(document: try Self.document(), now: 0)
+        _ = silent.registered(now: 60_000)
+        _ = silent.membersChanged(epoch: 2, others: [Self.b], now: 65_000)
+        #expect(
+            silent.outageAnswer(from: Self.b, queryNumber: 1, sameEpoch: true, reachesZooKeeper: true, now: 66_000)
+                == [.sendSync(sentAt: 66_000), .askPeers(queryNumber: 2)])
+        #expect(silent.outageAnswer(from: Self.b, queryNumber: 2, sameEpoch: true, reachesZooKeeper: true, now: 66_001) == [.closeSession])
     }
 
     @Test func theSessionIsKeptWhileNobodyReachesZooKeeper() throws {
@@ -238,19 +256,19 @@ import Testing
         for now in stride(from: Int64(2_000), through: 60_000, by: 1_000) {
             #expect(lease.tick(now: now).contains(.closeSession) == false)
         }
-        #expect(lease.state(now: 60_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 60_000) == .frozen(since: 5_000))
     }
 
     @Test func aSessionThatSurvivedGoesOn() throws {
         var lease = try Self.away(others: [Self.b])
         _ = lease.tick(now: 7_000)
-        #expect(lease.state(now: 7_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 7_000) == .frozen(since: 5_000))
         #expect(lease.connected(now: 8_000) == [.sendSync(sentAt: 8_000), .askPeers(queryNumber: 3)])
         #expect(lease.syncAnswered(sentAt: 8_000, now: 8_010) == [])
         #expect(lease.state(now: 8_010) == .leased)
-        #expect(lease.actUntil == 14_000)
+        #expect(lease.actUntil == 13_000)
         #expect(lease.outageAnswer(from: Self.b, queryNumber: 3, sameEpoch: true, reachesZooKeeper: true, now: 8_020) == [])
-        #expect(lease.state(now: 13_999) == .leased)
+        #expect(lease.state(now: 12_999) == .leased)
     }
 
     @Test func anAnswerFromBeforeTheConnectionBrokeIsIgnored() throws {
@@ -258,7 +276,7 @@ import Testing
         #expect(lease.tick(now: 1_000) == [.sendSync(sentAt: 1_000)])
         _ = lease.disconnected(now: 1_100)
         _ = lease.syncAnswered(sentAt: 1_000, now: 1_200)
-        #expect(lease.actUntil == 6_000)
+        #expect(lease.actUntil == 5_000)
     }
 
     @Test func theEndOfTheSessionEndsLeaseAndOutageAtOnce() throws {
@@ -276,7 +294,7 @@ import Testing
 
     @Test func aClockThatJumpsOverEverythingFreezes() throws {
         var lease = try Self.leased(others: [Self.b])
-        #expect(lease.state(now: 1_000_000) == .frozen(since: 6_000))
+        #expect(lease.state(now: 1_000_000) == .frozen(since: 5_000))
         #expect(lease.tick(now: 1_000_000) == [.sendSync(sentAt: 1_000_000)])
         #expect(lease.syncAnswered(sentAt: 1_000_000, now: 1_000_001) == [])
         #expect(lease.state(now: 1_000_001) == .leased)

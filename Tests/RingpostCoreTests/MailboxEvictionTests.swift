@@ -6,33 +6,34 @@ import Testing
 @testable import RingpostCore
 
 @Suite struct MailboxEvictionTests {
-    /// A store whose messages all have envelopes of one length.
+    /// An owner whose messages all have envelopes of one length.
     private struct Owner {
-        var store: MailboxStore
+        private var loop: LoneLoop
+        var store: MailboxStore {
+            get { loop.machine.store }
+            _modify { yield &loop.machine.store }
+        }
 
         init(_ change: (inout MailboxLimits) -> Void) {
             var limits = MailboxLimits()
             change(&limits)
-            store = MailboxStore(owner: "a", limits: limits)
+            loop = LoneLoop(limits: limits)
         }
 
-        static func key(_ name: UInt8) -> Key { Key(.user, trusted: [name], hash: KeyHash(rawValue: UInt64(name) << 48)) }
+        static func key(_ name: UInt8) -> Key { LoneLoop.key(name, slot: Int(name)) }
 
         mutating func publish(_ name: UInt8, at now: Int64 = 0, bytes: Int = 10, repeatable id: UInt64? = nil) -> Result<UInt64, Problem> {
             let publish = Publish(
                 key: Self.key(name), id: MessageID(high: 0, low: id ?? 0), isRepeatable: id != nil,
                 data: Array(repeating: UInt8(ascii: "1"), count: bytes), deadline: .max)
-            var actions: [OwnerAction] = []
-            store.publish(
-                publish, answerTo: ReturnAddress(channel: 0, id: 0), epoch: 1, now: Moment(monotonic: now, wall: 0), fresh: UInt64(name),
-                actions: &actions)
+            let actions = loop.publish(publish, answerTo: ReturnAddress(channel: 0, id: 0), at: Moment(monotonic: now, wall: 0))
             guard case .answer(_, let result) = actions.last else { return .failure(.internalError) }
             return result.map(\.sequence)
         }
 
         mutating func attach(_ name: UInt8, id: UInt64 = 1, at now: Int64 = 0) -> Problem? {
             let request = AttachRequest(key: Self.key(name), address: ReturnAddress(channel: 1, id: id), start: .now, stay: .always)
-            switch store.attach(request, now: Moment(monotonic: now, wall: 0), fresh: UInt64(name)) {
+            switch loop.attach(request, at: now) {
             case .success: return nil
             case .failure(let problem): return problem
             }

@@ -126,7 +126,8 @@ private typealias Script = MembershipScript
                 == [.say("ZooKeeper is back after 100 ms"), .request(ticket: 7, .sync)])
         _ = machine.handle(.answered(ticket: 7, .done), now: 112)
         _ = machine.handle(.answered(ticket: 8, .ring(try Script.document().json())), now: 113)
-        #expect(machine.handle(.answered(ticket: 9, Script.list(12, (light, 12))), now: 114).first == .registered(light))
+        #expect(
+            machine.handle(.answered(ticket: 9, Script.list(12, (light, 12))), now: 114).first == .registered(light, hadPredecessor: false))
     }
 
     @Test func theWaitForZooKeeperIsSaid() throws {
@@ -181,6 +182,31 @@ private typealias Script = MembershipScript
             machine.handle(.leave(clearingRoster: true), now: 200)
                 == [.unregistered, .request(ticket: 15, .sayGoodbye(id: "a", clearingRoster: true))])
         #expect(machine.handle(.answered(ticket: 15, .done), now: 201) == [.closeSession, .left])
+    }
+
+    @Test func aDrainIsTakenBack() throws {
+        var machine = try Script.joined()
+        let (heavy, light) = (Script.member("a", boot: 1), Script.member("a", boot: 1, weight: 0))
+        let b = Script.member("b", boot: 2, weight: 1)
+        _ = machine.handle(.drain, now: 100)
+        let both = Script.list(18, (heavy, 14), (b, 18))
+        #expect(machine.handle(.answered(ticket: 11, both), now: 101).last == .request(ticket: 12, .changeWeight(light)))
+        #expect(machine.handle(.endDrain, now: 102) == [], "what is under way ends first")
+        #expect(machine.handle(.answered(ticket: 12, .done), now: 103) == [.request(ticket: 13, .list(unlessEpoch: 18))])
+        #expect(
+            machine.handle(.answered(ticket: 13, Script.list(20, (light, 20), (b, 18))), now: 104).last
+                == .request(ticket: 14, .changeWeight(heavy)))
+        _ = machine.handle(.answered(ticket: 14, .done), now: 105)
+        _ = machine.handle(.answered(ticket: 15, Script.list(22, (heavy, 22), (b, 18))), now: 106)
+        // A weight does the same, and 0 does not.
+        _ = machine.handle(.drain, now: 110)
+        #expect(machine.handle(.answered(ticket: 16, .unchanged), now: 111) == [.request(ticket: 17, .changeWeight(light))])
+        _ = machine.handle(.answered(ticket: 17, .done), now: 112)
+        _ = machine.handle(.answered(ticket: 18, Script.list(24, (light, 24), (b, 18))), now: 113)
+        #expect(machine.handle(.setWeight(0), now: 114) == [.request(ticket: 19, .list(unlessEpoch: 24))])
+        #expect(machine.handle(.answered(ticket: 19, .unchanged), now: 115) == [])
+        #expect(machine.handle(.setWeight(1), now: 116) == [.request(ticket: 20, .list(unlessEpoch: 24))])
+        #expect(machine.handle(.answered(ticket: 20, .unchanged), now: 117) == [.request(ticket: 21, .changeWeight(heavy))])
     }
 
     @Test func theLastWithWeightKeepsIt() throws {

@@ -79,7 +79,7 @@ enum MembershipScript {
         #expect(machine.handle(.answered(ticket: 6, .done), now: 11) == [.request(ticket: 7, .list(unlessEpoch: 10))])
         #expect(
             machine.handle(.answered(ticket: 7, list(12, (b, 10), (light, 12))), now: 13) == [
-                .registered(light), .say("joined /ringpost/test as a (boot 0000000000000001) at epoch 12"),
+                .registered(light, hadPredecessor: false), .say("joined /ringpost/test as a (boot 0000000000000001) at epoch 12"),
                 .view(try view(12, b, light)), .linkWithMembers(session: 1, limitMilliseconds: 5_000),
             ])
         return machine

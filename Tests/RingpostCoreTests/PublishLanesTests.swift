@@ -8,8 +8,8 @@ import Testing
 /// Lanes under a ring that the test changes at will.
 private struct Loop {
     enum Step: Equatable {
-        case append(UInt64)
-        case send(UInt64, to: UInt32, hops: UInt8 = 1, restarts: Bool = false)
+        case append(UInt64, maybeAgain: Bool = false)
+        case send(UInt64, to: UInt32, hops: UInt8 = 1, restarts: Bool = false, maybeAgain: Bool = false)
         case accept(UInt64)
         case refuse(UInt64, Problem)
     }
@@ -33,10 +33,12 @@ private struct Loop {
         event(&lanes, &actions)
         return actions.map { action in
             switch action {
-            case .append(_, let context, _): return .append(context.address.id)
+            case .append(let request, let publish):
+                requests[publish.id.low] = request
+                return .append(publish.id.low, maybeAgain: publish.mayBeRepeat)
             case .send(let peer, let request, let publish, let hops, let restarts):
                 requests[publish.id.low] = request
-                return .send(publish.id.low, to: peer, hops: hops, restarts: restarts)
+                return .send(publish.id.low, to: peer, hops: hops, restarts: restarts, maybeAgain: publish.mayBeRepeat)
             case .answer(let address, .success): return .accept(address.id)
             case .answer(let address, .failure(let problem)): return .refuse(address.id, problem)
             }
@@ -65,7 +67,12 @@ private struct Loop {
         steps { [now, request = requests[number] ?? 0] in $0.onAnswer(request: request, .failure(problem), now: now, actions: &$1) }
     }
 
-    mutating func peerDown(_ peer: UInt32) -> [Step] { steps { $0.onPeerDown(peer, actions: &$1) } }
+    mutating func peerDown(_ peer: UInt32) -> [Step] { steps { [now] in $0.onPeerDown(peer, now: now, actions: &$1) } }
+
+    mutating func ready(_ slot: Int) -> [Step] {
+        route = .here
+        return steps { [now] in $0.onReady(slot, now: now, route: { _ in .here }, actions: &$1) }
+    }
 
     mutating func tick(at time: Int64) -> [Step] {
         now = time
@@ -85,15 +92,18 @@ private struct Loop {
         #expect(loop.accept(1) == [.accept(1)])
         loop.route = .here
         #expect(loop.submit(2) == [.append(2)])
+        #expect(loop.accept(2) == [.accept(2)])
         loop.route = .nobody
         #expect(loop.submit(3) == [.refuse(3, .noOwner)])
         loop.route = .peer(2)
-        #expect(loop.submit(4, hops: 1) == [.send(4, to: 2, hops: 2)])
+        #expect(loop.submit(4, hops: 1) == [.send(4, to: 2, hops: 2, maybeAgain: true)], "its router may have found another way")
         #expect(loop.submit(5, hops: 2) == [.refuse(5, .retry)], "two hops are the most")
         loop.route = .unreachable
         #expect(loop.submit(6, Loop.key(slot: 9), hops: 1) == [.refuse(6, .ownerUnreachable)])
         #expect(loop.submit(7, Loop.key(slot: 9)) == [])
-        #expect(loop.lanes.parkedCount == 1)
+        loop.route = .preparing
+        #expect(loop.submit(8, Loop.key(slot: 10), hops: 1) == [])
+        #expect(loop.lanes.parkedCount == 2)
     }
 
     @Test func freezesExactlyAtTheEndOfItsLease() {
@@ -114,7 +124,7 @@ private struct Loop {
         #expect(loop.submit(3) == [], "what comes later waits behind")
         #expect(loop.tick(at: 100) == [])
         #expect(loop.ring(5, .here) == [])
-        #expect(loop.ring(6, .here) == [.append(1), .append(2), .append(3)])
+        #expect(loop.ring(6, .here) == [.append(1, maybeAgain: true), .append(2, maybeAgain: true), .append(3)])
         #expect(loop.lanes.parkedCount == 0)
     }
 
@@ -179,12 +189,30 @@ private struct Loop {
         #expect(loop.submit(2) == [])
         #expect(loop.refuse(1) == [])
         #expect(loop.tick(at: 25) == [.append(1), .append(2)])
+        for number: UInt64 in 1...2 { #expect(loop.accept(number) == [.accept(number)]) }
         loop.route = .peer(1)
         #expect(loop.submit(3) == [.send(3, to: 1, restarts: true)])
         loop.route = .peer(2)
         #expect(loop.submit(4) == [])
         #expect(loop.accept(3) == [.accept(3)])
         #expect(loop.tick(at: 50) == [.send(4, to: 2)])
+    }
+
+    /// A publish that this node has sent to the old owner can be handed back to it as the new one. If it waited here for
+    /// those under way, it would wait for itself until its budget is over.
+    @Test func whatComesBackInARoundIsNotKeptWaiting() {
+        var loop = Loop()
+        #expect(loop.submit(1) == [.send(1, to: 1)])
+        #expect(loop.ring(2, .here) == [])
+        #expect(loop.submit(101, stream: 6, hops: 2, epoch: 2) == [.refuse(101, .retry)])
+        #expect(loop.refuse(1) == [])
+        #expect(loop.tick(at: 25) == [.append(1)])
+        var behind = Loop()
+        #expect(behind.submit(1) == [.send(1, to: 1)])
+        #expect(behind.submit(101, stream: 6, hops: 2, epoch: 2) == [.refuse(101, .retry)], "nor for the epoch")
+        #expect(behind.ring(2, .preparing) == [])
+        #expect(behind.submit(2) == [])
+        #expect(behind.submit(102, stream: 6, hops: 1, epoch: 2) == [.refuse(102, .retry)], "nor behind what waits already")
     }
 
     @Test func onlyTheEntrySendsAgain() {
@@ -206,6 +234,49 @@ private struct Loop {
         loop.route = .unreachable
         _ = loop.submit(2, Loop.key(slot: 8), budget: 60)
         #expect(loop.tick(at: 110) == [.refuse(1, .outcomeUnknown), .refuse(2, .ownerUnreachable)])
+    }
+
+    // MARK: This node as the owner
+
+    @Test func whatIsAppendedIsUnderWayUntilItIsAnswered() {
+        var loop = Loop()
+        loop.route = .here
+        #expect(loop.submit(1, budget: 100) == [.append(1)])
+        #expect(loop.submit(2) == [.append(2)])
+        #expect(loop.lanes.inFlightCount == 2)
+        #expect(loop.accept(2) == [.accept(2)])
+        #expect(loop.tick(at: 100) == [.refuse(1, .outcomeUnknown)])
+        #expect(loop.accept(1) == [], "committed too late")
+        #expect(loop.lanes.inFlightCount == 0 && loop.lanes.forwardedCount == 0)
+    }
+
+    @Test func aSlotWithoutItsHistoryWaits() {
+        var loop = Loop()
+        loop.route = .preparing
+        #expect(loop.submit(1) == [])
+        #expect(loop.submit(2, hops: 1) == [])
+        #expect(loop.submit(3, budget: 60) == [])
+        #expect(loop.tick(at: 50) == [])
+        #expect(loop.tick(at: 60) == [.refuse(3, .retry)])
+        #expect(loop.ready(8) == [], "another slot")
+        #expect(loop.ready(7) == [.append(1), .append(2, maybeAgain: true)])
+        #expect(loop.ready(7) == [])
+        #expect(loop.submit(4) == [.append(4)])
+    }
+
+    @Test func whatWasNotConfirmedGoesToTheNextOwner() {
+        var loop = Loop()
+        loop.route = .here
+        for number: UInt64 in 1...3 { #expect(loop.submit(number, hops: number == 2 ? 1 : 0) == [.append(number)]) }
+        #expect(loop.ring(2, .peer(1)) == [])
+        #expect(loop.refuse(1, .outcomeUnknown) == [])
+        #expect(loop.refuse(2, .outcomeUnknown) == [.refuse(2, .outcomeUnknown)], "its router will send it again")
+        #expect(loop.submit(4) == [])
+        #expect(loop.refuse(3, .outcomeUnknown) == [])
+        #expect(
+            loop.tick(at: 25) == [
+                .send(1, to: 1, restarts: true, maybeAgain: true), .send(3, to: 1, maybeAgain: true), .send(4, to: 1),
+            ])
     }
 
     // MARK: Streams
@@ -283,19 +354,58 @@ private struct Loop {
         #expect(loop.submit(2, stream: 5) == [.send(2, to: 1, restarts: true)])
     }
 
+    @Test func whatComesBackToAStreamThatHasEndedIsNotTriedAgain() {
+        var loop = Loop()
+        _ = loop.submit(1, stream: 5)
+        _ = loop.submit(2, stream: 5)
+        loop.lanes.onStreamEnd(5)
+        #expect(loop.refuse(1, .retry) == [.refuse(1, .retry)], "its producer has sent it again elsewhere")
+        #expect(loop.refuse(2, .retry) == [.refuse(2, .retry)], "or it could overtake the one before")
+        #expect(loop.tick(at: 100) == [])
+    }
+
     // MARK: Lost peers, budgets, bounds
 
-    @Test func aLostPeerLeavesTheOutcomeUnknown() {
+    @Test func whatWasUnderWayToALostPeerIsSentAgain() {
         var loop = Loop()
         _ = loop.submit(1)
         _ = loop.submit(2, stream: 5)
         loop.route = .peer(2)
         _ = loop.submit(3, Loop.key(slot: 8))
-        #expect(loop.peerDown(1) == [.refuse(1, .outcomeUnknown), .refuse(2, .outcomeUnknown)])
-        #expect(loop.submit(4, stream: 5) == [.refuse(4, .retry)])
+        #expect(loop.peerDown(1) == [])
+        #expect(loop.submit(4, stream: 5) == [], "behind it")
         #expect(loop.accept(1) == [], "a late answer")
         #expect(loop.accept(3) == [.accept(3)])
         #expect(loop.lanes.inFlightCount == 0)
+        #expect(
+            loop.tick(at: 25) == [.send(1, to: 2, restarts: true, maybeAgain: true), .send(2, to: 2, maybeAgain: true), .send(4, to: 2)])
+        for number: UInt64 in [1, 2, 4] { #expect(loop.accept(number) == [.accept(number)]) }
+    }
+
+    @Test func onlyTheEntrySendsAgainWhatMayHaveArrived() {
+        var loop = Loop()
+        _ = loop.submit(1, stream: 5, hops: 1)
+        #expect(loop.peerDown(1) == [.refuse(1, .outcomeUnknown)])
+        #expect(loop.submit(2, stream: 5, hops: 1) == [.refuse(2, .retry)])
+        _ = loop.submit(3)
+        #expect(loop.refuse(3, .outcomeUnknown) == [], "the owner does not know either")
+        #expect(loop.tick(at: 25) == [.send(3, to: 1, restarts: true, maybeAgain: true)])
+    }
+
+    @Test func whatMayHaveArrivedStaysUnknown() {
+        var loop = Loop()
+        for number: UInt64 in 1...3 { _ = loop.submit(number, Loop.key(slot: 10 + number), budget: number == 3 ? 40 : 10_000) }
+        #expect(loop.peerDown(1) == [])
+        loop.route = .unreachable
+        #expect(loop.tick(at: 40) == [.refuse(3, .outcomeUnknown)])
+        #expect(loop.ring(2, .nobody) == [.refuse(1, .outcomeUnknown), .refuse(2, .outcomeUnknown)], "no later refusal makes it certain")
+        var streams = Loop()
+        for number: UInt64 in 1...2 { _ = streams.submit(number, stream: 5) }
+        #expect(streams.peerDown(1) == [])
+        #expect(streams.submit(3, stream: 5) == [])
+        #expect(
+            streams.ring(2, .nobody) == [.refuse(1, .outcomeUnknown), .refuse(2, .outcomeUnknown), .refuse(3, .retry)],
+            "and what was refused behind it may have arrived too")
     }
 
     @Test func budgetsRunOutInFlightAndParked() {
@@ -346,6 +456,8 @@ private struct Loop {
         #expect(loop.accept(1) == [.accept(1)])
         #expect(loop.submit(5, bytes: 9) == [.send(5, to: 1)])
         #expect(loop.lanes.forwardedCount == 3)
+        loop.route = .here
+        #expect(loop.submit(6, Loop.key(slot: 8), bytes: 1) == [.refuse(6, .overloaded)], "appended or forwarded")
     }
 }
 
@@ -364,7 +476,7 @@ private struct Loop {
         #expect(refused.refuses(key(.max), context(), arrival: 4))
         #expect(refused.refuses(key(.max - 1), context(), arrival: 4), "nobody knows any more")
         #expect(!refused.refuses(key(.max), context(restarts: true), arrival: 4))
-        refused.end(5, hasMoreUnderWay: false)
+        refused.end(5, underWayUpTo: nil)
         #expect(refused.isEmpty)
     }
 

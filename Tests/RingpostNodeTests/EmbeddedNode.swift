@@ -16,9 +16,13 @@ final class EmbeddedNode {
     private var channels: [EmbeddedChannel] = []
 
     /// A node that owns everything.
-    init() throws {
+    ///
+    /// - Parameter configure: what it has besides the defaults.
+    init(configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        shared = NodeShared(configuration: NodeConfiguration(id: "n1"), loopCount: 1, logger: logger)
+        var configuration = NodeConfiguration(id: "n1")
+        configure(&configuration)
+        shared = NodeShared(configuration: configuration, loopCount: 1, logger: logger)
         loop = NodeLoop(index: 0, eventLoop: eventLoop, shared: shared)
         shared.setLoops([loop])
         guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
@@ -27,8 +31,11 @@ final class EmbeddedNode {
         shared.setIdentity(me.identity)
         shared.setLease(.forever)
         shared.setView(view)
+        loop.begin(as: me.identity)
         loop.apply(view)
         loop.setLease(until: .max)
+        // Nobody else has ever had a copy.
+        loop.decide { $0.onRoster(waitMilliseconds: 0, now: $1, actions: &$2) }
     }
 
     deinit {

@@ -83,7 +83,7 @@ import Testing
         node.loop.sayGoodbye()
         let answer = try waiting.leaving()
         #expect(answer.hasPrefix("HTTP/1.1 200 "))
-        #expect(answer.hasSuffix(#""messages":[]}"#))
+        #expect(answer.hasSuffix(#""messages":[],"retryAfterMilliseconds":100}"#))
         #expect(answer.contains("onnection: close"), "\(answer)")
         #expect(!waiting.isActive)
         #expect(!idle.isActive)

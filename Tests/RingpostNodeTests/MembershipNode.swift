@@ -17,6 +17,8 @@ final class MembershipNode: Sendable {
     /// What the service has told so far.
     struct Told: Sendable {
         var identity: MemberIdentity?
+        /// Whether each boot that became a member had a predecessor, in order.
+        var registered: [(MemberIdentity, hadPredecessor: Bool)] = []
         var views: [MembershipView] = []
         var leases: [Lease] = []
         var alarms: [String] = []
@@ -48,6 +50,9 @@ final class MembershipNode: Sendable {
         configuration.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         let hooks = MembershipHooks(
             onIdentity: { identity in state.told.withLock { $0.identity = identity } },
+            onRegistered: { identity, hadPredecessor in
+                state.told.withLock { $0.registered.append((identity, hadPredecessor: hadPredecessor)) }
+            },
             onView: { view in state.told.withLock { $0.views.append(view) } },
             onLease: { lease in state.told.withLock { $0.leases.append(lease) } },
             onAlarm: { alarm in state.told.withLock { $0.alarms.append(alarm) } },

@@ -24,16 +24,19 @@ public final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - executable: an absolute path, or a name looked up in PATH.
     ///   - environment: all of its variables; by default this process's own.
+    ///   - place: the network that it sees.
     ///   - outputFile: appended to, and left behind; by default a file that goes with this object.
     /// - Throws: `POSIXError` or a file error if nothing could be started. A program that does not exist ends with status 127.
     public init(
         _ executable: String, arguments: [String] = [], environment: [String: String] = ProcessInfo.processInfo.environment,
-        outputFile: String? = nil
+        outputFile: String? = nil, place: ProcessPlace = .loopback
     ) throws {
         name = (executable as NSString).lastPathComponent
         folder = try outputFile == nil ? TemporaryFolder("output") : nil
         self.outputFile = outputFile ?? folder?.file("output") ?? "/dev/null"
-        pid = try ProcessLauncher.shared.start(executable, arguments, environment: environment, outputFile: self.outputFile)
+        let command = place.command(executable, arguments)
+        pid = try ProcessLauncher.shared.start(
+            command.executable, command.arguments, environment: environment, outputFile: self.outputFile)
     }
 
     deinit {

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// Real ZooKeeper servers on loopback that form one ensemble.
+/// Real ZooKeeper servers that form one ensemble.
 public final class ZooKeeperEnsemble: Sendable {
     /// The servers, number 1 first.
     public let servers: [ZooKeeperServer]
@@ -14,16 +14,18 @@ public final class ZooKeeperEnsemble: Sendable {
     ///
     /// - Parameters:
     ///   - count: an odd number, or a majority is no better than with one less.
+    ///   - places: where each of them runs; on loopback if there are fewer than servers.
     ///   - syncLimitTicks: how long a follower may lag; `syncLimitTicks · tickTimeMilliseconds` must not exceed the session time-out.
     /// - Throws: `DeadlineExceeded` with a server's output if one does not serve within 30 s.
     public static func start(
-        servers count: Int = 3, tickTimeMilliseconds: Int = 500, syncLimitTicks: Int = 4
+        servers count: Int = 3, tickTimeMilliseconds: Int = 500, syncLimitTicks: Int = 4, places: [ProcessPlace] = []
     ) async throws -> ZooKeeperEnsemble {
         let ports = try FreePorts.take(3 * count)
-        let quorum = (0..<count).map { "server.\($0 + 1)=127.0.0.1:\(ports[3 * $0 + 1]):\(ports[3 * $0 + 2])" }
+        let places = (0..<count).map { places.indices.contains($0) ? places[$0] : .loopback }
+        let quorum = (0..<count).map { "server.\($0 + 1)=\(places[$0].host):\(ports[3 * $0 + 1]):\(ports[3 * $0 + 2])" }
         let servers = try (0..<count).map {
             try ZooKeeperServer(
-                port: ports[3 * $0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: syncLimitTicks, number: $0 + 1,
+                places[$0], port: ports[3 * $0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: syncLimitTicks, number: $0 + 1,
                 quorum: quorum)
         }
         // All are launched before one is waited for: a server serves only once a majority runs.

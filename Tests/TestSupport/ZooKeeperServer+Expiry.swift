@@ -12,7 +12,7 @@ extension ZooKeeperServer {
         // Resuming cuts the client off, whose reconnection may in turn cut us off before our second message is read. Then: again.
         try await eventually(within: 10, "the end of session 0x\(String(sessionID, radix: 16)) on port \(port)") {
             let messages = Self.framed(Self.connectRequest(sessionID)) + Self.framed(Self.closeRequest)
-            guard let answer = LoopbackSocket.ask(port: port, messages), answer.count >= 20 else { return false }
+            guard let answer = LoopbackSocket.ask(place.host, port: port, messages), answer.count >= 20 else { return false }
             // The answer: length, protocol version, time-out, session; the last is 0 once the server knows of no such session.
             return answer[12..<20].allSatisfy { $0 == 0 }
         }

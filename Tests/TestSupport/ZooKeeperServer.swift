@@ -1,4 +1,4 @@
-// A real ZooKeeper server on loopback, as Debian installs it, run by hand in a temporary folder: about 60 MB and half a second each.
+// A real ZooKeeper server, as Debian installs it, run by hand in a temporary folder: about 60 MB and half a second each.
 
 import Foundation
 import Synchronization
@@ -10,28 +10,35 @@ public final class ZooKeeperServer: Sendable {
     /// How long a server may take to end when asked, before it is killed.
     static let stopSecondsMax = 5.0
 
-    /// The port for clients, on 127.0.0.1.
+    /// The port for clients.
     public let port: Int
+    /// Where it runs and listens.
+    public let place: ProcessPlace
     private let folder: TemporaryFolder
     private let configurationFile: String
     private let process = Mutex<ChildProcess?>(nil)
 
-    /// For a session: `127.0.0.1:port`.
-    public var connectString: String { "127.0.0.1:\(port)" }
+    /// For a session: `host:port`.
+    public var connectString: String { "\(place.host):\(port)" }
 
     /// Starts a single server and waits until it serves.
     ///
-    /// - Parameter tickTimeMilliseconds: sessions are granted between 2 and 20 of it.
+    /// - Parameters:
+    ///   - tickTimeMilliseconds: sessions are granted between 2 and 20 of it.
+    ///   - place: where it runs.
     /// - Throws: `DeadlineExceeded` with the server's output if it does not serve within 30 s.
-    public static func start(tickTimeMilliseconds: Int = 500) async throws -> ZooKeeperServer {
+    public static func start(tickTimeMilliseconds: Int = 500, place: ProcessPlace = .loopback) async throws -> ZooKeeperServer {
         let server = try ZooKeeperServer(
-            port: FreePorts.take(1)[0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: 4, number: nil, quorum: [])
+            place, port: FreePorts.take(1)[0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: 4, number: nil, quorum: [])
         try await server.start()
         return server
     }
 
     /// Writes the configuration of a server that is not started yet. `quorum` holds the lines that name the ensemble's servers.
-    init(port: Int, tickTimeMilliseconds: Int, syncLimitTicks: Int, number: Int?, quorum: [String]) throws {
+    init(
+        _ place: ProcessPlace, port: Int, tickTimeMilliseconds: Int, syncLimitTicks: Int, number: Int?, quorum: [String]
+    ) throws {
+        self.place = place
         self.port = port
         folder = try TemporaryFolder("zookeeper")
         try FileManager.default.createDirectory(atPath: folder.file("data"), withIntermediateDirectories: true)
@@ -40,7 +47,7 @@ public final class ZooKeeperServer: Sendable {
         let lines = [
             "tickTime=\(tickTimeMilliseconds)", "initLimit=40", "syncLimit=\(syncLimitTicks)",
             "minSessionTimeout=\(2 * tickTimeMilliseconds)", "maxSessionTimeout=\(20 * tickTimeMilliseconds)",
-            "dataDir=\(folder.file("data"))", "clientPort=\(port)", "clientPortAddress=127.0.0.1", "maxClientCnxns=0",
+            "dataDir=\(folder.file("data"))", "clientPort=\(port)", "clientPortAddress=\(place.host)", "maxClientCnxns=0",
             "admin.enableServer=false", "4lw.commands.whitelist=*", "quorumListenOnAllIPs=false",
         ]
         configurationFile = try folder.write((lines + quorum).joined(separator: "\n") + "\n", to: "zoo.cfg")
@@ -94,7 +101,9 @@ public final class ZooKeeperServer: Sendable {
 
     /// Asks a four-letter word, such as `srvr`, `stat`, `cons` or `dump`; `nil` if nobody answers within a second.
     public func ask(_ fourLetters: String) -> String? {
-        LoopbackSocket.ask(port: port, Array(fourLetters.utf8)).flatMap { $0.isEmpty ? nil : String(decoding: $0, as: UTF8.self) }
+        LoopbackSocket.ask(place.host, port: port, Array(fourLetters.utf8)).flatMap {
+            $0.isEmpty ? nil : String(decoding: $0, as: UTF8.self)
+        }
     }
 
     /// `standalone`, `leader` or `follower`, `nil` while it does not serve.
@@ -115,7 +124,7 @@ public final class ZooKeeperServer: Sendable {
                     "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Dzookeeper.preAllocSize=256",
                     "-cp", ([folder.path] + Self.archives).joined(separator: ":"),
                     "org.apache.zookeeper.server.quorum.QuorumPeerMain", configurationFile,
-                ])
+                ], place: place)
         }
     }
 

@@ -42,7 +42,7 @@ enum Checks {
         ]).union(systemModules),
         "ringpost": Set([
             "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", "Logging", "ArgumentParser", "Configuration", "ServiceLifecycle",
-            "Histogram", "SystemPackage",
+            "UnixSignals", "Histogram", "SystemPackage",
         ]).union(systemModules),
     ]
     /// What needs no line in Package.swift. Only the shells may have all of it.

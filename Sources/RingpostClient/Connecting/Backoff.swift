@@ -18,12 +18,14 @@ package struct Backoff: Sendable {
         self.lastMilliseconds = lastMilliseconds
     }
 
-    /// The next wait: anything up to a bound that doubles, but not less than the server wished.
+    /// The next wait: anything up to a bound that doubles, on top of what the server wished. A server may have wished the same
+    /// of a whole crowd, so the bound is at least a quarter of the wish.
     package mutating func next(wish: Int? = nil, using generator: inout some RandomNumberGenerator) -> Int {
         // Beyond 2^20 times the first wait every bound is the last one.
         let bound = min(lastMilliseconds, firstMilliseconds << min(attempt, 20))
         attempt += 1
-        return max(min(wish ?? 0, Self.wishMillisecondsMax), Int.random(in: 0...bound, using: &generator))
+        let wish = min(max(wish ?? 0, 0), Self.wishMillisecondsMax)
+        return wish + Int.random(in: 0...max(bound, wish / 4), using: &generator)
     }
 
     /// The connection has proved itself; the next wait is a short one again.

@@ -49,6 +49,22 @@ public struct NodeReport: Decodable, Equatable, Sendable {
         public let delivered: UInt64?
     }
 
+    /// How far a drain is.
+    public struct Draining: Decodable, Equatable, Sendable {
+        /// "handingOver", "movingSockets" or "leaving".
+        public let phase: String
+        /// "order" or "signal".
+        public let cause: String?
+        /// Slots that the node still owns.
+        public let slots: Int?
+        /// Slots of which it still holds a copy.
+        public let copies: Int?
+        /// Sockets that are still there.
+        public let sockets: Int?
+        /// Since it began.
+        public let seconds: Int?
+    }
+
     /// The node's id.
     public let id: String
     /// Which life of the node: 16 hexadecimal digits.
@@ -85,6 +101,8 @@ public struct NodeReport: Decodable, Equatable, Sendable {
     public let historyBytes: Int?
     /// Publishes that wait here for a ring or a link.
     public let parked: Int?
+    /// Set while the node drains.
+    public let draining: Draining?
     /// The program's version.
     public let version: String?
     /// Counters.

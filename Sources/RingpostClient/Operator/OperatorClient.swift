@@ -28,12 +28,25 @@ public struct OperatorClient: Sendable {
     /// Where the questions about a user are asked.
     public static func path(user: String) -> String { "/v1/users/\(user.percentEncoded)" }
 
+    /// Tells a node to drain and leave; returns when it has heard of it.
+    public func drain(_ node: String) async throws(OperatorError) {
+        _ = try await ask("/v1/nodes/\(node.percentEncoded)/drain", method: .POST)
+    }
+
+    /// Gives a node a weight, which takes a drain back if it is above 0; returns when the node has heard of it.
+    public func setWeight(_ weight: UInt16, of node: String) async throws(OperatorError) {
+        _ = try await ask("/v1/nodes/\(node.percentEncoded)/weight", method: .POST, body: #"{"weight":\#(weight)}"#)
+    }
+
     /// An answer's body as it came.
-    public func get(_ path: String) async throws(OperatorError) -> [UInt8] {
+    public func get(_ path: String) async throws(OperatorError) -> [UInt8] { try await ask(path, method: .GET) }
+
+    /// Orders can be given twice, so they too are tried at one node after the other.
+    private func ask(_ path: String, method: HTTPMethod, body: String? = nil) async throws(OperatorError) -> [UInt8] {
         var reasons: [String] = []
         for endpoint in api {
             do {
-                return try await Self.get(endpoint.url + path)
+                return try await Self.ask(endpoint.url + path, method: method, body: body)
             } catch let error as OperatorError {
                 // 503 and the like may be this node's trouble only.
                 guard case .refused(let status, _, let message) = error, status >= 500 else { throw error }
@@ -50,11 +63,16 @@ public struct OperatorClient: Sendable {
         do { return try JSONDecoder().decode(Report.self, from: Data(body)) } catch { throw .unreadable(sentence(error)) }
     }
 
-    private static func get(_ url: String) async throws -> [UInt8] {
-        let response = try await SharedHTTP.client.execute(HTTPClientRequest(url: url), timeout: .milliseconds(timeoutMilliseconds))
-        let body = try await response.body.collect(upTo: answerBytesMax)
-        let bytes = Array(body.readableBytesView)
-        if response.status == .ok { return bytes }
+    private static func ask(_ url: String, method: HTTPMethod, body: String?) async throws -> [UInt8] {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body))
+        }
+        let response = try await SharedHTTP.client.execute(request, timeout: .milliseconds(timeoutMilliseconds))
+        let bytes = Array(try await response.body.collect(upTo: answerBytesMax).readableBytesView)
+        if response.status == .ok || response.status == .accepted { return bytes }
         let document: ErrorDocument? = try? decode(bytes)
         throw OperatorError.refused(
             status: Int(response.status.code), code: document?.error.code ?? "http_\(response.status.code)",

@@ -33,6 +33,12 @@ public enum ProducerError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// How long to wait before sending it again, where a node said so.
+    public var retryAfterMilliseconds: Int? {
+        if case .refused(let problem, _) = self { return problem.retryAfterSeconds.map { $0 * 1_000 } }
+        return nil
+    }
+
     /// True when sending the same message again, with the same idempotency key, may help.
     public var isWorthARepeat: Bool {
         switch self {

@@ -27,6 +27,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// A held user waits this long before the next attempt, doubled each time up to the maximum, until the budget ends it.
     static var holdMillisecondsMin: Int64 { 25 }
     static var holdMillisecondsMax: Int64 { 1_000 }
+    /// What a node that takes no more just now is spared in addition, at most.
+    static var spreadMilliseconds: Int { 500 }
 
     enum Action {
         /// Write a produce frame.
@@ -65,6 +67,10 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     private(set) var isUp = false
     /// Larger messages are refused here; the node's welcome says it.
     private var payloadBytesMax = Int.max
+    private var spread: UInt64
+
+    /// - Parameter spread: any number, another one for every producer: those who are asked to wait don't come back together.
+    init(spread: UInt64 = 0) { self.spread = spread }
 
     var isIdle: Bool { flights.isEmpty && queue.isEmpty && held.isEmpty }
     var holdsAnything: Bool { !held.isEmpty }
@@ -109,7 +115,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     }
 
     /// A node answers. The cases: 1 a receipt; 2 a refusal that is worth another try: the ring changes, this very node stops,
-    /// or nobody knows what came of the message and a repeat does no harm; 3 any other refusal.
+    /// or nobody knows what came of the message and a repeat does no harm; 3 too much waits already, and the message has the
+    /// time to come back when it is asked to; 4 any other refusal.
     mutating func onAnswer(request: UInt64, _ result: PublishResult, message: String?, now: Int64, actions: inout [Action]) {
         guard var entry = flights.removeValue(forKey: request) else { return }
         let user = entry.message.user
@@ -123,7 +130,12 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             entry.refusals += 1
             entry.lastProblem = (problem, message)
             hold(entry, now: now)
-        case .failure(let problem):  // 3
+        case .failure(.overloaded) where now + Self.overloadedMilliseconds < entry.message.deadline:  // 3
+            entry.refusals += 1
+            entry.lastProblem = (.overloaded, message)
+            spread &+= 1
+            hold(entry, atLeast: Self.overloadedMilliseconds + Int64(EvenSpread.place(spread, of: Self.spreadMilliseconds)), now: now)
+        case .failure(let problem):  // 4
             let isUnknown = entry.mayBeAppended || problem == .outcomeUnknown
             actions.append(.complete(entry.ticket, .failure(isUnknown ? .outcomeUnknown : .refused(problem, message ?? problem.message))))
         }
@@ -153,14 +165,17 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         problem.isWorthARetry || problem == .stopping || (problem == .outcomeUnknown && message.isRepeatable)
     }
 
-    private mutating func hold(_ entry: Entry, now: Int64) {
+    private static var overloadedMilliseconds: Int64 { Int64(Problem.overloaded.retryAfterSeconds ?? 0) * 1_000 }
+
+    private mutating func hold(_ entry: Entry, atLeast wish: Int64 = 0, now: Int64) {
         let user = entry.message.user
-        let wait = min(Self.holdMillisecondsMin << Int64(min(entry.refusals - 1, 10)), Self.holdMillisecondsMax)
+        let wait = max(wish, min(Self.holdMillisecondsMin << Int64(min(entry.refusals - 1, 10)), Self.holdMillisecondsMax))
         if held[user] == nil {
             // Counted only now, when it matters: the way of a message that nobody refuses keeps no count per user.
             let underWay = flights.values.count { $0.message.user == user }
             held[user] = Held(underWay: underWay, notBefore: now + wait)
         }
+        if wish > 0, let notBefore = held[user]?.notBefore { held[user]?.notBefore = max(notBefore, now + wait) }
         held[user]?.entries.append(entry)
     }
 

@@ -41,7 +41,7 @@ final class ProducerShell: @unchecked Sendable {
     private let directory: LinkDirectory
     private let logger: Logger
     private let inbox = Mutex(Inbox())
-    private var machine = ProducerMachine<SendCompletion>()
+    private var machine = ProducerMachine<SendCompletion>(spread: .random(in: 0 ... .max))
     private var state = State.idle
     /// Addresses not tried since the last time the directory was asked.
     private var untried: Deque<Endpoint> = []

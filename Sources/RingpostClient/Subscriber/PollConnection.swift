@@ -39,6 +39,7 @@ final class PollConnection: SubscriberConnection {
                 items.append(.attached(cursor: answer.beginning))
             }
             items += answer.messages.map(StreamItem.message)
+            if let leave = answer.leave { items.append(.closing(leave)) }
             isFirst = false
             wasEmpty = answer.messages.isEmpty
             cursor = answer.cursor

@@ -27,16 +27,23 @@ enum StreamItem: Equatable, Sendable {
         }
     }
 
-    /// Reads the event stream's `close`: `{"code":"…","advice":"resume|stop"}`.
+    /// Reads the event stream's `close`: `{"code":"…","advice":"resume|stop","after":1200,"at":"host:port"}`.
     static func readClose(_ bytes: UnsafeRawBufferPointer) -> StreamItem {
         var reader = JSONReader(bytes)
         var code = "closed"
         var stops = false
+        var after: Int?
+        var at: [Endpoint] = []
         while let (name, value) = reader.nextMember() {
             if bytes.holds("code", at: name) { code = bytes.text(at: value) ?? code }
             if bytes.holds("advice", at: name) { stops = bytes.text(at: value) == CloseReason.Advice.stop.rawValue }
+            if bytes.holds("after", at: name) { after = bytes.unsigned(at: value).map(Int.init(clamping:)) }
+            if bytes.holds("at", at: name) { at = Disconnect.endpoints(bytes.text(at: value)) }
         }
-        return .closing(Disconnect(code, final: stops ? .stopped(code) : nil))
+        var disconnect = Disconnect(code, wishMilliseconds: after, final: stops ? .stopped(code) : nil)
+        disconnect.at = at
+        disconnect.isAppointment = code == CloseReason.tryLater.code
+        return .closing(disconnect)
     }
 }
 
@@ -67,16 +74,23 @@ struct PollAnswer: Equatable, Sendable {
     var cursor: String
     var messages: [Message]
     var gap: Bool
+    /// Set when the node would rather have the client elsewhere.
+    var leave: Disconnect?
 
-    /// Reads `{"cursor":"…","messages":[…],"gap":true}`.
+    /// Reads `{"cursor":"…","messages":[…],"gap":true,"retryAfterMilliseconds":1200,"at":"host:port"}`.
     init?(_ bytes: UnsafeRawBufferPointer) {
         var reader = JSONReader(bytes)
         var cursor: String?
+        var leave = Disconnect(CloseReason.goingAway.code)
         messages = []
         gap = false
         while let (name, value) = reader.nextMember() {
             if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
             if bytes.holds("gap", at: name) { gap = bytes.holds("true", at: value) }
+            if bytes.holds("retryAfterMilliseconds", at: name) {
+                leave.wishMilliseconds = bytes.unsigned(at: value).map(Int.init(clamping:))
+            }
+            if bytes.holds("at", at: name) { leave.at = Disconnect.endpoints(bytes.text(at: value)) }
             guard bytes.holds("messages", at: name) else { continue }
             var elements = JSONReader(bytes, value)
             while let element = elements.nextElement() {
@@ -86,6 +100,7 @@ struct PollAnswer: Equatable, Sendable {
         }
         guard let cursor else { return nil }
         self.cursor = cursor
+        if leave.wishMilliseconds != nil || !leave.at.isEmpty { self.leave = leave }
     }
 
     /// Where this answer begins: the place before its first message.

@@ -31,6 +31,10 @@ public struct Subscriber: AsyncSequence, Sendable {
         public var pollMilliseconds: Int64 = 500
         /// How long a long poll waits at the node.
         public var waitSeconds: Int64 = 25
+        /// A node that stops names another one to go to. Such an address is used if it is among those that the subscriber was
+        /// given; with this, always. Not by default: behind a load balancer a client may reach no node's own address, and it
+        /// need not trust one that it was not given by its own user.
+        public var followsAddresses = false
 
         /// The defaults.
         public init() {}
@@ -48,7 +52,7 @@ public struct Subscriber: AsyncSequence, Sendable {
     let options: Options
 
     /// - Parameters:
-    ///   - urls: client addresses, at least one; each attempt goes to the next.
+    ///   - urls: client addresses, at least one; when a connection ends or can't be made, the next one's turn comes.
     ///   - since: a cursor or "earliest"; `nil` for now.
     public init(
         urls: [Endpoint], user: String, transport: Transport = .webSocket, since: String? = nil, options: Options = Options()
@@ -67,6 +71,9 @@ public struct Subscriber: AsyncSequence, Sendable {
     /// One subscription.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let session: SubscriberSession
+
+        /// Where it is connected; while it is not, where it connects next.
+        public var endpoint: Endpoint { session.endpoint }
 
         /// The next event; `nil` once the task has been cancelled.
         public mutating func next() async throws(SubscriberError) -> SubscriberEvent? { try await session.next() }
@@ -100,7 +107,6 @@ final class SubscriberSession {
     private let subscriber: Subscriber
     private var machine: SubscriberMachine
     private var state = State.connecting
-    private var attempts = 0
     /// What has been read and not been asked for yet: one read's worth at most, last first.
     private var unread: [StreamItem] = []
     /// The second of two events that come together.
@@ -108,8 +114,11 @@ final class SubscriberSession {
 
     init(_ subscriber: Subscriber) {
         self.subscriber = subscriber
-        machine = SubscriberMachine(since: subscriber.since)
+        machine = SubscriberMachine(
+            since: subscriber.since, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses)
     }
+
+    var endpoint: Endpoint { machine.endpoint }
 
     nonisolated(nonsending) func next() async throws(SubscriberError) -> SubscriberEvent? {
         while true {
@@ -147,8 +156,7 @@ final class SubscriberSession {
     }
 
     private nonisolated(nonsending) func connect() async throws(Disconnect) -> any SubscriberConnection {
-        let url = subscriber.urls[attempts % subscriber.urls.count]
-        attempts += 1
+        let url = machine.endpoint
         let isResuming = machine.cursor != nil && machine.cursor != subscriber.since
         switch subscriber.transport {
         case .webSocket: return try await WebSocketConnection.open(url, user: subscriber.user, since: machine.cursor)

@@ -1,5 +1,6 @@
 // Where a subscriber stands and what it does when its connection ends, as a value: no socket, no clock, no random
-// numbers of its own.
+// numbers of its own. It obeys: it never comes back earlier than it was asked to, keeps an appointment with the node that
+// gave it, and goes where a node that stops would rather have it, if that is a place its user knows.
 
 /// A subscriber's decisions.
 struct SubscriberMachine: Sendable {
@@ -8,11 +9,28 @@ struct SubscriberMachine: Sendable {
 
     /// Where to resume; at first where the caller wants to begin, `nil` for now.
     private(set) var cursor: String?
+    private let endpoints: [Endpoint]
+    private let followsAddresses: Bool
+    /// Whose turn it is in `endpoints`.
+    private var place = 0
+    /// An address that a node named and that is none of `endpoints`.
+    private var foreign: Endpoint?
     private var backoff = Backoff()
     /// An event stream's `retry:` holds for all later pauses.
     private var retryMilliseconds: Int?
 
-    init(since: String?) { cursor = since }
+    /// - Parameters:
+    ///   - endpoints: what the caller knows, at least one; each attempt goes to the next.
+    ///   - followsAddresses: also goes to addresses that a node names and the caller did not.
+    init(since: String?, endpoints: [Endpoint], followsAddresses: Bool = false) {
+        precondition(!endpoints.isEmpty, "a subscriber needs an address to connect to")
+        cursor = since
+        self.endpoints = endpoints
+        self.followsAddresses = followsAddresses
+    }
+
+    /// Where to connect next, or where it is connected.
+    var endpoint: Endpoint { foreign ?? endpoints[place] }
 
     /// Something has arrived. `nil`: nothing that the caller needs to hear.
     mutating func onItem(_ item: StreamItem) -> SubscriberEvent? {
@@ -34,6 +52,7 @@ struct SubscriberMachine: Sendable {
     }
 
     enum Next: Equatable {
+        /// Connect to ``SubscriberMachine/endpoint``.
         case connect(afterMilliseconds: Int)
         case stop(SubscriberError)
     }
@@ -44,6 +63,23 @@ struct SubscriberMachine: Sendable {
     ) -> Next {
         if let error = disconnect.final { return .stop(error) }
         if livedMilliseconds >= Self.provenMilliseconds { backoff.reset() }
+        turn(disconnect)
         return .connect(afterMilliseconds: backoff.next(wish: disconnect.wishMilliseconds ?? retryMilliseconds, using: &generator))
+    }
+
+    /// The cases: 1 an appointment is kept where it was given; 2 a node names another one that the caller knows; 3 or, where
+    /// that is allowed, any other; 4 whoever is next.
+    private mutating func turn(_ disconnect: Disconnect) {
+        if disconnect.isAppointment { return }  // 1
+        let known = disconnect.at.lazy.compactMap { [endpoints] in endpoints.firstIndex(of: $0) }.first
+        if let known {  // 2
+            place = known
+            foreign = nil
+        } else if followsAddresses, let named = disconnect.at.first {  // 3
+            foreign = named
+        } else {  // 4
+            foreign = nil
+            place = (place + 1) % endpoints.count
+        }
     }
 }

@@ -12,7 +12,7 @@ public enum AttachStart: Hashable, Sendable {
 }
 
 /// An edge's question.
-public struct AttachRequest: Sendable {
+public struct AttachRequest: Hashable, Sendable {
     /// Which mailbox.
     public let key: Key
     /// Who asks, and what is attached.
@@ -71,13 +71,4 @@ public struct AttachReply: Hashable, Sendable {
         self.isLive = isLive
         self.hasMore = hasMore
     }
-}
-
-/// What an owner's shell has to do.
-public enum OwnerAction: Equatable, Sendable {
-    case answer(ReturnAddress, PublishResult)
-    /// Goes to an attachment that is live; continues `sequence - 1`.
-    case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
-    /// The attachment is gone because the key changed hands: its edge attaches again.
-    case detached(ReturnAddress)
 }

@@ -12,13 +12,35 @@ public struct StoredMessage: Hashable, Sendable {
     public let expiresAt: Int64
     /// Microseconds since 1970 when the publish entered the cluster; 0 when that is not known. For the latency histogram.
     public let publishedAt: Int64
+    /// The publish that it came with: how a router's second try is recognised. Sockets are not sent it apart from the envelope.
+    public let id: MessageID
+    /// When it came into this node's history, on its monotonic clock.
+    public let appendedAt: Int64
 
     /// A message that has its place.
-    public init(sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max, publishedAt: Int64 = 0) {
+    public init(
+        sequence: UInt64, envelope: [UInt8], expiresAt: Int64 = .max, publishedAt: Int64 = 0, id: MessageID = MessageID(high: 0, low: 0),
+        appendedAt: Int64 = 0
+    ) {
         self.sequence = sequence
         self.envelope = envelope
         self.expiresAt = expiresAt
         self.publishedAt = publishedAt
+        self.id = id
+        self.appendedAt = appendedAt
+    }
+
+    func shifted(by offset: Int64) -> StoredMessage {
+        StoredMessage(
+            sequence: sequence, envelope: envelope, expiresAt: expiresAt == .max ? .max : expiresAt &+ offset, publishedAt: publishedAt,
+            id: id, appendedAt: appendedAt &+ offset)
+    }
+
+    /// As the history keeps it from now on: of one that was only for the sockets of its moment, the place and the id.
+    func kept(now: Int64) -> StoredMessage {
+        StoredMessage(
+            sequence: sequence, envelope: expiresAt > now ? envelope : [], expiresAt: expiresAt, publishedAt: publishedAt, id: id,
+            appendedAt: now)
     }
 }
 
@@ -58,11 +80,16 @@ struct Mailbox {
     var historyBytes = 0
     /// A cursor at or after this place can be brought on without a hole.
     var resumableFrom: UInt64 = 0
+    /// When the newest of the messages that the history has lost had come into it; the past when it has lost none.
+    var lostThrough: Int64 = .min
     var attachments: [ReturnAddress] = []
     var lastUsed: Int64 = 0
     /// Neighbours in the order of use; -1 for none.
     var older = -1
     var newer = -1
+    /// Neighbours among the mailboxes of the slot; -1 for none.
+    var before = -1
+    var after = -1
 
     init(key: Key, incarnation: UInt64) {
         self.key = key
@@ -77,6 +104,7 @@ struct Mailbox {
     mutating func dropOldest(now: Int64) -> Int {
         guard let oldest = history.popFirst() else { return 0 }
         if oldest.expiresAt > now { resumableFrom = oldest.sequence }
+        lostThrough = max(lostThrough, oldest.appendedAt)
         historyBytes -= oldest.envelope.count
         return oldest.envelope.count
     }

@@ -20,12 +20,14 @@ extension MailboxStore {
         }
         places[key] = place
         link(place, now: now)
+        linkInSlot(place)
         return place
     }
 
     /// Forgets a mailbox with all it holds.
     mutating func remove(_ place: Int) {
         unlink(place)
+        unlinkInSlot(place)
         historyBytes -= boxes[place].historyBytes
         attachmentCount -= boxes[place].attachments.count
         places[boxes[place].key] = nil
@@ -57,7 +59,7 @@ extension MailboxStore {
     }
 
     /// Forgets mailboxes that nobody has used for long; at most `limit` in one go, so that no tick takes long.
-    public mutating func forgetIdle(now: Int64, limit: Int = 256) {
+    mutating func forgetIdle(now: Int64, limit: Int = 256) {
         var looked = 0
         while looked < limit, oldest >= 0, boxes[oldest].lastUsed + limits.idleMilliseconds <= now {
             looked += 1

@@ -1,121 +1,111 @@
-// All mailboxes that one event loop owns: appends, commits, attaches, and forgets within its bounds. Pure: the shell
-// brings the time and fresh random numbers, and performs the actions.
+// All mailboxes of one event loop's slots, its own and those that it holds copies of: places in the order, history,
+// attachments, receipts for repeats, all of it bounded. What may be shown when is decided by the slot's keeper.
 import HashRing
 
-/// The owner's side of one event loop.
-public struct MailboxStore {
+/// The mailboxes of one event loop.
+struct MailboxStore {
     let limits: MailboxLimits
-    let owner: String
+    let loopCount: Int
     var places: [Key: Int] = [:]
     /// A slab: places stay, freed ones are used again.
     var boxes: [Mailbox] = []
     var free: [Int] = []
+    /// The first mailbox of each slot.
+    var heads: [Int32]
     /// The order of use, for eviction.
     var oldest = -1
     var newest = -1
     /// Everything older than this mailbox has lost its history already: where shedding goes on.
     var shedNext = -1
-    private var window: IdempotencyWindow
+    var window: IdempotencyWindow
     /// Bytes of envelopes in all histories.
-    public internal(set) var historyBytes = 0
+    var historyBytes = 0
     /// Attachments to all mailboxes.
-    public internal(set) var attachmentCount = 0
+    var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
-    public internal(set) var evictedCount: UInt64 = 0
+    var evictedCount: UInt64 = 0
 
-    /// - Parameter owner: this node's id, for receipts.
-    public init(owner: String, limits: MailboxLimits = MailboxLimits()) {
-        self.owner = owner
+    /// - Parameter loopCount: the store has every slot that one of so many loops has.
+    init(loopCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
+        self.loopCount = loopCount
         self.limits = limits
+        heads = Array(repeating: -1, count: (HashRing.slotCount + loopCount - 1) / loopCount)
         window = IdempotencyWindow(entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds)
     }
 
     /// Keys that are remembered.
-    public var mailboxCount: Int { places.count }
+    var mailboxCount: Int { places.count }
     /// Idempotency keys that are remembered.
-    public var windowCount: Int { window.count }
+    var windowCount: Int { window.count }
 
-    // MARK: Publishing
+    // MARK: The log
 
-    /// Appends a message and, as there are no other copies to wait for yet, commits it.
-    ///
-    /// - Parameters:
-    ///   - fresh: 64 random bits, used if the mailbox has to be created.
-    ///   - actions: gets the deliveries, then the answer to `address`.
-    /// - Returns: false when the publish was refused.
-    @discardableResult
-    public mutating func publish(
-        _ publish: Publish, answerTo address: ReturnAddress, epoch: UInt64, now: Moment, fresh: UInt64, actions: inout [OwnerAction]
-    ) -> Bool {
-        if publish.isRepeatable {
-            if let first = window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic) {
-                actions.append(.answer(address, .success(first.asRepeated)))
-                return true
-            }
-            if window.isFull {
-                actions.append(.answer(address, .failure(.windowFull)))
-                return false
-            }
-        }
-        guard let place = place(creating: publish.key, fresh: fresh, now: now.monotonic) else {
-            actions.append(.answer(address, .failure(.overloaded)))
-            return false
-        }
-        let message = append(publish, at: place, now: now)
-        let receipt = commit(message, of: publish, at: place, epoch: epoch, now: now.monotonic, actions: &actions)
-        if publish.isRepeatable { window.remember(receipt, to: publish.key.hash, now: now.monotonic) }
-        actions.append(.answer(address, .success(receipt)))
-        shed(now: now.monotonic)
-        return true
-    }
-
-    private mutating func append(_ publish: Publish, at place: Int, now: Moment) -> StoredMessage {
+    /// Gives a message its place in a mailbox that is there.
+    mutating func append(_ publish: Publish, at place: Int, now: Moment) -> StoredMessage {
         touch(place, now: now.monotonic)
-        boxes[place].appended += 1
+        let sequence = boxes[place].appended + 1
         let envelope = Envelope.encode(
-            sequence: boxes[place].appended, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
+            sequence: sequence, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
-        return StoredMessage(
-            sequence: boxes[place].appended, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt)
+        let message = StoredMessage(
+            sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt, id: publish.id)
+        keep(message, at: place, now: now.monotonic)
+        shed(now: now.monotonic)
+        return message
     }
 
-    private mutating func commit(
-        _ message: StoredMessage, of publish: Publish, at place: Int, epoch: UInt64, now: Int64, actions: inout [OwnerAction]
-    ) -> Receipt {
-        boxes[place].committed = message.sequence
-        let incarnation = boxes[place].incarnation
-        for address in boxes[place].attachments { actions.append(.deliver(address, incarnation: incarnation, message)) }
-        let isAttached = !boxes[place].attachments.isEmpty
-        let isKept = message.expiresAt > now
-        if isKept {
-            boxes[place].history.append(message)
-            boxes[place].historyBytes += message.envelope.count
-            historyBytes += message.envelope.count
-            while boxes[place].isOver(limits) { historyBytes -= boxes[place].dropOldest(now: now) }
+    /// Puts a message at the end of a history.
+    private mutating func keep(_ message: StoredMessage, at place: Int, now: Int64) {
+        boxes[place].appended = message.sequence
+        let kept = message.kept(now: now)
+        boxes[place].history.append(kept)
+        boxes[place].historyBytes += kept.envelope.count
+        historyBytes += kept.envelope.count
+        while boxes[place].isOver(limits) { historyBytes -= boxes[place].dropOldest(now: now) }
+    }
+
+    /// Does to a copy what the owner did to its own.
+    mutating func apply(_ entry: SlotEntry, now: Int64) {
+        switch entry {
+        case .nothing: break
+        case .created(let key, let incarnation): _ = open(key, incarnation: incarnation, now: now)
+        case .message(let key, let incarnation, let message, let remembered):
+            guard let place = open(key, incarnation: incarnation, now: now) else { return }
+            touch(place, now: now)
+            // Forgotten here, but not where it is owned: what came before is missing.
+            if boxes[place].appended + 1 != message.sequence {
+                historyBytes -= boxes[place].clear(through: message.sequence - 1, now: now)
+            }
+            keep(message, at: place, now: now)
+            if let remembered { window.remember(remembered, to: key.hash) }
+            shed(now: now)
         }
-        return Receipt(
-            sequence: message.sequence, epoch: epoch, owner: owner, outcome: isAttached ? .delivered : isKept ? .stored : .dropped,
-            mirrored: false,
-            id: publish.id)
+    }
+
+    /// The mailbox of this incarnation, in place of any other one.
+    private mutating func open(_ key: Key, incarnation: UInt64, now: Int64) -> Int? {
+        if let place = places[key], boxes[place].incarnation != incarnation { remove(place) }
+        return place(creating: key, fresh: incarnation, now: now)
     }
 
     // MARK: Attaching
 
-    /// Answers an edge's question; attaches the address if it wants to stay and has caught up. Asking twice is harmless.
-    public mutating func attach(_ request: AttachRequest, now: Moment, fresh: UInt64) -> Result<AttachReply, Problem> {
-        guard let place = place(creating: request.key, fresh: fresh, now: now.monotonic) else { return .failure(.overloaded) }
-        touch(place, now: now.monotonic)
-        let reply = Self.read(boxes[place], from: request.start, stay: request.stay, now: now.monotonic, bytesMax: limits.replayBytesMax)
-        if reply.isLive, !boxes[place].attachments.contains(request.address) {
-            if boxes[place].attachments.count >= limits.attachmentsMax { return .failure(.overloaded) }
-            boxes[place].attachments.append(request.address)
-            attachmentCount += 1
-        }
-        return .success(reply)
+    /// What there is after a place, as far as it may be shown.
+    func read(_ request: AttachRequest, at place: Int, now: Int64) -> AttachReply {
+        Self.read(boxes[place], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+    }
+
+    /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
+    mutating func attach(_ address: ReturnAddress, at place: Int) -> Bool {
+        if boxes[place].attachments.contains(address) { return true }
+        if boxes[place].attachments.count >= limits.attachmentsMax { return false }
+        boxes[place].attachments.append(address)
+        attachmentCount += 1
+        return true
     }
 
     /// Ends an attachment; one that isn't there is no fault (it may have been ended from the other side).
-    public mutating func detach(_ address: ReturnAddress, from key: Key) {
+    mutating func detach(_ address: ReturnAddress, from key: Key) {
         guard let place = places[key], let found = boxes[place].attachments.firstIndex(of: address) else { return }
         boxes[place].attachments.swapAt(found, boxes[place].attachments.count - 1)
         boxes[place].attachments.removeLast()
@@ -123,7 +113,7 @@ public struct MailboxStore {
     }
 
     /// Ends every attachment of a link that has closed.
-    public mutating func detachAll(channel: UInt32) {
+    mutating func detachAll(channel: UInt32) {
         for place in boxes.indices where boxes[place].attachments.contains(where: { $0.channel == channel }) {
             let before = boxes[place].attachments.count
             boxes[place].attachments.removeAll { $0.channel == channel }
@@ -137,7 +127,7 @@ public struct MailboxStore {
         var messages: [StoredMessage] = []
         var bytes = 0
         var place = box.firstPlace(after: from)
-        while place < box.history.count {
+        while place < box.history.count, box.history[place].sequence <= box.committed {
             let message = box.history[place]
             // What is past its time to live is skipped without a word.
             if message.expiresAt > now {
@@ -149,7 +139,7 @@ public struct MailboxStore {
             through = message.sequence
             place += 1
         }
-        let hasMore = place < box.history.count
+        let hasMore = place < box.history.count && box.history[place].sequence <= box.committed
         if !hasMore { through = max(through, box.committed) }
         let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
         return AttachReply(
@@ -160,35 +150,19 @@ public struct MailboxStore {
     private static func beginning(of start: AttachStart, in box: Mailbox) -> (gap: Bool, from: UInt64) {
         switch start {
         case .now: return (false, box.committed)
-        case .earliest: return (false, box.resumableFrom)
+        case .earliest: return (false, min(box.resumableFrom, box.committed))
         case .after(let cursor):
             // Another incarnation: nothing of this one has been seen.
-            if cursor.incarnation != box.incarnation { return (true, box.resumableFrom) }
+            if cursor.incarnation != box.incarnation { return (true, min(box.resumableFrom, box.committed)) }
             // Ahead of the owner: somebody's mistake; what is here has been seen.
             if cursor.sequence > box.committed { return (true, box.committed) }
-            if cursor.sequence < box.resumableFrom { return (true, box.resumableFrom) }
+            if cursor.sequence < box.resumableFrom { return (true, min(box.resumableFrom, box.committed)) }
             return (false, cursor.sequence)
         }
     }
 
-    // MARK: Ownership
-
-    /// Gives up every mailbox whose slot has changed hands, and tells its edges.
-    public mutating func keepOnly(slots isOwned: (Int) -> Bool, actions: inout [OwnerAction]) {
-        var place = oldest
-        while place >= 0 {
-            let newer = boxes[place].newer
-            if !isOwned(boxes[place].key.slot) {
-                for address in boxes[place].attachments { actions.append(.detached(address)) }
-                remove(place)
-            }
-            place = newer
-        }
-        window.forget { !isOwned($0) }
-    }
-
     /// What `locate` shows of a key, without touching it.
-    public func summary(of key: Key) -> MailboxSummary? {
+    func summary(of key: Key) -> MailboxSummary? {
         guard let place = places[key] else { return nil }
         let box = boxes[place]
         return MailboxSummary(

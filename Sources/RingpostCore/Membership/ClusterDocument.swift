@@ -59,6 +59,19 @@ public struct ClusterDocument: Hashable, Sendable {
     /// Places keys under this cluster's secret.
     public var hasher: KeyHasher { KeyHasher(seed: seed) }
 
+    /// How long a sync that was answered lets its sender act, from the sending: S without a sixth, the time between two syncs.
+    ///
+    /// The leader's clock for a session does not begin with the sync. A follower tells the leader twice a tick which sessions it has heard
+    /// of; when it is cut off right after it has answered, what the leader knows of is the sync before. That one has reached it as long
+    /// as half a tick is no longer than S/6.
+    public var leaseMilliseconds: Int { sessionTimeoutMilliseconds - sessionTimeoutMilliseconds / 6 }
+
+    /// S + H: nobody who has lost its session acts for longer, if it is known to be gone.
+    public var vacancyMillisecondsMin: Int { sessionTimeoutMilliseconds + heartbeatTimeoutMilliseconds }
+
+    /// S + H + M: nobody who has lost its session acts for longer, whatever has become of it.
+    public var vacancyMillisecondsMax: Int { vacancyMillisecondsMin + outageMaxMilliseconds }
+
     /// The content of the znode.
     public func json() -> [UInt8] { JSONText.encode(self) }
 

@@ -18,6 +18,9 @@ public struct ClusterPaths: Hashable, Sendable {
     /// The parent of each member's last boot, which outlives the member.
     public var roster: String { "\(cluster)/roster" }
 
+    /// Held by the member that withdraws because of cut links; ephemeral.
+    public var withdrawal: String { "\(cluster)/withdrawal" }
+
     /// A member's znode.
     public func member(_ id: String) -> String { "\(members)/\(id)" }
     /// A member's entry in the roster.

@@ -40,17 +40,20 @@ public struct LeaseMachine: Sendable {
     }
 
     private let sessionTimeout: Int64
+    private let leaseTime: Int64
     private let heartbeatTimeout: Int64
     private let outageMax: Int64
 
     private var membership = Membership.outside
+    /// When it last became a member. How long it has been outside before says nothing about this session.
+    private var memberSince: Int64 = .min
     private var isConnected = false
     /// When the syncs without an answer were sent, in the order of sending.
     private var syncsUnderWay: [Int64] = []
     private var nextSync: Int64
     /// A sync was answered since the connection was made.
     private var hasBeenAnswered = false
-    /// S after the sending of the last answered sync; the past when there is none.
+    /// The lease's time after the sending of the last answered sync; the past when there is none.
     private var leasedUntil: Int64
     /// This session has had a lease. One that never had any has nothing to go on with.
     private var hasHeldLease = false
@@ -72,6 +75,7 @@ public struct LeaseMachine: Sendable {
     ///   - now: the present time.
     public init(document: ClusterDocument, now: Int64) {
         sessionTimeout = Int64(document.sessionTimeoutMilliseconds)
+        leaseTime = Int64(document.leaseMilliseconds)
         heartbeatTimeout = Int64(document.heartbeatTimeoutMilliseconds)
         outageMax = Int64(document.outageMaxMilliseconds)
         leasedUntil = now
@@ -99,8 +103,8 @@ public struct LeaseMachine: Sendable {
         Lease(state: state(now: now), actUntil: actUntil, reachesZooKeeper: reachesZooKeeper(now: now))
     }
 
-    /// Whether ZooKeeper answers: connected, a sync answered since, and none unanswered for S/3. That leaves half a session time-out to
-    /// hear from everybody before the lease ends.
+    /// Whether ZooKeeper answers: connected, a sync answered since, and none unanswered for S/3. That leaves as long to hear from everybody
+    /// before the lease ends.
     public func reachesZooKeeper(now: Int64) -> Bool {
         guard isConnected, hasBeenAnswered else { return false }
         guard let oldest = syncsUnderWay.first else { return true }
@@ -130,6 +134,7 @@ public struct LeaseMachine: Sendable {
     public mutating func registered(now: Int64) -> [Action] {
         if case .outside = membership {
             membership = .member
+            memberSince = now
             isConnected = true
             nextSync = now
             // The first answer is on its way; no reason to doubt ZooKeeper yet.
@@ -174,7 +179,7 @@ public struct LeaseMachine: Sendable {
         syncsUnderWay.removeAll { $0 <= sentAt }
         hasBeenAnswered = true
         hasHeldLease = true
-        leasedUntil = max(leasedUntil, sentAt + sessionTimeout)
+        leasedUntil = max(leasedUntil, sentAt + leaseTime)
         if reachesZooKeeper(now: now) { endOutage() }
         return tick(now: now)
     }
@@ -259,9 +264,12 @@ public struct LeaseMachine: Sendable {
             actions.append(.sendSync(sentAt: now))
         }
         if reachesZooKeeper(now: now) { return actions }
-        if let reachedAt = peerReachedAt, case .frozen(let since) = state(now: now), now > since + sessionTimeout, reachedAt > since {
-            sessionEnded(now: now)
-            return actions + [.closeSession]
+        if let reachedAt = peerReachedAt, case .frozen(let end) = state(now: now) {
+            let since = max(end, memberSince)
+            if now > since + sessionTimeout, reachedAt > since {
+                sessionEnded(now: now)
+                return actions + [.closeSession]
+            }
         }
         if now >= nextQuery { actions.append(askPeers(now: now)) }
         return actions

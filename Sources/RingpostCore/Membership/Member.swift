@@ -75,6 +75,15 @@ public struct Member: Hashable, Sendable {
         }
     }
 
+    /// Reads a member that a peer tells of.
+    ///
+    /// - Throws: ``DocumentError``, as for the znode.
+    public init(json: [UInt8]) throws(DocumentError) {
+        let place = "a peer's member"
+        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: place)
+        if let reason = fault(name: id) { throw DocumentError(znode: place, reason: reason) }
+    }
+
     private func fault(name: String) -> String? {
         do throws(NodeIDError) { try NodeID.check(id) } catch { return "is no member: \(error.message)" }
         if id != name { return "holds the member \"\(id)\", not the one it is named after" }

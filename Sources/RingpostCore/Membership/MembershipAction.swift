@@ -12,8 +12,9 @@ public enum MembershipAction: Equatable, Sendable {
     case probeHolder(ticket: UInt64, Member)
     /// Link with all members of the latest view; report ``MembershipEvent/linked(session:)`` when done or when the limit has passed.
     case linkWithMembers(session: Int, limitMilliseconds: Int)
-    /// This node is a member now: the lease may begin.
-    case registered(Member)
+    /// This node is a member now: the lease may begin. `hadPredecessor`: the roster named another boot under its id, which was no earlier
+    /// one of this process and did not say goodbye; who asks the roster later doesn't find it any more.
+    case registered(Member, hadPredecessor: Bool)
     /// This node is no member any more: the lease ends at once.
     case unregistered
     /// A new view holds.

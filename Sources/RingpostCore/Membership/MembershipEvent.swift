@@ -25,10 +25,16 @@ public enum MembershipEvent: Sendable {
     case holderProbed(ticket: UInt64, ProbeResult)
     /// Links to all members are up, or the limit has passed.
     case linked(session: Int)
-    /// Take another weight.
+    /// Take another weight. One above 0 also takes a drain back.
     case setWeight(UInt16)
     /// Give up the weight, if others have any; stay member.
     case drain
+    /// Take the weight again that was given up for a drain.
+    case endDrain
+    /// Let the session go and stay outside, with a new session that only reads the list.
+    case withdraw
+    /// Be a member again after ``withdraw``.
+    case comeBack
     /// Say goodbye and end.
     case leave(clearingRoster: Bool)
     /// Frozen for too long while others reach ZooKeeper: let the session go.
@@ -51,7 +57,7 @@ public enum MembershipRequest: Equatable, Sendable {
     case readRing
     /// Read the member list with a watch, unless it still has this epoch.
     case list(unlessEpoch: UInt64?)
-    /// Create the own entry in the roster if there is none.
+    /// Create the own entry in the roster; if there is one, read it instead.
     case makeRosterEntry(Member)
     /// Create the own ephemeral znode and set the roster's entry to the same, in one transaction: whoever finds the member finds its
     /// boot in the roster, and a namesake that is refused leaves no trace there.
@@ -74,6 +80,8 @@ public enum MembershipAnswer: Equatable, Sendable {
     case unchanged
     /// What was to be created is there already.
     case exists
+    /// The own entry in the roster was there already, with this content.
+    case rosterEntry([UInt8])
     /// What was to be read or deleted is not there.
     case missing
     /// It failed, or may have been done: a lost connection, most of the time.

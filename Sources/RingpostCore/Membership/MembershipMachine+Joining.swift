@@ -7,6 +7,10 @@ extension MembershipMachine {
         guard let session, let view else { return [] }
         if session.isStale { return ask(list) }
         guard let own = view.own else {
+            if isWithdrawn {
+                rest(now: now)
+                return []
+            }
             if let holder = view.member(me.id) { return meet(holder, now: now) }
             return ask(.makeRosterEntry(me.with(weight: 0)))
         }
@@ -28,6 +32,14 @@ extension MembershipMachine {
     private func wantedWeight(own: Member, view: MembershipView) -> UInt16 {
         guard isDraining else { return me.weight }
         return view.othersWithWeight.isEmpty ? own.weight : 0
+    }
+
+    /// Registering replaces the roster's entry, so what it said before has to be kept in mind: for the longest time in which somebody
+    /// whose session has ended may act.
+    mutating func noteRosterEntry(_ json: [UInt8], now: Int64) {
+        // One that can't be read is somebody's.
+        if let entry = try? Member(json: json, znode: paths.roster(me.id)), wasEver(entry.identity) { return }
+        predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
     }
 
     /// Another boot holds the own id. What a session holds is never deleted by another one.

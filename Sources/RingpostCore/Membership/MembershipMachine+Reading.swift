@@ -43,6 +43,9 @@ extension MembershipMachine {
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return settle(now: now)
         case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0)))
+        case (.makeRosterEntry, .rosterEntry(let json)):
+            noteRosterEntry(json, now: now)
+            return ask(.register(me.with(weight: 0)))
         case (.register, .done):
             session?.standing = .created
             return ask(list)
@@ -151,7 +154,10 @@ extension MembershipMachine {
             wasEverMember = true
             pauses = 0
             holderWaitedFor = nil
-            actions = [.registered(own), .say("joined \(paths.cluster) as \(own.identity) at epoch \(epoch)")]
+            let hadPredecessor = predecessorUntil.map { now < $0 } ?? false
+            actions = [
+                .registered(own, hadPredecessor: hadPredecessor), .say("joined \(paths.cluster) as \(own.identity) at epoch \(epoch)"),
+            ]
         }
         session.hasListed = true
         session.attempts = 0
@@ -159,7 +165,8 @@ extension MembershipMachine {
         lastFault = nil
         // With a doubt about the ring, it is computed again.
         let previous = doubts.isEmpty ? view : nil
-        let next = MembershipView(epoch: epoch, members: members, document: document, own: me.identity, previous: previous)
+        let next = MembershipView(
+            epoch: epoch, members: members, document: document, own: me.identity, previous: previous, buildRing: buildRing)
         actions += settleDoubts(with: next)
         if next != view {
             view = next
@@ -179,7 +186,8 @@ extension MembershipMachine {
         guard case .connecting = session.step else { return look() }
         guard members.count <= MembershipView.membersMax, Set(members.map(\.id)).count == members.count else { return [] }
         if session.standing != .outside, !members.contains(where: { $0.identity == me.identity }) { return [] }
-        let next = MembershipView(epoch: epoch, members: members, document: document, own: me.identity, previous: view)
+        let next = MembershipView(
+            epoch: epoch, members: members, document: document, own: me.identity, previous: view, buildRing: buildRing)
         self.view = next
         doubts = [:]
         return [.say("took epoch \(epoch) from a peer while ZooKeeper is away"), .view(next)]

@@ -4,6 +4,8 @@
 //
 // Reading is in MembershipMachine+Reading.swift, what follows from it in MembershipMachine+Joining.swift.
 
+import HashRing
+
 /// The membership of one node. See DESIGN.md, "Membership and epochs".
 public struct MembershipMachine: Sendable {
     /// A joiner waits so long for its links before it takes its weight all the same.
@@ -85,6 +87,7 @@ public struct MembershipMachine: Sendable {
     }
 
     let paths: ClusterPaths
+    let buildRing: RingBuilder
     /// This node as it wants to be: the present session's boot and the wanted weight.
     public internal(set) var me: Member
     /// The document to create if there is none.
@@ -95,8 +98,12 @@ public struct MembershipMachine: Sendable {
     public internal(set) var view: MembershipView?
     var phase = Phase.idle
     var isDraining = false
+    /// Stays outside, because its links are cut.
+    var isWithdrawn = false
     var wasEverMember = false
     var formerBoots: [UInt64] = []
+    /// Set when the roster named an earlier life of this node that is not this process: until then it may still believe in its lease.
+    var predecessorUntil: Int64?
     /// The holder that is waited for, so that the log says it once.
     var holderWaitedFor: UInt64?
     /// The last thing that was wrong with a list, so that the alarm comes once.
@@ -114,10 +121,19 @@ public struct MembershipMachine: Sendable {
     ///   - cluster: the cluster's name.
     ///   - me: what to announce; its boot is replaced with every session.
     ///   - proposal: the document to create if this node comes first. The first session asks for its time-out.
-    public init(cluster: String, me: Member, proposal: ClusterDocument) {
+    ///   - buildRing: makes the rings of its views.
+    public init(
+        cluster: String, me: Member, proposal: ClusterDocument, buildRing: @escaping RingBuilder = { HashRing(members: $0) }
+    ) {
         paths = ClusterPaths(cluster: cluster)
+        self.buildRing = buildRing
         self.me = me
         self.proposal = proposal
+    }
+
+    /// Whether this is the node, now or in an earlier session of this process.
+    public func wasEver(_ member: MemberIdentity) -> Bool {
+        member.id == me.id && (member.boot == me.boot || formerBoots.contains(member.boot))
     }
 
     /// When `tick` is due next; `nil` if only events can change anything.
@@ -168,9 +184,21 @@ public struct MembershipMachine: Sendable {
             return look()
         case .setWeight(let weight):
             me.weight = weight
+            if weight > 0 { isDraining = false }
             return look()
         case .drain:
             isDraining = true
+            return look()
+        case .endDrain:
+            isDraining = false
+            return look()
+        case .withdraw:
+            isWithdrawn = true
+            isDraining = false
+            guard session != nil else { return [] }
+            return renew("withdrawn from the ring; the session is given up", now: now)
+        case .comeBack:
+            isWithdrawn = false
             return look()
         case .leave(let clearingRoster): return leave(clearingRoster: clearingRoster, now: now)
         case .giveUpSession:

@@ -3,6 +3,9 @@
 
 import HashRing
 
+/// Makes the ring of a member set: `HashRing.init`, or something that remembers rings it has made before.
+public typealias RingBuilder = @Sendable ([RingMember]) -> HashRing
+
 /// The members and the ring at one epoch.
 public final class MembershipView: Sendable {
     /// A cluster has at most this many members; a longer list is not taken over, with an alarm.
@@ -31,14 +34,16 @@ public final class MembershipView: Sendable {
     ///   - document: the cluster's document.
     ///   - own: who this node is now.
     ///   - previous: a view whose ring is used again if the set of {id, weight} is the same.
+    ///   - buildRing: makes the ring otherwise.
     public init(
-        epoch: UInt64, members: [Member], document: ClusterDocument, own: MemberIdentity, previous: MembershipView? = nil
+        epoch: UInt64, members: [Member], document: ClusterDocument, own: MemberIdentity, previous: MembershipView? = nil,
+        buildRing: RingBuilder = { HashRing(members: $0) }
     ) {
         let ringMembers = members.map(\.ringMember)
         if let previous, previous.members.count == members.count, Set(previous.ring.members) == Set(ringMembers) {
             ring = previous.ring
         } else {
-            ring = HashRing(members: ringMembers)
+            ring = buildRing(ringMembers)
         }
         let places = Dictionary(uniqueKeysWithValues: ring.members.enumerated().map { ($0.element.id, $0.offset) })
         self.places = places

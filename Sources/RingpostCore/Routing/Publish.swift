@@ -49,11 +49,14 @@ public struct Publish: Equatable, Sendable {
     public var deadline: Int64
     /// Microseconds since 1970 when it entered the cluster; only measured with, never decided by.
     public let publishedAt: Int64
+    /// It may have come to an owner before: a router sends it again because it can't know what became of the first try, or it
+    /// has waited or gone a roundabout way while its router may have done so. The owner looks whether it has it.
+    public var mayBeRepeat: Bool
 
     /// All of it, made where it entered or read from a link.
     public init(
         key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64,
-        publishedAt: Int64 = 0
+        publishedAt: Int64 = 0, mayBeRepeat: Bool = false
     ) {
         self.key = key
         self.id = id
@@ -62,7 +65,11 @@ public struct Publish: Equatable, Sendable {
         self.timeToLiveSeconds = timeToLiveSeconds.map { min($0, Self.timeToLiveSecondsMax) }
         self.deadline = deadline
         self.publishedAt = publishedAt
+        self.mayBeRepeat = mayBeRepeat
     }
+
+    /// It entered the cluster no longer ago than this: budgets run down, and never exceed the largest one.
+    func ageMax(now: Int64) -> Int64 { max(0, Self.budgetMillisecondsMax - (deadline - now)) }
 }
 
 /// What a producer gets back for a message that has its place.
@@ -108,6 +115,11 @@ public struct Receipt: Hashable, Sendable {
     /// The same receipt for a repeat.
     var asRepeated: Receipt {
         Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: true)
+    }
+
+    /// The same receipt when it is known how many members have the message.
+    func with(mirrored: Bool) -> Receipt {
+        Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: repeated)
     }
 }
 

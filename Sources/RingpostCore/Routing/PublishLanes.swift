@@ -2,55 +2,12 @@
 // refused. Everything for one slot passes one lane of one event loop, so one producer's messages keep their order
 // also while the ring changes: what is refused comes back in order and is sent again in order, before what came later.
 
-/// Bounds of one event loop's lanes.
-public struct LaneLimits: Sendable {
-    /// Publishes that wait for a ring, a link or a refused predecessor; beyond it new ones are refused as overloaded.
-    public var parkedMax = 16_384
-    /// Bytes of payload that wait, likewise.
-    public var parkedBytesMax = 32 * 1_024 * 1_024
-    /// Publishes that were forwarded and are not answered yet.
-    public var inFlightMax = 65_536
-    /// Their payloads are kept until the answer, to be sent again.
-    public var inFlightBytesMax = 64 * 1_024 * 1_024
-    /// How long a refused lane waits before it tries again, unless a new ring comes earlier.
-    public var retryMilliseconds: Int64 = 25
-
-    /// The defaults.
-    public init() {}
-}
-
-/// How a publish came to this loop.
-public struct PublishContext: Hashable, Sendable {
-    /// A publish makes at most two hops between nodes.
-    public static let hopsMax: UInt8 = 2
-
-    /// Where the answer goes.
-    public let address: ReturnAddress
-    /// Links it has crossed.
-    public let hops: UInt8
-    /// The sender's epoch; 0 where the publish entered here.
-    public let epoch: UInt64
-    /// The producer's connection or batch: a refusal on it also refuses what follows for that key, or for that slot where it
-    /// is another node's link. 0 for single requests.
-    public let stream: UInt64
-    /// The producer begins again, in order, after a refusal; everything it sent for the key before has been answered.
-    public let restarts: Bool
-
-    /// A publish that entered here, unless more is said.
-    public init(address: ReturnAddress, hops: UInt8 = 0, epoch: UInt64 = 0, stream: UInt64 = 0, restarts: Bool = false) {
-        self.address = address
-        self.hops = hops
-        self.epoch = epoch
-        self.stream = stream
-        self.restarts = restarts
-    }
-}
-
 /// The lanes of one event loop.
 public struct PublishLanes {
     /// What the shell has to do.
     public enum Action: Equatable, Sendable {
-        case append(Publish, PublishContext, arrival: UInt64)
+        /// To this node's own mailboxes; answered by ``onAnswer(request:_:now:actions:)`` like one that was sent.
+        case append(request: UInt64, Publish)
         case send(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
         case answer(ReturnAddress, PublishResult)
     }
@@ -58,12 +15,19 @@ public struct PublishLanes {
     /// Where a slot's owner is, seen from this node.
     public enum Route: Hashable, Sendable {
         case here
+        /// This node, once it has the slot's history.
+        case preparing
         /// A link that is up.
         case peer(UInt32)
         /// A member that no link reaches at the moment.
         case unreachable
         /// No member has weight.
         case nobody
+
+        fileprivate func isReached(by peer: UInt32) -> Bool {
+            if case .peer(peer) = self { return true }
+            return self == .here && peer == PublishLanes.here
+        }
     }
 
     /// A publish with the number of its arrival here: what comes back refused takes its place again by it.
@@ -73,6 +37,16 @@ public struct PublishLanes {
         let number: UInt64
 
         var slot: Int { publish.key.slot }
+
+        /// What it is answered when something before it was refused.
+        var refusalBehindAnother: Problem { publish.mayBeRepeat && context.hops == 0 ? .outcomeUnknown : .retry }
+
+        /// The same once nobody can say whether it was appended.
+        var asRepeat: Arrival {
+            var copy = publish
+            copy.mayBeRepeat = true
+            return Arrival(publish: copy, context: context, number: number)
+        }
     }
 
     private struct Lane {
@@ -104,6 +78,9 @@ public struct PublishLanes {
         let arrival: Arrival
         let peer: UInt32
     }
+
+    /// Stands for this node among the peers.
+    fileprivate static let here = UInt32.max
 
     private let limits: LaneLimits
     /// Slots that are closed: what arrives for them waits behind what waits already.
@@ -157,28 +134,34 @@ public struct PublishLanes {
             }
         }
         let slot = arrival.slot
-        if !lanes.isEmpty, lanes[slot] != nil {
-            park(arrival, actions: &actions)
-        } else if context.epoch > epoch {
-            lanes[slot] = Lane()
+        let waits = !lanes.isEmpty && lanes[slot] != nil
+        if waits || context.epoch > epoch {
+            if waitsForItself(arrival) {
+                refuse(arrival, .retry, actions: &actions)
+                return
+            }
+            if !waits { lanes[slot] = Lane() }
             park(arrival, actions: &actions)
         } else {
             dispatch(arrival, now: now, route: route, actions: &actions)
         }
     }
 
+    /// A publish that came over a link may be one of those that this node has under way for the slot, on its way round: behind
+    /// them it would wait for itself. It goes back to where it entered, and waits there.
+    private func waitsForItself(_ arrival: Arrival) -> Bool {
+        let slot = arrival.slot
+        return arrival.context.hops > 0 && inFlightBySlot[slot] > 0 && peerBySlot[slot] != Self.here
+    }
+
     /// Whether a publish that was let through to be appended may still be: one before it in the same list of actions may
     /// have been refused by the mailboxes since.
-    public func mayAppend(_ publish: Publish, _ context: PublishContext, arrival: UInt64) -> Bool {
-        refused.isEmpty || !refused.refuses(publish.key, context, arrival: arrival)
+    public func mayAppend(request: UInt64) -> Bool {
+        guard !refused.isEmpty, let flight = flights[request] else { return true }
+        return !isRefused(flight.arrival)
     }
 
-    /// The mailboxes, which answered it themselves, refused a publish: what follows on its stream is refused too.
-    public mutating func onAppendRefused(_ publish: Publish, _ context: PublishContext, arrival: UInt64) {
-        refused.add(publish.key, context, arrival: arrival)
-    }
-
-    /// A peer answers a forwarded publish.
+    /// A peer answers a forwarded publish, or this node's mailboxes one that was to be appended.
     public mutating func onAnswer(request: UInt64, _ result: PublishResult, now: Int64, actions: inout [Action]) {
         guard let flight = flights.take(request) else { return }
         let arrival = flight.arrival
@@ -192,30 +175,43 @@ public struct PublishLanes {
         restartNext.insert(slot)
         // Nothing may begin again while earlier ones are under way: the peer would take it and still refuse those.
         if inFlightBySlot[slot] > 0, lanes[slot] == nil { lanes[slot] = Lane() }
-        if problem.isWorthARetry, arrival.context.hops == 0, arrival.publish.deadline > now, !isRefused(arrival) {
-            var lane = lanes.removeValue(forKey: slot) ?? Lane()
-            lane.takeBack(arrival)
-            lane.notBefore = now + limits.retryMilliseconds
-            lane.reason = problem
-            lanes[slot] = lane
-            countParked(arrival, 1)
-        } else {
+        takeBackOrRefuse(arrival, problem, now: now, actions: &actions)
+        openIfEmpty(slot)
+    }
+
+    /// Whoever let a publish in sends it again for as long as its budget lasts: if it may have been appended, so that the
+    /// next owner looks for it first.
+    private mutating func takeBackOrRefuse(_ arrival: Arrival, _ problem: Problem, now: Int64, actions: inout [Action]) {
+        let isUnknown = problem == .outcomeUnknown
+        guard problem.isWorthARetry || isUnknown, arrival.context.hops == 0, arrival.publish.deadline > now, !isRefused(arrival) else {
             refuse(arrival, problem, actions: &actions)
-            openIfEmpty(slot)
+            return
         }
+        var lane = lanes.removeValue(forKey: arrival.slot) ?? Lane()
+        lane.takeBack(isUnknown ? arrival.asRepeat : arrival)
+        lane.notBefore = now + limits.retryMilliseconds
+        lane.reason = problem
+        lanes[arrival.slot] = lane
+        countParked(arrival, 1)
     }
 
     /// A link has closed: what was under way on it may or may not have been appended.
-    public mutating func onPeerDown(_ peer: UInt32, actions: inout [Action]) {
+    public mutating func onPeerDown(_ peer: UInt32, now: Int64, actions: inout [Action]) {
         for (_, flight) in flights.takeAll(where: { $0.peer == peer }) {
             land(flight.arrival)
-            refuse(flight.arrival, .outcomeUnknown, actions: &actions)
+            restartNext.insert(flight.arrival.slot)
+            takeBackOrRefuse(flight.arrival, .outcomeUnknown, now: now, actions: &actions)
         }
+    }
+
+    /// A slot of this node is ready: what waits for it is appended now.
+    public mutating func onReady(_ slot: Int, now: Int64, route: (Int) -> Route, actions: inout [Action]) {
+        if lanes[slot] != nil { drain(slot, now: now, force: true, route: route, actions: &actions) }
     }
 
     /// A producer's connection or batch has ended.
     public mutating func onStreamEnd(_ stream: UInt64) {
-        refused.end(stream, hasMoreUnderWay: flights.count > 0 || !lanes.isEmpty)
+        refused.end(stream, underWayUpTo: flights.count > 0 || !lanes.isEmpty ? arrivalCount : nil)
     }
 
     /// A new ring: lanes that waited try at once.
@@ -235,8 +231,9 @@ public struct PublishLanes {
     // MARK: Decisions
 
     /// The cases: 1 nobody can own the key; 2 no link to the owner: the publish waits where it entered, and is refused
-    /// elsewhere; 3 earlier ones for the slot are under way to somebody else, who may yet send them back: it waits for them;
-    /// 4 this node owns it, and may act; 5 it has no right to act; 6 the publish has crossed enough links; 7 it is forwarded.
+    /// elsewhere; 3 earlier ones for the slot are under way to somebody else, who may yet send them back: it waits for them
+    /// where it entered; 4 this node owns it, and may act; 5 it has no right to act; 6 it is to own it, but has not got the history yet: the
+    /// publish waits; 7 the publish has crossed enough links; 8 it is forwarded.
     private mutating func dispatch(_ arrival: Arrival, now: Int64, route: (Int) -> Route, actions: inout [Action]) {
         let slot = arrival.slot
         switch route(slot) {
@@ -247,21 +244,29 @@ public struct PublishLanes {
             park(arrival, actions: &actions)
         case .unreachable:
             refuse(arrival, .ownerUnreachable, actions: &actions)
-        case let target where inFlightBySlot[slot] > 0 && target != .peer(peerBySlot[slot]):  // 3
-            lanes[slot] = Lane()
-            park(arrival, actions: &actions)
+        case let target where inFlightBySlot[slot] > 0 && !target.isReached(by: peerBySlot[slot]):  // 3
+            if waitsForItself(arrival) {
+                refuse(arrival, .retry, actions: &actions)
+            } else {
+                lanes[slot] = Lane()
+                park(arrival, actions: &actions)
+            }
         case .here where now < mayActUntil:  // 4
-            actions.append(.append(arrival.publish, arrival.context, arrival: arrival.number))
+            send(arrival, to: Self.here, actions: &actions)
         case .here:  // 5
             refuse(arrival, .frozen, actions: &actions)
-        case .peer where arrival.context.hops >= PublishContext.hopsMax:  // 6
+        case .preparing:  // 6
+            lanes[slot] = Lane(notBefore: now + limits.retryMilliseconds)
+            park(arrival, actions: &actions)
+        case .peer where arrival.context.hops >= PublishContext.hopsMax:  // 7
             refuse(arrival, .retry, actions: &actions)
-        case .peer(let peer):  // 7
-            forward(arrival, to: peer, actions: &actions)
+        case .peer(let peer):  // 8
+            send(arrival, to: peer, actions: &actions)
         }
     }
 
-    private mutating func forward(_ arrival: Arrival, to peer: UInt32, actions: inout [Action]) {
+    /// Appended here or forwarded: either way it is under way until it is answered.
+    private mutating func send(_ arrival: Arrival, to peer: UInt32, actions: inout [Action]) {
         let publish = arrival.publish
         guard inFlightBytes + publish.data.count <= limits.inFlightBytesMax,
             let request = flights.insert(Flight(arrival: arrival, peer: peer))
@@ -274,9 +279,15 @@ public struct PublishLanes {
         peerBySlot[slot] = peer
         inFlightBytes += publish.data.count
         flightsDueAt = min(flightsDueAt, publish.deadline)
+        if peer == Self.here {
+            actions.append(.append(request: request, publish))
+            return
+        }
         forwardedCount += 1
         let restarts = !restartNext.isEmpty && restartNext.remove(slot) != nil
-        actions.append(.send(peer: peer, request: request, publish, hops: arrival.context.hops + 1, restarts: restarts))
+        // Over a second link: its router may have sent it again on another way meanwhile.
+        let sent = arrival.context.hops > 0 ? arrival.asRepeat.publish : publish
+        actions.append(.send(peer: peer, request: request, sent, hops: arrival.context.hops + 1, restarts: restarts))
     }
 
     /// What is no longer under way.
@@ -306,8 +317,10 @@ public struct PublishLanes {
         refused.refuses(arrival.publish.key, arrival.context, arrival: arrival.number)
     }
 
-    /// Refuses a publish; what is parked behind it on its stream is refused when its lane is looked at next.
+    /// Refuses a publish; what is parked behind it on its stream is refused when its lane is looked at next. Once it may have
+    /// been appended, no later refusal makes that certain again.
     private mutating func refuse(_ arrival: Arrival, _ problem: Problem, actions: inout [Action]) {
+        let problem = arrival.publish.mayBeRepeat && arrival.context.hops == 0 ? .outcomeUnknown : problem
         actions.append(.answer(arrival.context.address, .failure(problem)))
         refused.add(arrival.publish.key, arrival.context, arrival: arrival.number)
     }
@@ -320,20 +333,23 @@ public struct PublishLanes {
 
     private mutating func drain(now: Int64, force: Bool, route: (Int) -> Route, actions: inout [Action]) {
         // In the order of slots, so that a simulation repeats exactly.
-        for slot in lanes.keys.sorted() {
-            guard let lane = lanes[slot], inFlightBySlot[slot] == 0, lane.waitsForEpoch <= epoch, force || lane.notBefore <= now
-            else { continue }
-            lanes[slot] = nil
-            for arrival in lane.returned + lane.waiting {
-                countParked(arrival, -1)
-                if isRefused(arrival) {
-                    actions.append(.answer(arrival.context.address, .failure(.retry)))
-                } else if lanes[slot] != nil {
-                    park(arrival, actions: &actions)
-                } else {
-                    retriedCount += 1
-                    dispatch(arrival, now: now, route: route, actions: &actions)
-                }
+        for slot in lanes.keys.sorted() { drain(slot, now: now, force: force, route: route, actions: &actions) }
+    }
+
+    private mutating func drain(_ slot: Int, now: Int64, force: Bool, route: (Int) -> Route, actions: inout [Action]) {
+        guard let lane = lanes[slot], inFlightBySlot[slot] == 0, lane.waitsForEpoch <= epoch, force || lane.notBefore <= now
+        else { return }
+        lanes[slot] = nil
+        for arrival in lane.returned + lane.waiting {
+            countParked(arrival, -1)
+            if isRefused(arrival) {
+                actions.append(.answer(arrival.context.address, .failure(arrival.refusalBehindAnother)))
+            } else if lanes[slot] != nil {
+                park(arrival, actions: &actions)
+            } else {
+                retriedCount += 1
+                // While it waited here, its router may have sent it again.
+                dispatch(arrival.context.hops > 0 ? arrival.asRepeat : arrival, now: now, route: route, actions: &actions)
             }
         }
     }

@@ -14,28 +14,31 @@ struct RefusedStreams {
     }
 
     private var streams: [UInt64: Refusals] = [:]
-    /// Streams that have ended a moment ago: what is still under way must not bring their entries back.
-    private var endedLately: Set<UInt64> = []
-    private var endedBefore: Set<UInt64> = []
+    /// Streams that have ended a moment ago, each with the arrival number of the last message by then. Whoever sent on them has begun
+    /// again elsewhere: what comes back refused goes nowhere, or it could get its place without those before it.
+    private var endedLately: [UInt64: UInt64] = [:]
+    private var endedBefore: [UInt64: UInt64] = [:]
     private var turnsAt: Int64 = .min
 
-    var isEmpty: Bool { streams.isEmpty }
+    var isEmpty: Bool { streams.isEmpty && endedLately.isEmpty && endedBefore.isEmpty }
 
     /// Producers know keys, and begin again key by key; nodes begin again slot by slot, which keeps their lists short.
     private static func unit(_ key: Key, _ context: PublishContext) -> UInt64 {
         context.hops == 0 ? key.hash.rawValue : UInt64(key.slot)
     }
 
-    /// True when an earlier message of the same stream and key, or slot, was refused.
+    /// True when an earlier message of the same stream and key, or slot, was refused, or when the stream has ended since.
     func refuses(_ key: Key, _ context: PublishContext, arrival: UInt64) -> Bool {
-        guard !streams.isEmpty, context.stream != 0, let refusals = streams[context.stream] else { return false }
+        if context.stream == 0 { return false }
+        if let last = endedLately[context.stream] ?? endedBefore[context.stream], arrival <= last { return true }
+        guard let refusals = streams[context.stream] else { return false }
         if let since = refusals.since[Self.unit(key, context)], arrival > since { return true }
         return arrival > refusals.allSince && !context.restarts
     }
 
     /// Remembers a refusal.
     mutating func add(_ key: Key, _ context: PublishContext, arrival: UInt64) {
-        guard context.stream != 0, !endedLately.contains(context.stream), !endedBefore.contains(context.stream) else { return }
+        guard context.stream != 0, endedLately[context.stream] == nil, endedBefore[context.stream] == nil else { return }
         let unit = Self.unit(key, context)
         var refusals = streams.removeValue(forKey: context.stream) ?? Refusals()
         if refusals.since[unit] == nil, refusals.since.count >= Self.unitsMax {
@@ -53,9 +56,10 @@ struct RefusedStreams {
         if streams.values[place].since.isEmpty, streams.values[place].allSince == .max { streams.remove(at: place) }
     }
 
-    mutating func end(_ stream: UInt64, hasMoreUnderWay: Bool) {
+    /// - Parameter last: the number of the last arrival, if any of the stream may still be here.
+    mutating func end(_ stream: UInt64, underWayUpTo last: UInt64?) {
         streams[stream] = nil
-        if hasMoreUnderWay { endedLately.insert(stream) }
+        endedLately[stream] = last
     }
 
     /// Forgets ended streams once no budget of theirs can still be running.
@@ -63,6 +67,6 @@ struct RefusedStreams {
         if now < turnsAt { return }
         turnsAt = now + Publish.budgetMillisecondsMax
         endedBefore = endedLately
-        endedLately = []
+        endedLately = [:]
     }
 }

@@ -11,6 +11,8 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
     case goingAway
     /// Nothing was heard from the client, not even a pong.
     case idle
+    /// The node takes in as many clients as it may just now.
+    case tryLater
     /// The client broke the protocol.
     case protocolError
     /// The client sent more than it may.
@@ -32,6 +34,8 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .ownerUnreachable: 4009
         case .goingAway: 1001
         case .idle: 4010
+        // IANA's "Try Again Later" is 1013, but a library may take a code below 3000 that it does not know for a broken frame.
+        case .tryLater: 4013
         case .protocolError: 1002
         case .tooLarge: 1009
         case .internalError: 1011
@@ -45,6 +49,7 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .ownerUnreachable: "owner_unreachable"
         case .goingAway: "going_away"
         case .idle: "idle"
+        case .tryLater: "try_later"
         case .protocolError: "protocol_error"
         case .tooLarge: "too_large"
         case .internalError: "internal_error"
@@ -54,11 +59,8 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
     /// What a client should do.
     public var advice: Advice {
         switch self {
-        case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .internalError: .resume
+        case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .tryLater, .internalError: .resume
         case .protocolError, .tooLarge: .stop
         }
     }
-
-    /// The WebSocket close reason: `resume: slow_consumer`.
-    public var webSocketReason: String { "\(advice.rawValue): \(code)" }
 }

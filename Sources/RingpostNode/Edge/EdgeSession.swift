@@ -15,7 +15,7 @@ protocol EdgeSocket: AnyObject {
     func write(_ message: StoredMessage)
     /// What has been written since the last call is one piece.
     func endOfPiece()
-    func end(_ reason: CloseReason)
+    func end(_ farewell: Farewell)
 }
 
 final class EdgeSession {
@@ -131,7 +131,7 @@ final class EdgeSession {
         case .ask(let start):
             release()
             guard let fresh = loop.sessions.insert(self) else {
-                socket?.end(.internalError)
+                socket?.end(loop.door.farewell(.tryLater))
                 return
             }
             number = fresh
@@ -140,7 +140,7 @@ final class EdgeSession {
             loop.ask(key, number: fresh, start: start, stay: stay)
         case .close(let reason):
             release()
-            socket?.end(reason)
+            socket?.end(loop.door.farewell(reason))
         }
     }
 

@@ -30,9 +30,16 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
         lastWrite = Moment.now().monotonic
     }
 
-    override func writeEnd(_ reason: CloseReason) {
-        let data = Array(#"{"code":"\#(reason.code)","advice":"\#(reason.advice.rawValue)"}"#.utf8)
-        write { EventStreamEncoder.writeEvent(event: "close", id: nil, data: data, into: &$0) }
+    /// An EventSource reconnects by itself to the address that it has, which may well be this node's again: it is kept away
+    /// a little longer than who can choose.
+    override func writeEnd(_ farewell: Farewell) {
+        var farewell = farewell
+        if let after = farewell.afterMilliseconds {
+            let retry = after + Self.retryMilliseconds.lowerBound
+            farewell = Farewell(farewell.reason, afterMilliseconds: retry, at: farewell.at)
+            write { EventStreamEncoder.writeRetry(milliseconds: retry, into: &$0) }
+        }
+        write { EventStreamEncoder.writeEvent(event: "close", id: nil, data: farewell.json, into: &$0) }
     }
 
     /// A client has nothing more to say on this connection.

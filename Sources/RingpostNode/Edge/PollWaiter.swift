@@ -9,13 +9,13 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     private var cursor: Cursor?
     private var hasGap = false
     private var messages: [StoredMessage] = []
-    /// Gets the answer's body, or the reason why there is none; called once.
-    private var answer: ((Result<[UInt8], Problem>) -> Void)?
+    /// Gets the answer; called once.
+    private var answer: ((HTTPResponse) -> Void)?
     let remote: String
     var transport: Transport { .poll }
     var isCrowded: Bool { true }
 
-    init(loop: NodeLoop, remote: String, answer: @escaping (Result<[UInt8], Problem>) -> Void) {
+    init(loop: NodeLoop, remote: String, answer: @escaping (HTTPResponse) -> Void) {
         self.loop = loop
         self.remote = remote
         self.answer = answer
@@ -29,7 +29,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         // A plain poll waits for nothing but the owner's answer.
         let patience = waitSeconds > 0 ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SessionMachine.answerMillisecondsMax)
         timer = loop.eventLoop.scheduleTask(in: patience) { self.finish() }
-        if !session.start() { finish(.failure(.overloaded)) }
+        // Where there is no room it has ended the poll itself.
+        _ = session.start()
     }
 
     /// The client is gone.
@@ -53,12 +54,20 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         if !waits { finish() }
     }
 
-    func end(_ reason: CloseReason) { finish(.failure(reason == .internalError ? .overloaded : .ownerUnreachable)) }
+    func end(_ farewell: Farewell) {
+        switch farewell.reason {
+        case .goingAway: finish(farewell)
+        case .ownerUnreachable: respond(.problem(.ownerUnreachable, farewell: farewell))
+        default: respond(.problem(.overloaded, farewell: farewell))
+        }
+    }
 
     /// Answers with what there is.
-    func finish() {
+    ///
+    /// - Parameter farewell: when and where to ask next; made up while the node's clients go elsewhere.
+    func finish(_ farewell: Farewell? = nil) {
         guard let cursor else {
-            finish(.failure(.ownerUnreachable))
+            respond(.problem(farewell == nil ? .ownerUnreachable : .stopping, farewell: farewell))
             return
         }
         var body: [UInt8] = []
@@ -70,11 +79,15 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
             if place > 0 { body.append(UInt8(ascii: ",")) }
             body.append(contentsOf: message.envelope)
         }
-        body.append(text: "]}")
-        finish(.success(body))
+        body.append(UInt8(ascii: "]"))
+        (farewell ?? (loop.door.isMoving ? loop.door.farewell(.goingAway) : nil))?.appendMembers(to: &body)
+        body.append(UInt8(ascii: "}"))
+        var response = HTTPResponse.json(body)
+        response.headers.append(("Cache-Control", "no-store"))
+        respond(response)
     }
 
-    private func finish(_ result: Result<[UInt8], Problem>) {
+    private func respond(_ response: HTTPResponse) {
         guard let session else { return }
         self.session = nil
         timer?.cancel()
@@ -82,6 +95,6 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         loop.counters.sockets[transport.place] -= 1
         let answer = answer
         self.answer = nil
-        answer?(result)
+        answer?(response)
     }
 }

@@ -7,6 +7,8 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     private(set) var session: EdgeSession?
     private let key: Key
     private let start: AttachStart
+    /// Counted as a socket of the loop; one that was turned away never is.
+    private var isCounted = false
 
     init(_ transport: Transport, key: Key, start: AttachStart, loop: NodeLoop) {
         self.transport = transport
@@ -21,12 +23,13 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     func gap(at cursor: Cursor) {}
     func write(_ message: StoredMessage) {}
     /// Writes the transport's last word.
-    func writeEnd(_ reason: CloseReason) {}
+    func writeEnd(_ farewell: Farewell) {}
 
     // MARK: Life
 
     /// Called once the handler is in place and the answer to the request is on its way.
     func openSession() {
+        isCounted = true
         loop.counters.sockets[transport.place] += 1
         loop.counters.opened[transport.place] += 1
         let session = EdgeSession(key: key, start: start, stay: .always, socket: self, loop: loop)
@@ -35,19 +38,22 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
         _ = session.start()
     }
 
+    /// Called instead of ``openSession()``: the client is told when and where to come back, and nothing is made for it.
+    func turnAway(_ farewell: Farewell) { finish { writeEnd(farewell) } }
+
     var remote: String { remoteText }
     var isCrowded: Bool { pendingBytes > loop.shared.configuration.limits.socketBytesMax / 4 }
 
     func endOfPiece() {
-        if pendingBytes > loop.shared.configuration.limits.socketBytesMax { end(.slowConsumer) }
+        if pendingBytes > loop.shared.configuration.limits.socketBytesMax { end(Farewell(.slowConsumer)) }
     }
 
-    func end(_ reason: CloseReason) {
+    func end(_ farewell: Farewell) {
         guard isOpen, !isClosing else { return }
-        loop.counters.count(closed: reason)
+        loop.counters.count(closed: farewell.reason)
         // A slow socket gets the reason instead of what it did not take.
-        if reason == .slowConsumer { dropPending() }
-        finish { writeEnd(reason) }
+        if farewell.reason == .slowConsumer { dropPending() }
+        finish { writeEnd(farewell) }
     }
 
     /// The last word, then nothing more.
@@ -63,6 +69,7 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     override func onGone() {
         session?.stop()
         session = nil
-        loop.counters.sockets[transport.place] -= 1
+        if isCounted { loop.counters.sockets[transport.place] -= 1 }
+        isCounted = false
     }
 }

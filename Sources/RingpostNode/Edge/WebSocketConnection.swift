@@ -25,7 +25,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     override func begin(at cursor: Cursor) { writeText(ControlEvent.attached(cursor)) }
     override func gap(at cursor: Cursor) { writeText(ControlEvent.gap(cursor)) }
     override func write(_ message: StoredMessage) { writeText(message.envelope) }
-    override func writeEnd(_ reason: CloseReason) { writeClose(reason.webSocketCode, reason.webSocketReason) }
+    override func writeEnd(_ farewell: Farewell) { writeClose(farewell.reason.webSocketCode, farewell.webSocketReason) }
 
     override func onBytes() {
         lastHeard = Moment.now().monotonic
@@ -50,7 +50,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         let silence = now - lastHeard
         let pause = loop.shared.configuration.limits.pingMilliseconds
         if silence >= 2 * pause {
-            end(.idle)
+            end(Farewell(.idle))
         } else if silence >= pause, !isPinged {
             isPinged = true
             write { WebSocketEncoder.writePing(ByteBuffer(), into: &$0) }

@@ -10,6 +10,8 @@ struct ClientRoutes: HTTPRoutes {
     let loop: NodeLoop
     let origins: OriginPolicy
 
+    var isForClients: Bool { true }
+
     func bodyBytesMax(for head: HTTPRequestHead) -> Int { 1_024 }
 
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
@@ -63,7 +65,7 @@ struct ClientRoutes: HTTPRoutes {
             return
         case .malformed(let sentence): throw ProblemReport(.badRequest, sentence)
         }
-        try checkRoom(request, connection)
+        let farewell = try knock(request, connection)
         // RFC 6455, 4.2.2: the key and this constant, hashed.
         let text = (request.head[.secWebSocketKey] ?? "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         let accept = Data(Insecure.SHA1.hash(data: Data(text.utf8))).base64EncodedString()
@@ -72,42 +74,56 @@ struct ClientRoutes: HTTPRoutes {
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept),
         ]
         guard let leftover = connection.takeOver(with: socket, status: 101, headers: headers) else { return }
-        socket.open(leftover: leftover)
+        // Upgraded even if it is turned away: a page can't see why an upgrade was refused, but it reads a close reason.
+        if let farewell { socket.turnAway(farewell) } else { socket.open(leftover: leftover) }
     }
 
     private func openEventStream(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
-        try checkRoom(request, connection)
+        let farewell = try knock(request, connection)
         let socket = EventStreamConnection(key: wish.key, start: wish.start, loop: loop)
         let headers: [HTTPResponseWriter.Header] = [
             ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
             ("Connection", "close"),
         ]
         guard connection.takeOver(with: socket, status: 200, headers: headers) != nil else { return }
-        socket.open()
+        // With 200 even if it is turned away: an EventSource that is answered 503 gives up for good.
+        if let farewell { socket.turnAway(farewell) } else { socket.open() }
     }
 
-    private func checkRoom(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+    /// A socket or stream wants to be opened; `nil` lets it in, anything else is what it is told instead.
+    private func knock(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
         guard connection.mayBeTakenOver(by: request.number) else {
             throw ProblemReport(.badRequest, "a stream can't be opened behind requests that are not answered yet")
         }
-        if loop.sessions.count >= loop.shared.configuration.limits.socketsMax {
-            throw ProblemReport(.overloaded, "this node holds as many sockets as it may")
-        }
+        return admit(connection)
     }
 
+    private func admit(_ connection: HTTPConnection) -> Farewell? {
+        if connection.isAdmitted, !loop.door.isMoving { return nil }
+        let hasRoom = loop.sessions.count < loop.shared.configuration.limits.socketsMax
+        let farewell = loop.door.onClient(hasRoom: hasRoom, now: Moment.now().monotonic, counters: &loop.counters)
+        connection.isAdmitted = farewell == nil
+        return farewell
+    }
+
+    /// A poll that does not wait is let in always: it holds nothing, and pollers come at their own pace, not in a crowd. One
+    /// that waits counts as a client once a connection. While the clients go elsewhere nobody waits long for anything; the
+    /// answer says where to go.
     private func poll(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) {
-        let remote = connection.remoteText
-        let waiter = PollWaiter(loop: loop, remote: remote) { [weak connection] result in
-            switch result {
-            case .success(let body):
-                var response = HTTPResponse.json(body)
-                response.headers.append(("Cache-Control", "no-store"))
-                connection?.respond(to: request.number, response)
-            case .failure(let problem): connection?.respond(to: request.number, .problem(problem))
-            }
+        var wait = wish.waitSeconds(max: loop.shared.configuration.limits.pollSecondsMax)
+        if loop.door.isMoving {
+            wait = min(wait, ClientDoor.pollSecondsWhileMoving)
+        } else if wait > 0, let farewell = admit(connection) {
+            let message = "this node takes in as many clients as it may; come back after \(farewell.afterMilliseconds ?? 0) ms"
+            connection.respond(to: request.number, .problem(.overloaded, message, farewell: farewell))
+            return
         }
-        connection.hold(waiter, request.number)
-        waiter.start(key: wish.key, start: wish.start, waitSeconds: wish.waitSeconds(max: loop.shared.configuration.limits.pollSecondsMax))
+        let number = request.number
+        let waiter = PollWaiter(loop: loop, remote: connection.remoteText) { [weak connection] response in
+            connection?.respond(to: number, response)
+        }
+        connection.hold(waiter, number)
+        waiter.start(key: wish.key, start: wish.start, waitSeconds: wait)
     }
 
     private func locate(_ key: Key) throws(ProblemReport) -> HTTPResponse {

@@ -30,15 +30,19 @@ struct HTTPResponse {
         HTTPResponse(status: status, headers: [("Content-Type", type)], body: Array(text.utf8))
     }
 
-    static func problem(_ problem: Problem, _ message: String? = nil) -> HTTPResponse {
-        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message)
-        if let seconds = problem.retryAfterSeconds { response.headers.append(("Retry-After", "\(seconds)")) }
+    /// - Parameter farewell: when and where to come back, if that is known better than the table knows it.
+    static func problem(_ problem: Problem, _ message: String? = nil, farewell: Farewell? = nil) -> HTTPResponse {
+        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, farewell: farewell)
+        if let seconds = farewell?.retryAfterSeconds ?? problem.retryAfterSeconds {
+            response.headers.append(("Retry-After", "\(seconds)"))
+        }
         return response
     }
 
-    static func failure(status: Int, code: String, message: String) -> HTTPResponse {
+    static func failure(status: Int, code: String, message: String, farewell: Farewell? = nil) -> HTTPResponse {
         var body = Array(#"{"error":{"code":"\#(code)","message":"#.utf8)
         JSONText.appendQuoted(message, to: &body)
+        farewell?.appendMembers(to: &body)
         body.append(contentsOf: "}}\n".utf8)
         return json(body, status: status)
     }
@@ -52,6 +56,8 @@ protocol HTTPRoutes {
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
     /// The largest body that the path takes, in bytes.
     func bodyBytesMax(for head: HTTPRequestHead) -> Int
+    /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
+    var isForClients: Bool { get }
 }
 
 final class HTTPConnection: LoopSocket, @unchecked Sendable {
@@ -80,6 +86,10 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private var isReading = false
     /// The first byte of a request is here and its last one is not: `deadline` is the request's.
     private var isArriving = false
+    /// The connection ends with the next answer that nothing is under way behind.
+    private var isLeaving = false
+    /// This connection's client has been let in; what it asks for later is not a new client's.
+    var isAdmitted = false
 
     init(routes: any HTTPRoutes, loop: NodeLoop) {
         self.routes = routes
@@ -144,8 +154,9 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         body = ByteBuffer()
         isArriving = false
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
-        answers.append(
-            Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
+        // While the node's clients go elsewhere, the next request belongs there too.
+        let keepAlive = head.keepAlive && !(routes.isForClients && loop.door.isMoving)
+        answers.append(Answer(headers: routes.commonHeaders(for: head), keepAlive: keepAlive, isHead: head.method == .head))
         routes.handle(request, on: self)
     }
 
@@ -171,6 +182,11 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// Answers a request; answers leave in the order of the requests.
     func respond(to number: UInt64, _ response: HTTPResponse) {
         guard isOpen, let place = place(of: number) else { return }
+        // The last one says so. A request behind it has not been looked at: the client may send it again elsewhere.
+        if isLeaving, place == answers.count - 1, head == nil {
+            answers[place].keepAlive = false
+            isTakenOver = true
+        }
         var bytes = ByteBuffer()
         let answer = answers[place]
         HTTPResponseWriter.write(
@@ -223,8 +239,17 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         onBytes()
     }
 
+    /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
+    /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
+    func moveOn(_ farewell: Farewell) {
+        isLeaving = true
+        for poll in answers.compactMap(\.poll) { poll.finish(farewell) }
+        if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
+    }
+
     /// The node is stopping: nothing more is taken, what was taken is answered, polls with what they have.
     func sayGoodbye() {
+        if isClosing { return }
         if answers.isEmpty {
             closeNow()
             return

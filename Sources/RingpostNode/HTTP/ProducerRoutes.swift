@@ -17,6 +17,7 @@ final class ProducerRoutes: HTTPRoutes {
 
     private var limits: NodeLimits { loop.shared.configuration.limits }
 
+    var isForClients: Bool { false }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { [] }
 
     func bodyBytesMax(for head: HTTPRequestHead) -> Int {

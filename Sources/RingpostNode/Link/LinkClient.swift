@@ -38,6 +38,8 @@ final class LinkClient: @unchecked Sendable {
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
     private var lastQuestion: UInt64 = 0
+    /// Of the member list that was last sent to this member.
+    private var toldEpoch: UInt64 = 0
 
     init(handle: UInt32, member: Member, loop: NodeLoop) {
         self.handle = handle
@@ -51,6 +53,7 @@ final class LinkClient: @unchecked Sendable {
     var isFull: Bool { pendingBytes > loop.shared.configuration.limits.linkBytesMax }
 
     var pendingBytes: Int { connection?.pendingBytes ?? 0 }
+    private var saidFull = false
 
     // MARK: Life
 
@@ -63,7 +66,11 @@ final class LinkClient: @unchecked Sendable {
         if wasUp { endAll() }
     }
 
+    /// What was said on the connection does not hold any more; dials anew.
+    func breakOff() { connection?.closeNow() }
+
     func onTick(now: Int64) {
+        checkRoom()
         switch state {
         case .waiting(let until) where now >= until: dial()
         case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
@@ -145,7 +152,16 @@ final class LinkClient: @unchecked Sendable {
 
     // MARK: Out
 
-    private func send(_ frame: LinkFrame) { connection?.write { LinkEncoder.write(frame, into: &$0) } }
+    func send(_ frame: LinkFrame) {
+        connection?.write { LinkEncoder.write(frame, into: &$0) }
+        checkRoom()
+    }
+
+    private func checkRoom() {
+        if isFull == saidFull { return }
+        saidFull = isFull
+        loop.setFull(handle, isFull)
+    }
 
     func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
         let left = max(0, min(publish.deadline - Moment.now().monotonic, Publish.budgetMillisecondsMax))
@@ -154,13 +170,13 @@ final class LinkClient: @unchecked Sendable {
                 LinkForward(
                     request: request, epoch: epoch, hops: hops, restarts: restarts, key: publish.key, id: publish.id,
                     isRepeatable: publish.isRepeatable, timeToLiveSeconds: publish.timeToLiveSeconds, budgetMilliseconds: UInt16(left),
-                    publishedAt: publish.publishedAt, data: publish.data)))
+                    publishedAt: publish.publishedAt, mayBeRepeat: publish.mayBeRepeat, data: publish.data)))
     }
 
-    func attach(_ request: AttachRequest) {
+    func attach(_ request: AttachRequest, epoch: UInt64) {
         let attachment = WireAttachment.number(request.address)
         if request.stay != .never { attachments.insert(attachment) }
-        send(.attach(attachment: attachment, epoch: loop.lanes.epoch, key: request.key, request.start, request.stay))
+        send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay))
     }
 
     func detach(_ address: ReturnAddress, _ key: Key) {
@@ -188,7 +204,10 @@ final class LinkClient: @unchecked Sendable {
         case .welcome(let welcome): try onWelcome(welcome)
         case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
         case .answer(let request, let result, _):
-            loop.withLaneActions { loop.lanes.onAnswer(request: request, result, now: lastHeard, actions: &$0) }
+            loop.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
+        case .slot(let frame):
+            guard let hasher = loop.view?.hasher, frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
+            loop.decide { $0.onReply(frame, from: handle, now: $1, actions: &$2) }
         case .attached(let attachment, let result):
             if case .success(let reply) = result, reply.isLive {} else { attachments.remove(attachment) }
             loop.cross(.attached(WireAttachment.address(attachment), result), to: try originLoop(attachment))
@@ -203,7 +222,10 @@ final class LinkClient: @unchecked Sendable {
         case .pong(let query, let sentAt, let standing):
             loop.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() - sentAt)
             loop.shared.onStanding(of: member, standing)
+            if let news = loop.shared.news(for: standing, told: &toldEpoch) { send(news) }
             if query != 0 { loop.shared.onOutageAnswer(from: member, query: query, standing) }
+        case .members(let epoch, let generation, let members):
+            loop.shared.onMembers(epoch: epoch, generation: generation, members)
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)
         default: throw LinkError("a frame that an accepting node doesn't send")
         }
@@ -223,7 +245,7 @@ final class LinkClient: @unchecked Sendable {
         state = .up
         failures = 0
         connection?.raiseFrameLimit()
-        loop.linkIsUp(handle)
+        loop.linkIsUp(handle, to: member)
     }
 }
 

@@ -20,6 +20,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     private var state: State
     private var decoder = LinkDecoder()
     private var number = 0
+    /// Of the member list that was last sent here.
+    private var toldEpoch: UInt64 = 0
     private var lastHeard = Moment.now().monotonic
     /// Producers' publishes under way; bounded like an HTTP connection's.
     private var inFlight = 0
@@ -123,14 +125,38 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
             try check(key)
             let address = ReturnAddress(channel: ChannelAddress(loop: loop.index, connection: number).channel, id: attachment)
             loop.cross(.detach(address, key), to: loop.slotLoop(key.slot))
+        case .slot(let frame): try cross(frame)
         case .ping(let query, let sentAt, let standing):
             if case .node(let identity) = state { loop.shared.onStanding(of: identity, standing) }
             send(.pong(query: query, sentAt: sentAt, loop.shared.standing(loop)))
+            if let news = loop.shared.news(for: standing, told: &toldEpoch) { send(news) }
+        case .members(let epoch, let generation, let members):
+            loop.shared.onMembers(epoch: epoch, generation: generation, members)
         case .ask(let request, let question, let argument):
             loop.shared.answer(question, argument, on: loop.eventLoop) { self.send(.told(request: request, json: $0)) }
         default: throw LinkError("a frame that a node doesn't send")
         }
     }
+
+    /// To the loop that has the slot; a question about many slots to each loop that has some of them.
+    private func cross(_ frame: SlotFrame) throws(LinkError) {
+        guard case .node(let member) = state, let hasher = loop.view?.hasher else { throw LinkError("this node is not in a ring yet") }
+        guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
+        let channel = ChannelAddress(loop: loop.index, connection: number).channel
+        switch frame {
+        case .inquire(let epoch, let term, let slots):
+            for (target, part) in Dictionary(grouping: slots, by: { loop.slotLoop(Int($0)) }).sorted(by: { $0.key < $1.key }) {
+                loop.cross(.slotRequest(.inquire(epoch: epoch, term: term, slots: part), member, channel: channel), to: target)
+            }
+        case .fetch(_, _, let slot), .adopt(_, _, let slot, _, _), .fill(_, _, let slot, _), .append(_, _, let slot, _, _),
+            .release(_, _, let slot):
+            loop.cross(.slotRequest(frame, member, channel: channel), to: loop.slotLoop(Int(slot)))
+        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: throw LinkError("an answer that was not asked for")
+        }
+    }
+
+    /// The other side's boot or the own one is not what the handshake said any more.
+    func breakOff() { if case .node = state { closeNow() } }
 
     private func submit(_ forward: LinkForward) throws(LinkError) {
         try check(forward.key)
@@ -138,7 +164,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         let publish = Publish(
             key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, data: forward.data,
             timeToLiveSeconds: forward.timeToLiveSeconds, deadline: now + Int64(forward.budgetMilliseconds),
-            publishedAt: forward.publishedAt)
+            publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
         // The connection is the stream: what a sender forwards on it stays in order.
         let context = PublishContext(

@@ -17,9 +17,11 @@ struct ChannelAddress: Hashable {
         self.connection = connection
     }
 
-    init(_ address: ReturnAddress) {
-        loop = Int(address.channel >> 24)
-        connection = Int(address.channel & 0xFF_FFFF)
+    init(_ address: ReturnAddress) { self.init(channel: address.channel) }
+
+    init(channel: UInt32) {
+        loop = Int(channel >> 24)
+        connection = Int(channel & 0xFF_FFFF)
     }
 
     var channel: UInt32 { UInt32(loop) << 24 | UInt32(connection) }
@@ -36,6 +38,10 @@ enum Crossing: Sendable {
     case attached(ReturnAddress, Result<AttachReply, Problem>)
     case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
     case detached(ReturnAddress)
+    /// To the loop of the slot: an owner's frame, and who it is; the answer goes to the loop of the connection.
+    case slotRequest(SlotFrame, MemberIdentity, channel: UInt32)
+    case slotReply(channel: UInt32, SlotFrame)
+    case closeChannel(UInt32)
     /// To all loops: a link connection or a producer's stream has ended.
     case channelEnded(UInt32)
     case streamEnded(UInt64)

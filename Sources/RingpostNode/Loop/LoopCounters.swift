@@ -16,6 +16,23 @@ enum Transport: String, Sendable, CaseIterable, Codable {
     }
 }
 
+/// What became of a client that wanted in.
+enum Admission: String, Sendable, CaseIterable {
+    case admitted
+    /// Told when to come back.
+    case deferred
+    /// Told to go elsewhere.
+    case redirected
+
+    var place: Int {
+        switch self {
+        case .admitted: 0
+        case .deferred: 1
+        case .redirected: 2
+        }
+    }
+}
+
 struct LoopCounters: Sendable {
     var delivered: UInt64 = 0
     var stored: UInt64 = 0
@@ -28,6 +45,8 @@ struct LoopCounters: Sendable {
     var sockets = [Int](repeating: 0, count: Transport.allCases.count)
     var opened = [UInt64](repeating: 0, count: Transport.allCases.count)
     var closed = [UInt64](repeating: 0, count: CloseReason.allCases.count)
+    /// Clients that wanted in, by what became of them.
+    private(set) var admissions = [UInt64](repeating: 0, count: Admission.allCases.count)
     var gaps: UInt64 = 0
     var reattached: UInt64 = 0
     /// Deliveries for attachments that are gone, and frames that did not continue a cursor.
@@ -58,6 +77,8 @@ struct LoopCounters: Sendable {
 
     mutating func count(closed reason: CloseReason) { closed[CloseReason.allCases.firstIndex(of: reason) ?? 0] += 1 }
 
+    mutating func count(_ admission: Admission) { admissions[admission.place] += 1 }
+
     static func += (one: inout LoopCounters, other: LoopCounters) {
         func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<LoopCounters, UInt64> in [
@@ -65,7 +86,7 @@ struct LoopCounters: Sendable {
             \.writes,
             \.linkReconnects,
         ] { add(path) }
-        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed] {
+        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions] {
             for place in one[keyPath: path].indices { one[keyPath: path][place] += other[keyPath: path][place] }
         }
         for place in one.sockets.indices { one.sockets[place] += other.sockets[place] }

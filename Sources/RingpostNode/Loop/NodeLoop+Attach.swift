@@ -50,35 +50,9 @@ extension NodeLoop {
 
     // MARK: At the loop of the slot
 
-    /// The cases: 1 this node owns the key; 2 another does, and the question came from a socket here; 3 it came over a
-    /// link to a node that is not the owner: its edge has to look at its ring again.
-    func attachAtSlot(_ request: AttachRequest, epoch: UInt64) {
-        let origin = ChannelAddress(request.address)
-        let result: Result<AttachReply, Problem>
-        switch route(request.key.slot) {
-        case .here:  // 1
-            let now = Moment.now()
-            // Behind the asking edge: it will ask again, and by then this node's ring may have moved on.
-            if epoch > lanes.epoch {
-                result = .failure(.retry)
-            } else if now.monotonic >= lanes.mayActUntil {
-                result = .failure(.frozen)
-            } else {
-                result = store.attach(request, now: now, fresh: freshRandom())
-            }
-        case .peer(let handle) where origin.connection == 0:  // 2
-            links[Int(handle)]?.attach(request)
-            return
-        case .peer: result = .failure(.retry)  // 3
-        case .unreachable: result = .failure(.ownerUnreachable)
-        case .nobody: result = .failure(.noOwner)
-        }
-        cross(.attached(request.address, result), to: origin.loop)
-    }
-
     /// Ends the attachment wherever it is: here, or on a link that still remembers it (the owner may have changed since).
     func detachAtSlot(_ address: ReturnAddress, _ key: Key) {
-        store.detach(address, from: key)
+        forget(address, key)
         guard ChannelAddress(address).connection == 0 else { return }
         for link in links { link?.detach(address, key) }
     }

@@ -28,12 +28,4 @@ extension NodeLoop {
         counters.count(result)
         waiter.sink.onAnswer(tag: waiter.tag, result)
     }
-
-    /// Where the owner of a slot is.
-    func route(_ slot: Int) -> PublishLanes.Route {
-        guard let place = view?.ring.owner(ofSlot: slot) else { return .nobody }
-        let route = routes[place]
-        if case .peer(let handle) = route, links[Int(handle)]?.isFull == true { return .unreachable }
-        return route
-    }
 }

@@ -1,5 +1,5 @@
-// A new epoch reaches a loop: links to members come and go, lanes try again, mailboxes of other owners are given up,
-// and sockets whose owner has changed attach to the new one.
+// A new epoch reaches a loop: links to members come and go, slots change hands, and sockets whose owner has changed
+// attach to the new one.
 import RingpostCore
 
 extension NodeLoop {
@@ -8,19 +8,21 @@ extension NodeLoop {
         let old = self.view
         self.view = view
         updateLinks()
-        updateRoutes()
-        let now = Moment.now().monotonic
-        withOwnerActions { store.keepOnly(slots: { self.isHere($0) }, actions: &$0) }
-        withLaneActions { lanes.onEpoch(view.epoch, now: now, route: route, actions: &$0) }
-        reattach(from: old, to: view, now: now)
+        decide { $0.apply(view, now: $1, actions: &$2) }
+        reattach(from: old, to: view, now: Moment.now().monotonic)
     }
 
-    func setLease(until: Int64) { lanes.mayActUntil = until }
+    func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
 
-    private func isHere(_ slot: Int) -> Bool {
-        guard let view, let place = view.ring.owner(ofSlot: slot) else { return false }
-        return place == view.selfPlace
+    /// This node has a new boot: nothing that was said under the old one holds, on any link.
+    func begin(as me: MemberIdentity) {
+        decide { $0.begin(as: me, now: $1, actions: &$2) }
+        for link in links { link?.breakOff() }
+        for server in Array(accepted.values) { server.breakOff() }
     }
+
+    /// Another boot of this id may have had copies.
+    func succeed() { decide { machine, now, _ in machine.succeed(now: now) } }
 
     private func updateLinks() {
         guard let view else { return }
@@ -39,27 +41,15 @@ extension NodeLoop {
         }
     }
 
-    /// For every place of the ring, where it is reached now; also called when a link comes up or goes down.
-    func updateRoutes() {
-        guard let view else { return }
-        var byIdentity: [MemberIdentity: PublishLanes.Route] = [:]
-        for case .some(let link) in links where link.isUp { byIdentity[link.member] = .peer(link.handle) }
-        routes = view.members.enumerated().map { place, member in
-            place == view.selfPlace ? .here : byIdentity[member.identity] ?? .unreachable
-        }
-    }
-
-    func linkIsUp(_ handle: UInt32) {
-        updateRoutes()
+    func linkIsUp(_ handle: UInt32, to member: MemberIdentity) {
+        decide { $0.linkIsUp(handle, to: member, now: $1, actions: &$2) }
         let now = Moment.now().monotonic
-        withLaneActions { lanes.onEpoch(lanes.epoch, now: now, route: route, actions: &$0) }
         for number in restless { sessions[number]?.onEpoch(now: now) }
         shared.onLinkChange(self)
     }
 
     func linkIsDown(_ handle: UInt32) {
-        updateRoutes()
-        withLaneActions { lanes.onPeerDown(handle, actions: &$0) }
+        decide { $0.linkIsDown(handle, now: $1, actions: &$2) }
         shared.onLinkChange(self)
     }
 

@@ -29,8 +29,8 @@ final class NodeLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let shared: NodeShared
     let logger: Logger
-    var store: MailboxStore
-    var lanes: PublishLanes
+    /// Decides everything about the slots of this loop.
+    private(set) var machine: LoopMachine
     var view: MembershipView?
     var counters = LoopCounters()
     /// Publishes that connections of this loop wait for.
@@ -44,19 +44,20 @@ final class NodeLoop: @unchecked Sendable {
     var freeSockets: [Int] = []
     /// Links to other members, by handle; handles are not used again.
     var links: [LinkClient?] = []
-    /// For each place of the ring where it is reached.
-    var routes: [PublishLanes.Route] = []
     /// Accepted link connections by number.
     var accepted: [Int: LinkServer] = [:]
     var lastConnection = 0
+
+    /// Since when this node may not act and reaches no other member.
+    var isolatedSince: Int64?
+    var hasSentClientsAway = false
 
     private var dirty: [LoopSocket] = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
     private var crossingIsScheduled = false
-    private var laneActions: [PublishLanes.Action] = []
+    private var actions: [LoopAction] = []
     private var isPerforming = false
-    private var ownerScratch: [OwnerAction] = []
     private var tickCount = 0
     private var ticker: RepeatedTask?
     private var random = SystemSeededRandom()
@@ -70,8 +71,9 @@ final class NodeLoop: @unchecked Sendable {
         self.shared = shared
         logger = shared.logger
         let limits = shared.configuration.limits
-        store = MailboxStore(owner: shared.configuration.id, limits: limits.mailbox)
-        lanes = PublishLanes(limits: limits.lanes)
+        machine = LoopMachine(
+            me: shared.identity, index: index, loopCount: shared.loopCount, seed: random.next(),
+            limits: LoopLimits(mailbox: limits.mailbox, lanes: limits.lanes))
         sessions = RequestTable(countMax: limits.socketsMax)
         outgoing = Array(repeating: [], count: shared.loopCount)
         messageBase = random.next()
@@ -92,9 +94,10 @@ final class NodeLoop: @unchecked Sendable {
 
     private func tick() {
         let now = Moment.now().monotonic
-        withLaneActions { lanes.onTick(now: now, route: route, actions: &$0) }
+        decide { $0.onTick(now: $1, actions: &$2) }
         for number in restless { sessions[number]?.onTick(now: now) }
-        store.forgetIdle(now: now)
+        onMoveTick(now: now)
+        onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
         tickCount += 1
         for place in stride(from: tickCount % Self.ticksPerRound, to: sockets.count, by: Self.ticksPerRound) {
@@ -187,75 +190,60 @@ final class NodeLoop: @unchecked Sendable {
 
     private func receive(_ crossing: Crossing) {
         switch crossing {
-        case .submit(let publish, let context):
-            let now = Moment.now().monotonic
-            withLaneActions { lanes.submit(publish, context, now: now, route: route, actions: &$0) }
-        case .attach(let request, let epoch): attachAtSlot(request, epoch: epoch)
+        case .submit(let publish, let context): decide { $0.submit(publish, context, now: $1, actions: &$2) }
+        case .attach(let request, let epoch):
+            let fromLink = ChannelAddress(request.address).connection != 0
+            decide { $0.attach(request, epoch: epoch, fromLink: fromLink, now: $1, actions: &$2) }
         case .detach(let address, let key): detachAtSlot(address, key)
         case .answer(let address, let result): onAnswer(address, result)
         case .attached(let address, let result): onAttached(address, result)
         case .deliver(let address, let incarnation, let message): onDeliver(address, incarnation: incarnation, message)
         case .detached(let address): onDetached(address)
-        case .channelEnded(let channel): store.detachAll(channel: channel)
-        case .streamEnded(let stream): lanes.onStreamEnd(stream)
+        case .slotRequest(let frame, let member, let channel):
+            decide { $0.onRequest(frame, from: member, channel: channel, now: $1, actions: &$2) }
+        case .slotReply(let channel, let frame): accepted[ChannelAddress(channel: channel).connection]?.send(.slot(frame))
+        case .closeChannel(let channel): accepted[ChannelAddress(channel: channel).connection]?.closeNow()
+        case .channelEnded(let channel): machine.channelEnded(channel)
+        case .streamEnded(let stream): machine.streamEnded(stream)
         }
     }
+
+    func forget(_ address: ReturnAddress, _ key: Key) { machine.detach(address, from: key) }
+
+    func setFull(_ link: UInt32, _ isFull: Bool) { machine.setFull(link, isFull) }
 
     // MARK: Performing
 
-    /// Lets the lanes decide, then performs. Whoever is called from here may submit again: the lanes decide on that at once,
-    /// but what it comes to waits its turn behind what was decided before.
-    func withLaneActions(_ decide: (inout [PublishLanes.Action]) -> Void) {
-        decide(&laneActions)
+    /// Lets the machine decide, then performs. Whoever is called from here may come back with more: the machine decides on that
+    /// at once, but what it comes to waits its turn behind what was decided before.
+    func decide(_ body: (inout LoopMachine, Moment, inout [LoopAction]) -> Void) {
+        body(&machine, Moment.now(), &actions)
         if isPerforming { return }
         isPerforming = true
         var next = 0
-        while next < laneActions.count {
-            perform(laneActions[next])
+        while next < actions.count {
+            perform(actions[next])
             next += 1
         }
-        laneActions.removeAll(keepingCapacity: true)
+        actions.removeAll(keepingCapacity: true)
         isPerforming = false
     }
 
-    private func perform(_ action: PublishLanes.Action) {
+    private func perform(_ action: LoopAction) {
         switch action {
-        case .append(let publish, let context, let arrival): append(publish, context, arrival: arrival)
-        case .send(let peer, let request, let publish, let hops, let restarts):
-            links[Int(peer)]?.forward(request, publish, hops: hops, restarts: restarts, epoch: lanes.epoch)
+        case .forward(let peer, let request, let publish, let hops, let restarts):
+            links[Int(peer)]?.forward(request, publish, hops: hops, restarts: restarts, epoch: machine.epoch)
+        case .attach(let peer, let request, let epoch): links[Int(peer)]?.attach(request, epoch: epoch)
+        case .send(let peer, let frame): links[Int(peer)]?.send(.slot(frame))
+        case .reply(let channel, let frame):
+            cross(.slotReply(channel: channel, frame), to: ChannelAddress(channel: channel).loop)
         case .answer(let address, let result): cross(.answer(address, result), to: ChannelAddress(address).loop)
+        case .attached(let address, let result): cross(.attached(address, result), to: ChannelAddress(address).loop)
+        case .deliver(let address, let incarnation, let message):
+            cross(.deliver(address, incarnation: incarnation, message), to: ChannelAddress(address).loop)
+        case .detached(let address): cross(.detached(address), to: ChannelAddress(address).loop)
+        case .askRoster: shared.askRoster(for: self)
+        case .closeChannel(let channel): cross(.closeChannel(channel), to: ChannelAddress(channel: channel).loop)
         }
-    }
-
-    private func append(_ publish: Publish, _ context: PublishContext, arrival: UInt64) {
-        guard lanes.mayAppend(publish, context, arrival: arrival) else {
-            cross(.answer(context.address, .failure(.retry)), to: ChannelAddress(context.address).loop)
-            return
-        }
-        let now = Moment.now()
-        var isAppended = false
-        withOwnerActions {
-            isAppended = store.publish(
-                publish, answerTo: context.address, epoch: lanes.epoch, now: now, fresh: freshRandom(), actions: &$0)
-        }
-        if !isAppended { lanes.onAppendRefused(publish, context, arrival: arrival) }
-    }
-
-    func withOwnerActions(_ decide: (inout [OwnerAction]) -> Void) {
-        var actions: [OwnerAction] = []
-        swap(&actions, &ownerScratch)
-        decide(&actions)
-        for action in actions {
-            switch action {
-            case .answer(let address, let result):
-                cross(.answer(address, result), to: ChannelAddress(address).loop)
-            case .deliver(let address, let incarnation, let message):
-                cross(.deliver(address, incarnation: incarnation, message), to: ChannelAddress(address).loop)
-            case .detached(let address):
-                cross(.detached(address), to: ChannelAddress(address).loop)
-            }
-        }
-        actions.removeAll(keepingCapacity: true)
-        swap(&actions, &ownerScratch)
     }
 }

@@ -7,6 +7,9 @@ import RingpostCore
 public struct MembershipHooks: Sendable {
     /// Who this node is from now on: what it answers when its address is asked for its boot. Comes before anybody can have heard of it.
     public var onIdentity: @Sendable (MemberIdentity) -> Void
+    /// This boot is a member from now on; comes after ``onIdentity`` and before the first view that has it as a member. `hadPredecessor`: an
+    /// earlier process under this id did not say goodbye, and the roster has forgotten it by now.
+    public var onRegistered: @Sendable (MemberIdentity, _ hadPredecessor: Bool) -> Void
     /// A new epoch.
     public var onView: @Sendable (MembershipView) -> Void
     /// How long the node may act from now on. Comes every S/6 at least while ZooKeeper is there.
@@ -26,6 +29,7 @@ public struct MembershipHooks: Sendable {
     /// Hooks that do nothing unless given; without `probe`, holders are silent.
     public init(
         onIdentity: @escaping @Sendable (MemberIdentity) -> Void = { _ in },
+        onRegistered: @escaping @Sendable (MemberIdentity, _ hadPredecessor: Bool) -> Void = { _, _ in },
         onView: @escaping @Sendable (MembershipView) -> Void = { _ in },
         onLease: @escaping @Sendable (Lease) -> Void = { _ in },
         onAlarm: @escaping @Sendable (String) -> Void = { _ in },
@@ -35,6 +39,7 @@ public struct MembershipHooks: Sendable {
         link: @escaping @Sendable (MembershipView) async -> Void = { _ in }
     ) {
         self.onIdentity = onIdentity
+        self.onRegistered = onRegistered
         self.onView = onView
         self.onLease = onLease
         self.onAlarm = onAlarm

@@ -27,8 +27,9 @@ extension MembershipService {
         case .request(let ticket, let request): send(request, ticket: ticket)
         case .probeHolder(let ticket, let holder): probe(holder, ticket: ticket)
         case .linkWithMembers(let session, let limit): link(session: session, limitMilliseconds: limit)
-        case .registered:
+        case .registered(let member, let hadPredecessor):
             isRegistered = true
+            hooks.onRegistered(member.identity, hadPredecessor)
             makeLeaseMachine(now: now)
             perform(leaseMachine?.registered(now: now), now: now)
         case .unregistered:

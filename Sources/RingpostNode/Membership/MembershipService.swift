@@ -64,6 +64,9 @@ public actor MembershipService {
     /// It has been asked to go: that it may not act any more is nothing to be alarmed at.
     private(set) var isLeaving = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
+    private var embeddedView: MembershipView?
+    /// The roster is being looked at; who asks meanwhile gets the same answer.
+    var vacancyCheck: Task<Int64?, Never>?
 
     /// A membership in a cluster that lives in ZooKeeper. Nothing happens before ``run()``.
     public init(configuration: MembershipConfiguration, hooks: MembershipHooks, logger: Logger) {
@@ -101,6 +104,8 @@ public actor MembershipService {
             await runWithZooKeeper()
         }
         isRunning = false
+        // Its questions go out on event loops that may end after this.
+        _ = await vacancyCheck?.value
         for waiter in endWaiters { waiter.resume() }
         endWaiters = []
         if case .failed(let failure) = ending { throw failure }
@@ -130,7 +135,9 @@ public actor MembershipService {
         var me = configuration.me
         me.boot = random.next()
         hooks.onIdentity(me.identity)
+        hooks.onRegistered(me.identity, false)
         var view = MembershipView(epoch: 1, members: [me], document: document, own: me.identity)
+        embeddedView = view
         hooks.onView(view)
         for await input in inputs {
             if case .membership(.leave) = input { break }
@@ -139,6 +146,7 @@ public actor MembershipService {
             guard case .event(.setWeight(let weight)) = outside, weight != me.weight else { continue }
             me.weight = weight
             view = MembershipView(epoch: view.epoch + 1, members: [me], document: document, own: me.identity, previous: view)
+            embeddedView = view
             hooks.onView(view)
         }
         inbox.finish()
@@ -147,11 +155,20 @@ public actor MembershipService {
 
     // MARK: - What goes in
 
-    /// Takes another weight, in one epoch; 0 gives all slots away.
+    /// Takes another weight, in one epoch; 0 gives all slots away, and one above 0 takes a drain back.
     public nonisolated func setWeight(_ weight: UInt16) { submit(.event(.setWeight(weight))) }
 
     /// Gives up the weight as soon as others have any. The node stays member, with its boot, until ``leave(clearingRoster:)``.
     public nonisolated func drain() { submit(.event(.drain)) }
+
+    /// Takes the weight again that ``drain()`` gave up.
+    public nonisolated func endDrain() { submit(.event(.endDrain)) }
+
+    /// Gives the session up and stays outside, with a new session that only reads the list.
+    public nonisolated func withdraw() { submit(.event(.withdraw)) }
+
+    /// Becomes a member again after ``withdraw()``.
+    public nonisolated func comeBack() { submit(.event(.comeBack)) }
 
     /// A peer's answer to a query that ``MembershipHooks/askPeers`` sent.
     ///
@@ -197,8 +214,14 @@ public actor MembershipService {
         return try await store.roster()
     }
 
-    /// The newest view; `nil` before the first one, and always in embedded mode, which hands views to `onView` only.
-    public var view: MembershipView? { machine.view }
+    /// The newest view, which `onView` was told of; `nil` before the first one.
+    public var view: MembershipView? { isEmbedded ? embeddedView : machine.view }
+
+    /// Who this node is at present, member or not.
+    public var identity: MemberIdentity { view?.own?.identity ?? machine.me.identity }
+
+    /// Whether ZooKeeper answers this node; always, without one.
+    public var reachesZooKeeper: Bool { currentLease(now: MonotonicClock.nowMilliseconds()).reachesZooKeeper }
 
     /// Drops what is too much: an operator's answer is the view that doesn't change.
     private nonisolated func submit(_ input: OutsideInput) {

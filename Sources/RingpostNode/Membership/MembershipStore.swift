@@ -36,8 +36,7 @@ struct MembershipStore: Sendable {
         case .readRing: return .ring(try await session.get(paths.ring).data)
         case .list(let unlessEpoch): return try await list(unlessEpoch: unlessEpoch)
         case .makeRosterEntry(let member):
-            try await make(paths.roster(member.id), data: member.json())
-            return .done
+            return try await makeRosterEntry(member)
         case .register(let member):
             try await session.multi([
                 .set(path: paths.roster(member.id), data: member.json()),
@@ -55,6 +54,19 @@ struct MembershipStore: Sendable {
             try await session.multi([.delete(path: paths.member(id))] + roster)
             return .done
         }
+    }
+
+    /// Says what an earlier life of this node, or a namesake, has left there.
+    private func makeRosterEntry(_ member: Member) async throws(ZooKeeperError) -> MembershipAnswer {
+        let path = paths.roster(member.id)
+        do throws(ZooKeeperError) {
+            try await session.create(path, data: member.json())
+            return .done
+        } catch {
+            guard error.kind == .nodeExists else { throw error }
+        }
+        guard let content = try await readOne(path).get() else { return .failed("\(path) went while it was read") }
+        return .rosterEntry(content.data)
     }
 
     /// Whoever comes first makes it.
@@ -93,6 +105,43 @@ struct MembershipStore: Sendable {
             try content.map { try Member(json: $0.data, znode: paths.roster(name)) }
         }
     }
+
+    /// Entries of the roster whose boot is not, or not any more, a member.
+    ///
+    /// - Throws: as ``roster()``.
+    func departed() async throws -> [Member] {
+        let entries = try await roster()
+        // Read after the roster: whoever is a member now and was one then has its entry there.
+        let members = try await read(entries.map { paths.member($0.id) })
+        return try zip(entries, members).compactMap { entry, content in
+            let member = try content.map { try Member(json: $0.data, znode: paths.member(entry.id)) }
+            return member?.identity == entry.identity ? nil : entry
+        }
+    }
+
+    // MARK: - The lock for withdrawing
+
+    func takeWithdrawalLock(for me: MemberIdentity) async throws(ZooKeeperError) -> WithdrawalMachine.LockAnswer {
+        do throws(ZooKeeperError) { try await session.create(paths.withdrawal, data: Array("\(me)".utf8), ephemeral: true) } catch {
+            guard error.kind == .nodeExists else { throw error }
+            // Made by this session, when the answer was lost?
+            guard try await holdsWithdrawalLock(me) else { return .held }
+        }
+        try await session.sync(paths.members)
+        guard let stat = try await session.exists(paths.members) else { return .failed }
+        return .taken(epoch: UInt64(bitPattern: stat.pzxid))
+    }
+
+    func releaseWithdrawalLock(of me: MemberIdentity) async throws(ZooKeeperError) {
+        guard try await holdsWithdrawalLock(me) else { return }
+        try await session.delete(paths.withdrawal)
+    }
+
+    private func holdsWithdrawalLock(_ me: MemberIdentity) async throws(ZooKeeperError) -> Bool {
+        try await readOne(paths.withdrawal).get()?.data == Array("\(me)".utf8)
+    }
+
+    // MARK: - Reading
 
     private typealias Content = (data: [UInt8], stat: ZNodeStat)
 

@@ -1,4 +1,5 @@
-// Ties a node to its membership: what the membership decides reaches the loops, what links hear reaches the membership.
+// Ties a node to its membership: what the membership decides reaches the loops, what links hear reaches the membership, and
+// operators' orders reach the drain.
 import Logging
 import NIOCore
 import RingpostCore
@@ -8,52 +9,93 @@ import ServiceLifecycle
 struct NodeMembership {
     private let shared: NodeShared
     private let service: MembershipService
+    private let drain: DrainService
+    private let withdrawal: WithdrawalService
 
     init(shared: NodeShared, member: Member) {
         self.shared = shared
         let hooks = Self.hooks(shared)
-        guard let servers = shared.configuration.zookeeper else {
+        if let servers = shared.configuration.zookeeper {
+            var configuration = MembershipConfiguration(servers: servers, cluster: shared.configuration.cluster, me: member)
+            configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
+            service = MembershipService(configuration: configuration, hooks: hooks, logger: shared.logger)
+        } else {
             service = .embedded(me: member, hooks: hooks, logger: shared.logger)
-            return
         }
-        var configuration = MembershipConfiguration(servers: servers, cluster: shared.configuration.cluster, me: member)
-        configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
-        service = MembershipService(configuration: configuration, hooks: hooks, logger: shared.logger)
+        let machine = DrainMachine(
+            drainMilliseconds: shared.configuration.drainMilliseconds,
+            sessionTimeoutMilliseconds: Int64(shared.configuration.sessionTimeoutMilliseconds),
+            handOverMilliseconds: shared.configuration.limits.handOverMilliseconds)
+        let drain = DrainService(membership: service, machine: machine, hooks: Self.drainHooks(shared), logger: shared.logger)
+        self.drain = drain
+        withdrawal = WithdrawalService(
+            membership: service, hooks: Self.withdrawalHooks(shared) { await drain.isDraining }, logger: shared.logger)
     }
 
-    /// Is a member until a graceful shutdown, then leaves in order.
+    /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
     func run() async throws {
-        let service = service
-        shared.setHooks(
-            NodeShared.Hooks(
-                outageAnswer: { [shared] peer, query, standing in
-                    let sameEpoch = standing.epoch == shared.view?.epoch
-                    service.outageAnswer(
-                        from: peer, queryNumber: query, sameEpoch: sameEpoch, reachesZooKeeper: standing.reachesZooKeeper)
-                },
-                peerDiffers: { service.peerDiffers($0, epoch: $1.epoch, digest: $1.digest) },
-                saidGoodbye: { service.saidGoodbye($0) }))
+        setHooks()
+        let (service, withdrawal) = (service, withdrawal)
+        let ending: Result<Void, any Error>
         do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await service.run() }
-                group.addTask { [shared] in
-                    // Ends by cancellation when the membership has failed by itself.
-                    guard (try? await gracefulShutdown()) != nil else { return }
-                    shared.logger.info("leaving the ring")
-                    shared.setLeaving()
-                    await service.leave(clearingRoster: true)
+            try await withGracefulShutdownHandler {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await service.run() }
+                    group.addTask { await withdrawal.run() }
+                    try await group.next()
+                    group.cancelAll()
                 }
-                try await group.next()
-                group.cancelAll()
+            } onGracefulShutdown: { [shared] in
+                shared.onSignal()
             }
+            ending = .success(())
         } catch let failure as MembershipFailure {
-            throw NodeError(failure.message)
+            ending = .failure(NodeError(failure.message))
+        } catch {
+            ending = .failure(error)
         }
+        // The event loops end after this: nobody may ask anything of them then.
+        await drain.stop()
+        try ending.get()
     }
 
+    /// What peers and operators say.
+    private func setHooks() {
+        let (shared, service, drain, withdrawal) = (shared, service, drain, withdrawal)
+        var hooks = NodeShared.Hooks()
+        hooks.outageAnswer = { peer, query, standing in
+            let sameEpoch = standing.epoch == shared.view?.epoch
+            service.outageAnswer(from: peer, queryNumber: query, sameEpoch: sameEpoch, reachesZooKeeper: standing.reachesZooKeeper)
+        }
+        hooks.peerDiffers = { service.peerDiffers($0, epoch: $1.epoch, digest: $1.digest) }
+        hooks.saidGoodbye = { service.saidGoodbye($0) }
+        hooks.vacancyWait = { await service.vacancyWait() }
+        hooks.unreachable = { withdrawal.onReport(from: $0, unreachable: $1) }
+        hooks.offer = { service.offer(epoch: $0, members: $2, generation: $1) }
+        hooks.order = { order in
+            do throws(DrainRefusal) {
+                switch order {
+                case .drain: await drain.drain(.order)
+                case .weight(let weight): try await drain.setWeight(weight)
+                }
+                return .accepted
+            } catch { return .refused(error) }
+        }
+        hooks.signal = { Task { await drain.drain(.signal) } }
+        shared.setHooks(hooks)
+    }
+}
+
+// MARK: - What the membership asks of the node
+
+extension NodeMembership {
     private static func hooks(_ shared: NodeShared) -> MembershipHooks {
         MembershipHooks(
-            onIdentity: { shared.setIdentity($0) },
+            onIdentity: { identity in
+                shared.setIdentity(identity)
+                shared.onEachLoop { $0.begin(as: identity) }
+            },
+            onRegistered: { _, hadPredecessor in if hadPredecessor { shared.onEachLoop { $0.succeed() } } },
             onView: { shared.take($0) },
             onLease: { shared.take($0) },
             onAlarm: { _ in shared.countAlarm() },
@@ -63,11 +105,35 @@ struct NodeMembership {
                 guard let loop = shared.loops.first else { return }
                 loop.eventLoop.execute { loop.queryPeers(number) }
             },
-            probe: { await LinkProbe.ask($0, cluster: shared.configuration.cluster, loop: shared.loops.first) },
+            probe: { await shared.probe($0) },
             link: { _ in
                 // The membership waits five seconds at most.
                 while !shared.isLinkedWithAll(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
             })
+    }
+
+    private static func drainHooks(_ shared: NodeShared) -> DrainService.Hooks {
+        DrainService.Hooks(
+            holdings: { await shared.holdings() },
+            elsewhere: { shared.elsewhere($0) },
+            moveSockets: { await shared.moveSockets(milliseconds: $0, elsewhere: $1) },
+            keepSockets: { await shared.stopMovingSockets() },
+            onProgress: { shared.setDrain($0) },
+            onLeaving: { shared.setLeaving() })
+    }
+
+    private static func withdrawalHooks(
+        _ shared: NodeShared, isDraining: @escaping @Sendable () async -> Bool
+    ) -> WithdrawalService.Hooks {
+        WithdrawalService.Hooks(
+            unreachable: { _ in shared.unreachable },
+            isDraining: isDraining,
+            copiesHeld: { await shared.holdings().copies },
+            probe: { await shared.probe($0) },
+            moveSockets: { await shared.moveSockets(milliseconds: $0, elsewhere: $1) },
+            keepSockets: { await shared.stopMovingSockets() },
+            elsewhere: { shared.elsewhere($0) },
+            onAlarm: { _ in shared.countAlarm() })
     }
 }
 
@@ -80,6 +146,32 @@ extension NodeShared {
     fileprivate func take(_ lease: Lease) {
         setLease(lease)
         onEachLoop { $0.setLease(until: lease.actUntil) }
+    }
+
+    fileprivate func probe(_ member: Member) async -> ProbeResult {
+        await LinkProbe.ask(member, cluster: configuration.cluster, loop: loops.first)
+    }
+
+    /// What would have to go before the node can.
+    fileprivate func holdings() async -> DrainService.Holdings {
+        var holdings = DrainService.Holdings()
+        for loop in loops {
+            // A loop that has been shut down holds nothing.
+            guard let part = try? await loop.eventLoop.submit({ loop.snapshot() }).get() else { continue }
+            holdings.copies += part.copiesHeld
+            holdings.users += part.mailboxes
+            holdings.sockets += part.counters.sockets.reduce(0, +)
+        }
+        return holdings
+    }
+
+    /// Where clients can go: to members that own something, or if there are none to all others, but to none that drains.
+    fileprivate func elsewhere(_ view: MembershipView) -> [String] {
+        let draining = drainingPeers
+        let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] }
+            .filter { !draining.contains($0.identity) && $0.id != configuration.id }
+        let owners = others.filter { $0.weight > 0 }
+        return (owners.isEmpty ? others : owners).map(\.client)
     }
 }
 

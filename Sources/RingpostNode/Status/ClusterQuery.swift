@@ -30,7 +30,8 @@ extension NodeShared {
                 loops: self.loopCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
                 sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
-                parked: snapshot.parked, version: RingpostVersion.text)
+                parked: snapshot.parked, draining: self.drain.map { DrainReport($0, now: Moment.now().monotonic) },
+                version: RingpostVersion.text)
         }
     }
 
@@ -58,25 +59,36 @@ extension NodeShared {
             } catch {
                 logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
             }
+        case .drain, .weight:
+            guard let order = OperatorOrder(question, argument) else { return }
+            Task {
+                let json = JSONDocument.encode(await take(order))
+                eventLoop.execute { answer(json) }
+            }
         }
     }
 
     /// Asks every other member over this loop's links. The answer holds `nil` for who said nothing in time.
     func askOthers(_ question: LinkQuestion, argument: [UInt8], from loop: NodeLoop) -> EventLoopFuture<[String: [UInt8]?]> {
         let asked = loop.links.compactMap { $0 }.map { link in
-            let promise = loop.eventLoop.makePromise(of: (String, [UInt8]?).self)
             let id = link.member.id
-            var isAnswered = false
-            func finish(_ json: [UInt8]?) {
-                if isAnswered { return }
-                isAnswered = true
-                promise.succeed((id, json))
-            }
-            loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) { finish(nil) }
-            link.ask(question, argument: argument) { finish($0) }
-            return promise.futureResult
+            return ask(link, question, argument: argument, from: loop).map { (id, $0) }
         }
         return EventLoopFuture.whenAllSucceed(asked, on: loop.eventLoop).map { Dictionary($0, uniquingKeysWith: { $1 }) }
+    }
+
+    /// Asks one member; `nil` when it says nothing in time.
+    func ask(_ link: LinkClient, _ question: LinkQuestion, argument: [UInt8], from loop: NodeLoop) -> EventLoopFuture<[UInt8]?> {
+        let promise = loop.eventLoop.makePromise(of: [UInt8]?.self)
+        var isAnswered = false
+        func finish(_ json: [UInt8]?) {
+            if isAnswered { return }
+            isAnswered = true
+            promise.succeed(json)
+        }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) { finish(nil) }
+        link.ask(question, argument: argument) { finish($0) }
+        return promise.futureResult
     }
 }
 

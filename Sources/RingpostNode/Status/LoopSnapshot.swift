@@ -15,6 +15,12 @@ struct LoopSnapshot: Sendable {
     var evicted: UInt64 = 0
     var forwarded: UInt64 = 0
     var retried: UInt64 = 0
+    /// Slots owned, and of these those whose mirror has not confirmed; slots that wait for their history; copies of others'.
+    var owned = 0
+    var unmirrored = 0
+    var inheriting = 0
+    var copiesHeld = 0
+    var uncommitted = 0
     var linksUp = 0
     var linksDown = 0
     var linkBytes = 0
@@ -23,7 +29,7 @@ struct LoopSnapshot: Sendable {
         one.counters += other.counters
         for path: WritableKeyPath<LoopSnapshot, Int> in [
             \.mailboxes, \.historyBytes, \.attachments, \.sessions, \.restless, \.parked, \.inFlight, \.windowKeys, \.linksUp, \.linksDown,
-            \.linkBytes,
+            \.linkBytes, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
         one.forwarded += other.forwarded
@@ -35,17 +41,23 @@ extension NodeLoop {
     func snapshot() -> LoopSnapshot {
         var snapshot = LoopSnapshot()
         snapshot.counters = counters
-        snapshot.mailboxes = store.mailboxCount
-        snapshot.historyBytes = store.historyBytes
-        snapshot.attachments = store.attachmentCount
+        snapshot.mailboxes = machine.mailboxCount
+        snapshot.historyBytes = machine.historyBytes
+        snapshot.attachments = machine.attachmentCount
         snapshot.sessions = sessions.count
         snapshot.restless = restless.count
-        snapshot.parked = lanes.parkedCount
-        snapshot.inFlight = lanes.inFlightCount
-        snapshot.windowKeys = store.windowCount
-        snapshot.evicted = store.evictedCount
-        snapshot.forwarded = lanes.forwardedCount
-        snapshot.retried = lanes.retriedCount
+        snapshot.parked = machine.parkedCount
+        snapshot.inFlight = machine.inFlightCount
+        snapshot.windowKeys = machine.windowCount
+        snapshot.evicted = machine.evictedCount
+        snapshot.forwarded = machine.forwardedCount
+        snapshot.retried = machine.retriedCount
+        let slots = machine.slotCounts
+        snapshot.owned = slots.owned
+        snapshot.unmirrored = slots.unmirrored
+        snapshot.copiesHeld = slots.copies
+        snapshot.inheriting = machine.inheritingCount
+        snapshot.uncommitted = machine.uncommittedCount
         for case .some(let link) in links {
             if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
             snapshot.linkBytes += link.pendingBytes
@@ -65,7 +77,7 @@ extension NodeLoop {
                     edge: shared.configuration.id, transport: transport.rawValue, remote: session.remote,
                     connectedSeconds: (now - session.since) / 1_000, cursor: session.cursor?.text))
         }
-        if let summary = store.summary(of: key) {
+        if let summary = machine.summary(of: key) {
             report.cursor = summary.cursor.text
             report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
         }

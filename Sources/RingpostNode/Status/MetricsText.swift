@@ -6,15 +6,7 @@ enum MetricsText {
     static func render(_ snapshot: LoopSnapshot, _ shared: NodeShared) -> String {
         var page = Page()
         let counters = snapshot.counters
-        page.gauge(
-            "ringpost_sockets", "Client sockets that are open",
-            Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.place]) })
-        page.counter(
-            "ringpost_sockets_opened_total", "Client sockets opened",
-            Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.place]) })
-        page.counter(
-            "ringpost_sockets_closed_total", "Client sockets that the node closed, by reason",
-            zip(CloseReason.allCases, counters.closed).map { ([("reason", $0.code)], $1) })
+        writeClients(counters, to: &page)
         page.counter(
             "ringpost_messages_total", "Publishes that entered on this node, by outcome",
             [
@@ -38,6 +30,13 @@ enum MetricsText {
         page.gauge("ringpost_idempotency_keys", "Idempotency keys remembered", [([], snapshot.windowKeys)])
         page.counter("ringpost_mailboxes_evicted_total", "Mailboxes forgotten because the store was full", [([], snapshot.evicted)])
         page.gauge(
+            "ringpost_slots", "Slots: owned, of these without a confirmed mirror, without their history yet, and copies of others'",
+            [
+                ([("state", "owned")], snapshot.owned), ([("state", "unmirrored")], snapshot.unmirrored),
+                ([("state", "inheriting")], snapshot.inheriting), ([("state", "copy")], snapshot.copiesHeld),
+            ])
+        page.gauge("ringpost_uncommitted", "Messages that wait for another member to confirm them", [([], snapshot.uncommitted)])
+        page.gauge(
             "ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
         page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
         page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
@@ -57,6 +56,21 @@ enum MetricsText {
             "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
         page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
         return page.text
+    }
+
+    private static func writeClients(_ counters: LoopCounters, to page: inout Page) {
+        page.gauge(
+            "ringpost_sockets", "Client sockets that are open",
+            Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.place]) })
+        page.counter(
+            "ringpost_sockets_opened_total", "Client sockets opened",
+            Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.place]) })
+        page.counter(
+            "ringpost_sockets_closed_total", "Client sockets that the node closed, by reason",
+            zip(CloseReason.allCases, counters.closed).map { ([("reason", $0.code)], $1) })
+        page.counter(
+            "ringpost_admissions_total", "Clients that wanted in, by what became of them",
+            Admission.allCases.map { ([("decision", $0.rawValue)], counters.admissions[$0.place]) })
     }
 
     private struct Page {

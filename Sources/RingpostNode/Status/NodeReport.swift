@@ -26,6 +26,7 @@ struct NodeReport: Codable, Sendable {
     let sockets: Sockets
     let messages: Messages
     let parked: Int
+    let draining: DrainReport?
     let version: String
 }
 

@@ -14,6 +14,7 @@ struct OperatorRoutes {
 
     func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
         let path = request.head.pathText
+        if let (node, order) = Self.order(inPath: path) { return handle(order, to: node, request, on: connection) }
         let isUser = path.hasPrefix("/v1/users/") && path.utf8.count > 10 && !path.dropFirst(10).contains("/")
         guard isUser || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
             connection.respond(

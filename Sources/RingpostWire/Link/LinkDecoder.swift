@@ -57,6 +57,10 @@ public struct LinkDecoder: Sendable {
             else { return nil }
             return .ask(request: request, question, argument: body.readRest())
         case .told: return body.readWord().map { .told(request: $0, json: body.readRest()) }
+        case .members: return members(&body)
+        case .slotInquire, .slotFetch, .slotAdopt, .slotFill, .slotAppend, .slotRelease, .slotHoldings, .slotPiece, .slotAcknowledge,
+            .slotMismatch, .slotReleased, .slotRefused:
+            return slot(type, &body).map(LinkFrame.slot)
         }
     }
 
@@ -97,7 +101,7 @@ public struct LinkDecoder: Sendable {
             request: request, epoch: epoch, hops: hops, restarts: flags & LinkFlag.restarts != 0, key: key,
             id: MessageID(high: high, low: low), isRepeatable: flags & LinkFlag.isRepeatable != 0,
             timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, publishedAt: publishedAt,
-            data: body.readRest())
+            mayBeRepeat: flags & LinkFlag.mayBeRepeat != 0, data: body.readRest())
     }
 
     private static func produce(_ body: inout ByteBuffer) -> LinkProduce? {
@@ -176,18 +180,36 @@ public struct LinkDecoder: Sendable {
 
     private static func beat(_ body: inout ByteBuffer) -> (UInt64, Int64, LinkStanding)? {
         guard let query = body.readWord(), let sentAt = body.readInteger(endianness: .little, as: Int64.self), let epoch = body.readWord(),
-            let digest = body.readWord(), let flags = body.readInteger(as: UInt8.self)
+            let digest = body.readWord(), let flags = body.readInteger(as: UInt8.self), let count = body.readInteger(as: UInt8.self),
+            Int(count) <= LinkStanding.unreachableMax
         else { return nil }
+        var unreachable: [String] = []
+        for _ in 0..<count {
+            guard let id = body.readShortText(), id.utf8.count <= NodeID.bytesMax else { return nil }
+            unreachable.append(id)
+        }
         let standing = LinkStanding(
             epoch: epoch, digest: digest, reachesZooKeeper: flags & LinkFlag.reachesZooKeeper != 0,
-            isLeaving: flags & LinkFlag.isLeaving != 0)
+            isLeaving: flags & LinkFlag.isLeaving != 0, isDraining: flags & LinkFlag.isDraining != 0, unreachable: unreachable)
         return (query, sentAt, standing)
+    }
+
+    private static func members(_ body: inout ByteBuffer) -> LinkFrame? {
+        guard let epoch = body.readWord(), let generation = body.readWord(),
+            let count = body.readInteger(endianness: .little, as: UInt16.self), Int(count) <= MembershipView.membersMax
+        else { return nil }
+        var members: [Member] = []
+        for _ in 0..<count {
+            guard let json = body.readShort(), let member = try? Member(json: json) else { return nil }
+            members.append(member)
+        }
+        return .members(epoch: epoch, generation: generation, members)
     }
 
     private static func problem(_ body: inout ByteBuffer) -> Problem? { body.readInteger(as: UInt8.self).flatMap(Problem.init(rawValue:)) }
 
     /// A peer has checked and placed the name; only its length is looked at here.
-    private static func key(_ body: inout ByteBuffer) -> Key? {
+    static func key(_ body: inout ByteBuffer) -> Key? {
         guard let byte = body.readInteger(as: UInt8.self), let kind = KeyKind(rawValue: byte), let hash = body.readWord(),
             let name = body.readShort(), !name.isEmpty, name.count <= (kind == .user ? Key.userBytesMax : Key.channelBytesMax)
         else { return nil }
@@ -196,13 +218,13 @@ public struct LinkDecoder: Sendable {
 }
 
 extension ByteBuffer {
-    fileprivate mutating func readWord() -> UInt64? { readInteger(endianness: .little, as: UInt64.self) }
+    mutating func readWord() -> UInt64? { readInteger(endianness: .little, as: UInt64.self) }
 
-    fileprivate mutating func readShort() -> [UInt8]? {
+    mutating func readShort() -> [UInt8]? {
         readInteger(endianness: .little, as: UInt16.self).flatMap { readBytes(length: Int($0)) }
     }
 
-    fileprivate mutating func readShortText() -> String? { readShort().flatMap { String(validating: $0, as: UTF8.self) } }
+    mutating func readShortText() -> String? { readShort().flatMap { String(validating: $0, as: UTF8.self) } }
 
-    fileprivate mutating func readRest() -> [UInt8] { readBytes(length: readableBytes) ?? [] }
+    mutating func readRest() -> [UInt8] { readBytes(length: readableBytes) ?? [] }
 }

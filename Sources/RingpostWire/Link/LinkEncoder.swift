@@ -40,12 +40,14 @@ public enum LinkEncoder {
             writeDeliver(to: attachments, incarnation: incarnation, message, into: &buffer)
         case .ping(let query, let sentAt, let standing): write(.ping, query, sentAt, standing, into: &buffer)
         case .pong(let query, let sentAt, let standing): write(.pong, query, sentAt, standing, into: &buffer)
+        case .slot(let frame): write(frame, into: &buffer)
         case .ask(let request, let question, let argument):
             framed(.ask, &buffer) { buffer in
                 buffer.writeInteger(request, endianness: .little)
                 buffer.writeInteger(question.rawValue)
                 buffer.writeBytes(argument)
             }
+        case .members(let epoch, let generation, let members): write(members: members, epoch, generation, into: &buffer)
         case .told(let request, let json):
             framed(.told, &buffer) { buffer in
                 buffer.writeInteger(request, endianness: .little)
@@ -69,7 +71,7 @@ public enum LinkEncoder {
         buffer.writeBytes(message.envelope)
     }
 
-    private static func framed(_ type: LinkFrameType, _ buffer: inout ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
+    static func framed(_ type: LinkFrameType, _ buffer: inout ByteBuffer, _ body: (inout ByteBuffer) -> Void) {
         let start = buffer.writerIndex
         buffer.writeInteger(UInt32(0))
         buffer.writeInteger(type.rawValue)
@@ -93,7 +95,9 @@ public enum LinkEncoder {
         buffer.writeInteger(forward.request, endianness: .little)
         buffer.writeInteger(forward.epoch, endianness: .little)
         buffer.writeInteger(forward.hops)
-        buffer.writeInteger((forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0))
+        buffer.writeInteger(
+            (forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0)
+                | (forward.mayBeRepeat ? LinkFlag.mayBeRepeat : 0))
         buffer.writeInteger(forward.budgetMilliseconds, endianness: .little)
         buffer.writeInteger(forward.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
         buffer.writeInteger(forward.publishedAt, endianness: .little)
@@ -180,11 +184,28 @@ public enum LinkEncoder {
             buffer.writeInteger(standing.epoch, endianness: .little)
             buffer.writeInteger(standing.digest, endianness: .little)
             buffer.writeInteger(
-                (standing.reachesZooKeeper ? LinkFlag.reachesZooKeeper : 0) | (standing.isLeaving ? LinkFlag.isLeaving : 0))
+                (standing.reachesZooKeeper ? LinkFlag.reachesZooKeeper : 0) | (standing.isLeaving ? LinkFlag.isLeaving : 0)
+                    | (standing.isDraining ? LinkFlag.isDraining : 0))
+            buffer.writeInteger(UInt8(standing.unreachable.count))
+            for id in standing.unreachable { buffer.writeShort(id) }
         }
     }
 
-    private static func write(_ key: Key, into buffer: inout ByteBuffer) {
+    private static func write(members: [Member], _ epoch: UInt64, _ generation: UInt64, into buffer: inout ByteBuffer) {
+        let start = buffer.writerIndex
+        defer {
+            // A thousand members take a tenth of it, unless somebody gave them absurd names. Nobody depends on this frame.
+            if buffer.writerIndex - start > LinkProtocol.frameBytesMax { buffer.moveWriterIndex(to: start) }
+        }
+        framed(.members, &buffer) { buffer in
+            buffer.writeInteger(epoch, endianness: .little)
+            buffer.writeInteger(generation, endianness: .little)
+            buffer.writeInteger(UInt16(members.count), endianness: .little)
+            for member in members { buffer.writeShort(member.json()) }
+        }
+    }
+
+    static func write(_ key: Key, into buffer: inout ByteBuffer) {
         buffer.writeInteger(key.kind.rawValue)
         buffer.writeInteger(key.hash.rawValue, endianness: .little)
         buffer.writeShort(key.name)
@@ -193,14 +214,14 @@ public enum LinkEncoder {
 
 extension ByteBuffer {
     /// A 16-bit length and the bytes; what is longer is cut.
-    fileprivate mutating func writeShort(_ bytes: some Collection<UInt8>) {
+    mutating func writeShort(_ bytes: some Collection<UInt8>) {
         let bytes = bytes.prefix(Int(UInt16.max))
         writeInteger(UInt16(bytes.count), endianness: .little)
         writeBytes(bytes)
     }
 
     /// A text is cut so that what is left is valid UTF-8.
-    fileprivate mutating func writeShort(_ text: String, bytesMax: Int = Int(UInt16.max)) {
+    mutating func writeShort(_ text: String, bytesMax: Int = Int(UInt16.max)) {
         if text.utf8.count <= bytesMax {
             writeShort(text.utf8)
         } else {

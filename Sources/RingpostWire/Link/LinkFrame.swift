@@ -103,13 +103,15 @@ public struct LinkForward: Hashable, Sendable {
     public let budgetMilliseconds: UInt16
     /// See `Publish.publishedAt`.
     public let publishedAt: Int64
+    /// See `Publish.mayBeRepeat`.
+    public let mayBeRepeat: Bool
     /// The payload.
     public let data: [UInt8]
 
     /// All of it.
     public init(
         request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
-        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0, data: [UInt8]
+        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0, mayBeRepeat: Bool = false, data: [UInt8]
     ) {
         self.request = request
         self.epoch = epoch
@@ -121,6 +123,7 @@ public struct LinkForward: Hashable, Sendable {
         self.timeToLiveSeconds = timeToLiveSeconds
         self.budgetMilliseconds = budgetMilliseconds
         self.publishedAt = publishedAt
+        self.mayBeRepeat = mayBeRepeat
         self.data = data
     }
 }
@@ -173,13 +176,24 @@ public struct LinkStanding: Hashable, Sendable {
     public let reachesZooKeeper: Bool
     /// Said goodbye: it leaves in order.
     public let isLeaving: Bool
+    /// It is about to leave: no place to send clients to.
+    public let isDraining: Bool
+    /// Ids of members that it can't reach, ``unreachableMax`` at most.
+    public let unreachable: [String]
+
+    /// A longer list is cut; who is cut off from so many has the most cut links anyway.
+    public static let unreachableMax = WithdrawalMachine.unreachableMax
 
     /// All of it.
-    public init(epoch: UInt64, digest: UInt64, reachesZooKeeper: Bool, isLeaving: Bool) {
+    public init(
+        epoch: UInt64, digest: UInt64, reachesZooKeeper: Bool, isLeaving: Bool, isDraining: Bool = false, unreachable: [String] = []
+    ) {
         self.epoch = epoch
         self.digest = digest
         self.reachesZooKeeper = reachesZooKeeper
         self.isLeaving = isLeaving
+        self.isDraining = isDraining
+        self.unreachable = Array(unreachable.prefix(Self.unreachableMax))
     }
 }
 
@@ -206,6 +220,10 @@ public enum LinkFrame: Hashable, Sendable {
     /// An operator's question to another node; the answer is JSON.
     case ask(request: UInt64, LinkQuestion, argument: [UInt8])
     case told(request: UInt64, json: [UInt8])
+    /// To a peer that is behind: the sender's member list. The generation says of which cluster.
+    case members(epoch: UInt64, generation: UInt64, [Member])
+    /// About the copies of a slot.
+    case slot(SlotFrame)
 }
 
 /// What nodes ask each other on behalf of operators.
@@ -214,6 +232,10 @@ public enum LinkQuestion: UInt8, Sendable {
     case status = 1
     /// What a node knows of one key; the argument is the kind byte and the name.
     case key = 2
+    /// An order to drain, and leave.
+    case drain = 3
+    /// An order to take a weight; the argument is 16 bits of it.
+    case weight = 4
 }
 
 /// Why a connection's bytes are no link.

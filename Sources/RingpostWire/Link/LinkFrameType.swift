@@ -18,12 +18,26 @@ enum LinkFrameType: UInt8 {
     case pong = 0x31
     case ask = 0x40
     case told = 0x41
+    case members = 0x42
+    case slotInquire = 0x50
+    case slotFetch = 0x51
+    case slotAdopt = 0x52
+    case slotFill = 0x53
+    case slotAppend = 0x54
+    case slotRelease = 0x55
+    case slotHoldings = 0x58
+    case slotPiece = 0x59
+    case slotAcknowledge = 0x5A
+    case slotMismatch = 0x5B
+    case slotReleased = 0x5C
+    case slotRefused = 0x5D
 }
 
 enum LinkFlag {
     static let restarts: UInt8 = 1
     static let isRepeatable: UInt8 = 2
     static let isJSON: UInt8 = 4
+    static let mayBeRepeat: UInt8 = 8
 
     static let gap: UInt8 = 1
     static let isLive: UInt8 = 2
@@ -32,8 +46,13 @@ enum LinkFlag {
     static let mirrored: UInt8 = 1
     static let repeated: UInt8 = 2
 
+    static let isFirst: UInt8 = 1
+    static let isLast: UInt8 = 2
+    static let isThere: UInt8 = 4
+
     static let reachesZooKeeper: UInt8 = 1
     static let isLeaving: UInt8 = 2
+    static let isDraining: UInt8 = 4
 }
 
 enum LinkStart: UInt8 {
@@ -44,3 +63,21 @@ enum LinkStart: UInt8 {
 
 /// Stands for "no time to live".
 let noTimeToLive = UInt32.max
+
+enum LinkEntry: UInt8 {
+    case message = 1
+    case rememberedMessage = 2
+    case created = 3
+    case nothing = 4
+}
+
+enum LinkItem: UInt8 {
+    case mailbox = 1
+    case message = 2
+    case remembered = 3
+}
+
+enum LinkHolding: UInt8 {
+    case copy = 1
+    case none = 2
+}

@@ -36,7 +36,7 @@ final class NodeProcess: Sendable {
                 "node", "--id", id, "--client", "127.0.0.1:\(ports[0])", "--api", "127.0.0.1:\(ports[1])", "--link",
                 "127.0.0.1:\(ports[2])",
                 "--weight", "\(weight)", "--loops", "2",
-            ] + servers + options
+            ] + servers + (options.contains("--drain-seconds") ? [] : ["--drain-seconds", "1"]) + options
         Logs.add(self)
     }
 

@@ -4,16 +4,17 @@ import Foundation
 import TestSupport
 
 enum RingpostProgram {
-    /// Beside the test bundle, so that another build folder is found as well.
-    static let path: String = {
-        if let given = ProcessInfo.processInfo.environment["RINGPOST_BINARY"] { return given }
+    static let path = ProcessInfo.processInfo.environment["RINGPOST_BINARY"] ?? built("ringpost")
+
+    /// A program that was built together with the tests: beside the test bundle, so that another build folder is found as well.
+    static func built(_ name: String) -> String {
         let package = URL(fileURLWithPath: #filePath).pathComponents.dropLast(4)
-        let fallback = NSString.path(withComponents: package + [".build", "debug", "ringpost"])
+        let fallback = NSString.path(withComponents: package + [".build", "debug", name])
         let beside = ["/proc/self/exe", CommandLine.arguments.first ?? ""].map {
-            URL(fileURLWithPath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("ringpost").path
+            URL(fileURLWithPath: $0).resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent(name).path
         }
         return beside.first { FileManager.default.isExecutableFile(atPath: $0) } ?? fallback
-    }()
+    }
 
     /// This process's environment without settings of nodes and commands, and with these variables.
     static func environment(_ variables: [String: String] = [:]) -> [String: String] {

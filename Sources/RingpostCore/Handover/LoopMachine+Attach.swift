@@ -1,0 +1,125 @@
+// Attachments: to mailboxes here, or on their way to the owner.
+import HashRing
+
+extension LoopMachine {
+    /// An edge asks for what a socket has not seen.
+    ///
+    /// - Parameters:
+    ///   - request: the question; the answer comes by ``LoopAction/attached(_:_:)``, from here or from the owner.
+    ///   - epoch: the asking edge's.
+    ///   - fromLink: another node asks; then this one has to be the owner.
+    ///   - now: the present time.
+    ///   - actions: gets the answer, or the question on its way to the owner.
+    public mutating func attach(
+        _ request: AttachRequest, epoch: UInt64, fromLink: Bool, now: Moment, actions: inout [LoopAction]
+    ) {
+        let slot = request.key.slot
+        func refuse(_ problem: Problem) { actions.append(.attached(request.address, .failure(problem))) }
+        switch routes[place(slot)] {
+        // Behind the asking edge: it will ask again, and by then this node's ring may have moved on.
+        case .here where epoch > self.epoch, .preparing where epoch > self.epoch: refuse(.retry)
+        case .here:
+            attachHere(request, now: now, actions: &actions)
+            settle(now: now, actions: &actions)
+        case .preparing: wait(request, now: now, actions: &actions)
+        case .peer(let link) where !fromLink: actions.append(.attach(peer: link, request, epoch: self.epoch))
+        case .peer: refuse(.retry)
+        case .unreachable: refuse(fromLink ? .retry : .ownerUnreachable)
+        case .nobody: refuse(.noOwner)
+        }
+    }
+
+    /// The slot's history is on its way: the attachment waits for it, and makes it come sooner.
+    private mutating func wait(_ request: AttachRequest, now: Moment, actions: inout [LoopAction]) {
+        let slot = request.key.slot
+        let waiting = inheritances.isEmpty ? 0 : waitingAttaches
+        guard inheritances[slot] != nil, waiting < limits.slots.attachesMax else {
+            actions.append(.attached(request.address, .failure(.retry)))
+            return
+        }
+        inheritances[slot]?.attaches.append(request)
+        waitingAttaches += 1
+        pull(slot, now: now, actions: &actions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// Answers at once what can only be true: messages that continue a cursor. Everything else could send a client back if this
+    /// owner were a stale one, so the set has to confirm the term first.
+    mutating func attachHere(_ request: AttachRequest, now: Moment, actions: inout [LoopAction]) {
+        let slot = request.key.slot
+        guard let owner = slots[place(slot)].owner else {
+            actions.append(.attached(request.address, .failure(.retry)))
+            return
+        }
+        guard mayAct(now) else {
+            actions.append(.attached(request.address, .failure(.frozen)))
+            return
+        }
+        let isKnown = store.places[request.key] != nil
+        guard uncommittedCount < limits.slots.uncommittedMax,
+            let box = store.place(creating: request.key, fresh: drawIncarnation(), now: now.monotonic)
+        else {
+            actions.append(.attached(request.address, .failure(.overloaded)))
+            return
+        }
+        store.touch(box, now: now.monotonic)
+        if isKnown, owner.isServing {
+            let reply = store.read(request, at: box, now: now.monotonic)
+            let onlyContinues = !reply.gap && !reply.messages.isEmpty && request.start.isCursor
+            if owner.holders.isEmpty && owner.waiting.isEmpty || onlyContinues {
+                answerAttach(request, now: now, actions: &actions)
+                return
+            }
+        }
+        let entry = isKnown ? SlotEntry.nothing : .created(request.key, incarnation: store.boxes[box].incarnation)
+        log(entry, in: slot, waiter: .attach(request), now: now, actions: &actions)
+    }
+
+    /// Answers an edge's question and attaches the address if it wants to stay and has caught up.
+    mutating func answerAttach(_ request: AttachRequest, now: Moment, actions: inout [LoopAction]) {
+        guard let box = store.places[request.key] else {
+            actions.append(.attached(request.address, .failure(.retry)))
+            return
+        }
+        let reply = store.read(request, at: box, now: now.monotonic)
+        if reply.isLive, !store.attach(request.address, at: box) {
+            actions.append(.attached(request.address, .failure(.overloaded)))
+            return
+        }
+        actions.append(.attached(request.address, .success(reply)))
+    }
+
+    /// Ends an attachment, or the wish for one.
+    public mutating func detach(_ address: ReturnAddress, from key: Key) {
+        store.detach(address, from: key)
+        forgetAttaches(inSlot: key.slot) { $0.address == address }
+    }
+
+    /// An accepted link connection is gone, and with it all its attachments and questions.
+    public mutating func channelEnded(_ channel: UInt32) {
+        store.detachAll(channel: channel)
+        for place in slots.indices where slots[place].owner?.waiting.isEmpty == false {
+            forgetAttaches(inSlot: slot(at: place)) { $0.address.channel == channel }
+        }
+        for slot in inheritances.keys { forgetAttaches(inSlot: slot) { $0.address.channel == channel } }
+        forgetParked(of: channel)
+        fills = fills.filter { $0.value.channel != channel }
+    }
+
+    private mutating func forgetAttaches(inSlot slot: Int, where condition: (AttachRequest) -> Bool) {
+        if let inheritance = inheritances[slot], !inheritance.attaches.isEmpty {
+            inheritances[slot]?.attaches.removeAll(where: condition)
+            waitingAttaches -= inheritance.attaches.count - (inheritances[slot]?.attaches.count ?? 0)
+        }
+        let place = place(slot)
+        guard slots[place].owner?.waiting.isEmpty == false else { return }
+        slots[place].owner?.waiting.removeAll { waiting in
+            guard case .attach(let request) = waiting.waiter else { return false }
+            return condition(request)
+        }
+    }
+}
+
+extension AttachStart {
+    fileprivate var isCursor: Bool { if case .after = self { true } else { false } }
+}

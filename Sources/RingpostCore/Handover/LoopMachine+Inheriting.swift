@@ -1,0 +1,201 @@
+// How this node becomes the owner of a slot: it asks every member for its copy, which fences all lower terms there, takes
+// the best, and has it confirmed under its own term before anything of it is shown.
+import HashRing
+
+extension LoopMachine {
+    /// Begins a term in slots that this node is to own from now on.
+    mutating func begin(_ begun: [Int], now: Moment, actions: inout [LoopAction]) {
+        if begun.isEmpty { return }
+        let others = has(.promoteWithoutAsking) ? [] : peersByPlace.filter { $0 >= 0 }
+        for slot in begun {
+            slots[place(slot)].fence = epoch
+            fills[slot] = nil
+            inheritances[slot] = Inheritance(term: epoch, unanswered: others)
+        }
+        for peer in others { ask(peer, about: begun, actions: &actions) }
+        for slot in begun { decide(slot, now: now, actions: &actions) }
+    }
+
+    /// One question lists many slots; all of one term.
+    func ask(_ peer: Int, about asked: [Int], actions: inout [LoopAction]) {
+        guard peers[peer].link != nil else { return }
+        var byTerm: [UInt64: [UInt16]] = [:]
+        for slot in asked { byTerm[inheritances[slot]?.term ?? epoch, default: []].append(UInt16(slot)) }
+        for (term, slots) in byTerm.sorted(by: { $0.key < $1.key }) {
+            for start in stride(from: 0, to: slots.count, by: limits.slots.slotsPerFrameMax) {
+                let part = Array(slots[start..<min(start + limits.slots.slotsPerFrameMax, slots.count)])
+                send(.inquire(epoch: epoch, term: term, slots: part), to: peer, actions: &actions)
+            }
+        }
+    }
+
+    mutating func onHoldings(_ holdings: [SlotHolding], term: UInt64, from peer: Int, now: Moment, actions: inout [LoopAction]) {
+        for holding in holdings {
+            let slot = Int(holding.slot)
+            guard let inheritance = inheritances[slot], inheritance.term == term,
+                let found = inheritance.unanswered.firstIndex(of: peer)
+            else { continue }
+            inheritances[slot]?.unanswered.remove(at: found)
+            switch holding.content {
+            case .copy(let term, let position):
+                inheritances[slot]?.found.append((peer, SlotCopy(state: .complete, term: term, position: position)))
+            case .none(let vacant, let quiet):
+                inheritances[slot]?.vacantFor = max(inheritance.vacantFor, vacant)
+                if quiet < .max { inheritances[slot]?.lastSuccession = max(inheritance.lastSuccession, now.monotonic - quiet) }
+            }
+            decide(slot, now: now, actions: &actions)
+        }
+    }
+
+    /// Members that have left need not answer, and what they had is gone with them.
+    mutating func forgetLeavers(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        inheritances[slot]?.unanswered.removeAll { !peers[$0].isMember }
+        inheritances[slot]?.found.removeAll { !peers[$0.peer].isMember }
+        if case .fetching(let from, _) = inheritances[slot]?.phase, !peers[from].isMember { startOver(slot) }
+        decide(slot, now: now, actions: &actions)
+    }
+
+    /// The best copy could not be had: the next best will do, if there is one.
+    private mutating func startOver(_ slot: Int) {
+        inheritances[slot]?.phase = .asking
+        inheritances[slot]?.pieces = []
+    }
+
+    /// Once each member has answered or left: of the complete copies that of the highest term, of these the longest.
+    private mutating func decide(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let inheritance = inheritances[slot], case .asking = inheritance.phase, inheritance.unanswered.isEmpty else { return }
+        let own = slots[place(slot)].copy
+        let best = inheritance.found.max { one, other in (one.copy.term, one.copy.position) < (other.copy.term, other.copy.position) }
+        if own.state == .complete, best.map({ (own.term, own.position) >= ($0.copy.term, $0.copy.position) }) ?? true {
+            become(slot, now: now, actions: &actions)
+        } else if let best, best.copy.position == 0 {
+            // Nothing was ever written: there is nothing to fetch.
+            store.drop(slot: slot)
+            slots[place(slot)].copy = best.copy
+            become(slot, now: now, actions: &actions)
+        } else if let best {
+            inheritances[slot]?.phase = .fetching(from: best.peer, isAsked: false)
+            if inheritance.isPulled {
+                fetch(slot, actions: &actions)
+            } else {
+                peers[best.peer].fetches.append(slot)
+                pump(best.peer, now: now, actions: &actions)
+            }
+        } else {
+            let known = slots[place(slot)].vacantSince ?? now.monotonic
+            let since = min(known, now.monotonic - inheritance.vacantFor)
+            slots[place(slot)].vacantSince = since
+            inheritances[slot]?.phase = .vacant(since: since)
+            vacant.insert(slot)
+            considerVacant(slot, now: now, actions: &actions)
+        }
+    }
+
+    // MARK: The best copy
+
+    mutating func fetch(_ slot: Int, actions: inout [LoopAction]) {
+        guard let inheritance = inheritances[slot], case .fetching(let peer, false) = inheritance.phase, peers[peer].link != nil else {
+            return
+        }
+        inheritances[slot]?.phase = .fetching(from: peer, isAsked: true)
+        peers[peer].fetchesUnderWay.insert(slot)
+        send(.fetch(epoch: epoch, term: inheritance.term, slot: UInt16(slot)), to: peer, actions: &actions)
+    }
+
+    mutating func onPiece(_ piece: SlotPiece?, of slot: Int, term: UInt64, from peer: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let inheritance = inheritances[slot], inheritance.term == term, case .fetching(peer, true) = inheritance.phase else {
+            return
+        }
+        guard let piece else {
+            peers[peer].fetchesUnderWay.remove(slot)
+            inheritances[slot]?.found.removeAll { $0.peer == peer }
+            startOver(slot)
+            decide(slot, now: now, actions: &actions)
+            pump(peer, now: now, actions: &actions)
+            return
+        }
+        if piece.isFirst { inheritances[slot]?.pieces = [] }
+        inheritances[slot]?.pieces.append(piece)
+        guard piece.isLast else { return }
+        peers[peer].fetchesUnderWay.remove(slot)
+        // Only now: the own copy, worse as it was, might have been all that was left.
+        store.replace(slot: slot, with: inheritances[slot]?.pieces ?? [], now: now.monotonic)
+        slots[place(slot)].copy = SlotCopy(state: .complete, term: piece.base, position: piece.position)
+        become(slot, now: now, actions: &actions)
+        pump(peer, now: now, actions: &actions)
+    }
+
+    // MARK: Nobody has a copy
+
+    mutating func considerVacant(now: Moment, actions: inout [LoopAction]) {
+        for slot in vacant.sorted() { considerVacant(slot, now: now, actions: &actions) }
+    }
+
+    /// Somebody who can't be asked might still act as the owner: not before that is impossible does the slot begin anew.
+    private mutating func considerVacant(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let inheritance = inheritances[slot], case .vacant(let since) = inheritance.phase, let view else { return }
+        guard let ruling else {
+            if let askedAt = rosterAskedAt, now.monotonic - askedAt < limits.slots.rosterRetryMilliseconds { return }
+            rosterAskedAt = now.monotonic
+            actions.append(.askRoster)
+            return
+        }
+        let document = view.document
+        let quiet = Int64(document.sessionTimeoutMilliseconds + document.heartbeatTimeoutMilliseconds)
+        let succession = max(inheritance.lastSuccession, succeededAt ?? .min)
+        guard now.monotonic - since >= ruling, succession == .min || now.monotonic - succession >= quiet else { return }
+        store.drop(slot: slot)
+        slots[place(slot)].copy = SlotCopy(state: .complete, term: inheritance.term, position: 0)
+        become(slot, now: now, actions: &actions)
+    }
+
+    /// What the roster says: for how long a slot of which nobody has a copy must be waited for.
+    ///
+    /// - Parameters:
+    ///   - waitMilliseconds: 0, S + H or S + H + M; `nil` when the roster could not be read.
+    ///   - now: the present time.
+    ///   - actions: gets what follows.
+    public mutating func onRoster(waitMilliseconds: Int64?, now: Moment, actions: inout [LoopAction]) {
+        guard let waitMilliseconds else { return }
+        ruling = waitMilliseconds
+        considerVacant(now: now, actions: &actions)
+        settle(now: now, actions: &actions)
+    }
+
+    // MARK: The owner
+
+    /// The history is here: now it must be confirmed under this term by all who might go on from another copy.
+    private mutating func become(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let inheritance = inheritances.removeValue(forKey: slot) else { return }
+        vacant.remove(slot)
+        let place = place(slot)
+        let best = slots[place].copy
+        slots[place].copy.term = inheritance.term
+        slots[place].vacantSince = nil
+        store.showAll(slot: slot)
+        var owner = Ownership(term: inheritance.term, base: best.position, baseTerm: best.term)
+        owner.holders = inheritance.found.map { peer, copy in
+            Holder(peer: peer, isInSet: true, isSame: copy.term == best.term && copy.position == best.position)
+        }
+        slots[place].owner = owner
+        routes[place] = .here
+        updateHolders(slot, now: now, actions: &actions)
+        if inheritance.isPulled { pull(slot, now: now, actions: &actions) }
+        waitingAttaches -= inheritance.attaches.count
+        for request in inheritance.attaches { attachHere(request, now: now, actions: &actions) }
+        ready.append(slot)
+    }
+
+    /// Somebody wants something of a slot that is not ready: it goes before the queue.
+    mutating func pull(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        if inheritances[slot] != nil {
+            inheritances[slot]?.isPulled = true
+            fetch(slot, actions: &actions)
+            return
+        }
+        guard let holders = slots[place(slot)].owner?.holders else { return }
+        for number in holders.indices where holders[number].state == .waiting {
+            sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
+        }
+    }
+}

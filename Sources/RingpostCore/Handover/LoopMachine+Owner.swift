@@ -1,0 +1,285 @@
+// The owner's side of a slot: every step of the log goes to all holders, is committed when the whole acknowledging set
+// has it, and only then is it shown. New holders get a copy; those that are not needed any more are released.
+import HashRing
+
+extension LoopMachine {
+    // MARK: Appending
+
+    /// Appends a publish that the lanes have let through, or answers it from what is remembered.
+    mutating func append(_ publish: Publish, request: UInt64, now: Moment, actions: inout [LoopAction]) {
+        let slot = publish.key.slot
+        guard lanes.mayAppend(request: request), slots[place(slot)].owner != nil else {
+            answers.append((request, .failure(.retry)))
+            return
+        }
+        if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
+            if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
+            if publish.isRepeatable, store.window.isFull {
+                answers.append((request, .failure(.windowFull)))
+                return
+            }
+        }
+        guard uncommittedCount < limits.slots.uncommittedMax,
+            let box = store.place(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic)
+        else {
+            answers.append((request, .failure(.overloaded)))
+            return
+        }
+        let isAttached = !store.boxes[box].attachments.isEmpty
+        let message = store.append(publish, at: box, now: now)
+        let receipt = Receipt(
+            sequence: message.sequence, epoch: lanes.epoch, owner: me.id,
+            outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped,
+            mirrored: view?.ring.mirror(ofSlot: slot) != nil, id: publish.id)
+        var remembered: Remembered?
+        if publish.isRepeatable {
+            remembered = Remembered(receipt: receipt, until: now.monotonic + store.window.milliseconds)
+            remembered.map { store.window.remember($0, to: publish.key.hash) }
+        }
+        let entry = SlotEntry.message(publish.key, incarnation: store.boxes[box].incarnation, message, remembered)
+        if has(.deliverBeforeCommit) {
+            show(entry, now: now, actions: &actions)
+            answers.append((request, .success(receipt)))
+        }
+        let waiter = SlotWaiter.publish(request: request, publish.key, receipt, remembered: remembered?.until)
+        log(entry, in: slot, waiter: waiter, now: now, actions: &actions)
+    }
+
+    /// Answers a publish that was appended before, as soon as the first one is committed; false when it was not.
+    private mutating func answerRepeat(_ publish: Publish, request: UInt64, now: Moment, actions: inout [LoopAction]) -> Bool {
+        var first: Receipt?
+        if publish.isRepeatable {
+            first = store.window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic)
+            if !publish.mayBeRepeat { first = first?.asRepeated }
+        } else if let box = store.places[publish.key] {
+            if let sequence = store.boxes[box].sequence(of: publish.id) {
+                first = Receipt(
+                    sequence: sequence, epoch: lanes.epoch, owner: me.id, outcome: .stored,
+                    mirrored: view?.ring.mirror(ofSlot: publish.key.slot) != nil, id: publish.id)
+            } else if store.boxes[box].lostThrough >= now.monotonic - publish.ageMax(now: now.monotonic) {
+                // It may have been among what the history has lost since it was sent for the first time.
+                answers.append((request, .failure(.outcomeUnknown)))
+                return true
+            }
+        }
+        guard let first else { return false }
+        let waiter = SlotWaiter.publish(request: request, publish.key, first, remembered: nil)
+        // Whatever it is, it is not behind the end of the log.
+        wait(waiter, in: publish.key.slot, now: now, actions: &actions)
+        return true
+    }
+
+    /// Puts one more step at the end of a slot's log and sends it to all who have a copy.
+    mutating func log(_ entry: SlotEntry, in slot: Int, waiter: SlotWaiter, now: Moment, actions: inout [LoopAction]) {
+        let place = place(slot)
+        slots[place].copy.position += 1
+        let position = slots[place].copy.position
+        if commitsAlone(slot, now: now) {
+            slots[place].owner?.committed = position
+            show(entry, now: now, actions: &actions)
+            tell(waiter, isMirrored: false, now: now, actions: &actions)
+            return
+        }
+        slots[place].owner?.entries.append(entry)
+        slots[place].owner?.waiting.append((position, waiter))
+        uncommittedCount += 1
+        guard let term = slots[place].owner?.term, let holders = slots[place].owner?.holders else { return }
+        for holder in holders where holder.state == .sent {
+            guard let link = peers[holder.peer].link else { continue }
+            let frame = SlotFrame.append(
+                epoch: epoch, term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
+            actions.append(.send(peer: link, frame))
+        }
+        if holders.isEmpty {
+            advance(slot, now: now, actions: &actions)
+        } else if holders.contains(where: { $0.state == .waiting }) {
+            pull(slot, now: now, actions: &actions)
+        }
+    }
+
+    /// Nobody else has a copy, or is to have one, and nothing waits.
+    private func commitsAlone(_ slot: Int, now: Moment) -> Bool {
+        let place = place(slot)
+        guard slots[place].owner?.isServing == true, slots[place].owner?.holders.isEmpty == true,
+            slots[place].owner?.waiting.isEmpty == true
+        else { return false }
+        return mayAct(now) && view?.ring.mirror(ofSlot: slot) == nil && !has(.deliverBeforeCommit)
+    }
+
+    /// Answers when all that is in the log now is committed; at once if it is.
+    private mutating func wait(_ waiter: SlotWaiter, in slot: Int, now: Moment, actions: inout [LoopAction]) {
+        let place = place(slot)
+        let position = slots[place].copy.position
+        slots[place].owner?.waiting.append((position, waiter))
+        advance(slot, now: now, actions: &actions)
+    }
+
+    // MARK: Committing
+
+    /// Commits what the whole set has, if this node may still act: the clock was read after the acknowledgement came.
+    mutating func advance(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        let place = place(slot)
+        if has(.releaseEarly) { releaseOthers(slot, actions: &actions) }
+        guard let (upTo, copies) = confirmed(slot) else { return }
+        guard mayAct(now) else {
+            stalled.insert(slot)
+            return
+        }
+        slots[place].owner?.isServing = true
+        while let committed = slots[place].owner?.committed, committed < upTo,
+            let entry = slots[place].owner?.entries.popFirst()
+        {
+            slots[place].owner?.committed = committed + 1
+            uncommittedCount -= 1
+            if !has(.deliverBeforeCommit) { show(entry, now: now, actions: &actions) }
+        }
+        while let first = slots[place].owner?.waiting.first, first.position <= upTo {
+            slots[place].owner?.waiting.removeFirst()
+            tell(first.waiter, isMirrored: copies > 1, now: now, actions: &actions)
+        }
+        releaseOthers(slot, actions: &actions)
+    }
+
+    /// Up to where the whole acknowledging set has the log, and how many copies that makes; `nil` while somebody has not
+    /// confirmed its copy at all, or while there are too few.
+    private func confirmed(_ slot: Int) -> (upTo: UInt64, copies: Int)? {
+        let place = place(slot)
+        guard let holders = slots[place].owner?.holders else { return nil }
+        var upTo = slots[place].copy.position
+        var copies = 1
+        for holder in holders {
+            if holder.isInSet {
+                guard holder.isConfirmed else { return nil }
+                upTo = min(upTo, holder.acknowledged)
+            }
+            if holder.isConfirmed { copies += 1 }
+        }
+        if copies < 2, view?.ring.mirror(ofSlot: slot) != nil { return nil }
+        return (upTo, copies)
+    }
+
+    /// A committed step becomes visible.
+    private mutating func show(_ entry: SlotEntry, now: Moment, actions: inout [LoopAction]) {
+        guard case .message(let key, let incarnation, let message, _) = entry, let box = store.places[key],
+            store.boxes[box].incarnation == incarnation
+        else { return }
+        store.boxes[box].committed = message.sequence
+        for address in store.boxes[box].attachments { actions.append(.deliver(address, incarnation: incarnation, message)) }
+    }
+
+    private mutating func tell(_ waiter: SlotWaiter, isMirrored: Bool, now: Moment, actions: inout [LoopAction]) {
+        switch waiter {
+        case .publish(let request, let key, let receipt, let until):
+            let told = receipt.repeated || receipt.mirrored == isMirrored ? receipt : receipt.with(mirrored: isMirrored)
+            if told != receipt, let until { store.window.remember(Remembered(receipt: told, until: until), to: key.hash) }
+            answers.append((request, .success(told)))
+        case .attach(let request): answerAttach(request, now: now, actions: &actions)
+        }
+    }
+
+    // MARK: Holders
+
+    /// The holders that the present ring asks for; those that have left count no more.
+    mutating func updateHolders(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        let place = place(slot)
+        slots[place].owner?.holders.removeAll { !peers[$0.peer].isMember }
+        if let mirror = mirror(ofSlot: slot), slots[place].owner?.holders.contains(where: { $0.peer == mirror }) == false {
+            slots[place].owner?.holders.append(Holder(peer: mirror, isInSet: false, isSame: false))
+        }
+        for (number, holder) in (slots[place].owner?.holders ?? []).enumerated() where holder.state == .waiting {
+            // To say "that is the one" costs nothing; a whole copy waits for its turn.
+            if holder.isSame {
+                sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
+            } else {
+                peers[holder.peer].queue.append(slot)
+            }
+        }
+        for holder in slots[place].owner?.holders ?? [] { pump(holder.peer, now: now, actions: &actions) }
+        advance(slot, now: now, actions: &actions)
+    }
+
+    /// Sends what waits for a member, a few copies at a time for the sake of live traffic.
+    mutating func pump(_ peer: Int, now: Moment, actions: inout [LoopAction]) {
+        guard peers[peer].link != nil else { return }
+        while peers[peer].underWay.count < limits.slots.copiesUnderWayMax, let slot = peers[peer].queue.popFirst() {
+            guard let holders = slots[place(slot)].owner?.holders, let number = holders.firstIndex(where: { $0.peer == peer }),
+                holders[number].state == .waiting
+            else { continue }
+            sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
+        }
+        while peers[peer].fetchesUnderWay.count < limits.slots.copiesUnderWayMax, let slot = peers[peer].fetches.popFirst() {
+            guard case .fetching(peer, false) = inheritances[slot]?.phase else { continue }
+            fetch(slot, actions: &actions)
+        }
+    }
+
+    /// From here on the owner waits for this holder, also before it has said that it has everything.
+    mutating func sendCopy(of slot: Int, toHolder number: Int, now: Moment, actions: inout [LoopAction]) {
+        let place = place(slot)
+        guard let owner = slots[place].owner else { return }
+        let holder = owner.holders[number]
+        guard holder.state == .waiting, peers[holder.peer].link != nil else { return }
+        slots[place].owner?.holders[number].state = .sent
+        slots[place].owner?.holders[number].isInSet = true
+        slots[place].owner?.holders[number].isConfirmed = false
+        if holder.isSame {
+            let frame = SlotFrame.adopt(
+                epoch: epoch, term: owner.term, slot: UInt16(slot), base: owner.baseTerm, position: owner.base)
+            send(frame, to: holder.peer, actions: &actions)
+            resend(slot, after: owner.base, to: holder.peer, now: now, actions: &actions)
+            return
+        }
+        peers[holder.peer].underWay.insert(slot)
+        let position = slots[place].copy.position
+        let pieces = store.pieces(
+            ofSlot: slot, base: owner.term, position: position, now: now.monotonic, bytesMax: limits.slots.pieceBytesMax)
+        for piece in pieces { send(.fill(epoch: epoch, term: owner.term, slot: UInt16(slot), piece), to: holder.peer, actions: &actions) }
+    }
+
+    /// The log after a position, as far as it is not committed: what is committed, every confirmed holder has.
+    private func resend(_ slot: Int, after position: UInt64, to peer: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let owner = slots[place(slot)].owner else { return }
+        for (offset, entry) in owner.entries.enumerated() where owner.committed + UInt64(offset) >= position {
+            let frame = SlotFrame.append(
+                epoch: epoch, term: owner.term, slot: UInt16(slot), position: owner.committed + UInt64(offset) + 1,
+                entry.counted(from: now.monotonic))
+            send(frame, to: peer, actions: &actions)
+        }
+    }
+
+    /// On a new link to a holder.
+    mutating func sayAgain(_ slot: Int, toHolder number: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let owner = slots[place(slot)].owner else { return }
+        let holder = owner.holders[number]
+        switch holder.state {
+        case .waiting: peers[holder.peer].queue.append(slot)
+        case .sent where holder.isConfirmed: resend(slot, after: holder.acknowledged, to: holder.peer, now: now, actions: &actions)
+        case .sent:
+            slots[place(slot)].owner?.holders[number].state = .waiting
+            peers[holder.peer].queue.append(slot)
+        case .releasing: send(.release(epoch: epoch, term: owner.term, slot: UInt16(slot)), to: holder.peer, actions: &actions)
+        }
+    }
+
+    /// With the present mirror confirmed, every other holder may go. It stays in the set until it says that its copy is gone:
+    /// until then somebody could go on from it.
+    private mutating func releaseOthers(_ slot: Int, actions: inout [LoopAction]) {
+        let place = place(slot)
+        guard let count = slots[place].owner?.holders.count, count > 0 else { return }
+        let mirror = mirror(ofSlot: slot)
+        if count == 1, slots[place].owner?.holders[0].peer == mirror { return }
+        guard let owner = slots[place].owner else { return }
+        if let mirror {
+            guard let holder = owner.holders.first(where: { $0.peer == mirror }) else { return }
+            guard holder.isConfirmed || (has(.releaseEarly) && holder.state == .sent) else { return }
+        }
+        slots[place].owner?.holders.removeAll { $0.peer != mirror && $0.state == .waiting && !$0.isInSet }
+        for (number, holder) in (slots[place].owner?.holders ?? []).enumerated()
+        where holder.peer != mirror && holder.state != .releasing {
+            slots[place].owner?.holders[number].state = .releasing
+            slots[place].owner?.holders[number].isConfirmed = false
+            peers[holder.peer].underWay.remove(slot)
+            send(.release(epoch: epoch, term: owner.term, slot: UInt16(slot)), to: holder.peer, actions: &actions)
+        }
+    }
+}

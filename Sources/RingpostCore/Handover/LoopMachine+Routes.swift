@@ -1,0 +1,141 @@
+// Where publishes and attachments go from here, and the links they go over.
+import HashRing
+
+extension LoopMachine {
+    var routing: LoopRouting { LoopRouting(routes: routes, loopCount: loopCount) }
+
+    func computeRoute(_ slot: Int) -> PublishLanes.Route {
+        guard let view, let owner = view.ring.owner(ofSlot: slot) else { return .nobody }
+        if owner == view.selfPlace { return slots[place(slot)].owner == nil ? .preparing : .here }
+        guard let link = peers[peersByPlace[owner]].link, !fullLinks.contains(link) else { return .unreachable }
+        return .peer(link)
+    }
+
+    mutating func updateRoutes() {
+        for place in routes.indices { routes[place] = computeRoute(slot(at: place)) }
+    }
+
+    // MARK: Publishes
+
+    /// A publish arrives, from a producer here or from another node.
+    public mutating func submit(_ publish: Publish, _ context: PublishContext, now: Moment, actions: inout [LoopAction]) {
+        if routes[place(publish.key.slot)] == .preparing { pull(publish.key.slot, now: now, actions: &actions) }
+        let routing = routing
+        lanes.submit(publish, context, now: now.monotonic, route: routing.route, actions: &laneActions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// A peer answers a publish that was forwarded.
+    public mutating func onAnswer(request: UInt64, _ result: PublishResult, now: Moment, actions: inout [LoopAction]) {
+        answers.append((request, result))
+        settle(now: now, actions: &actions)
+    }
+
+    /// A producer's connection or batch has ended.
+    public mutating func streamEnded(_ stream: UInt64) { lanes.onStreamEnd(stream) }
+
+    /// Time passes; call it every 25 to 100 ms.
+    public mutating func onTick(now: Moment, actions: inout [LoopAction]) {
+        let routing = routing
+        lanes.onTick(now: now.monotonic, route: routing.route, actions: &laneActions)
+        if !vacant.isEmpty { considerVacant(now: now, actions: &actions) }
+        store.forgetIdle(now: now.monotonic)
+        // Of copies nobody ever asks; their receipts have to go too.
+        store.window.expire(now.monotonic)
+        settle(now: now, actions: &actions)
+    }
+
+    /// How long this node may act from now on.
+    public mutating func setLease(until: Int64, now: Moment, actions: inout [LoopAction]) {
+        leaseUntil = until
+        lanes.mayActUntil = has(.noLease) ? .max : until
+        guard mayAct(now) else { return }
+        // In the order of slots, so that a simulation repeats exactly.
+        let (waitToCommit, waitToAcknowledge) = (stalled.sorted(), unacknowledged.sorted())
+        stalled = []
+        unacknowledged = []
+        for slot in waitToCommit { advance(slot, now: now, actions: &actions) }
+        for slot in waitToAcknowledge { acknowledge(slot, now: now, actions: &actions) }
+        settle(now: now, actions: &actions)
+    }
+
+    // MARK: Links
+
+    /// A link that this node has dialled is up.
+    ///
+    /// - Parameters:
+    ///   - link: the shell's number for the link to this (id, boot), never used for another.
+    ///   - member: who answered there.
+    ///   - now: the present time.
+    ///   - actions: gets what is to be said over it.
+    public mutating func linkIsUp(_ link: UInt32, to member: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
+        let peer = number(of: member)
+        peers[peer].link = link
+        peersByLink[link] = peer
+        updateRoutes()
+        sayAgain(to: peer, now: now, actions: &actions)
+        let routing = routing
+        lanes.onEpoch(epoch, now: now.monotonic, route: routing.route, actions: &laneActions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// A link is gone, and with it everything that was under way on it.
+    public mutating func linkIsDown(_ link: UInt32, now: Moment, actions: inout [LoopAction]) {
+        fullLinks.remove(link)
+        if let peer = peersByLink.removeValue(forKey: link), peers[peer].link == link {
+            peers[peer].link = nil
+            peers[peer].underWay = []
+            peers[peer].fetchesUnderWay = []
+            for (slot, inheritance) in inheritances {
+                guard case .fetching(peer, true) = inheritance.phase else { continue }
+                inheritances[slot]?.phase = .fetching(from: peer, isAsked: false)
+                inheritances[slot]?.pieces = []
+            }
+        }
+        updateRoutes()
+        lanes.onPeerDown(link, now: now.monotonic, actions: &laneActions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// Too many bytes wait for a link, or not any more: meanwhile its owner counts as out of reach for publishes.
+    public mutating func setFull(_ link: UInt32, _ isFull: Bool) {
+        if isFull == fullLinks.contains(link) { return }
+        if isFull { fullLinks.insert(link) } else { fullLinks.remove(link) }
+        updateRoutes()
+    }
+
+    func number(ifKnown member: MemberIdentity) -> Int? { peerNumbers[known(member)] }
+
+    mutating func number(of member: MemberIdentity) -> Int {
+        if let number = peerNumbers[known(member)] { return number }
+        peers.append(SlotPeer(identity: member))
+        peerNumbers[known(member)] = peers.count - 1
+        return peers.count - 1
+    }
+
+    /// A member is (id, boot).
+    func known(_ member: MemberIdentity) -> MemberIdentity {
+        has(.sameMemberAnyBoot) ? MemberIdentity(id: member.id, boot: 0) : member
+    }
+
+    func send(_ frame: SlotFrame, to peer: Int, actions: inout [LoopAction]) {
+        if let link = peers[peer].link { actions.append(.send(peer: link, frame)) }
+    }
+
+    /// On a new link: all that the peer may not have heard, or that its answer may have been lost of.
+    private mutating func sayAgain(to peer: Int, now: Moment, actions: inout [LoopAction]) {
+        peers[peer].queue = []
+        peers[peer].fetches = []
+        for place in slots.indices where slots[place].owner != nil {
+            guard let number = slots[place].owner?.holders.firstIndex(where: { $0.peer == peer }) else { continue }
+            sayAgain(slot(at: place), toHolder: number, now: now, actions: &actions)
+        }
+        ask(peer, about: inheritances.keys.sorted().filter { inheritances[$0]?.unanswered.contains(peer) == true }, actions: &actions)
+        for slot in inheritances.keys.sorted() {
+            guard case .fetching(peer, _) = inheritances[slot]?.phase else { continue }
+            inheritances[slot]?.phase = .fetching(from: peer, isAsked: false)
+            peers[peer].fetches.append(slot)
+        }
+        pump(peer, now: now, actions: &actions)
+    }
+}

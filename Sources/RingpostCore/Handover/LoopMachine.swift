@@ -1,0 +1,185 @@
+// Everything that belongs to the slots of one event loop, as decisions: who owns them, which copies there are and who
+// has confirmed what, the mailboxes, the lanes of publishes. Events and the time go in, actions come out; a node's event
+// loop performs them, and so does the simulation of a whole cluster. The rules are in DESIGN.md, "Copies, commits and
+// moves"; each file of this folder does one part of them.
+import DequeModule
+import HashRing
+
+/// What the shell has to do, in this order.
+public enum LoopAction: Equatable, Sendable {
+    /// Send a publish to its owner, which answers with ``LoopMachine/onAnswer(request:_:now:actions:)``.
+    case forward(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
+    /// Ask an owner on behalf of a socket of this node.
+    case attach(peer: UInt32, AttachRequest, epoch: UInt64)
+    /// To a holder, over the link that this node has dialled.
+    case send(peer: UInt32, SlotFrame)
+    /// To an owner, on the connection on which it asked.
+    case reply(channel: UInt32, SlotFrame)
+    case answer(ReturnAddress, PublishResult)
+    case attached(ReturnAddress, Result<AttachReply, Problem>)
+    /// Goes to an attachment that is live; continues `sequence - 1`.
+    case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
+    /// The attachment is gone because the key changed hands: its edge attaches again.
+    case detached(ReturnAddress)
+    /// Find out how long a slot must be waited for of which nobody has a copy.
+    case askRoster
+    /// Too much waits that came on this connection: end it, all of it will be said again on the next one.
+    case closeChannel(UInt32)
+}
+
+/// Bounds of one event loop's machine.
+public struct LoopLimits: Sendable {
+    /// See ``MailboxLimits``.
+    public var mailbox: MailboxLimits
+    /// See ``LaneLimits``.
+    public var lanes: LaneLimits
+    /// See ``SlotLimits``.
+    public var slots = SlotLimits()
+    /// Guards that are switched off. Only for tests of the tests.
+    package var faults: Set<GuardFault> = []
+
+    /// The defaults unless given.
+    public init(mailbox: MailboxLimits = MailboxLimits(), lanes: LaneLimits = LaneLimits()) {
+        self.mailbox = mailbox
+        self.lanes = lanes
+    }
+}
+
+/// The machine of one event loop.
+public struct LoopMachine {
+    let limits: LoopLimits
+    let index: Int
+    let loopCount: Int
+    /// Who this node is now.
+    public internal(set) var me: MemberIdentity
+    /// The newest epoch; `nil` before the first.
+    public internal(set) var view: MembershipView?
+    var lanes: PublishLanes
+    var store: MailboxStore
+    /// By slot / loopCount.
+    var slots: [Slot]
+    var inheritances: [Int: Inheritance] = [:]
+    /// Where the publishes of each slot go, kept up to date so that nothing is looked up on the way of a message.
+    var routes: [PublishLanes.Route]
+    /// Every member that was ever seen; numbers stay.
+    var peers: [SlotPeer] = []
+    var peerNumbers: [MemberIdentity: Int] = [:]
+    var peersByLink: [UInt32: Int] = [:]
+    /// The member at each place of the view; -1 for this node.
+    var peersByPlace: [Int] = []
+    /// Links that take no more for the moment.
+    var fullLinks: Set<UInt32> = []
+    /// Until when this node may act, on its monotonic clock.
+    public internal(set) var leaseUntil: Int64 = .min
+    /// Slots with something to commit or to acknowledge that the lease did not allow.
+    var stalled: Set<Int> = []
+    var unacknowledged: Set<Int> = []
+    /// Steps of the logs that are not committed.
+    public internal(set) var uncommittedCount = 0
+    /// Pieces of copies that are coming in.
+    var fills: [Int: (term: UInt64, channel: UInt32, pieces: [SlotPiece])] = [:]
+    /// Frames that wait for an epoch, in the order in which they came.
+    var parked: Deque<(frame: SlotFrame, member: MemberIdentity, channel: UInt32)> = []
+    var parkedBytes = 0
+    /// Slots of which nobody has a copy, and what was said about how long to wait.
+    var vacant: Set<Int> = []
+    var ruling: Int64?
+    var rosterAskedAt: Int64?
+    /// When this node came in place of another boot of its own id; `nil` if it did not.
+    var succeededAt: Int64?
+    /// Attachments that wait for slots which are not ready.
+    var waitingAttaches = 0
+    private var random: UInt64
+
+    // What one event leads to inside, until nothing is left to do.
+    var laneActions: [PublishLanes.Action] = []
+    var answers: Deque<(request: UInt64, PublishResult)> = []
+    var ready: Deque<Int> = []
+
+    /// A machine that knows no ring yet.
+    ///
+    /// - Parameters:
+    ///   - me: this node's id and boot.
+    ///   - index: this loop's number; it has the slots with `slot % loopCount == index`.
+    ///   - loopCount: how many loops the node has.
+    ///   - seed: 64 random bits, from which incarnations are drawn.
+    ///   - limits: its bounds.
+    public init(me: MemberIdentity, index: Int, loopCount: Int, seed: UInt64, limits: LoopLimits = LoopLimits()) {
+        self.me = me
+        self.index = index
+        self.loopCount = loopCount
+        self.limits = limits
+        random = seed
+        lanes = PublishLanes(limits: limits.lanes)
+        store = MailboxStore(loopCount: loopCount, limits: limits.mailbox)
+        let count = (HashRing.slotCount - index + loopCount - 1) / loopCount
+        slots = Array(repeating: Slot(), count: count)
+        routes = Array(repeating: .nobody, count: count)
+    }
+
+    // MARK: Small things that all parts use
+
+    /// The epoch in force; 0 before the first.
+    public var epoch: UInt64 { view?.epoch ?? 0 }
+
+    func place(_ slot: Int) -> Int { slot / loopCount }
+    func slot(at place: Int) -> Int { place * loopCount + index }
+
+    func has(_ fault: GuardFault) -> Bool { !limits.faults.isEmpty && limits.faults.contains(fault) }
+
+    func mayAct(_ now: Moment) -> Bool { now.monotonic < leaseUntil || has(.noLease) }
+
+    /// The mirror's number among the peers; `nil` when fewer than two members have weight.
+    func mirror(ofSlot slot: Int) -> Int? { view?.ring.mirror(ofSlot: slot).map { peersByPlace[$0] } }
+
+    func isOwner(_ slot: Int) -> Bool {
+        guard let view, let place = view.ring.owner(ofSlot: slot) else { return false }
+        return place == view.selfPlace
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+    mutating func drawIncarnation() -> UInt64 {
+        random &+= 0x9E37_79B9_7F4A_7C15
+        var z = random
+        z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z &>> 31)
+    }
+
+    /// Follows up what an event has led to inside, until nothing is left. An answer comes before the next step of a lane: what
+    /// is refused refuses what follows it on its stream.
+    mutating func settle(now: Moment, actions: inout [LoopAction]) {
+        var next = 0
+        while true {
+            if let (request, result) = answers.popFirst() {
+                lanes.onAnswer(request: request, result, now: now.monotonic, actions: &laneActions)
+            } else if next < laneActions.count {
+                next += 1
+                perform(laneActions[next - 1], now: now, actions: &actions)
+            } else if let slot = ready.popFirst() {
+                let routing = routing
+                lanes.onReady(slot, now: now.monotonic, route: routing.route, actions: &laneActions)
+            } else {
+                break
+            }
+        }
+        laneActions.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func perform(_ action: PublishLanes.Action, now: Moment, actions: inout [LoopAction]) {
+        switch action {
+        case .append(let request, let publish): append(publish, request: request, now: now, actions: &actions)
+        case .send(let peer, let request, let publish, let hops, let restarts):
+            actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
+        case .answer(let address, let result): actions.append(.answer(address, result))
+        }
+    }
+}
+
+/// The routes as the lanes look at them while they change.
+struct LoopRouting {
+    let routes: [PublishLanes.Route]
+    let loopCount: Int
+
+    func route(_ slot: Int) -> PublishLanes.Route { routes[slot / loopCount] }
+}

@@ -1,0 +1,183 @@
+// What two nodes say to each other about a slot. The owner asks over the link that it has dialled, the holder of a copy
+// answers on the same connection; what a broken link has swallowed is said again on the next one, and nothing of it does
+// harm when it comes twice. See DESIGN.md, "Copies, commits and moves".
+//
+// Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
+import HashRing
+
+/// One frame about slots. From the owner, `epoch` is the newest it knows and `term` the epoch in which it began.
+public enum SlotFrame: Hashable, Sendable {
+    // From the owner:
+
+    /// Which copies do you have? Fences lower terms of these slots.
+    case inquire(epoch: UInt64, term: UInt64, slots: [UInt16])
+    /// Send me your copy.
+    case fetch(epoch: UInt64, term: UInt64, slot: UInt16)
+    /// Your copy, if it was written under the term `base` and stands at `position`, is the one I go on from.
+    case adopt(epoch: UInt64, term: UInt64, slot: UInt16, base: UInt64, position: UInt64)
+    /// A piece of a copy; with the last one it is complete.
+    case fill(epoch: UInt64, term: UInt64, slot: UInt16, SlotPiece)
+    /// One more step of the log.
+    case append(epoch: UInt64, term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
+    /// Your copy is not needed any more.
+    case release(epoch: UInt64, term: UInt64, slot: UInt16)
+
+    // From the holder:
+
+    /// What there is of the slots that were asked for.
+    case holdings(term: UInt64, [SlotHolding])
+    /// A piece of the copy that was to be fetched; `nil` when there is none any more.
+    case piece(term: UInt64, slot: UInt16, SlotPiece?)
+    /// The copy is complete under this term up to this position.
+    case acknowledge(term: UInt64, slot: UInt16, position: UInt64)
+    /// The copy does not fit what was said of it: send it whole.
+    case mismatch(term: UInt64, slot: UInt16)
+    /// The copy is gone.
+    case released(term: UInt64, slot: UInt16)
+    /// The sender is not the owner in this term, or not any more; it may begin anew at `minimum` or above.
+    case refused(term: UInt64, slot: UInt16, minimum: UInt64)
+
+    /// The epoch that the receiver has to know before it looks at the frame; 0 for answers.
+    public var epoch: UInt64 {
+        switch self {
+        case .inquire(let epoch, _, _), .fetch(let epoch, _, _), .adopt(let epoch, _, _, _, _), .fill(let epoch, _, _, _),
+            .append(let epoch, _, _, _, _), .release(let epoch, _, _):
+            epoch
+        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: 0
+        }
+    }
+
+    /// About how many bytes of payload it carries, for bounds.
+    var payloadBytes: Int {
+        switch self {
+        case .append(_, _, _, _, .message(_, _, let message, _)): message.envelope.count
+        case .fill(_, _, _, let piece): piece.payloadBytes
+        default: 0
+        }
+    }
+}
+
+/// One step of a slot's log.
+public enum SlotEntry: Hashable, Sendable {
+    /// A message got its place; its mailbox is created if it isn't there.
+    case message(Key, incarnation: UInt64, StoredMessage, Remembered?)
+    /// A mailbox was created by a first attachment.
+    case created(Key, incarnation: UInt64)
+    /// Only to be confirmed: proves that the owner still is one.
+    case nothing
+
+    /// The same with all times counted from `now`, and back.
+    func counted(from now: Int64) -> SlotEntry { shifted(by: -now) }
+    func since(_ now: Int64) -> SlotEntry { shifted(by: now) }
+
+    private func shifted(by offset: Int64) -> SlotEntry {
+        guard case .message(let key, let incarnation, let message, let remembered) = self else { return self }
+        if message.expiresAt == .max, remembered == nil { return self }
+        return .message(key, incarnation: incarnation, message.shifted(by: offset), remembered?.shifted(by: offset))
+    }
+}
+
+/// A receipt that repeats of an idempotency key get.
+public struct Remembered: Hashable, Sendable {
+    /// The first receipt.
+    public let receipt: Receipt
+    /// When it may be forgotten.
+    public let until: Int64
+
+    /// A receipt and when it may be forgotten.
+    public init(receipt: Receipt, until: Int64) {
+        self.receipt = receipt
+        self.until = until
+    }
+
+    func shifted(by offset: Int64) -> Remembered { Remembered(receipt: receipt, until: until &+ offset) }
+}
+
+/// What a holder says of one slot.
+public struct SlotHolding: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// What there is of it.
+    public let content: Content
+
+    /// A copy, or none.
+    public enum Content: Hashable, Sendable {
+        /// Complete and not released: written last under `term`, as long as `position`.
+        case copy(term: UInt64, position: UInt64)
+        /// Nothing; `vacant` milliseconds ago this node found, as an owner, that nobody has anything, and `quiet`
+        /// milliseconds ago it came in place of another boot that might have had something (`Int64.max` if it didn't).
+        case none(vacant: Int64, quiet: Int64)
+    }
+
+    /// What there is of a slot.
+    public init(slot: UInt16, content: Content) {
+        self.slot = slot
+        self.content = content
+    }
+}
+
+/// A piece of a slot's copy.
+public struct SlotPiece: Hashable, Sendable {
+    /// The pieces before are of an attempt that was given up.
+    public let isFirst: Bool
+    /// The copy is complete with it.
+    public let isLast: Bool
+    /// Under which term the copy was written last.
+    public let base: UInt64
+    /// The end of the log that the copy holds.
+    public let position: UInt64
+    /// Mailboxes, each followed by its messages, and receipts.
+    public let items: [SlotItem]
+
+    /// A piece with all its parts.
+    public init(isFirst: Bool, isLast: Bool, base: UInt64, position: UInt64, items: [SlotItem]) {
+        self.isFirst = isFirst
+        self.isLast = isLast
+        self.base = base
+        self.position = position
+        self.items = items
+    }
+
+    var payloadBytes: Int { items.reduce(0) { $0 + $1.payloadBytes } }
+}
+
+/// A part of a copy.
+public enum SlotItem: Hashable, Sendable {
+    /// A mailbox begins.
+    case mailbox(MailboxHead)
+    /// The next message of the mailbox that began last.
+    case message(StoredMessage)
+    /// A receipt for repeats.
+    case remembered(KeyHash, Remembered)
+
+    var payloadBytes: Int {
+        switch self {
+        case .mailbox(let head): head.key.name.count + 48
+        case .message(let message): message.envelope.count + 48
+        case .remembered: 96
+        }
+    }
+}
+
+/// A mailbox without its messages.
+public struct MailboxHead: Hashable, Sendable {
+    /// Whose it is.
+    public let key: Key
+    /// See `Mailbox`.
+    public let incarnation: UInt64
+    /// The last sequence number given.
+    public let appended: UInt64
+    /// A cursor at or after this place can be brought on without a hole.
+    public let resumableFrom: UInt64
+    /// How long ago the newest of the messages that the history has lost had come into it; `Int64.max` if it has lost none.
+    public let lostAgo: Int64
+
+    /// A mailbox's head with all its parts.
+    public init(key: Key, incarnation: UInt64, appended: UInt64, resumableFrom: UInt64, lostAgo: Int64) {
+        self.key = key
+        self.incarnation = incarnation
+        self.appended = appended
+        self.resumableFrom = resumableFrom
+        self.lostAgo = lostAgo
+    }
+}

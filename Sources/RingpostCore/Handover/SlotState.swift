@@ -1,0 +1,158 @@
+// What one node knows of one slot: the copy that it holds, and what it does with it as the slot's owner, or on the way
+// to becoming that.
+import DequeModule
+
+/// What this node holds of a slot's log and mailboxes.
+struct SlotCopy: Hashable {
+    enum State: UInt8 {
+        /// Nothing, or nothing that counts. Can transition to complete.
+        case none
+        /// Everything up to `position`. Can transition to none, when it is released or when this node loses its session.
+        case complete
+    }
+
+    var state = State.none
+    /// The term of the last owner frame that this copy accepted (not of a fence), or in which this node is the owner.
+    var term: UInt64 = 0
+    /// The number of the last step of the log that it holds.
+    var position: UInt64 = 0
+}
+
+/// A slot as this node sees it.
+struct Slot {
+    /// The highest term that was heard of: lower ones are refused.
+    var fence: UInt64 = 0
+    var copy = SlotCopy()
+    /// Set while this node is the owner.
+    var owner: Ownership?
+    /// When somebody has found that nobody has a copy: the wait goes on under the next owner.
+    var vacantSince: Int64?
+    /// The accepted connection on which the owner last wrote: late acknowledgements go there.
+    var channel: UInt32 = 0
+}
+
+/// Another member that has, or gets, a copy of a slot that this node owns.
+struct Holder {
+    enum State: UInt8 {
+        /// Nothing was sent yet. Can transition to sent.
+        case waiting
+        /// Adopted, or sent whole; appends follow. Can transition to waiting (when it doesn't fit, or the link broke before
+        /// it was confirmed) and releasing.
+        case sent
+        /// Told that it is not needed any more. Can only be taken out, or go on to waiting if it is the mirror again.
+        case releasing
+    }
+
+    let peer: Int
+    var state = State.waiting
+    /// The owner waits for it: it has, or may have, a copy that somebody could go on from.
+    var isInSet: Bool
+    /// It has confirmed its copy under this owner's term.
+    var isConfirmed = false
+    /// Up to where it has confirmed.
+    var acknowledged: UInt64 = 0
+    /// Its copy, if it is the very one that the owner went on from and so need not be sent.
+    var isSame: Bool
+}
+
+/// An owner's view of its slot.
+struct Ownership {
+    /// The epoch in which it began.
+    let term: UInt64
+    /// The end of the log that it began with, and the term under which that was written.
+    let base: UInt64
+    let baseTerm: UInt64
+    /// All that was there at the beginning has been confirmed: messages may be shown, publishes answered.
+    var isServing = false
+    /// Up to where the log is on every member of the acknowledging set.
+    var committed: UInt64
+    var holders: [Holder] = []
+    /// The log after `committed`, to be sent again on a new link.
+    var entries: Deque<SlotEntry> = []
+    /// Who waits for what is not committed yet; in the order of positions.
+    var waiting: Deque<(position: UInt64, waiter: SlotWaiter)> = []
+
+    init(term: UInt64, base: UInt64, baseTerm: UInt64) {
+        self.term = term
+        self.base = base
+        self.baseTerm = baseTerm
+        committed = base
+    }
+}
+
+/// Who waits for a commit.
+enum SlotWaiter {
+    case publish(request: UInt64, Key, Receipt, remembered: Int64?)
+    case attach(AttachRequest)
+}
+
+/// A slot that this node is to own, before it has its history.
+struct Inheritance {
+    enum Phase {
+        /// Not every member has answered. Can transition to every other one.
+        case asking
+        /// Nobody has a copy; it is waited until nobody can be acting as owner any more. Can transition to the end.
+        case vacant(since: Int64)
+        /// The best copy is elsewhere. Can transition to asking (when it is gone) and to the end.
+        case fetching(from: Int, isAsked: Bool)
+    }
+
+    let term: UInt64
+    var phase = Phase.asking
+    /// Members that have not answered.
+    var unanswered: [Int]
+    /// Complete copies of others.
+    var found: [(peer: Int, copy: SlotCopy)] = []
+    /// For how long somebody has known already that nobody has a copy.
+    var vacantFor: Int64 = 0
+    /// When the last of the members that came in place of another boot of their own did so.
+    var lastSuccession = Int64.min
+    /// The pieces that have come of the best copy.
+    var pieces: [SlotPiece] = []
+    /// Somebody wants something of it: it goes before the queue.
+    var isPulled = false
+    /// Attachments that wait for the slot.
+    var attaches: [AttachRequest] = []
+}
+
+/// Another member as a loop knows it.
+struct SlotPeer {
+    let identity: MemberIdentity
+    /// The handle of the link that this node has dialled, while it is up.
+    var link: UInt32?
+    var isMember = true
+    /// Slots whose copies wait to be sent to it, in the order in which they are to be sent.
+    var queue: Deque<Int> = []
+    /// Copies sent, or asked of it, and not confirmed.
+    var underWay: Set<Int> = []
+    var fetches: Deque<Int> = []
+    var fetchesUnderWay: Set<Int> = []
+}
+
+/// Bounds of one event loop's slots.
+public struct SlotLimits: Sendable {
+    /// Copies that are under way to, or from, one member at once; a publish or an attachment pulls its slot past this.
+    public var copiesUnderWayMax = 64
+    /// Bytes of one piece of a copy.
+    public var pieceBytesMax = 256 * 1_024
+    /// Steps of the logs that wait to be confirmed; beyond it publishes are refused as overloaded.
+    public var uncommittedMax = 65_536
+    /// Attachments that wait for a slot; beyond it they are told to ask again.
+    public var attachesMax = 65_536
+    /// Frames that wait for an epoch, and their bytes; beyond it their connection is closed, and all is said again.
+    public var parkedFramesMax = 16_384
+    /// See ``parkedFramesMax``.
+    public var parkedBytesMax = 16 * 1_024 * 1_024
+    /// Slots in one question, or in one answer.
+    public var slotsPerFrameMax = 4_096
+    /// How long it takes until a question about the roster that had no answer is asked again.
+    public var rosterRetryMilliseconds: Int64 = 1_000
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A guard that a test switches off, to see that its absence is noticed.
+package enum GuardFault: String, CaseIterable, Sendable {
+    case deliverBeforeCommit, ignoreTerm, noLease, promoteWithoutAsking, sameMemberAnyBoot, releaseEarly, forgetWindow
+}

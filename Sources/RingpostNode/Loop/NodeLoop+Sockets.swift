@@ -1,0 +1,101 @@
+// The clients of one event loop go elsewhere: spread over a time when the node leaves in order, all at once when it stops.
+// Clients of the API port are not sent away before the very end, because every node takes publishes as long as it lives.
+import NIOCore
+import RingpostCore
+
+extension NodeLoop {
+    /// The way in for clients.
+    var door: ClientDoor { shared.doors[index] }
+
+    /// Client sockets, and polls that wait.
+    var clientSockets: Int { counters.sockets.reduce(0, +) }
+
+    /// Connections of clients and producers that are still there.
+    var openSockets: Int { sockets.count { $0 is any EdgeSocket || $0 is HTTPConnection } }
+
+    /// Asks every client to go elsewhere, evenly over the time; from now on new ones are told so at once. Called again, it
+    /// begins anew with those that are left.
+    ///
+    /// - Parameters:
+    ///   - elsewhere: client addresses of other members; none, if there are none.
+    ///   - isOrdered: the whole node does it, by order; otherwise this loop, by itself.
+    func moveSockets(milliseconds: Int64, elsewhere: [String], isOrdered: Bool = false) {
+        // Loops begin with different members.
+        let turn = elsewhere.isEmpty ? 0 : index % elsewhere.count
+        let places = Array(elsewhere[turn...] + elsewhere[..<turn])
+        let leaving = sockets.compactMap { $0 is any EdgeSocket || $0 is HTTPConnection ? $0 : nil }
+        let plan = SocketMove(count: leaving.count, now: Moment.now().monotonic, milliseconds: milliseconds, elsewhere: places)
+        door.beginMoving(to: places, plan, leaving, isOrdered: isOrdered)
+    }
+
+    /// Takes it back: who is still here may stay, and new clients are welcome. What was ordered is taken back by order only.
+    func stopMovingSockets(isOrdered: Bool = false) { door.stopMoving(isOrdered: isOrdered) }
+
+    /// In every tick: asks those whose turn it is.
+    func onMoveTick(now: Int64) {
+        for (socket, farewell) in door.due(now: now) {
+            if let edge = socket as? any EdgeSocket { edge.end(farewell) } else { (socket as? HTTPConnection)?.moveOn(farewell) }
+        }
+    }
+
+    /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
+    func sayGoodbye() {
+        moveSockets(milliseconds: 0, elsewhere: door.elsewhere ?? otherClientAddresses, isOrdered: true)
+        onMoveTick(now: Moment.now().monotonic)
+        for socket in sockets { (socket as? HTTPConnection)?.sayGoodbye() }
+    }
+
+    /// Of the members that own something, or if there are none of all others.
+    private var otherClientAddresses: [String] {
+        guard let view else { return [] }
+        let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] }
+        let owners = others.filter { $0.weight > 0 }
+        return (owners.isEmpty ? others : owners).map(\.client)
+    }
+}
+
+extension NodeShared {
+    /// How often the move is looked at.
+    private static let moveLookMilliseconds = 50
+
+    /// Asks all clients to go elsewhere, evenly over the time; from now on new ones are told so at once.
+    ///
+    /// Returns when the last one has gone or the time is over, or when the task is cancelled, which takes the move back. What
+    /// is left then is told at once by `sayGoodbye`.
+    ///
+    /// - Parameters:
+    ///   - milliseconds: over what time to spread it.
+    ///   - elsewhere: client addresses of other members, each "host:port".
+    /// - Returns: how many are left.
+    @discardableResult
+    func moveSockets(milliseconds: Int64, elsewhere: [String]) async -> Int {
+        let until = Moment.now().monotonic + milliseconds
+        await onEachLoopInTurn { $0.moveSockets(milliseconds: milliseconds, elsewhere: elsewhere, isOrdered: true) }
+        while true {
+            let left = await clientSockets()
+            if left == 0 || Moment.now().monotonic >= until { return left }
+            do {
+                try await Task.sleep(for: .milliseconds(Self.moveLookMilliseconds))
+            } catch {
+                await stopMovingSockets()
+                return left
+            }
+        }
+    }
+
+    /// Takes a move back: who is still here may stay, and new clients are welcome.
+    func stopMovingSockets() async { await onEachLoopInTurn { $0.stopMovingSockets(isOrdered: true) } }
+
+    /// Client sockets, and polls that wait, on all loops.
+    func clientSockets() async -> Int { await onEachLoopInTurn { $0.clientSockets }.reduce(0, +) }
+
+    @discardableResult
+    private func onEachLoopInTurn<Value: Sendable>(_ body: @escaping @Sendable (NodeLoop) -> Value) async -> [Value] {
+        var values: [Value] = []
+        for loop in loops {
+            // A loop that has been shut down has no sockets.
+            if let value = try? await loop.eventLoop.submit({ body(loop) }).get() { values.append(value) }
+        }
+        return values
+    }
+}

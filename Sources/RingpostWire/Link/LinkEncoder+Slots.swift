@@ -1,0 +1,152 @@
+// Frames about slots into bytes.
+import HashRing
+import NIOCore
+import RingpostCore
+
+extension LinkEncoder {
+    static func write(_ frame: SlotFrame, into buffer: inout ByteBuffer) {
+        switch frame {
+        case .inquire(let epoch, let term, let slots):
+            framed(.slotInquire, &buffer) { buffer in
+                buffer.writeInteger(epoch, endianness: .little)
+                buffer.writeInteger(term, endianness: .little)
+                for slot in slots { buffer.writeInteger(slot, endianness: .little) }
+            }
+        case .fetch(let epoch, let term, let slot): write(.slotFetch, epoch, term, slot, into: &buffer) { _ in }
+        case .adopt(let epoch, let term, let slot, let base, let position):
+            write(.slotAdopt, epoch, term, slot, into: &buffer) { buffer in
+                buffer.writeInteger(base, endianness: .little)
+                buffer.writeInteger(position, endianness: .little)
+            }
+        case .fill(let epoch, let term, let slot, let piece):
+            write(.slotFill, epoch, term, slot, into: &buffer) { write(piece, into: &$0) }
+        case .append(let epoch, let term, let slot, let position, let entry):
+            write(.slotAppend, epoch, term, slot, into: &buffer) { buffer in
+                buffer.writeInteger(position, endianness: .little)
+                write(entry, into: &buffer)
+            }
+        case .release(let epoch, let term, let slot): write(.slotRelease, epoch, term, slot, into: &buffer) { _ in }
+        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
+        }
+    }
+
+    private static func write(answer frame: SlotFrame, into buffer: inout ByteBuffer) {
+        switch frame {
+        case .holdings(let term, let holdings):
+            framed(.slotHoldings, &buffer) { buffer in
+                buffer.writeInteger(term, endianness: .little)
+                for holding in holdings { write(holding, into: &buffer) }
+            }
+        case .piece(let term, let slot, let piece):
+            write(.slotPiece, term, slot, into: &buffer) { buffer in
+                if let piece { write(piece, into: &buffer) } else { buffer.writeInteger(UInt8(0)) }
+            }
+        case .acknowledge(let term, let slot, let position):
+            write(.slotAcknowledge, term, slot, into: &buffer) { $0.writeInteger(position, endianness: .little) }
+        case .mismatch(let term, let slot): write(.slotMismatch, term, slot, into: &buffer) { _ in }
+        case .released(let term, let slot): write(.slotReleased, term, slot, into: &buffer) { _ in }
+        case .refused(let term, let slot, let minimum):
+            write(.slotRefused, term, slot, into: &buffer) { $0.writeInteger(minimum, endianness: .little) }
+        case .inquire, .fetch, .adopt, .fill, .append, .release: break
+        }
+    }
+
+    private static func write(
+        _ type: LinkFrameType, _ epoch: UInt64, _ term: UInt64, _ slot: UInt16, into buffer: inout ByteBuffer,
+        _ rest: (inout ByteBuffer) -> Void
+    ) {
+        framed(type, &buffer) { buffer in
+            buffer.writeInteger(epoch, endianness: .little)
+            buffer.writeInteger(term, endianness: .little)
+            buffer.writeInteger(slot, endianness: .little)
+            rest(&buffer)
+        }
+    }
+
+    private static func write(
+        _ type: LinkFrameType, _ term: UInt64, _ slot: UInt16, into buffer: inout ByteBuffer, _ rest: (inout ByteBuffer) -> Void
+    ) {
+        framed(type, &buffer) { buffer in
+            buffer.writeInteger(term, endianness: .little)
+            buffer.writeInteger(slot, endianness: .little)
+            rest(&buffer)
+        }
+    }
+
+    private static func write(_ holding: SlotHolding, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(holding.slot, endianness: .little)
+        switch holding.content {
+        case .copy(let term, let position):
+            buffer.writeInteger(LinkHolding.copy.rawValue)
+            buffer.writeInteger(term, endianness: .little)
+            buffer.writeInteger(position, endianness: .little)
+        case .none(let vacant, let quiet):
+            buffer.writeInteger(LinkHolding.none.rawValue)
+            buffer.writeInteger(vacant, endianness: .little)
+            buffer.writeInteger(quiet, endianness: .little)
+        }
+    }
+
+    private static func write(_ entry: SlotEntry, into buffer: inout ByteBuffer) {
+        switch entry {
+        case .message(let key, let incarnation, let message, let remembered):
+            buffer.writeInteger(remembered == nil ? LinkEntry.message.rawValue : LinkEntry.rememberedMessage.rawValue)
+            write(key, into: &buffer)
+            buffer.writeInteger(incarnation, endianness: .little)
+            if let remembered { write(remembered, into: &buffer) }
+            write(message, into: &buffer)
+        case .created(let key, let incarnation):
+            buffer.writeInteger(LinkEntry.created.rawValue)
+            write(key, into: &buffer)
+            buffer.writeInteger(incarnation, endianness: .little)
+        case .nothing: buffer.writeInteger(LinkEntry.nothing.rawValue)
+        }
+    }
+
+    private static func write(_ piece: SlotPiece, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(LinkFlag.isThere | (piece.isFirst ? LinkFlag.isFirst : 0) | (piece.isLast ? LinkFlag.isLast : 0))
+        buffer.writeInteger(piece.base, endianness: .little)
+        buffer.writeInteger(piece.position, endianness: .little)
+        for item in piece.items {
+            switch item {
+            case .mailbox(let head):
+                buffer.writeInteger(LinkItem.mailbox.rawValue)
+                write(head.key, into: &buffer)
+                buffer.writeInteger(head.incarnation, endianness: .little)
+                buffer.writeInteger(head.appended, endianness: .little)
+                buffer.writeInteger(head.resumableFrom, endianness: .little)
+                buffer.writeInteger(head.lostAgo, endianness: .little)
+            case .message(let message):
+                buffer.writeInteger(LinkItem.message.rawValue)
+                buffer.writeInteger(message.appendedAt, endianness: .little)
+                write(message, into: &buffer)
+            case .remembered(let key, let remembered):
+                buffer.writeInteger(LinkItem.remembered.rawValue)
+                buffer.writeInteger(key.rawValue, endianness: .little)
+                write(remembered, into: &buffer)
+            }
+        }
+    }
+
+    private static func write(_ message: StoredMessage, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(message.sequence, endianness: .little)
+        buffer.writeInteger(message.expiresAt, endianness: .little)
+        buffer.writeInteger(message.publishedAt, endianness: .little)
+        buffer.writeInteger(message.id.high, endianness: .little)
+        buffer.writeInteger(message.id.low, endianness: .little)
+        buffer.writeInteger(UInt32(message.envelope.count), endianness: .little)
+        buffer.writeBytes(message.envelope)
+    }
+
+    private static func write(_ remembered: Remembered, into buffer: inout ByteBuffer) {
+        let receipt = remembered.receipt
+        buffer.writeInteger(remembered.until, endianness: .little)
+        buffer.writeInteger(receipt.sequence, endianness: .little)
+        buffer.writeInteger(receipt.epoch, endianness: .little)
+        buffer.writeInteger(receipt.outcome.rawValue)
+        buffer.writeInteger(receipt.mirrored ? LinkFlag.mirrored : 0)
+        buffer.writeInteger(receipt.id.high, endianness: .little)
+        buffer.writeInteger(receipt.id.low, endianness: .little)
+        buffer.writeShort(receipt.owner)
+    }
+}

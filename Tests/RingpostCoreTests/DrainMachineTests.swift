@@ -1,0 +1,162 @@
+// An orderly end as transcripts: one event a line, and all that must be done about it.
+
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct DrainMachineTests {
+    private typealias Action = DrainMachine.Action
+
+    private static let elsewhere = ["b:1", "c:1"]
+    private static let begin: [Action] = [.say("draining: giving up the weight, then 30 s for the sockets"), .giveUpWeight, .look]
+
+    private func machine() -> DrainMachine {
+        DrainMachine(drainMilliseconds: 30_000, sessionTimeoutMilliseconds: 6_000, handOverMilliseconds: 60_000)
+    }
+
+    private func look(
+        weight: UInt16? = 0, slots: Int = 0, copies: Int = 0, users: Int = 7, sockets: Int = 9, others: Bool = true, zooKeeper: Bool = true,
+        elsewhere: [String] = DrainMachineTests.elsewhere
+    ) -> DrainMachine.Look {
+        DrainMachine.Look(
+            weight: weight, slots: slots, copies: copies, users: users, sockets: sockets, othersHaveWeight: others,
+            reachesZooKeeper: zooKeeper, elsewhere: elsewhere)
+    }
+
+    @Test func slotsThenCopiesThenSocketsThenTheRing() {
+        var machine = machine()
+        #expect(machine.progress == nil)
+        #expect(machine.drain(.order, now: 100) == Self.begin)
+        #expect(machine.onLook(look(weight: 100, slots: 20_000, copies: 40_000), now: 110) == [])
+        #expect(machine.onLook(look(copies: 40_000), now: 200) == [], "slots are gone at once, copies are not")
+        let progress = DrainMachine.Progress(phase: .handingOver, cause: .order, since: 100, look: look(copies: 1))
+        #expect(machine.onLook(look(copies: 1), now: 300) == [])
+        #expect(machine.progress == progress)
+        #expect(
+            machine.onLook(look(), now: 400) == [
+                .say("all slots and copies are handed over; moving 9 sockets"),
+                .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere),
+            ])
+        #expect(machine.onLook(look(sockets: 3), now: 500) == [])
+        #expect(machine.progress?.look?.sockets == 3)
+        #expect(machine.onMoved(1) == [.say("leaving the ring"), .leave(clearingRoster: true)])
+        #expect(machine.phase == .leaving)
+        #expect(machine.onLook(look(), now: 600) == [])
+        #expect(machine.onMoved(1) == [])
+    }
+
+    @Test func aDeadlineEndsTheHandingOver() {
+        var machine = machine()
+        _ = machine.drain(.order, now: 0)
+        #expect(machine.onLook(look(copies: 2), now: 59_999) == [])
+        #expect(
+            machine.onLook(look(copies: 2), now: 60_000) == [
+                .warn("not handed over after 60 s, leaving all the same: this node still owns 0 slots and holds 2 copies"),
+                .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere),
+            ])
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false), "somebody might still hope for the copies")
+    }
+
+    @Test func theLastOneSaysWhatWillBeLost() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        #expect(
+            machine.onLook(look(weight: 100, slots: 65_536, others: false, elsewhere: []), now: 10) == [
+                .warn("no other member has weight: the history of 7 users will be lost"),
+                .moveSockets(number: 1, milliseconds: 0, elsewhere: []),
+            ])
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: true), "nobody should wait for what is lost for certain")
+    }
+
+    @Test func whenAllDrainAtOnceNobodyWaitsForAnother() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        #expect(machine.onLook(look(weight: 100, slots: 30_000, copies: 65_536), now: 10) == [])
+        // The others have given their weight up too; nobody is left to release anything.
+        let actions = machine.onLook(look(weight: 0, copies: 65_536, users: 0, others: false, elsewhere: ["b:1"]), now: 100)
+        #expect(actions == [.moveSockets(number: 1, milliseconds: 30_000, elsewhere: ["b:1"])])
+        // Then they are known to leave: spreading sockets over them gains nothing.
+        #expect(
+            machine.onLook(look(weight: 0, others: false, elsewhere: []), now: 900)
+                == [.moveSockets(number: 2, milliseconds: 0, elsewhere: [])])
+        #expect(machine.onMoved(1) == [], "the order that was replaced")
+        #expect(machine.onMoved(2).last == .leave(clearingRoster: true))
+    }
+
+    @Test func aNodeOutsideTheRingHasNothingToGive() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        let actions = machine.onLook(look(weight: nil, sockets: 0, others: false, zooKeeper: false, elsewhere: []), now: 1)
+        #expect(actions.last == .moveSockets(number: 1, milliseconds: 0, elsewhere: []))
+    }
+
+    @Test func aZooKeeperThatIsAwayIsWaitedForNoLongerThanASession() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false)
+        #expect(machine.onLook(stuck, now: 1_000) == [])
+        #expect(machine.onLook(look(weight: 100, slots: 9, copies: 9), now: 5_000) == [], "it is back")
+        #expect(machine.onLook(stuck, now: 6_000) == [])
+        #expect(machine.onLook(stuck, now: 11_999) == [])
+        #expect(
+            machine.onLook(stuck, now: 12_000).first
+                == .warn("ZooKeeper is away, so nothing can be handed over: this node still owns 9 slots and holds 9 copies"))
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false))
+    }
+
+    @Test func aWeightTakesItBack() throws {
+        var machine = machine()
+        #expect(try machine.setWeight(5) == [.takeWeight(5)], "not draining")
+        _ = machine.drain(.order, now: 0)
+        #expect(throws: DrainRefusal.draining) { try machine.setWeight(0) }
+        #expect(try machine.setWeight(100) == [.takeWeight(100), .say("the drain is taken back")])
+        #expect(machine.progress == nil)
+        #expect(machine.onLook(look(), now: 10) == [], "a late look")
+        // Again, and further.
+        #expect(machine.drain(.order, now: 20) == Self.begin)
+        _ = machine.onLook(look(), now: 30)
+        #expect(machine.phase == .movingSockets)
+        #expect(try machine.setWeight(100) == [.keepSockets, .takeWeight(100), .say("the drain is taken back")])
+        #expect(machine.onMoved(1) == [])
+        _ = machine.drain(.order, now: 40)
+        #expect(machine.onLook(look(), now: 50).last == .moveSockets(number: 2, milliseconds: 30_000, elsewhere: Self.elsewhere))
+        _ = machine.onMoved(2)
+        #expect(throws: DrainRefusal.leaving) { try machine.setWeight(100) }
+    }
+
+    @Test func aSignalCantBeTakenBack() {
+        var machine = machine()
+        _ = machine.drain(.order, now: 0)
+        #expect(machine.drain(.order, now: 1) == [], "it is on its way")
+        #expect(machine.drain(.signal, now: 2) == [], "the same, but for good")
+        #expect(throws: DrainRefusal.stopping) { try machine.setWeight(100) }
+        #expect(machine.progress?.since == 0)
+    }
+
+    @Test func aSecondSignalHastensIt() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        _ = machine.onLook(look(copies: 5), now: 1)
+        #expect(
+            machine.drain(.signal, now: 2) == [
+                .warn("told to hurry: this node still owns 0 slots and holds 5 copies"),
+                .moveSockets(number: 1, milliseconds: 0, elsewhere: Self.elsewhere),
+            ])
+        #expect(machine.drain(.signal, now: 3) == [])
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false))
+    }
+
+    @Test func aSecondSignalHastensSocketsToo() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        _ = machine.onLook(look(), now: 1)
+        #expect(
+            machine.drain(.signal, now: 2) == [
+                .warn("told to hurry: all sockets that are left go at once"),
+                .moveSockets(number: 2, milliseconds: 0, elsewhere: Self.elsewhere),
+            ])
+        #expect(machine.onMoved(1) == [])
+        #expect(machine.onMoved(2).last == .leave(clearingRoster: true), "everything was handed over")
+        #expect(machine.drain(.signal, now: 3) == [])
+    }
+}

@@ -1,0 +1,39 @@
+// Every kind and variant of a frame about slots, for the tests of the link codec.
+import HashRing
+import RingpostCore
+import RingpostWire
+
+enum SlotFrameSamples {
+    private static let user = Key(.user, trusted: Array("ann".utf8), hash: KeyHash(rawValue: 0x0102_0304_0506_0708))
+    private static let message = StoredMessage(
+        sequence: 4, envelope: Array("{}".utf8), expiresAt: 30_000, publishedAt: 1_700_000_000_000_000, id: MessageID(high: 1, low: .max))
+    private static let late = StoredMessage(sequence: .max, envelope: [], expiresAt: -5)
+    private static let remembered = Remembered(
+        receipt: Receipt(
+            sequence: 4, epoch: 9, owner: "nöd", outcome: .dropped, mirrored: true, id: MessageID(high: 1, low: 2)), until: 29_999)
+    private static let items: [SlotItem] = [
+        .mailbox(MailboxHead(key: user, incarnation: .max, appended: 9, resumableFrom: 9, lostAgo: .max)), .message(message),
+        .message(late), .mailbox(MailboxHead(key: user, incarnation: 0, appended: 1, resumableFrom: 0, lostAgo: 0)),
+        .remembered(user.hash, remembered),
+    ]
+
+    static let all: [LinkFrame] = [
+        SlotFrame.inquire(epoch: 7, term: 6, slots: [0, 1, .max]), .inquire(epoch: 7, term: 7, slots: []),
+        .fetch(epoch: .max, term: 1, slot: 258), .adopt(epoch: 2, term: 1, slot: 258, base: 0, position: .max),
+        .fill(epoch: 2, term: 1, slot: 258, SlotPiece(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
+        .fill(epoch: 2, term: 1, slot: 258, SlotPiece(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
+        .append(epoch: 2, term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
+        .append(epoch: 2, term: 1, slot: 258, position: .max, .message(user, incarnation: 1, late, remembered)),
+        .append(epoch: 2, term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
+        .append(epoch: 2, term: 1, slot: 258, position: 3, .nothing), .release(epoch: 2, term: 2, slot: 0),
+        .holdings(
+            term: 5,
+            [
+                SlotHolding(slot: 1, content: .copy(term: 4, position: 0)),
+                SlotHolding(slot: .max, content: .none(vacant: 0, quiet: .max)),
+            ]), .holdings(term: 5, []), .piece(term: 5, slot: 3, nil),
+        .piece(term: 5, slot: 3, SlotPiece(isFirst: true, isLast: true, base: 3, position: 4, items: items)),
+        .acknowledge(term: 5, slot: 3, position: 9), .mismatch(term: 5, slot: 3), .released(term: 5, slot: 3),
+        .refused(term: 5, slot: 3, minimum: 6),
+    ].map(LinkFrame.slot)
+}

@@ -1,0 +1,41 @@
+// The deck: what can be done to a cluster. Cards are drawn in an order that the seed decides; when all have been drawn, the deck is
+// shuffled again.
+
+import ArgumentParser
+
+/// A card of the deck.
+enum Fault: String, CaseIterable, ExpressibleByArgument, Sendable {
+    /// SIGKILL; started again at once, or after the others have taken over.
+    case kill
+    /// SIGTERM, and started again: a deploy.
+    case restart
+    /// SIGSTOP for longer than the session, then SIGCONT.
+    case freeze
+    /// Two nodes join; one of them is drained by command, the other stopped by SIGTERM.
+    case visit
+    case weight
+    case zookeeper
+    case zookeeperLong = "zookeeper-long"
+    /// Needs an ensemble.
+    case leader
+    case link
+    case cutFromZooKeeper = "cut-from-zookeeper"
+    case cutFromAll = "cut-from-all"
+    case pair
+    case killWithoutZooKeeper = "kill-without-zookeeper"
+
+    var needsCuts: Bool { [.link, .cutFromZooKeeper, .cutFromAll, .pair].contains(self) }
+}
+
+/// A small generator that one number repeats (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
+struct SplitMix: RandomNumberGenerator, Sendable {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}

@@ -1,0 +1,54 @@
+// The faults by name. One fault of the deck may make several rows of the report: what a join does is one thing, what the drain after it
+// does another.
+
+/// What a row of the report is about.
+enum FaultKind: String, CaseIterable, Sendable {
+    case calm
+    case killed
+    case startsAgain
+    case frozen
+    case joins
+    case drained
+    case stopped
+    case weight
+    case zookeeperAway
+    case zookeeperAwayLong
+    case leaderKilled
+    case linkCut
+    case cutFromZooKeeper
+    case cutFromAll
+    case pairCutFromZooKeeper
+    case killedWithoutZooKeeper
+
+    var name: String {
+        switch self {
+        case .calm: "(none, before the first)"
+        case .killed: "a node killed (SIGKILL)"
+        case .startsAgain: "a node starts again"
+        case .frozen: "a node frozen past its session"
+        case .joins: "a node joins"
+        case .drained: "a node drained (ringpost drain)"
+        case .stopped: "a node stopped (SIGTERM)"
+        case .weight: "a weight changed"
+        case .zookeeperAway: "ZooKeeper away for 10 s"
+        case .zookeeperAwayLong: "ZooKeeper away for 3 sessions and more"
+        case .leaderKilled: "ZooKeeper's leader killed"
+        case .linkCut: "the link between two nodes cut"
+        case .cutFromZooKeeper: "a node cut off from ZooKeeper"
+        case .cutFromAll: "a node cut off from all others"
+        case .pairCutFromZooKeeper: "an owner and its mirror cut off from ZooKeeper"
+        case .killedWithoutZooKeeper: "ZooKeeper away and a node killed"
+        }
+    }
+
+    /// The cluster stops, or loses what both copies' holders held, as it is meant to: reported apart. Nothing may come twice, in disorder
+    /// or with two voices there either.
+    var isByDesign: Bool { self == .pairCutFromZooKeeper || self == .killedWithoutZooKeeper }
+}
+
+/// A row of the report.
+struct FaultRow: Equatable, Sendable {
+    let kind: FaultKind
+    var count: Int
+    var tally: Tally
+}

@@ -1,0 +1,51 @@
+// The three figures by which a change of the cluster is measured. Each has a cluster of its own.
+
+import Foundation
+
+struct Figures {
+    let settings: TortureSettings
+    let landscape: any Landscape
+    let timeline: Timeline
+    let sockets: Int
+
+    /// One line of the result, and whether it is as it should be.
+    struct Line {
+        let text: String
+        let holds: Bool
+    }
+
+    /// - Returns: whether all of them hold.
+    func run() async throws -> Bool {
+        var lines: [Line] = []
+        lines += await figure("join") { try await JoinFigure(figures: self).lines() }
+        lines += await figure("death") { try await DeathFigure(figures: self).lines() }
+        lines += await figure("stop") { try await StopFigure(figures: self).lines() }
+        for line in lines { print("\(line.holds ? "holds" : "MISSED"): \(line.text)") }
+        print("\nseed \(settings.seed), commit \(settings.commit), \(Machine.description); \(landscape.mode)")
+        return lines.allSatisfy(\.holds)
+    }
+
+    private func figure(_ name: String, _ body: () async throws -> [Line]) async -> [Line] {
+        timeline.say("figure: \(name)")
+        do { return try await body() } catch {
+            return [Line(text: "the figure of the \(name) could not be measured: \(error)", holds: false)]
+        }
+    }
+
+    /// What the judge has to say, after it was given time.
+    static func verdict(_ board: Board, _ what: String) async throws -> Line {
+        _ = try await board.stragglers(secondsMax: Director.stragglerSecondsMax)
+        var total = Tally()
+        for row in board.rows { total.merge(row.tally) }
+        let counts = [
+            ("lost", total.lost), ("gaps", total.gaps), ("duplicates", total.duplicates), ("disorder", total.disorder),
+            ("second voices", total.voices), ("disconnects", total.disconnects), ("refused", total.refused),
+        ].map { "\($0) \($1)" }.joined(separator: ", ")
+        return Line(text: "\(what): \(total.acknowledged) messages acknowledged; \(counts)", holds: total.isClean)
+    }
+}
+
+extension Int64 {
+    /// Microseconds as milliseconds.
+    var milliseconds: String { self >= JoinMeter.never ? "for ever" : String(format: "%.1f ms", Double(self) / 1_000) }
+}

@@ -1,0 +1,65 @@
+// What is said during a run: a chat log's lines over and over, or made-up ones where there is no log.
+
+import Foundation
+import RingpostClient
+
+struct Chat: Sendable {
+    /// Lines of a log that are used; over and over, so that more would only take time to read.
+    static let linesMax = 20_000
+
+    /// Whose messages there are, the most addressed first.
+    let users: [String]
+    /// Where it comes from, for the report.
+    let source: String
+    private let log: Data
+    /// By user, the lines that address it.
+    private let lines: [[Range<Int>]]
+
+    /// Reads a log.
+    ///
+    /// - Parameter path: made-up lines if nothing is there.
+    init(path: String, userCount: Int) throws {
+        guard let log = FileManager.default.contents(atPath: path) else {
+            self.log = Data()
+            users = (0..<userCount).map { "\(["ann", "|bob|", "Zoë", "日本"][$0 % 4])-\($0)" }
+            lines = users.map { _ in [] }
+            source = "made-up chat"
+            return
+        }
+        let plan = log.withUnsafeBytes { ReplayPlan($0, userMax: userCount, messageMax: Self.linesMax, speed: 0) }
+        guard !plan.messages.isEmpty else { throw TortureError("no line of \(path) addresses anybody: it is no chat log") }
+        var lines = [[Range<Int>]](repeating: [], count: plan.users.count)
+        for message in plan.messages { lines[Int(message.recipient)].append(message.line) }
+        self.log = log
+        self.lines = lines
+        users = plan.users
+        source = URL(fileURLWithPath: path).lastPathComponent
+    }
+
+    /// A user's message of this number: `{"u":3,"n":12,"from":…,"text":…}`, the log's own JSON strings untouched.
+    func payload(user: Int, number: Int) -> [UInt8] {
+        var payload = Array("{\"u\":\(user),\"n\":\(number)".utf8)
+        log.withUnsafeBytes { bytes in
+            guard !lines[user].isEmpty, let line = ChatLine(bytes, lines[user][number % lines[user].count]) else {
+                return payload += ",\"from\":\"nobody\",\"text\":\"line \(number), é\\t\\\"quoted\\\"\"".utf8
+            }
+            payload += ",\"from\":".utf8
+            payload += bytes[line.from]
+            payload += ",\"text\":".utf8
+            payload += bytes[line.text]
+        }
+        payload.append(UInt8(ascii: "}"))
+        return payload
+    }
+
+    /// Reads back whose message it is, and which.
+    static func identity(_ payload: [UInt8]) -> (user: Int, number: Int)? {
+        payload.withUnsafeBytes { bytes in
+            var reader = JSONReader(bytes)
+            guard let user = reader.nextMember(), bytes.holds("u", at: user.name), let number = reader.nextMember(),
+                bytes.holds("n", at: number.name), let first = bytes.unsigned(at: user.value), let second = bytes.unsigned(at: number.value)
+            else { return nil }
+            return (Int(first), Int(second))
+        }
+    }
+}
