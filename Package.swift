@@ -18,6 +18,7 @@ let package = Package(
         .executable(name: "ringpost", targets: ["ringpost"]),
         .library(name: "HashRing", targets: ["HashRing"]),
         .library(name: "RingpostClient", targets: ["RingpostClient"]),
+        .executable(name: "simulate", targets: ["SimulateCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -101,6 +102,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Torture"),
+        // A whole cluster in one thread, for its tests and for cluster/simulate.
+        .target(name: "Simulation", dependencies: ["HashRing", "RingpostCore"], path: "Tests/Simulation"),
+        .executableTarget(
+            name: "SimulateCommand",
+            dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/SimulateCommand"),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "RingpostCore", "HashRing"]),
         .testTarget(name: "TidyTests"),
     ]
 )

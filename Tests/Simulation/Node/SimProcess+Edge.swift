@@ -1,0 +1,151 @@
+// What a node's edge does: one session machine a socket, fed with what owners say.
+
+import RingpostCore
+
+/// A client's socket at the node that has accepted it.
+final class SimSocket {
+    let key: Key
+    /// Anything but `always` is a poll.
+    let stay: AttachRequest.Stay
+    let connection: SimConnection
+    var machine: SessionMachine
+    /// The current attachment's number in the node's table; 0 for none.
+    var number: UInt64 = 0
+    /// The owner may know the current number.
+    var mayBeAttached = false
+    /// All numbers that it ever had: what comes late for one of them still finds the machine, which has to know it for late.
+    var numbers: [UInt64] = []
+
+    init(key: Key, stay: AttachRequest.Stay, connection: SimConnection, machine: SessionMachine) {
+        self.key = key
+        self.stay = stay
+        self.connection = connection
+        self.machine = machine
+    }
+
+    func closeWithResume() { connection.close(from: .accepting) }
+}
+
+extension SimProcess {
+    /// A poll is answered after so long, whether or not there is something.
+    static let pollMilliseconds: Int64 = 1_500
+
+    func subscribe(_ connection: SimConnection, _ key: Key, _ start: AttachStart, _ stay: AttachRequest.Stay) {
+        handshakes.removeAll { $0 === connection }
+        guard !isLeaving, !isMovingSockets else { return connection.close(from: .accepting) }
+        var machine = SessionMachine(start: start, now: now)
+        machine.writesOldAttachments = simulation.settings.writesOldAttachments
+        let socket = SimSocket(key: key, stay: stay, connection: connection, machine: machine)
+        sockets.append(socket)
+        perform(socket.machine.ask(now: now), socket)
+        if stay != .always { after(milliseconds: Self.pollMilliseconds) { self.endPoll(socket) } }
+    }
+
+    /// Answers a poll with what there is; without any word from the owner it fails.
+    private func endPoll(_ socket: SimSocket) {
+        guard sockets.contains(where: { $0 === socket }) else { return }
+        let cursor = socket.machine.cursor
+        drop(socket)
+        if let cursor { socket.connection.send(.polled(cursor), from: .accepting) }
+        socket.closeWithResume()
+    }
+
+    // MARK: The owner's side
+
+    func onAttached(_ attachment: UInt64, _ result: Result<AttachReply, Problem>) {
+        guard let (socket, number) = attachments[attachment] else { return }
+        guard case .success(let reply) = result else {
+            if attachment == socket.number { socket.mayBeAttached = false }
+            perform(socket.machine.onRefusal(attachment: number, now: now), socket)
+            return
+        }
+        guard let reading = socket.machine.onReply(attachment: number, reply, now: now) else { return }
+        socket.mayBeAttached = reply.isLive
+        if let cursor = reading.begins { socket.connection.send(.begin(cursor), from: .accepting) }
+        if let cursor = reading.gap {
+            simulation.say(name, "gap for \(socket.key.text) at \(cursor.text)")
+            socket.connection.send(.gap(cursor), from: .accepting)
+        }
+        for message in reading.messages { write(message, reply.incarnation, socket) }
+        if socket.stay != .always {
+            if !socket.machine.isLive || !reading.messages.isEmpty || reading.gap != nil { endPoll(socket) }
+            return
+        }
+        // The socket takes the piece, then the rest is asked for.
+        if reading.asksAgain { after(milliseconds: random.draw(0...3)) { self.perform(socket.machine.ask(now: self.now), socket) } }
+    }
+
+    func onDeliver(_ attachment: UInt64, incarnation: UInt64, _ message: StoredMessage) {
+        guard let (socket, number) = attachments[attachment] else { return }
+        switch socket.machine.onDeliver(attachment: number, incarnation: incarnation, sequence: message.sequence) {
+        case .write:
+            write(message, incarnation, socket)
+            if socket.stay != .always { endPoll(socket) }
+        case .drop: break
+        case .hole: perform(socket.machine.ask(now: now), socket)
+        }
+    }
+
+    func onDetached(_ attachment: UInt64) {
+        guard let (socket, number) = attachments[attachment] else { return }
+        if attachment == socket.number { socket.mayBeAttached = false }
+        perform(socket.machine.onDetached(attachment: number, now: now), socket)
+    }
+
+    /// Another member owns the key now: whatever the old one still says is for nobody.
+    func reattach(from old: MembershipView?, to new: MembershipView) {
+        for socket in sockets {
+            if old?.owner(ofSlot: socket.key.slot)?.identity != new.owner(ofSlot: socket.key.slot)?.identity {
+                perform(socket.machine.ask(now: now), socket)
+            } else {
+                perform(socket.machine.onEpoch(now: now), socket)
+            }
+        }
+    }
+
+    private func write(_ message: StoredMessage, _ incarnation: UInt64, _ socket: SimSocket) {
+        socket.connection.send(.message(incarnation: incarnation, message), from: .accepting)
+    }
+
+    // MARK: Performing
+
+    func perform(_ action: SessionMachine.Action, _ socket: SimSocket) {
+        switch action {
+        case .nothing: break
+        case .ask(let start):
+            release(socket)
+            lastAttachment += 1
+            let number = lastAttachment
+            socket.number = number
+            socket.numbers.append(number)
+            socket.mayBeAttached = socket.stay != .never
+            attachments[number] = (socket, socket.machine.attachment)
+            let address = ReturnAddress(channel: 0, id: number)
+            let request = AttachRequest(key: socket.key, address: address, start: start, stay: socket.stay)
+            withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
+        case .close:
+            simulation.say(name, "closes a socket of \(socket.key.text) with resume")
+            drop(socket)
+            socket.closeWithResume()
+        }
+    }
+
+    private func release(_ socket: SimSocket) {
+        guard socket.number != 0, socket.mayBeAttached else { return }
+        let address = ReturnAddress(channel: 0, id: socket.number)
+        loop.detach(address, from: socket.key)
+        for link in links where link.attachments.remove(socket.number) != nil && link.isUp {
+            link.connection?.send(.detach(attachment: socket.number, socket.key), from: .dialling)
+        }
+        socket.number = 0
+        socket.mayBeAttached = false
+    }
+
+    /// The socket is gone.
+    func drop(_ socket: SimSocket) {
+        socket.machine.onClose()
+        release(socket)
+        for number in socket.numbers { attachments[number] = nil }
+        sockets.removeAll { $0 === socket }
+    }
+}

@@ -1,0 +1,25 @@
+// Stories about links that stay cut while everybody reaches ZooKeeper.
+
+extension Schedule {
+    static let links: [Schedule] = [oneLinkCutForever, oneNodeCutFromAll]
+
+    private static let oneLinkCutForever = Schedule(
+        "one-link-cut-forever", "one pair can't talk any more: one of the two withdraws, and everything goes on", nodes: 4
+    ) { (story: Story) in
+        story.start(4)
+        let pair = story.order()
+        _ = story.cut([pair.first], from: Array(pair.dropFirst()))
+        story.wait(12_000)
+        story.expectService("while the link is cut")
+    }
+
+    private static let oneNodeCutFromAll = Schedule(
+        "one-node-cut-from-all", "one node reaches ZooKeeper but no other node: it withdraws", nodes: 4
+    ) { (story: Story) in
+        story.start(4)
+        guard let owner = story.owner() else { return }
+        _ = story.cut([owner], from: story.nodes)
+        story.wait(12_000)
+        story.expectService("while \(owner.id) is cut off")
+    }
+}

@@ -1,0 +1,29 @@
+// What happens to a cluster in a run: drawn from the seed, or a story by name.
+
+/// One way to treat a cluster.
+package struct Schedule: Sendable {
+    /// For the command line and the tests.
+    package let name: String
+    /// What it is about.
+    package let summary: String
+    /// How many nodes it takes.
+    package let nodes: Int
+    private let body: @Sendable (Simulation) -> Void
+
+    init(_ name: String, _ summary: String, nodes: Int = 5, _ body: @escaping @Sendable (Simulation) -> Void) {
+        self.name = name
+        self.summary = summary
+        self.nodes = nodes
+        self.body = body
+    }
+
+    /// A story about a cluster that is told step by step.
+    init(_ name: String, _ summary: String, nodes: Int, story: @escaping @Sendable (Story) -> Void) {
+        self.init(name, summary, nodes: nodes) { story(Story($0)) }
+    }
+
+    func play(on simulation: Simulation) { body(simulation) }
+
+    /// All that have a name.
+    package static let named: [Schedule] = copies + fences + links + outages + lives
+}

@@ -1,0 +1,192 @@
+// The words in which a schedule by name is told: start these nodes, wait until all is settled, wait for a frame, do something.
+
+import HashRing
+import RingpostCore
+
+/// A simulation under the hands of a schedule.
+final class Story {
+    let simulation: Simulation
+    var random: SplitMix64
+
+    init(_ simulation: Simulation) {
+        self.simulation = simulation
+        random = SplitMix64(seed: simulation.settings.seed ^ 0x5708)
+    }
+
+    var nodes: [SimNode] { simulation.nodes }
+    var network: SimNetwork { simulation.network }
+    var zooKeeper: SimZooKeeper { simulation.zooKeeper }
+    /// The slot that most stories are about.
+    var slot: Int { simulation.keys[0].slot }
+
+    func say(_ what: String) { simulation.play(what) }
+
+    // MARK: Time
+
+    func wait(_ milliseconds: Int64) { simulation.run(until: simulation.time + milliseconds * 1_000) }
+
+    /// Waits until something holds; goes on without it after the limit.
+    @discardableResult
+    func wait(atMost milliseconds: Int64, until condition: @escaping () -> Bool) -> Bool {
+        simulation.run(until: simulation.time + milliseconds * 1_000, unless: condition)
+    }
+
+    /// Every node knows the newest epoch, every slot has an owner and a confirmed mirror, nothing waits to be released.
+    var isSettled: Bool {
+        let zooKeeper = simulation.zooKeeper
+        let epoch = zooKeeper?.tree.childrenChanged[zooKeeper?.paths.members ?? ""]
+        let processes = nodes.compactMap(\.process)
+        guard !processes.isEmpty, processes.allSatisfy({ $0.view?.epoch == epoch }) else { return false }
+        let counts = processes.map(\.loop.slotCounts)
+        guard processes.allSatisfy({ $0.loop.inheritingCount == 0 }), counts.allSatisfy({ $0.unmirrored == 0 }) else { return false }
+        let slots = HashRing.slotCount / SimulationSettings.loopCount
+        let mirrored = (processes[0].view?.ring.depth ?? 0) > 1 ? slots : 0
+        return counts.reduce(0) { $0 + $1.owned } == slots && counts.reduce(0) { $0 + $1.copies } == mirrored
+    }
+
+    /// Waits until every slot has exactly its owner's and its mirror's copies.
+    func settle(atMost milliseconds: Int64 = 15_000) {
+        var next = simulation.time
+        let isDone = wait(atMost: milliseconds) {
+            guard self.simulation.time >= next else { return false }
+            next = self.simulation.time + 20_000
+            return self.isSettled
+        }
+        if !isDone { say("(not settled within \(milliseconds) ms)") }
+        wait(random.draw(100...600))
+    }
+
+    // MARK: Nodes
+
+    /// Starts the first nodes and waits until they are a cluster.
+    func start(_ count: Int, settles: Bool = true) {
+        say("start \(count) nodes")
+        for node in nodes.prefix(count) { simulation.after(random.draw(0...300_000)) { node.start() } }
+        wait(400)
+        if settles { settle() }
+        wait(1_500)
+    }
+
+    func start(_ node: SimNode) {
+        say("start \(node.id)")
+        node.start()
+    }
+
+    func kill(_ node: SimNode?, silently: Bool = false) {
+        guard let node, node.isOn else { return }
+        say("kill \(node.id)")
+        node.kill(silently: silently)
+    }
+
+    func suspend(_ node: SimNode?) {
+        guard let node, node.isOn else { return }
+        say("suspend \(node.id)")
+        node.pause()
+    }
+
+    func resume(_ node: SimNode?) {
+        guard let node else { return }
+        say("resume \(node.id)")
+        node.resume()
+    }
+
+    func setWeight(_ node: SimNode?, _ weight: UInt16) {
+        guard let node else { return }
+        say("weight of \(node.id) becomes \(weight)")
+        node.process?.setWeight(weight)
+    }
+
+    /// The owner, the mirror and so on of the slot, by the list that ZooKeeper has now.
+    func order(_ slot: Int? = nil) -> [SimNode] {
+        let members = zooKeeper.members.map(\.ringMember)
+        let ring = RingCache.shared.ring(members)
+        return [ring.owner(ofSlot: slot ?? self.slot), ring.mirror(ofSlot: slot ?? self.slot)].compactMap { place in
+            place.flatMap { place in nodes.first { $0.id == ring.members[place].id } }
+        }
+    }
+
+    func owner(_ slot: Int? = nil) -> SimNode? { order(slot).first }
+    func mirror(_ slot: Int? = nil) -> SimNode? { order(slot).dropFirst().first }
+    func others(than some: [SimNode?]) -> [SimNode] { nodes.filter { node in !some.contains { $0 === node } } }
+
+    // MARK: Cuts
+
+    func cut(_ ones: [SimNode?], from others: [SimNode], oneWay: Bool = false) -> SimCut {
+        let ones = ones.compactMap { $0 }
+        say("cut \(ones.map(\.id)) \(oneWay ? "to" : "from") \(others.map(\.id))")
+        return network.cut(ones.map(\.index), from: others.map(\.index), oneWay: oneWay)
+    }
+
+    func heal(_ cut: SimCut) {
+        say("heal")
+        network.heal(cut)
+    }
+
+    func cutZooKeeper(_ some: [SimNode?]) -> [Int] {
+        let places = some.compactMap { $0?.index }
+        say("cut \(places.map { nodes[$0].id }) off from ZooKeeper")
+        zooKeeper.cut(places)
+        return places
+    }
+
+    func healZooKeeper(_ places: [Int]) {
+        say("\(places.map { nodes[$0].id }) reach ZooKeeper again")
+        zooKeeper.heal(places)
+    }
+
+    // MARK: What must go on meanwhile
+
+    /// Every slot acknowledges something new within three seconds, whatever is broken at the moment.
+    func expectService(_ when: String) {
+        let start = simulation.time
+        var next = start
+        let isServed = wait(atMost: 3_000) {
+            guard self.simulation.time >= next else { return false }
+            next = self.simulation.time + 20_000
+            return self.simulation.checker.missing(since: start) == nil
+        }
+        if !isServed, let what = simulation.checker.missing(since: start) { simulation.checker.fail("\(when): \(what)") }
+    }
+
+    // MARK: Frames
+
+    /// Does something at the moment at which a frame about slots is sent, before it leaves.
+    func onSlotFrame(where matches: @escaping (SlotFrame) -> Bool, _ body: @escaping (_ from: SimNode, _ to: SimNode) -> Void) {
+        network.watch { [unowned self] frame, connection, side in
+            guard case .slot(let slotFrame) = frame, matches(slotFrame) else { return false }
+            let (from, to) = (connection.hosts[side.rawValue], connection.hosts[side.other.rawValue])
+            guard from >= 0, to >= 0 else { return false }
+            body(self.nodes[from], self.nodes[to])
+            return true
+        }
+    }
+
+    /// Waits until a frame is sent, and does something at that moment.
+    @discardableResult
+    func waitForSlotFrame(
+        atMost milliseconds: Int64 = 8_000, where matches: @escaping (SlotFrame) -> Bool,
+        _ body: @escaping (_ from: SimNode, _ to: SimNode) -> Void
+    ) -> Bool {
+        var isSeen = false
+        onSlotFrame(where: matches) { from, to in
+            isSeen = true
+            body(from, to)
+        }
+        let hasCome = wait(atMost: milliseconds) { isSeen }
+        if !hasCome { say("(the frame did not come)") }
+        return hasCome
+    }
+}
+
+extension SlotFrame {
+    /// The owner says that a copy is complete with this.
+    var completes: Bool { if case .fill(_, _, _, let piece) = self { piece.isLast } else { false } }
+    /// A copy begins to be sent, and this is not all of it.
+    var beginsCopy: Bool { if case .fill(_, _, _, let piece) = self { piece.isFirst && !piece.isLast } else { false } }
+    var acknowledges: Bool { if case .acknowledge = self { true } else { false } }
+    var isReleased: Bool { if case .released = self { true } else { false } }
+    var isRelease: Bool { if case .release = self { true } else { false } }
+    var isHoldings: Bool { if case .holdings = self { true } else { false } }
+    var isPiece: Bool { if case .piece = self { true } else { false } }
+    var isInquiry: Bool { if case .inquire = self { true } else { false } }
+}

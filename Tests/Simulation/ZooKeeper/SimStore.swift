@@ -1,0 +1,165 @@
+// The membership's requests as ZooKeeper operations: one after the other, as the node's own store sends them.
+
+import RingpostCore
+
+/// One session, seen as the cluster's documents.
+struct SimStore {
+    let session: SimSession
+    let paths: ClusterPaths
+
+    /// Performs a request and answers it, unless the session is closed before.
+    func perform(_ request: MembershipRequest, _ completion: @escaping (MembershipAnswer) -> Void) {
+        switch request {
+        case .createPaths(let document):
+            let parents = paths.parents.map { SimTree.Change.create(path: $0, data: [], owner: nil) }
+            make(parents + [.create(path: paths.ring, data: document.json(), owner: nil)], completion)
+        case .sync: session.request(.sync) { completion(Self.answer($0)) }
+        case .readRing:
+            session.request(.get(paths.ring)) { result in
+                if case .success(.data(let data, _)) = result { completion(.ring(data)) } else { completion(Self.answer(result)) }
+            }
+        case .list(let unlessEpoch): list(unlessEpoch: unlessEpoch, completion)
+        case .makeRosterEntry(let member): makeRosterEntry(member, completion)
+        case .register(let member):
+            change(
+                [
+                    .set(path: paths.roster(member.id), data: member.json()),
+                    .create(path: paths.member(member.id), data: member.json(), owner: session.id),
+                ], completion)
+        case .changeWeight(let member):
+            change(
+                [
+                    .delete(path: paths.member(member.id)),
+                    .create(path: paths.member(member.id), data: member.json(), owner: session.id),
+                ], completion)
+        case .sayGoodbye(let id, let clearingRoster):
+            change([.delete(path: paths.member(id))] + (clearingRoster ? [.delete(path: paths.roster(id))] : []), completion)
+        }
+    }
+
+    private func makeRosterEntry(_ member: Member, _ completion: @escaping (MembershipAnswer) -> Void) {
+        let path = paths.roster(member.id)
+        session.request(.change([.create(path: path, data: member.json(), owner: nil)])) { result in
+            guard case .failure(.nodeExists) = result else { return completion(Self.answer(result)) }
+            session.request(.get(path)) { result in
+                if case .success(.data(let data, _)) = result { completion(.rosterEntry(data)) } else { completion(Self.answer(result)) }
+            }
+        }
+    }
+
+    /// Entries of the roster whose boot is no member; `nil` when they can't be read.
+    func departed(_ completion: @escaping ([Member]?) -> Void) {
+        session.request(.sync) { _ in }
+        session.request(.children(of: paths.roster, watch: false)) { result in
+            guard case .success(.children(let names, _)) = result else { return completion(nil) }
+            self.read(names.map { self.paths.roster($0) }, []) { contents in
+                guard let contents else { return completion(nil) }
+                let entries = zip(names, contents).compactMap { name, content in
+                    content.flatMap { try? Member(json: $0.data, znode: self.paths.roster(name)) }
+                }
+                // Read after the roster: whoever is a member now and was one then has its entry there.
+                self.read(entries.map { self.paths.member($0.id) }, []) { members in
+                    guard let members else { return completion(nil) }
+                    completion(
+                        zip(entries, members).compactMap { entry, content in
+                            let member = content.flatMap { try? Member(json: $0.data, znode: self.paths.member(entry.id)) }
+                            return member?.identity == entry.identity ? nil : entry
+                        })
+                }
+            }
+        }
+    }
+
+    // MARK: The lock for withdrawing
+
+    func takeLock(for me: MemberIdentity, _ completion: @escaping (WithdrawalMachine.LockAnswer) -> Void) {
+        let data = Array("\(me)".utf8)
+        session.request(.change([.create(path: paths.withdrawal, data: data, owner: session.id)])) { result in
+            switch result {
+            case .success: self.confirmLock(completion)
+            case .failure(.nodeExists):
+                // Made by this session, when the answer was lost?
+                self.session.request(.get(self.paths.withdrawal)) { result in
+                    guard case .success(.data(data, _)) = result else { return completion(.held) }
+                    self.confirmLock(completion)
+                }
+            case .failure: completion(.failed)
+            }
+        }
+    }
+
+    private func confirmLock(_ completion: @escaping (WithdrawalMachine.LockAnswer) -> Void) {
+        session.request(.sync) { _ in }
+        session.request(.children(of: paths.members, watch: false)) { result in
+            if case .success(.children(_, let epoch)) = result { completion(.taken(epoch: epoch)) } else { completion(.failed) }
+        }
+    }
+
+    func releaseLock(of me: MemberIdentity, _ completion: @escaping (Bool) -> Void) {
+        session.request(.get(paths.withdrawal)) { result in
+            switch result {
+            case .success(.data(let data, _)) where data == Array("\(me)".utf8):
+                self.session.request(.change([.delete(path: self.paths.withdrawal)])) { result in
+                    if case .failure(.connectionLoss) = result { completion(false) } else { completion(true) }
+                }
+            case .failure(.connectionLoss): completion(false)
+            default: completion(true)
+            }
+        }
+    }
+
+    // MARK: Parts
+
+    private typealias Content = (data: [UInt8], createdBy: UInt64)
+
+    private static func answer(_ result: Result<SimReply, SimZooKeeperError>) -> MembershipAnswer {
+        switch result {
+        case .success: .done
+        case .failure(.nodeExists): .exists
+        case .failure(.noNode): .missing
+        case .failure(.connectionLoss): .failed("the connection was lost")
+        }
+    }
+
+    private func change(_ changes: [SimTree.Change], _ completion: @escaping (MembershipAnswer) -> Void) {
+        session.request(.change(changes)) { completion(Self.answer($0)) }
+    }
+
+    /// Whoever comes first makes it.
+    private func make(_ changes: [SimTree.Change], _ completion: @escaping (MembershipAnswer) -> Void) {
+        guard let first = changes.first else { return completion(.done) }
+        session.request(.change([first])) { result in
+            switch result {
+            case .success, .failure(.nodeExists): self.make(Array(changes.dropFirst()), completion)
+            case .failure: completion(Self.answer(result))
+            }
+        }
+    }
+
+    private func list(unlessEpoch: UInt64?, _ completion: @escaping (MembershipAnswer) -> Void) {
+        session.request(.children(of: paths.members, watch: true)) { result in
+            guard case .success(.children(let names, let epoch)) = result else { return completion(Self.answer(result)) }
+            if epoch == unlessEpoch { return completion(.unchanged) }
+            self.read(names.map { self.paths.member($0) }, []) { contents in
+                guard let contents else { return completion(.failed("the connection was lost")) }
+                let entries = zip(names, contents).map { name, content in
+                    MemberList.Entry(name: name, content: content.map { .data($0.data, createdBy: $0.createdBy) } ?? .gone)
+                }
+                completion(.list(MemberList(epoch: epoch, entries: entries)))
+            }
+        }
+    }
+
+    /// Reads znodes one by one, so that the world can change between.
+    private func read(_ paths: [String], _ contents: [Content?], _ completion: @escaping ([Content?]?) -> Void) {
+        guard let path = paths.first else { return completion(contents) }
+        session.request(.get(path)) { result in
+            switch result {
+            case .success(.data(let data, let createdBy)):
+                self.read(Array(paths.dropFirst()), contents + [(data, createdBy)], completion)
+            case .failure(.noNode): self.read(Array(paths.dropFirst()), contents + [nil], completion)
+            default: completion(nil)
+            }
+        }
+    }
+}

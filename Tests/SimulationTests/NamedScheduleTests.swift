@@ -1,0 +1,43 @@
+// The stories that versions of the rules were broken by, each a test of its own.
+
+import Testing
+
+@testable import Simulation
+
+@Suite struct CopyScheduleTests {
+    @Test func completeSentThenPairIsolated() throws { try play("complete-sent-then-pair-isolated", seeds: 1...3) }
+    @Test func creatorInheritsAfterPairIsolation() throws { try play("creator-inherits-after-pair-isolation") }
+    @Test func answerLostWithNoNewEpoch() throws { try play("answer-lost-with-no-new-epoch") }
+    @Test func secondDeathWhileMirrorHalfCopied() throws { try play("second-death-while-mirror-half-copied") }
+    @Test func ownerAndMirrorSuspended() throws { try play("owner-and-mirror-suspended") }
+}
+
+@Suite struct FenceScheduleTests {
+    @Test func skippedEpochsABAWithFencedMirror() throws { try play("skipped-epochs-A-B-A-with-fenced-mirror") }
+    @Test func newBootMeetsStaleOwner() throws { try play("new-boot-meets-stale-owner") }
+    @Test func lateAcknowledgementOrReleaseAfterFence() throws { try play("late-acknowledgement-or-release-after-fence", seeds: 1...4) }
+    @Test func cursorAheadAtStaleOwner() throws { try play("cursor-ahead-at-stale-owner") }
+    @Test func syncStarved() throws { try play("sync-starved") }
+    @Test func oneWrongDigest() throws { try play("one-wrong-digest") }
+}
+
+@Suite struct LinkScheduleTests {
+    @Test func oneLinkCutForever() throws { try play("one-link-cut-forever") }
+    @Test func oneNodeCutFromAll() throws { try play("one-node-cut-from-all") }
+}
+
+@Suite struct OutageScheduleTests {
+    @Test func outagePlusNewcomer() throws { try play("outage-plus-newcomer") }
+    @Test func outagePlusWeightRaise() throws { try play("outage-plus-weight-raise") }
+}
+
+@Suite struct LifeScheduleTests {
+    @Test func allStartAtOnce() throws { try play("all-start-at-once") }
+    @Test func allRestartAtOnce() throws { try play("all-restart-at-once") }
+    @Test func lastMemberDrains() throws { try play("last-member-drains") }
+
+    @Test func everyScheduleHasATestAndAName() {
+        #expect(Schedule.named.count == 18)
+        #expect(Set(Schedule.named.map(\.name)).count == 18)
+    }
+}
