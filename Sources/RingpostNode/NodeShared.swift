@@ -54,7 +54,7 @@ final class NodeShared: Sendable {
         var peerDiffers: @Sendable (MemberIdentity, LinkStanding) -> Void = { _, _ in }
         var saidGoodbye: @Sendable (MemberIdentity) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
-        var vacancyWait: @Sendable () async -> Int64? = { nil }
+        var vacancyWait: (@Sendable () async -> Int64?)?
         /// A peer's heartbeat has named those that it can't reach.
         var unreachable: @Sendable (MemberIdentity, [String]) -> Void = { _, _ in }
         /// A peer has sent a newer member list.
@@ -165,7 +165,7 @@ final class NodeShared: Sendable {
 
     /// A loop has found slots of which nobody has a copy.
     func askRoster(for loop: NodeLoop) {
-        let vacancyWait = hooks.withLock { $0.vacancyWait }
+        guard let vacancyWait = hooks.withLock({ $0.vacancyWait }) else { return }
         Task {
             let wait = await vacancyWait()
             loop.eventLoop.execute { loop.decide { $0.onRoster(waitMilliseconds: wait, now: $1, actions: &$2) } }

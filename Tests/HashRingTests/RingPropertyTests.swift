@@ -51,6 +51,19 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         #expect(RingChange(from: after, to: before).slotsMovedBeyondMirror == 0, "one that leaves is followed by its mirror")
     }
 
+    @Test(arguments: 200..<206) func whoHasNoWeightChangesNoPlacement(seed: UInt64) throws {
+        var random = Seeded(state: seed)
+        let members = Self.randomMembers(&random) + [("stays", 3)]
+        let before = ring(members)
+        let more = members + [("a-router", 0), ("z-router", 0)]
+        let list = { (members: [(String, UInt16)]) in members.map { RingMember(id: $0.0, weight: $0.1) } }
+        let quick = try #require(HashRing(members: list(more), placedLike: before))
+        #expect(quick == ring(more))
+        #expect(HashRing(members: list(members.filter { $0.1 > 0 }), placedLike: quick) == ring(members.filter { $0.1 > 0 }))
+        #expect(HashRing(members: list(more + [("joins", 1)]), placedLike: before) == nil)
+        #expect(HashRing(members: list(members.map { $0.0 == "stays" ? ($0.0, 4) : $0 }), placedLike: before) == nil)
+    }
+
     @Test func theMirrorIsTheOwnerWithoutTheOwner() {
         let members: [(String, UInt16)] = [("a", 1), ("b", 2), ("c", 4), ("d", 1)]
         let whole = ring(members)

@@ -94,6 +94,7 @@ private struct Simulation {
             case .answer(let address, let result) where address.channel > 0: handBack(address, result)
             case .answer(let address, .success): answer(address, nil)
             case .answer(let address, .failure(let problem)): answer(address, problem)
+            case .pull: break
             }
         }
     }

@@ -12,6 +12,7 @@ private struct Loop {
         case send(UInt64, to: UInt32, hops: UInt8 = 1, restarts: Bool = false, maybeAgain: Bool = false)
         case accept(UInt64)
         case refuse(UInt64, Problem)
+        case pull(Int)
     }
 
     var lanes: PublishLanes
@@ -41,6 +42,7 @@ private struct Loop {
                 return .send(publish.id.low, to: peer, hops: hops, restarts: restarts, maybeAgain: publish.mayBeRepeat)
             case .answer(let address, .success): return .accept(address.id)
             case .answer(let address, .failure(let problem)): return .refuse(address.id, problem)
+            case .pull(let slot): return .pull(slot)
             }
         }
     }
@@ -102,7 +104,7 @@ private struct Loop {
         #expect(loop.submit(6, Loop.key(slot: 9), hops: 1) == [.refuse(6, .ownerUnreachable)])
         #expect(loop.submit(7, Loop.key(slot: 9)) == [])
         loop.route = .preparing
-        #expect(loop.submit(8, Loop.key(slot: 10), hops: 1) == [])
+        #expect(loop.submit(8, Loop.key(slot: 10), hops: 1) == [.pull(10)])
         #expect(loop.lanes.parkedCount == 2)
     }
 
@@ -211,6 +213,7 @@ private struct Loop {
         #expect(behind.submit(1) == [.send(1, to: 1)])
         #expect(behind.submit(101, stream: 6, hops: 2, epoch: 2) == [.refuse(101, .retry)], "nor for the epoch")
         #expect(behind.ring(2, .preparing) == [])
+        #expect(behind.lanes.parkedCount == 0)
         #expect(behind.submit(2) == [])
         #expect(behind.submit(102, stream: 6, hops: 1, epoch: 2) == [.refuse(102, .retry)], "nor behind what waits already")
     }
@@ -253,10 +256,10 @@ private struct Loop {
     @Test func aSlotWithoutItsHistoryWaits() {
         var loop = Loop()
         loop.route = .preparing
-        #expect(loop.submit(1) == [])
+        #expect(loop.submit(1) == [.pull(7)])
         #expect(loop.submit(2, hops: 1) == [])
         #expect(loop.submit(3, budget: 60) == [])
-        #expect(loop.tick(at: 50) == [])
+        #expect(loop.tick(at: 50) == [.pull(7)], "it is asked for again")
         #expect(loop.tick(at: 60) == [.refuse(3, .retry)])
         #expect(loop.ready(8) == [], "another slot")
         #expect(loop.ready(7) == [.append(1), .append(2, maybeAgain: true)])

@@ -52,6 +52,7 @@ package final class Simulation {
         limits.slots.attachesMax = [4, 4_096][random.below(2)]
         limits.slots.pieceBytesMax = 2_048
         limits.slots.copiesUnderWayMax = 2
+        limits.slots.movesMax = 1
         limits.mailbox.replayBytesMax = 2_048
         loopLimits = limits
         build()

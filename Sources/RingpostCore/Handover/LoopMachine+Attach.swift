@@ -15,9 +15,14 @@ extension LoopMachine {
     ) {
         let slot = request.key.slot
         func refuse(_ problem: Problem) { actions.append(.attached(request.address, .failure(problem))) }
+        if epoch > self.epoch {
+            // Behind the asking edge. It would ask again only after a pause, and this node's ring is about to move on.
+            guard waitingAttaches < limits.slots.attachesMax else { return refuse(.retry) }
+            earlyAttaches.append((request, epoch, fromLink))
+            waitingAttaches += 1
+            return
+        }
         switch routes[place(slot)] {
-        // Behind the asking edge: it will ask again, and by then this node's ring may have moved on.
-        case .here where epoch > self.epoch, .preparing where epoch > self.epoch: refuse(.retry)
         case .here:
             attachHere(request, now: now, actions: &actions)
             settle(now: now, actions: &actions)
@@ -32,15 +37,23 @@ extension LoopMachine {
     /// The slot's history is on its way: the attachment waits for it, and makes it come sooner.
     private mutating func wait(_ request: AttachRequest, now: Moment, actions: inout [LoopAction]) {
         let slot = request.key.slot
-        let waiting = inheritances.isEmpty ? 0 : waitingAttaches
-        guard inheritances[slot] != nil, waiting < limits.slots.attachesMax else {
+        guard inheritances[slot] != nil, waitingAttaches < limits.slots.attachesMax else {
             actions.append(.attached(request.address, .failure(.retry)))
             return
         }
         inheritances[slot]?.attaches.append(request)
         waitingAttaches += 1
-        pull(slot, now: now, actions: &actions)
+        pull(slot, isUrgent: false, now: now, actions: &actions)
         settle(now: now, actions: &actions)
+    }
+
+    /// A new epoch is in force: who was ahead of this node is answered.
+    mutating func answerEarlyAttaches(now: Moment, actions: inout [LoopAction]) {
+        if earlyAttaches.isEmpty { return }
+        let early = earlyAttaches
+        earlyAttaches = []
+        waitingAttaches -= early.count
+        for (request, epoch, fromLink) in early { attach(request, epoch: epoch, fromLink: fromLink, now: now, actions: &actions) }
     }
 
     /// Answers at once what can only be true: messages that continue a cursor. Everything else could send a client back if this
@@ -92,18 +105,27 @@ extension LoopMachine {
     /// Ends an attachment, or the wish for one.
     public mutating func detach(_ address: ReturnAddress, from key: Key) {
         store.detach(address, from: key)
+        forgetEarlyAttaches { $0.address == address }
         forgetAttaches(inSlot: key.slot) { $0.address == address }
     }
 
     /// An accepted link connection is gone, and with it all its attachments and questions.
     public mutating func channelEnded(_ channel: UInt32) {
         store.detachAll(channel: channel)
+        forgetEarlyAttaches { $0.address.channel == channel }
         for place in slots.indices where slots[place].owner?.waiting.isEmpty == false {
             forgetAttaches(inSlot: slot(at: place)) { $0.address.channel == channel }
         }
         for slot in inheritances.keys { forgetAttaches(inSlot: slot) { $0.address.channel == channel } }
         forgetParked(of: channel)
         fills = fills.filter { $0.value.channel != channel }
+    }
+
+    private mutating func forgetEarlyAttaches(where condition: (AttachRequest) -> Bool) {
+        if earlyAttaches.isEmpty { return }
+        waitingAttaches -= earlyAttaches.count
+        earlyAttaches.removeAll { condition($0.request) }
+        waitingAttaches += earlyAttaches.count
     }
 
     private mutating func forgetAttaches(inSlot slot: Int, where condition: (AttachRequest) -> Bool) {

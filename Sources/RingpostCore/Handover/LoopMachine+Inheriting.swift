@@ -3,7 +3,7 @@
 import HashRing
 
 extension LoopMachine {
-    /// Begins a term in slots that this node is to own from now on.
+    /// Begins a term in slots that this node is to own from now on, each as soon as its turn comes.
     mutating func begin(_ begun: [Int], now: Moment, actions: inout [LoopAction]) {
         if begun.isEmpty { return }
         let others = has(.promoteWithoutAsking) ? [] : peersByPlace.filter { $0 >= 0 }
@@ -12,8 +12,47 @@ extension LoopMachine {
             fills[slot] = nil
             inheritances[slot] = Inheritance(term: epoch, unanswered: others)
         }
-        for peer in others { ask(peer, about: begun, actions: &actions) }
-        for slot in begun { decide(slot, now: now, actions: &actions) }
+        // Nobody to ask, nothing to send.
+        if others.isEmpty { return start(begun, now: now, actions: &actions) }
+        if queue.count + begun.count > slots.count { queue.removeAll { inheritances[$0]?.isQueued != true } }
+        queue.append(contentsOf: begun)
+        startQueued(now: now, actions: &actions)
+    }
+
+    /// As many as may have their turn now.
+    private mutating func startQueued(now: Moment, actions: inout [LoopAction]) {
+        var turn: [Int] = []
+        while movesLeft > 0, let slot = queue.popFirst() {
+            guard inheritances[slot]?.isQueued == true else { continue }
+            movesLeft -= 1
+            turn.append(slot)
+        }
+        start(turn, now: now, actions: &actions)
+        if !queue.isEmpty { moveSoon(actions: &actions) }
+    }
+
+    private mutating func start(_ turn: [Int], now: Moment, actions: inout [LoopAction]) {
+        if turn.isEmpty { return }
+        for slot in turn { inheritances[slot]?.phase = .asking }
+        for peer in peersByPlace where peer >= 0 {
+            ask(peer, about: turn.filter { inheritances[$0]?.unanswered.contains(peer) == true }, actions: &actions)
+        }
+        for slot in turn { decide(slot, now: now, actions: &actions) }
+    }
+
+    mutating func moveSoon(actions: inout [LoopAction]) {
+        if isMovingSoon { return }
+        isMovingSoon = true
+        actions.append(.moveSoon)
+    }
+
+    /// The pause that ``LoopAction/moveSoon`` has asked for is over: what waits for its turn goes on.
+    public mutating func onMoves(now: Moment, actions: inout [LoopAction]) {
+        isMovingSoon = false
+        movesLeft = limits.slots.movesMax
+        startQueued(now: now, actions: &actions)
+        for peer in peers.indices { pump(peer, now: now, actions: &actions) }
+        settle(now: now, actions: &actions)
     }
 
     /// One question lists many slots; all of one term.
@@ -186,11 +225,17 @@ extension LoopMachine {
         ready.append(slot)
     }
 
-    /// Somebody wants something of a slot that is not ready: it goes before the queue.
-    mutating func pull(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
-        if inheritances[slot] != nil {
+    /// Somebody wants something of a slot that is not ready: it goes before the queue, at once if that is a publish.
+    mutating func pull(_ slot: Int, isUrgent: Bool = true, now: Moment, actions: inout [LoopAction]) {
+        if let inheritance = inheritances[slot] {
             inheritances[slot]?.isPulled = true
-            fetch(slot, actions: &actions)
+            if !inheritance.isQueued {
+                fetch(slot, actions: &actions)
+            } else if isUrgent {
+                start([slot], now: now, actions: &actions)
+            } else if !inheritance.isPulled {
+                queue.prepend(slot)
+            }
             return
         }
         guard let holders = slots[place(slot)].owner?.holders else { return }

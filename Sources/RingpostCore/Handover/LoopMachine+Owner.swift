@@ -186,9 +186,10 @@ extension LoopMachine {
         if let mirror = mirror(ofSlot: slot), slots[place].owner?.holders.contains(where: { $0.peer == mirror }) == false {
             slots[place].owner?.holders.append(Holder(peer: mirror, isInSet: false, isSame: false))
         }
+        let isUrgent = slots[place].owner?.waiting.isEmpty == false
         for (number, holder) in (slots[place].owner?.holders ?? []).enumerated() where holder.state == .waiting {
-            // To say "that is the one" costs nothing; a whole copy waits for its turn.
-            if holder.isSame {
+            // To say "that is the one" costs nothing; a whole copy waits for its turn, unless somebody waits for it.
+            if holder.isSame || isUrgent {
                 sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
             } else {
                 peers[holder.peer].queue.append(slot)
@@ -201,10 +202,15 @@ extension LoopMachine {
     /// Sends what waits for a member, a few copies at a time for the sake of live traffic.
     mutating func pump(_ peer: Int, now: Moment, actions: inout [LoopAction]) {
         guard peers[peer].link != nil else { return }
-        while peers[peer].underWay.count < limits.slots.copiesUnderWayMax, let slot = peers[peer].queue.popFirst() {
+        while peers[peer].underWay.count < limits.slots.copiesUnderWayMax, !peers[peer].queue.isEmpty {
+            guard movesLeft > 0, let slot = peers[peer].queue.popFirst() else {
+                moveSoon(actions: &actions)
+                break
+            }
             guard let holders = slots[place(slot)].owner?.holders, let number = holders.firstIndex(where: { $0.peer == peer }),
                 holders[number].state == .waiting
             else { continue }
+            movesLeft -= 1
             sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
         }
         while peers[peer].fetchesUnderWay.count < limits.slots.copiesUnderWayMax, let slot = peers[peer].fetches.popFirst() {

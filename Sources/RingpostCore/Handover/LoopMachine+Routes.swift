@@ -19,7 +19,6 @@ extension LoopMachine {
 
     /// A publish arrives, from a producer here or from another node.
     public mutating func submit(_ publish: Publish, _ context: PublishContext, now: Moment, actions: inout [LoopAction]) {
-        if routes[place(publish.key.slot)] == .preparing { pull(publish.key.slot, now: now, actions: &actions) }
         let routing = routing
         lanes.submit(publish, context, now: now.monotonic, route: routing.route, actions: &laneActions)
         settle(now: now, actions: &actions)
@@ -122,6 +121,11 @@ extension LoopMachine {
         if let link = peers[peer].link { actions.append(.send(peer: link, frame)) }
     }
 
+    private func isAsking(_ peer: Int, about slot: Int) -> Bool {
+        guard let inheritance = inheritances[slot], !inheritance.isQueued else { return false }
+        return inheritance.unanswered.contains(peer)
+    }
+
     /// On a new link: all that the peer may not have heard, or that its answer may have been lost of.
     private mutating func sayAgain(to peer: Int, now: Moment, actions: inout [LoopAction]) {
         peers[peer].queue = []
@@ -130,7 +134,7 @@ extension LoopMachine {
             guard let number = slots[place].owner?.holders.firstIndex(where: { $0.peer == peer }) else { continue }
             sayAgain(slot(at: place), toHolder: number, now: now, actions: &actions)
         }
-        ask(peer, about: inheritances.keys.sorted().filter { inheritances[$0]?.unanswered.contains(peer) == true }, actions: &actions)
+        ask(peer, about: inheritances.keys.sorted().filter { isAsking(peer, about: $0) }, actions: &actions)
         for slot in inheritances.keys.sorted() {
             guard case .fetching(peer, _) = inheritances[slot]?.phase else { continue }
             inheritances[slot]?.phase = .fetching(from: peer, isAsked: false)

@@ -17,6 +17,8 @@ extension LoopMachine {
             if let before, isUntouched(slot, before: before.ring, peersBefore: before.peers) { continue }
             routes[place] = computeRoute(slot)
             if !isOwner(slot) {
+                // Most slots of a ring are others', before and after.
+                if slots[place].owner == nil, inheritances.isEmpty { continue }
                 stepDown(slot, now: now, actions: &actions)
             } else if slots[place].owner != nil {
                 updateHolders(slot, now: now, actions: &actions)
@@ -29,6 +31,7 @@ extension LoopMachine {
         begin(begun, now: now, actions: &actions)
         for peer in peers.indices { pump(peer, now: now, actions: &actions) }
         handleParked(now: now, actions: &actions)
+        answerEarlyAttaches(now: now, actions: &actions)
         let routing = routing
         lanes.onEpoch(view.epoch, now: now.monotonic, route: routing.route, actions: &laneActions)
         settle(now: now, actions: &actions)

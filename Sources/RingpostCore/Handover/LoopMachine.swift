@@ -23,6 +23,8 @@ public enum LoopAction: Equatable, Sendable {
     case detached(ReturnAddress)
     /// Find out how long a slot must be waited for of which nobody has a copy.
     case askRoster
+    /// Call ``LoopMachine/onMoves(now:actions:)`` after ``SlotLimits/movePauseMilliseconds``.
+    case moveSoon
     /// Too much waits that came on this connection: end it, all of it will be said again on the next one.
     case closeChannel(UInt32)
 }
@@ -59,6 +61,11 @@ public struct LoopMachine {
     /// By slot / loopCount.
     var slots: [Slot]
     var inheritances: [Int: Inheritance] = [:]
+    /// Slots to begin when their turn comes, and some that have begun since.
+    var queue: Deque<Int> = []
+    /// How many moves may still be made before the next pause.
+    var movesLeft: Int
+    var isMovingSoon = false
     /// Where the publishes of each slot go, kept up to date so that nothing is looked up on the way of a message.
     var routes: [PublishLanes.Route]
     /// Every member that was ever seen; numbers stay.
@@ -87,7 +94,9 @@ public struct LoopMachine {
     var rosterAskedAt: Int64?
     /// When this node came in place of another boot of its own id; `nil` if it did not.
     var succeededAt: Int64?
-    /// Attachments that wait for slots which are not ready.
+    /// Attachments that wait for an epoch, in the order in which they came.
+    var earlyAttaches: [(request: AttachRequest, epoch: UInt64, fromLink: Bool)] = []
+    /// How many attachments wait, for an epoch or for slots which are not ready.
     var waitingAttaches = 0
     private var random: UInt64
 
@@ -110,6 +119,7 @@ public struct LoopMachine {
         self.loopCount = loopCount
         self.limits = limits
         random = seed
+        movesLeft = limits.slots.movesMax
         lanes = PublishLanes(limits: limits.lanes)
         store = MailboxStore(loopCount: loopCount, limits: limits.mailbox)
         let count = (HashRing.slotCount - index + loopCount - 1) / loopCount
@@ -172,6 +182,7 @@ public struct LoopMachine {
         case .send(let peer, let request, let publish, let hops, let restarts):
             actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
         case .answer(let address, let result): actions.append(.answer(address, result))
+        case .pull(let slot): pull(slot, now: now, actions: &actions)
         }
     }
 }

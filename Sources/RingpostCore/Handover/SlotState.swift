@@ -89,6 +89,8 @@ enum SlotWaiter {
 /// A slot that this node is to own, before it has its history.
 struct Inheritance {
     enum Phase {
+        /// Nobody was asked: its turn has not come. Can transition to asking.
+        case queued
         /// Not every member has answered. Can transition to every other one.
         case asking
         /// Nobody has a copy; it is waited until nobody can be acting as owner any more. Can transition to the end.
@@ -98,7 +100,7 @@ struct Inheritance {
     }
 
     let term: UInt64
-    var phase = Phase.asking
+    var phase = Phase.queued
     /// Members that have not answered.
     var unanswered: [Int]
     /// Complete copies of others.
@@ -113,6 +115,8 @@ struct Inheritance {
     var isPulled = false
     /// Attachments that wait for the slot.
     var attaches: [AttachRequest] = []
+
+    var isQueued: Bool { if case .queued = phase { true } else { false } }
 }
 
 /// Another member as a loop knows it.
@@ -133,11 +137,16 @@ struct SlotPeer {
 public struct SlotLimits: Sendable {
     /// Copies that are under way to, or from, one member at once; a publish or an attachment pulls its slot past this.
     public var copiesUnderWayMax = 64
+    /// Slots that are begun, and copies that are sent, at one time; then live traffic has its turn for ``movePauseMilliseconds``. What a
+    /// publish waits for is not held up.
+    public var movesMax = 128
+    /// The time between two lots of ``movesMax``.
+    public static let movePauseMilliseconds: Int64 = 25
     /// Bytes of one piece of a copy.
     public var pieceBytesMax = 256 * 1_024
     /// Steps of the logs that wait to be confirmed; beyond it publishes are refused as overloaded.
     public var uncommittedMax = 65_536
-    /// Attachments that wait for a slot; beyond it they are told to ask again.
+    /// Attachments that wait for an epoch or for a slot; beyond it they are told to ask again.
     public var attachesMax = 65_536
     /// Frames that wait for an epoch, and their bytes; beyond it their connection is closed, and all is said again.
     public var parkedFramesMax = 16_384

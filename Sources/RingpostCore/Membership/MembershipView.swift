@@ -33,7 +33,8 @@ public final class MembershipView: Sendable {
     ///   - members: in any order, at most ``membersMax``, with unique ids.
     ///   - document: the cluster's document.
     ///   - own: who this node is now.
-    ///   - previous: a view whose ring is used again if the set of {id, weight} is the same.
+    ///   - previous: a view whose ring is used again if the set of {id, weight} is the same, and whose slots' orders are if that is
+    ///     true of the members with weight.
     ///   - buildRing: makes the ring otherwise.
     public init(
         epoch: UInt64, members: [Member], document: ClusterDocument, own: MemberIdentity, previous: MembershipView? = nil,
@@ -42,6 +43,8 @@ public final class MembershipView: Sendable {
         let ringMembers = members.map(\.ringMember)
         if let previous, previous.members.count == members.count, Set(previous.ring.members) == Set(ringMembers) {
             ring = previous.ring
+        } else if let previous, let like = HashRing(members: ringMembers, placedLike: previous.ring) {
+            ring = like
         } else {
             ring = buildRing(ringMembers)
         }

@@ -10,6 +10,8 @@ public struct PublishLanes {
         case append(request: UInt64, Publish)
         case send(peer: UInt32, request: UInt64, Publish, hops: UInt8, restarts: Bool)
         case answer(ReturnAddress, PublishResult)
+        /// A publish waits for the history of a slot that is to be this node's.
+        case pull(Int)
     }
 
     /// Where a slot's owner is, seen from this node.
@@ -258,6 +260,7 @@ public struct PublishLanes {
         case .preparing:  // 6
             lanes[slot] = Lane(notBefore: now + limits.retryMilliseconds)
             park(arrival, actions: &actions)
+            actions.append(.pull(slot))
         case .peer where arrival.context.hops >= PublishContext.hopsMax:  // 7
             refuse(arrival, .retry, actions: &actions)
         case .peer(let peer):  // 8

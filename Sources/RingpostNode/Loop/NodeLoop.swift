@@ -243,6 +243,10 @@ final class NodeLoop: @unchecked Sendable {
             cross(.deliver(address, incarnation: incarnation, message), to: ChannelAddress(address).loop)
         case .detached(let address): cross(.detached(address), to: ChannelAddress(address).loop)
         case .askRoster: shared.askRoster(for: self)
+        case .moveSoon:
+            _ = eventLoop.scheduleTask(in: .milliseconds(SlotLimits.movePauseMilliseconds)) {
+                self.decide { $0.onMoves(now: $1, actions: &$2) }
+            }
         case .closeChannel(let channel): cross(.closeChannel(channel), to: ChannelAddress(channel: channel).loop)
         }
     }

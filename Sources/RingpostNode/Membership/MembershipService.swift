@@ -38,6 +38,9 @@ public actor MembershipService {
         case failed(MembershipFailure)
     }
 
+    /// All memberships of a process run on one thread: see `MembershipThread`.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { MembershipThread.executor.asUnownedSerialExecutor() }
+
     let configuration: MembershipConfiguration
     let hooks: MembershipHooks
     let logger: Logger

@@ -25,10 +25,8 @@ final class RawConnection {
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
-        if result != 0 {
-            close(socket)
-            throw RefusedConnection(port: port)
-        }
+        // All of it is initialized by now, so deinit closes the socket; twice would be once somebody else's.
+        if result != 0 { throw RefusedConnection(port: port) }
     }
 
     deinit { close(socket) }

@@ -90,10 +90,11 @@ import Testing
         net.attach(9, at: "d")
         net.run()
         #expect(net.result(1) == "" && net.result(2) == "")
-        #expect(net.heard(9) == ["retry"], "an edge asks again by itself")
+        #expect(net.heard(9) == [])
         net.view(2, "abcd", at: "a")
         net.pass(50)
         #expect([net.result(1), net.result(2)].sorted() == ["#3", "#4"])
+        #expect(net.heard(9) == ["0…4: #1 #2 #3 #4 live"])
     }
 
     @Test func aPublishPullsItsSlotBeforeTheQueue() {
@@ -120,6 +121,28 @@ import Testing
         #expect(moved.contains { net.state("a", of: $0).owner == nil }, "before most others")
         net.run()
         #expect(net.result(1) == "#2" && net.heard(2) == ["0…1: #1 live"])
+        #expect(moved.allSatisfy { net.copy("a", of: $0).hasSuffix("serves") })
+    }
+
+    @Test func movesTakeTurns() {
+        var limits = LoopLimits()
+        limits.slots.movesMax = 4
+        let net = Wiring.settled("abcd", "bcd", slots: 64, limits: limits)
+        net.hold("a>b", "a>c", "a>d")
+        net.view(2, "abcd")
+        let moved = net.slots.filter { net.nodes["a"]?.machine.isOwner($0) == true }
+        func begun() -> [Int] { moved.filter { net.nodes["a"]?.machine.inheritances[$0]?.isQueued == false } }
+        #expect(moved.count > 12 && begun().count == 4)
+        let waiting = moved.filter { !begun().contains($0) }
+        net.publish(1, at: "a", net.key(slot: waiting[6]))
+        #expect(begun().count == 5 && begun().contains(waiting[6]), "a publish does not wait for its turn")
+        net.attach(2, at: "a", net.key(slot: waiting[7]))
+        #expect(begun().count == 5)
+        net.tell("a") { $0.onMoves(now: $1, actions: &$2) }
+        #expect(begun().count == 9 && begun().contains(waiting[7]), "an attachment has the next one")
+        net.letGo()
+        net.run()
+        #expect(net.result(1) == "#1" && net.heard(2) == ["0…0: live"])
         #expect(moved.allSatisfy { net.copy("a", of: $0).hasSuffix("serves") })
     }
 

@@ -80,7 +80,10 @@ final class Turmoil {
         limits.faults = faults
         // Several slots get in each other's way only where few copies may be under way.
         let slots = seed % 3 == 0 ? 4 : 1
-        if slots > 1 { limits.slots.copiesUnderWayMax = 1 }
+        if slots > 1 {
+            limits.slots.copiesUnderWayMax = 1
+            limits.slots.movesMax = 1
+        }
         let net = Wiring("abcd", slots: slots, limits: limits)
         net.isTraced = false
         keys = (0..<max(2, slots)).map { net.key(UInt8($0 + 1), slot: net.slots[$0 % slots]) }

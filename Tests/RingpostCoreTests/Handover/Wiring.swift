@@ -76,6 +76,8 @@ final class Wiring {
     private var names: [String] = []
     private var namesByNumber: [UInt32: String] = [:]
     private var held: Set<String> = []
+    /// Nodes whose next lot of moves is due when nothing else happens.
+    private var moving: Set<String> = []
     private var identities: [String: MemberIdentity] = [:]
     private var attachedOver: [UInt64: UInt32] = [:]
     private var connectionCount: UInt32 = 0
@@ -260,6 +262,7 @@ final class Wiring {
 
     /// A way on which something can be delivered, each in its turn.
     func nextWay() -> String? {
+        if ways.isEmpty { moveOn() }
         let open = ways
         turn += 1
         return open.isEmpty ? nil : open[turn % open.count]
@@ -284,7 +287,8 @@ final class Wiring {
     /// Delivers until nothing moves any more.
     func run(stepsMax: Int = 1_000_000) {
         var steps = 0
-        while case let open = ways, !open.isEmpty {
+        while case let open = ways, !open.isEmpty || !moving.isEmpty {
+            if open.isEmpty { moveOn() }
             for way in open {
                 step(way)
                 steps += 1
@@ -294,6 +298,12 @@ final class Wiring {
                 return
             }
         }
+    }
+
+    private func moveOn() {
+        let due = moving.sorted()
+        moving = []
+        for id in due { tell(id) { $0.onMoves(now: $1, actions: &$2) } }
     }
 
     /// The first answer to a publish, once.
@@ -379,6 +389,7 @@ final class Wiring {
         case .askRoster:
             nodes[id]?.rosterQuestions += 1
             if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, now: $1, actions: &$2) } }
+        case .moveSoon: moving.insert(id)
         case .closeChannel(let channel):
             if let name = namesByNumber[channel] { cut(name) }
         }

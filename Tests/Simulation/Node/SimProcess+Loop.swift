@@ -63,6 +63,8 @@ extension SimProcess {
                 onDetached(address.id)
             }
         case .askRoster: askRoster()
+        case .moveSoon:
+            after(milliseconds: SlotLimits.movePauseMilliseconds) { self.withLoop { $0.onMoves(now: self.moment, actions: &$1) } }
         case .closeChannel(let channel):
             simulation.say(name, "too much waits on channel \(channel)")
             if let end = accepted[channel] { close(end) }
