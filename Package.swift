@@ -70,7 +70,7 @@ let package = Package(
             ]),
         .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
         .testTarget(name: "RingpostCoreTests", dependencies: ["RingpostCore", "HashRing"]),
-        .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", nioCore]),
+        .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore]),
         .target(
             name: "TestSupport",
             path: "Tests/TestSupport"),

@@ -7,7 +7,7 @@
 
 enum DartBoard {
     static let nobody = UInt16.max
-    private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+    private static let step = SplitMix64.step
 
     /// The orders of all slots, `depth` entries a slot.
     static func play(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
@@ -71,11 +71,7 @@ enum DartBoard {
 
     @inline(__always)
     static func slot(of x: UInt64) -> Int {
-        // The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-        var z = x
-        z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int(truncatingIfNeeded: (z ^ (z &>> 31)) &>> 48)
+        Int(truncatingIfNeeded: SplitMix64.mix(x) &>> 48)
     }
 
     @inline(__always)

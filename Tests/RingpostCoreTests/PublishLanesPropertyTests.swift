@@ -6,18 +6,6 @@ import HashRing
 import RingpostCore
 import Testing
 
-/// SplitMix64: tests repeat exactly.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 /// A node at the other end of a link: sticky as the lanes are, slot by slot, and moody.
 private struct ModelPeer {
     struct Frame {
@@ -50,7 +38,7 @@ private struct Simulation {
     static let streams: [UInt64] = [1, 2, 3]
     static let keys = (0..<4).map { Key(.user, trusted: [UInt8($0)], hash: KeyHash(rawValue: UInt64($0 % 2) << 48 | UInt64($0))) }
 
-    var dice: Dice
+    var dice: SplitMix64
     var now: Int64 = 0
     var epoch: UInt64 = 1
     var lanes: PublishLanes
@@ -72,7 +60,7 @@ private struct Simulation {
     var faults: [String] = []
 
     init(seed: UInt64) {
-        dice = Dice(state: seed)
+        dice = SplitMix64(seed: seed)
         var limits = LaneLimits()
         limits.parkedMax = 12
         limits.inFlightMax = 12

@@ -1,25 +1,9 @@
 // How the codecs' tests feed a decoder: whole, byte by byte, and in seeded random pieces. A decoder must say the same
 // every time, so a test states one transcript and this holds it for every way of cutting.
 
+import HashRing
 import NIOCore
 import Testing
-
-/// A small generator with a seed (SplitMix64), so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
 
 /// A way to cut a stream into the pieces in which it arrives.
 enum Cutting {
@@ -32,7 +16,7 @@ enum Cutting {
         case .whole: return [stream[...]]
         case .bytes: return stream.indices.map { stream[$0...$0] }
         case .random(let seed):
-            var generator = SeededGenerator(seed: seed)
+            var generator = SplitMix64(seed: seed)
             var pieces: [ArraySlice<UInt8>] = []
             var start = 0
             while start < stream.count {
@@ -58,7 +42,7 @@ func sameForEveryCutting<Line: Equatable>(
 }
 
 /// Changes up to four bytes of `stream`: replaces, removes, inserts or repeats.
-func mutated(_ stream: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
+func mutated(_ stream: [UInt8], using generator: inout SplitMix64) -> [UInt8] {
     var stream = stream
     for _ in 0..<Int.random(in: 1...4, using: &generator) where !stream.isEmpty {
         let index = Int.random(in: 0..<stream.count, using: &generator)

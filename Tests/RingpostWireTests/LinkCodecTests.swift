@@ -7,18 +7,6 @@ import Testing
 
 @testable import RingpostWire
 
-/// SplitMix64: tests repeat exactly.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 @Suite struct LinkCodecTests {
     private static let user = Key(.user, trusted: Array("ann".utf8), hash: KeyHash(rawValue: 0x0102_0304_0506_0708))
     private static let channel = Key(.channel, trusted: Array(repeating: 0x78, count: 255), hash: KeyHash(rawValue: .max))
@@ -134,7 +122,7 @@ private struct Dice: RandomNumberGenerator {
     }
 
     @Test(arguments: 1...20) func piecesAreTheSameAsWhole(seed: UInt64) throws {
-        var dice = Dice(state: seed)
+        var dice = SplitMix64(seed: seed)
         var bytes = Self.bytes(Self.frames)
         var input = ByteBuffer()
         var decoded: [LinkFrame] = []
@@ -264,7 +252,7 @@ private struct Dice: RandomNumberGenerator {
     @Test func mutatedFramesNeverCrashAndStayWithinBounds() {
         var decodedCount = 0
         for seed: UInt64 in 0..<20_000 {
-            var dice = Dice(state: seed)
+            var dice = SplitMix64(seed: seed)
             let frame = Self.frames[Int.random(in: Self.frames.indices, using: &dice)]
             var buffer = Self.bytes([frame])
             for _ in 0..<Int.random(in: 1...4, using: &dice) {

@@ -1,5 +1,6 @@
 // What a run is made of, besides its seed.
 
+import HashRing
 import RingpostCore
 
 /// The parameters of one run.

@@ -98,7 +98,8 @@ public struct LoopMachine {
     var earlyAttaches: [(request: AttachRequest, epoch: UInt64, fromLink: Bool)] = []
     /// How many attachments wait, for an epoch or for slots which are not ready.
     var waitingAttaches = 0
-    private var random: UInt64
+    /// For incarnations.
+    private var random: SplitMix64
 
     // What one event leads to inside, until nothing is left to do.
     var laneActions: [PublishLanes.Action] = []
@@ -118,7 +119,7 @@ public struct LoopMachine {
         self.index = index
         self.loopCount = loopCount
         self.limits = limits
-        random = seed
+        random = SplitMix64(seed: seed)
         movesLeft = limits.slots.movesMax
         lanes = PublishLanes(limits: limits.lanes)
         store = MailboxStore(loopCount: loopCount, limits: limits.mailbox)
@@ -147,14 +148,7 @@ public struct LoopMachine {
         return place == view.selfPlace
     }
 
-    /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-    mutating func drawIncarnation() -> UInt64 {
-        random &+= 0x9E37_79B9_7F4A_7C15
-        var z = random
-        z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z &>> 31)
-    }
+    mutating func drawIncarnation() -> UInt64 { random.next() }
 
     /// Follows up what an event has led to inside, until nothing is left. An answer comes before the next step of a lane: what
     /// is refused refuses what follows it on its stream.

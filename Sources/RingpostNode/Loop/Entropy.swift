@@ -1,20 +1,10 @@
-// Random numbers of one event loop, for incarnations and jitter: seeded by the system once, because asking the system
-// for each would be a system call on the way of a message.
+// Random numbers of one event loop, for incarnations and jitter.
+import HashRing
 
-struct SystemSeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init() {
+extension SplitMix64 {
+    /// Seeded by the system once, because asking the system for each number would be a system call on the way of a message.
+    static func seededBySystem() -> SplitMix64 {
         var system = SystemRandomNumberGenerator()
-        state = system.next()
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z &>> 31)
+        return SplitMix64(seed: system.next())
     }
 }

@@ -60,7 +60,7 @@ final class NodeLoop: @unchecked Sendable {
     private var isPerforming = false
     private var tickCount = 0
     private var ticker: RepeatedTask?
-    private var random = SystemSeededRandom()
+    private var random = SplitMix64.seededBySystem()
     private var lastMessage: UInt64 = 0
     private let messageBase: UInt64
     private var lastStream: UInt64 = 0

@@ -1,6 +1,7 @@
 // One run of a replay: a client for each user, a producer for each node, and a task for each user that sends what was
 // said to it, one message after the receipt of the one before.
 import FoundationEssentials
+import HashRing
 import RingpostClient
 
 struct ReplayRun: Sendable {
@@ -30,7 +31,7 @@ struct ReplayRun: Sendable {
         }
         producers = links.indices.map { Producer(links: links.rotated(by: $0)) }
         // Every pairing of node and transport gets its part of the users, the most addressed ones spread too.
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix64(seed: seed)
         let places = Array(plan.users.indices).shuffled(using: &generator)
         subscribers = zip(plan.users, places).map { user, place in
             Subscriber(
@@ -135,19 +136,6 @@ struct ReplayRun: Sendable {
             if Console.errorIsTerminal { Console.status(line) } else { Console.note(line) }
             try? await Task.sleep(for: pause)
         }
-    }
-}
-
-/// A small generator that one number repeats (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }
 

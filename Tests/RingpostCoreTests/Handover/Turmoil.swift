@@ -1,21 +1,10 @@
 // Random weather for four machines: views that come late or not at all, links that break, leases that end, nodes that die one
 // at a time, and all the while producers and sockets. What it keeps of what was promised is held against what comes of it.
 // Nobody here dies before what the last death took away is complete again, so nothing acknowledged may be lost.
+import HashRing
 import Testing
 
 @testable import RingpostCore
-
-/// SplitMix64: tests repeat exactly.
-struct TurmoilDice: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 final class Turmoil {
     static let ids = ["a", "b", "c", "d"]
@@ -56,7 +45,7 @@ final class Turmoil {
     /// Always two members with weight, so that one can die at any moment. Otherwise one may be alone, and deaths come at rest.
     let isAlwaysMirrored: Bool
     let keys: [Key]
-    var dice: TurmoilDice
+    var dice: SplitMix64
     var messages: [UInt64: Message] = [:]
     var producers: [Producer] = []
     var sockets: [Socket] = []
@@ -73,7 +62,7 @@ final class Turmoil {
     var receiptCount = 0
 
     init(seed: UInt64, faults: Set<GuardFault> = []) {
-        dice = TurmoilDice(state: seed)
+        dice = SplitMix64(seed: seed)
         isAlwaysMirrored = seed % 2 == 0
         var limits = LoopLimits()
         limits.slots.pieceBytesMax = 400

@@ -1,5 +1,6 @@
 // A subscriber: connects to some node, takes what comes, and when its socket ends it goes to another node and resumes at its cursor.
 
+import HashRing
 import RingpostCore
 
 /// One client of one key.

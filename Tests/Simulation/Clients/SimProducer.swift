@@ -2,6 +2,7 @@
 // until all of that key is answered and then begins again in order; what may or may not have been appended is sent again if it has an
 // idempotency key. It is connected to one node at a time and goes to another one when that is gone.
 
+import HashRing
 import RingpostCore
 
 /// One producer.

@@ -1,6 +1,8 @@
 // All connections, and who can reach whom. A cut is one-way or both ways between sets of hosts; cuts overlap, and each is healed by
 // itself. Hosts are the places of the nodes; producers and clients live on hosts that are never cut off.
 
+import HashRing
+
 /// Names a cut.
 struct SimCut: Hashable {
     let number: Int

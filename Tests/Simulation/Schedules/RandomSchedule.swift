@@ -1,5 +1,6 @@
 // Faults drawn from the seed. Half of the seeds keep to what the design covers, one member at a time; the other half do anything.
 
+import HashRing
 import RingpostCore
 
 extension Schedule {

@@ -2,6 +2,7 @@
 // that end when nothing was heard of them for S, one-shot watches. The whole ensemble can be away, a server can be cut off from its
 // leader while it goes on answering pings, a node can be cut off from all servers.
 
+import HashRing
 import RingpostCore
 
 /// ZooKeeper.
@@ -140,7 +141,8 @@ final class SimZooKeeper {
     }
 
     func heal(_ nodes: [Int]) {
-        for node in nodes { cutNodes[node] -= 1 }
+        // All may have been healed meanwhile.
+        for node in nodes { cutNodes[node] = max(0, cutNodes[node] - 1) }
         refresh()
     }
 

@@ -1,6 +1,7 @@
 // Draws the cards, waits until all is well after each, and says what it does.
 
 import Foundation
+import HashRing
 
 /// Belongs to one task.
 final class Director {
@@ -14,7 +15,7 @@ final class Director {
     let cluster: TortureCluster
     let board: Board
     let timeline: Timeline
-    var random: SplitMix
+    var random: SplitMix64
     private let speakers: Speakers
     private let listeners: Listeners
     /// Whether this program mirrors at all, as seen before the first fault.
@@ -29,7 +30,7 @@ final class Director {
         self.speakers = speakers
         self.listeners = listeners
         self.timeline = timeline
-        random = SplitMix(state: settings.seed)
+        random = SplitMix64(seed: settings.seed)
     }
 
     /// Draws cards until the time is over, or so many rounds have been played; the last one drawn is played to its end.

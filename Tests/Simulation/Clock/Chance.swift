@@ -1,19 +1,8 @@
 // The only source of chance in a simulation: one seed, and everything that follows from it repeats exactly.
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-package struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
+import HashRing
 
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     /// A generator of its own for one part of the simulation, so that a draw more in one part leaves the others as they were.
     mutating func split() -> SplitMix64 { SplitMix64(seed: next()) }
 
