@@ -17,7 +17,6 @@ final class NodeShared: Sendable {
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
         var isLeaving = false
-        /// Members that computed another ring from the same epoch.
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
         var lastConfirmed: Int64?
@@ -29,6 +28,8 @@ final class NodeShared: Sendable {
         var drain: DrainMachine.Progress?
         /// Peers that say they drain.
         var drainingPeers: Set<MemberIdentity> = []
+        /// Members that have computed another ring from the same epoch: no link with this boot of them.
+        var refusedPeers: Set<MemberIdentity> = []
 
         mutating func findUnreachable(loopCount: Int) {
             guard let view else { return }
@@ -41,6 +42,7 @@ final class NodeShared: Sendable {
         }
     }
 
+    let lines = LinkLines()
     /// One for each loop, used on that loop only.
     let doors: [ClientDoor]
     private let facts: Mutex<Facts>
@@ -109,6 +111,7 @@ final class NodeShared: Sendable {
         facts.withLock { facts in
             facts.view = view
             facts.drainingPeers.formIntersection(view.members.map(\.identity))
+            facts.refusedPeers.formIntersection(view.members.map(\.identity))
             facts.findUnreachable(loopCount: loopCount)
         }
     }
@@ -123,6 +126,8 @@ final class NodeShared: Sendable {
     func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
     func onSignal() { hooks.withLock { $0 }.signal() }
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
+    func refuse(_ peer: MemberIdentity) { facts.withLock { _ = $0.refusedPeers.insert(peer) } }
+    func isRefused(_ peer: MemberIdentity) -> Bool { facts.withLock { $0.refusedPeers.contains(peer) } }
     func countAlarm() { facts.withLock { $0.alarms += 1 } }
 
     // MARK: Links

@@ -11,9 +11,12 @@ extension ClusterTests {
     @Suite struct LinkPort {
         /// Sends a frame and returns the node's first one; `nil` if the node closes without a word.
         private static func answer(of node: NodeProcess, to frame: LinkFrame) async throws -> LinkFrame? {
+            try await answer(on: RawConnection(port: node.link), to: frame)
+        }
+
+        private static func answer(on connection: RawConnection, to frame: LinkFrame) async throws -> LinkFrame? {
             var buffer = ByteBuffer()
             LinkEncoder.write(frame, into: &buffer)
-            let connection = try RawConnection(port: node.link)
             try await connection.send(Array(buffer.readableBytesView))
             let decoder = LinkDecoder()
             var answer: LinkFrame?
@@ -35,6 +38,8 @@ extension ClusterTests {
             var boot: UInt64 = 1
             var to: String
             var toBoot: UInt64
+            var line: UInt16 = 0
+            var dial: UInt64 = 1
 
             /// What a member would say to this node.
             init(to node: RingPicture.Node, of ring: RingPicture) throws {
@@ -47,7 +52,7 @@ extension ClusterTests {
                 .hello(
                     LinkHello(
                         version: version, role: role, cluster: cluster, generation: generation, from: from, boot: boot, to: to,
-                        toBoot: toBoot))
+                        toBoot: toBoot, line: line, dial: dial))
             }
         }
 
@@ -74,6 +79,42 @@ extension ClusterTests {
             let picture = try await cluster.settled()
             #expect(picture.epoch == ring.epoch)
             try await Self.stillLinked(cluster)
+        }
+
+        @Test func aLaterConnectionEndsTheEarlierOne() async throws {
+            let cluster = try await Shared.cluster()
+            let ring = try await cluster.settled()
+            let node = try cluster["n1"]
+            var hello = try Hello(to: ring.node("n1"), of: ring)
+            hello.from = "redials"
+            func dial(_ number: UInt64, line: UInt16 = 0) async throws -> (connection: RawConnection, answer: LinkFrame?) {
+                (hello.dial, hello.line) = (number, line)
+                let connection = try RawConnection(port: node.link)
+                return (connection, try await Self.answer(on: connection, to: hello.frame))
+            }
+            let first = try await dial(5)
+            let other = try await dial(1, line: 1)
+            let second = try await dial(6)
+            for welcomed in [first, other, second] {
+                guard case .welcome = welcomed.answer else {
+                    Issue.record("no welcome: \(String(describing: welcomed.answer))")
+                    continue
+                }
+            }
+            try await eventually(within: 20, "the first one ends") {
+                first.connection.readAvailable()
+                return first.connection.hasEnded
+            }
+            let late = try await dial(5)
+            guard case .refuse(let sentence) = late.answer else {
+                Issue.record("not refused: \(String(describing: late.answer))")
+                return
+            }
+            #expect(sentence.contains("a later connection"))
+            for kept in [other, second] {
+                kept.connection.readAvailable()
+                #expect(!kept.connection.hasEnded)
+            }
         }
 
         @Test func aProbeIsToldWhoIsHere() async throws {

@@ -35,7 +35,7 @@ import Testing
     /// At least one frame of every kind and every variant.
     private static let frames: [LinkFrame] =
         [
-            .hello(LinkHello(role: .node, cluster: "prod", generation: 1, from: "a", boot: 2, to: "b", toBoot: 3)),
+            .hello(LinkHello(role: .node, cluster: "prod", generation: 1, from: "a", boot: 2, to: "b", toBoot: 3, line: 4, dial: 5)),
             .hello(LinkHello(role: .producer, cluster: "", generation: 0, from: "für dich", boot: 0, to: "", toBoot: 0)),
             .hello(LinkHello(role: .probe, cluster: "x", generation: 0, from: "", boot: 0, to: "", toBoot: 0)),
             .welcome(LinkWelcome(node: "b", boot: 3, epoch: .max, payloadBytesMax: 1 << 20)),

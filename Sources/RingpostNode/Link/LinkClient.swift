@@ -111,11 +111,12 @@ final class LinkClient: @unchecked Sendable {
     func onConnected() {
         guard let generation = loop.view?.generation else { return }
         let me = loop.shared.identity
+        loop.dialCount += 1
         send(
             .hello(
                 LinkHello(
                     role: .node, cluster: loop.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
-                    to: member.id, toBoot: member.boot)))
+                    to: member.id, toBoot: member.boot, line: UInt16(loop.index), dial: loop.dialCount)))
     }
 
     func onClosed(_ closed: LinkConnection) {

@@ -26,6 +26,12 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     /// Producers' publishes under way; bounded like an HTTP connection's.
     private var inFlight = 0
     private var isPaused = false
+    /// A node's; set once it has its line.
+    private var hello: LinkHello?
+    /// An earlier connection of the same line has not ended yet.
+    private var isWaiting = false
+    /// A later one, which has come meanwhile.
+    private var successor: LinkServer?
 
     override init(loop: NodeLoop) {
         state = .strange(until: Moment.now().monotonic + loop.shared.configuration.limits.handshakeMilliseconds)
@@ -33,6 +39,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     }
 
     private static let producerInFlightMax = 16_384
+    private static let ringsDiffer = "the two rings differ at one epoch"
 
     // MARK: Out
 
@@ -72,7 +79,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     override func onBytes() {
         lastHeard = Moment.now().monotonic
         do throws(LinkError) {
-            while !isPaused, !isClosing, let frame = try decoder.next(&input) { try handle(frame) }
+            while !isPaused, !isWaiting, !isClosing, let frame = try decoder.next(&input) { try handle(frame) }
         } catch {
             loop.counters.badLinks += 1
             refuse(error.description)
@@ -94,11 +101,56 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         let me = loop.shared.identity
         let generation = loop.view?.generation
         if let sentence = LinkGreeting.objection(to: hello, cluster: loop.shared.configuration.cluster, generation: generation, me: me) {
-            loop.counters.badLinks += 1
-            loop.logger.warning("refused a link", metadata: ["from": "\(LogText.escaped(hello.from))", "why": "\(sentence)"])
-            refuse(sentence)
-            return
+            return turnDown(hello, sentence)
         }
+        guard hello.role == .node else { return welcome(hello) }
+        if loop.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot)) { return turnDown(hello, Self.ringsDiffer) }
+        switch loop.shared.lines.take(hello, by: self) {
+        case .late: turnDown(hello, "a later connection of this event loop is here already")
+        case .first:
+            self.hello = hello
+            welcome(hello)
+        case .after(let previous):
+            self.hello = hello
+            isWaiting = true
+            previous.loop.eventLoop.execute { previous.giveWay(to: self) }
+        }
+    }
+
+    private func turnDown(_ hello: LinkHello, _ sentence: String) {
+        loop.counters.badLinks += 1
+        loop.logger.warning("refused a link", metadata: ["from": "\(LogText.escaped(hello.from))", "why": "\(sentence)"])
+        refuse(sentence)
+    }
+
+    /// The other side has dialled again. Its new connection is welcomed as soon as all that this one has brought has gone its way.
+    private func giveWay(to next: LinkServer) {
+        successor = next
+        if !isWaiting { passOn() }
+    }
+
+    private func passOn() {
+        guard let next = successor else { return }
+        successor = nil
+        closeNow()
+        loop.sendCrossings()
+        next.loop.eventLoop.execute { next.onTurn() }
+    }
+
+    /// The connection before this one has ended.
+    private func onTurn() {
+        isWaiting = false
+        if successor != nil {
+            passOn()
+        } else if let hello, isOpen, !isClosing {
+            welcome(hello)
+            onBytes()
+        }
+        if !isOpen, let hello { loop.shared.lines.giveUp(hello, by: self) }
+    }
+
+    private func welcome(_ hello: LinkHello) {
+        let me = loop.shared.identity
         decoder.frameBytesMax = LinkProtocol.frameBytesMax
         loop.lastConnection = loop.lastConnection % ChannelAddress.connectionsMax + 1
         number = loop.lastConnection
@@ -223,7 +275,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     // MARK: End
 
     func closeIf(from peer: MemberIdentity) {
-        if case .node(let identity) = state, identity == peer { refuse("the two rings differ at one epoch") }
+        if case .node(let identity) = state, identity == peer { refuse(Self.ringsDiffer) }
     }
 
     private func refuse(_ sentence: String) {
@@ -235,6 +287,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     override func onGone() {
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
+        if let hello, !isWaiting { loop.shared.lines.giveUp(hello, by: self) }
         switch state {
         case .node:
             loop.crossToAll(.channelEnded(channel))

@@ -47,6 +47,8 @@ final class NodeLoop: @unchecked Sendable {
     /// Accepted link connections by number.
     var accepted: [Int: LinkServer] = [:]
     var lastConnection = 0
+    /// Links that this loop has dialled so far.
+    var dialCount: UInt64 = 0
 
     /// Since when this node may not act and reaches no other member.
     var isolatedSince: Int64?
@@ -176,7 +178,8 @@ final class NodeLoop: @unchecked Sendable {
         for loop in 0..<shared.loopCount { cross(crossing, to: loop) }
     }
 
-    private func sendCrossings() {
+    /// Hands over at once what this tick has collected.
+    func sendCrossings() {
         crossingIsScheduled = false
         for loop in outgoing.indices where !outgoing[loop].isEmpty {
             let batch = outgoing[loop]

@@ -99,7 +99,10 @@ extension NodeMembership {
             onView: { shared.take($0) },
             onLease: { shared.take($0) },
             onAlarm: { _ in shared.countAlarm() },
-            onPeerRefused: { identity in shared.onEachLoop { $0.refuse(identity) } },
+            onPeerRefused: { identity in
+                shared.refuse(identity)
+                shared.onEachLoop { $0.refuse(identity) }
+            },
             // One loop asks for all of them: an answer is the node's.
             askPeers: { number, _ in
                 guard let loop = shared.loops.first else { return }

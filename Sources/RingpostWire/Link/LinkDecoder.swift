@@ -75,10 +75,12 @@ public struct LinkDecoder: Sendable {
         }
         guard let byte = body.readInteger(as: UInt8.self),
             let role = LinkHello.Role(rawValue: byte), let cluster = body.readShortText(), let generation = body.readWord(),
-            let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord()
+            let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord(),
+            let line = body.readInteger(endianness: .little, as: UInt16.self), let dial = body.readWord()
         else { return nil }
         return LinkHello(
-            version: version, role: role, cluster: cluster, generation: generation, from: from, boot: boot, to: to, toBoot: toBoot)
+            version: version, role: role, cluster: cluster, generation: generation, from: from, boot: boot, to: to, toBoot: toBoot,
+            line: line, dial: dial)
     }
 
     private static func welcome(_ body: inout ByteBuffer) -> LinkWelcome? {

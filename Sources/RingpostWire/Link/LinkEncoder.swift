@@ -89,6 +89,8 @@ public enum LinkEncoder {
         buffer.writeInteger(hello.boot, endianness: .little)
         buffer.writeShort(hello.to)
         buffer.writeInteger(hello.toBoot, endianness: .little)
+        buffer.writeInteger(hello.line, endianness: .little)
+        buffer.writeInteger(hello.dial, endianness: .little)
     }
 
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {

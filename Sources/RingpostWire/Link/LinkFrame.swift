@@ -44,11 +44,15 @@ public struct LinkHello: Hashable, Sendable {
     public let to: String
     /// Which life of it.
     public let toBoot: UInt64
+    /// Which of the dialler's event loops dials; a node has one connection of each at a time.
+    public let line: UInt16
+    /// Grows with every connection that the event loop dials: a later one ends an earlier one to the same node.
+    public let dial: UInt64
 
     /// All of it.
     public init(
         version: UInt16 = LinkProtocol.version, role: Role, cluster: String, generation: UInt64, from: String, boot: UInt64, to: String,
-        toBoot: UInt64
+        toBoot: UInt64, line: UInt16 = 0, dial: UInt64 = 0
     ) {
         self.version = version
         self.role = role
@@ -58,6 +62,8 @@ public struct LinkHello: Hashable, Sendable {
         self.boot = boot
         self.to = to
         self.toBoot = toBoot
+        self.line = line
+        self.dial = dial
     }
 }
 

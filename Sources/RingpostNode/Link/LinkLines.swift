@@ -1,0 +1,45 @@
+// Which accepted connection is the latest of each line: of one event loop of another member to this node. When a connection breaks, the
+// dialling side notices first and dials again, while what it had said before may still be on its way here. None of that may be heard after
+// what it says on the new connection: a release or a copy that arrives late would undo what came since, a publish would be there twice.
+import RingpostCore
+import RingpostWire
+import Synchronization
+
+final class LinkLines: Sendable {
+    private struct Line: Hashable {
+        let member: MemberIdentity
+        let number: UInt16
+
+        init(_ hello: LinkHello) {
+            member = MemberIdentity(id: hello.from, boot: hello.boot)
+            number = hello.line
+        }
+    }
+
+    /// What a new connection has to do.
+    enum Turn {
+        case first
+        /// Nothing is answered on the new one before this one has ended.
+        case after(LinkServer)
+        /// A later one is here already.
+        case late
+    }
+
+    /// Not more than there are accepted connections.
+    private let latest = Mutex<[Line: (dial: UInt64, server: LinkServer)]>([:])
+
+    func take(_ hello: LinkHello, by server: LinkServer) -> Turn {
+        latest.withLock { latest in
+            let before = latest[Line(hello)]
+            if let before, before.dial >= hello.dial { return .late }
+            latest[Line(hello)] = (hello.dial, server)
+            return before.map { .after($0.server) } ?? .first
+        }
+    }
+
+    func giveUp(_ hello: LinkHello, by server: LinkServer) {
+        latest.withLock { latest in
+            if latest[Line(hello)]?.server === server { latest[Line(hello)] = nil }
+        }
+    }
+}
