@@ -19,6 +19,7 @@ extension LoopMachine {
             // Behind the asking edge. It would ask again only after a pause, and this node's ring is about to move on.
             guard waitingAttaches < limits.slots.attachesMax else { return refuse(.retry) }
             earlyAttaches.append((request, epoch, fromLink))
+            earlyAddresses.insert(request.address)
             waitingAttaches += 1
             return
         }
@@ -52,6 +53,7 @@ extension LoopMachine {
         if earlyAttaches.isEmpty { return }
         let early = earlyAttaches
         earlyAttaches = []
+        earlyAddresses = []
         waitingAttaches -= early.count
         for (request, epoch, fromLink) in early { attach(request, epoch: epoch, fromLink: fromLink, now: now, actions: &actions) }
     }
@@ -69,8 +71,7 @@ extension LoopMachine {
             return
         }
         let isKnown = store.places[request.key] != nil
-        guard uncommittedCount < limits.slots.uncommittedMax,
-            let box = store.place(creating: request.key, fresh: drawIncarnation(), now: now.monotonic)
+        guard mayLog, let box = store.place(creating: request.key, fresh: drawIncarnation(), now: now.monotonic)
         else {
             actions.append(.attached(request.address, .failure(.overloaded)))
             return
@@ -105,7 +106,7 @@ extension LoopMachine {
     /// Ends an attachment, or the wish for one.
     public mutating func detach(_ address: ReturnAddress, from key: Key) {
         store.detach(address, from: key)
-        forgetEarlyAttaches { $0.address == address }
+        if earlyAddresses.remove(address) != nil { forgetEarlyAttaches { $0.address == address } }
         forgetAttaches(inSlot: key.slot) { $0.address == address }
     }
 

@@ -207,6 +207,7 @@ extension LoopMachine {
         peers[peer].underWay.remove(slot)
         peers[peer].queue.prepend(slot)
         pump(peer, now: now, actions: &actions)
+        if slots[place].owner?.waiting.isEmpty == false { pull(slot, now: now, actions: &actions) }
     }
 
     private mutating func onReleased(_ slot: Int, holder number: Int, peer: Int, now: Moment, actions: inout [LoopAction]) {

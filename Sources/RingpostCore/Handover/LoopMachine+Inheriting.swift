@@ -153,7 +153,7 @@ extension LoopMachine {
             pump(peer, now: now, actions: &actions)
             return
         }
-        if piece.isFirst { inheritances[slot]?.pieces = [] }
+        if piece.isFirst { inheritances[slot]?.pieces = [] } else if inheritance.pieces.isEmpty { return }
         inheritances[slot]?.pieces.append(piece)
         guard piece.isLast else { return }
         peers[peer].fetchesUnderWay.remove(slot)

@@ -19,8 +19,7 @@ extension LoopMachine {
                 return
             }
         }
-        guard uncommittedCount < limits.slots.uncommittedMax,
-            let box = store.place(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic)
+        guard mayLog, let box = store.place(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic)
         else {
             answers.append((request, .failure(.overloaded)))
             return
@@ -83,6 +82,7 @@ extension LoopMachine {
         slots[place].owner?.entries.append(entry)
         slots[place].owner?.waiting.append((position, waiter))
         uncommittedCount += 1
+        uncommittedBytes += entry.payloadBytes
         guard let term = slots[place].owner?.term, let holders = slots[place].owner?.holders else { return }
         for holder in holders where holder.state == .sent {
             guard let link = peers[holder.peer].link else { continue }
@@ -96,6 +96,9 @@ extension LoopMachine {
             pull(slot, now: now, actions: &actions)
         }
     }
+
+    /// Whether one more step may wait to be confirmed.
+    var mayLog: Bool { uncommittedCount < limits.slots.uncommittedMax && uncommittedBytes < limits.slots.uncommittedBytesMax }
 
     /// Nobody else has a copy, or is to have one, and nothing waits.
     private func commitsAlone(_ slot: Int, now: Moment) -> Bool {
@@ -112,6 +115,7 @@ extension LoopMachine {
         let position = slots[place].copy.position
         slots[place].owner?.waiting.append((position, waiter))
         advance(slot, now: now, actions: &actions)
+        if slots[place].owner?.waiting.isEmpty == false { pull(slot, now: now, actions: &actions) }
     }
 
     // MARK: Committing
@@ -131,6 +135,7 @@ extension LoopMachine {
         {
             slots[place].owner?.committed = committed + 1
             uncommittedCount -= 1
+            uncommittedBytes -= entry.payloadBytes
             if !has(.deliverBeforeCommit) { show(entry, now: now, actions: &actions) }
         }
         while let first = slots[place].owner?.waiting.first, first.position <= upTo {
@@ -258,11 +263,12 @@ extension LoopMachine {
         guard let owner = slots[place(slot)].owner else { return }
         let holder = owner.holders[number]
         switch holder.state {
-        case .waiting: peers[holder.peer].queue.append(slot)
+        case .waiting where owner.waiting.isEmpty: peers[holder.peer].queue.append(slot)
+        case .waiting: sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
         case .sent where holder.isConfirmed: resend(slot, after: holder.acknowledged, to: holder.peer, now: now, actions: &actions)
         case .sent:
             slots[place(slot)].owner?.holders[number].state = .waiting
-            peers[holder.peer].queue.append(slot)
+            sayAgain(slot, toHolder: number, now: now, actions: &actions)
         case .releasing: send(.release(epoch: epoch, term: owner.term, slot: UInt16(slot)), to: holder.peer, actions: &actions)
         }
     }

@@ -103,8 +103,6 @@ extension LoopMachine {
         updateRoutes()
     }
 
-    func number(ifKnown member: MemberIdentity) -> Int? { peerNumbers[known(member)] }
-
     mutating func number(of member: MemberIdentity) -> Int {
         if let number = peerNumbers[known(member)] { return number }
         peers.append(SlotPeer(identity: member))

@@ -105,6 +105,7 @@ extension LoopMachine {
         slots[place].owner = nil
         stalled.remove(slot)
         uncommittedCount -= owner.entries.count
+        uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
         for holder in owner.holders { peers[holder.peer].underWay.remove(slot) }
         for address in store.detachAll(slot: slot) { actions.append(.detached(address)) }
         for (_, waiter) in owner.waiting {

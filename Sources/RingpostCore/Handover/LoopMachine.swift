@@ -83,6 +83,7 @@ public struct LoopMachine {
     var unacknowledged: Set<Int> = []
     /// Steps of the logs that are not committed.
     public internal(set) var uncommittedCount = 0
+    var uncommittedBytes = 0
     /// Pieces of copies that are coming in.
     var fills: [Int: (term: UInt64, channel: UInt32, pieces: [SlotPiece])] = [:]
     /// Frames that wait for an epoch, in the order in which they came.
@@ -96,6 +97,8 @@ public struct LoopMachine {
     var succeededAt: Int64?
     /// Attachments that wait for an epoch, in the order in which they came.
     var earlyAttaches: [(request: AttachRequest, epoch: UInt64, fromLink: Bool)] = []
+    /// Of these, so that most detachments needn't look through them.
+    var earlyAddresses: Set<ReturnAddress> = []
     /// How many attachments wait, for an epoch or for slots which are not ready.
     var waitingAttaches = 0
     /// For incarnations.

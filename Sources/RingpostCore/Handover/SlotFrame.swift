@@ -66,6 +66,8 @@ public enum SlotEntry: Hashable, Sendable {
     /// Only to be confirmed: proves that the owner still is one.
     case nothing
 
+    var payloadBytes: Int { if case .message(_, _, let message, _) = self { message.envelope.count } else { 0 } }
+
     /// The same with all times counted from `now`, and back.
     func counted(from now: Int64) -> SlotEntry { shifted(by: -now) }
     func since(_ now: Int64) -> SlotEntry { shifted(by: now) }

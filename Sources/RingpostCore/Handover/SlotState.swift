@@ -146,6 +146,8 @@ public struct SlotLimits: Sendable {
     public var pieceBytesMax = 256 * 1_024
     /// Steps of the logs that wait to be confirmed; beyond it publishes are refused as overloaded.
     public var uncommittedMax = 65_536
+    /// Bytes of the messages in them; see ``uncommittedMax``.
+    public var uncommittedBytesMax = 64 * 1_024 * 1_024
     /// Attachments that wait for an epoch or for a slot; beyond it they are told to ask again.
     public var attachesMax = 65_536
     /// Frames that wait for an epoch, and their bytes; beyond it their connection is closed, and all is said again.

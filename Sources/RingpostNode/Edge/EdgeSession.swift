@@ -135,7 +135,7 @@ final class EdgeSession {
                 return
             }
             number = fresh
-            mayBeAttached = stay != .never
+            mayBeAttached = true
             settle()
             loop.ask(key, number: fresh, start: start, stay: stay)
         case .close(let reason):

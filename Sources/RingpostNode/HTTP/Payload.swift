@@ -39,6 +39,16 @@ enum Payload {
         if body.readableBytes > bytesMax {
             throw ProblemReport(.tooLarge, "the payload has \(body.readableBytes) bytes; at most \(bytesMax) are taken")
         }
+        let encoded = try encode(body, kind: kind)
+        // Quoted text can be six times as long, and what fits into no frame would never reach a mirror.
+        if encoded.count > LinkProtocol.payloadBytesMax {
+            throw ProblemReport(
+                .tooLarge, "as JSON the payload has \(encoded.count) bytes; at most \(LinkProtocol.payloadBytesMax) are taken")
+        }
+        return encoded
+    }
+
+    private static func encode(_ body: ByteBuffer, kind: Kind) throws(ProblemReport) -> [UInt8] {
         switch kind {
         case .json: return try json(body)
         case .text: return try text(body)

@@ -30,10 +30,11 @@ final class LinkClient: @unchecked Sendable {
     private let loop: NodeLoop
     private var state: State = .waiting(until: .min)
     private var connection: LinkConnection?
+    /// Counts the times it has dialled: what comes of an earlier one is for nobody.
+    private var attempt = 0
     private var failures = 0
     private var lastHeard: Int64 = 0
     private var lastPing: Int64 = 0
-    private var pingCount: UInt64 = 0
     /// Attachments of this node's sockets that this link carries, as they are named on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
@@ -94,22 +95,29 @@ final class LinkClient: @unchecked Sendable {
     private func dial() {
         guard let target = ListenAddress(address) else { return }
         state = .dialling(since: Moment.now().monotonic)
-        let connection = LinkConnection(client: self, loop: loop)
-        self.connection = connection
+        attempt += 1
+        let attempt = attempt
         ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(.milliseconds(Self.dialMillisecondsMax))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 1, high: 256 * 1_024))
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(connection) }
+                // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(LinkConnection(client: self, attempt: attempt, loop: self.loop))
+                }
             }
             .connect(host: target.host, port: target.port)
             .hop(to: loop.eventLoop)
-            .whenFailure { _ in if self.connection === connection { self.failed() } }
+            .whenFailure { _ in if self.attempt == attempt, case .dialling = self.state { self.failed() } }
     }
 
-    func onConnected() {
-        guard let generation = loop.view?.generation else { return }
+    func onConnected(_ connected: LinkConnection) {
+        guard connected.attempt == attempt, connection == nil, case .dialling = state, let generation = loop.view?.generation else {
+            connected.closeNow()
+            return
+        }
+        connection = connected
         let me = loop.shared.identity
         loop.dialCount += 1
         send(
@@ -176,7 +184,7 @@ final class LinkClient: @unchecked Sendable {
 
     func attach(_ request: AttachRequest, epoch: UInt64) {
         let attachment = WireAttachment.number(request.address)
-        if request.stay != .never { attachments.insert(attachment) }
+        attachments.insert(attachment)
         send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay))
     }
 
@@ -221,7 +229,7 @@ final class LinkClient: @unchecked Sendable {
             attachments.remove(attachment)
             loop.cross(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
-            loop.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() - sentAt)
+            loop.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
             loop.shared.onStanding(of: member, standing)
             if let news = loop.shared.news(for: standing, told: &toldEpoch) { send(news) }
             if query != 0 { loop.shared.onOutageAnswer(from: member, query: query, standing) }
@@ -268,17 +276,19 @@ enum WireAttachment {
 
 /// The bytes of a dialled link.
 final class LinkConnection: LoopSocket, @unchecked Sendable {
+    let attempt: Int
     private weak var client: LinkClient?
     private var decoder = LinkDecoder()
 
-    init(client: LinkClient, loop: NodeLoop) {
+    init(client: LinkClient, attempt: Int, loop: NodeLoop) {
         self.client = client
+        self.attempt = attempt
         super.init(loop: loop)
     }
 
     func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
 
-    override func onConnected() { client?.onConnected() }
+    override func onConnected() { client?.onConnected(self) }
 
     override func onBytes() {
         do throws(LinkError) {

@@ -44,11 +44,14 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     // MARK: Out
 
     func send(_ frame: LinkFrame) {
+        // Behind a last word, or where something was dropped, nothing may come: it would look as if it followed what is missing.
+        if isClosing { return }
         write { LinkEncoder.write(frame, into: &$0) }
         checkRoom()
     }
 
     func deliver(to attachment: UInt64, incarnation: UInt64, _ message: StoredMessage) {
+        if isClosing { return }
         write { LinkEncoder.writeDeliver(to: [attachment], incarnation: incarnation, message, into: &$0) }
         checkRoom()
     }

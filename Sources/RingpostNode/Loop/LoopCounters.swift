@@ -111,7 +111,8 @@ struct LatencyBuckets: Sendable {
         var place = 0
         while place < Self.bounds.count, value > Self.bounds[place] { place += 1 }
         counts[place] += 1
-        sumMicroseconds += value
+        // What a peer sends back as its time may be anything.
+        sumMicroseconds &+= value
     }
 
     static func += (one: inout LatencyBuckets, other: LatencyBuckets) {

@@ -4,6 +4,13 @@ import NIOCore
 import RingpostCore
 
 extension LinkDecoder {
+    /// Beyond what anybody can have counted to; adding to it can't overflow.
+    fileprivate static let positionMax: UInt64 = 1 << 62
+    /// A thousand years.
+    private static let millisecondsMax: UInt64 = 1 << 45
+    /// No window is longer: an hour.
+    private static let rememberedMillisecondsMax: Int64 = 3_600_000
+
     static func slot(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
         switch type {
         case .slotInquire: return inquire(&body)
@@ -15,11 +22,11 @@ extension LinkDecoder {
         switch type {
         case .slotFetch: return .fetch(epoch: epoch, term: term, slot: slot)
         case .slotAdopt:
-            guard let base = body.readWord(), let position = body.readWord() else { return nil }
+            guard let base = body.readWord(), let position = body.readPosition() else { return nil }
             return .adopt(epoch: epoch, term: term, slot: slot, base: base, position: position)
         case .slotFill: return piece(&body).map { .fill(epoch: epoch, term: term, slot: slot, $0) }
         case .slotAppend:
-            guard let position = body.readWord(), position > 0, let entry = entry(&body) else { return nil }
+            guard let position = body.readPosition(), position > 0, let entry = entry(&body) else { return nil }
             return .append(epoch: epoch, term: term, slot: slot, position: position, entry)
         case .slotRelease: return .release(epoch: epoch, term: term, slot: slot)
         default: return nil
@@ -32,7 +39,7 @@ extension LinkDecoder {
         case .slotPiece:
             if body.readableBytes == 1, body.readInteger(as: UInt8.self) == 0 { return .piece(term: term, slot: slot, nil) }
             return piece(&body).map { .piece(term: term, slot: slot, $0) }
-        case .slotAcknowledge: return body.readWord().map { .acknowledge(term: term, slot: slot, position: $0) }
+        case .slotAcknowledge: return body.readPosition().map { .acknowledge(term: term, slot: slot, position: $0) }
         case .slotMismatch: return .mismatch(term: term, slot: slot)
         case .slotReleased: return .released(term: term, slot: slot)
         case .slotRefused: return body.readWord().map { .refused(term: term, slot: slot, minimum: $0) }
@@ -58,10 +65,12 @@ extension LinkDecoder {
                 let first = body.readWord(), let second = body.readWord()
             else { return nil }
             switch kind {
-            case .copy: holdings.append(SlotHolding(slot: slot, content: .copy(term: first, position: second)))
+            case .copy:
+                guard second <= Self.positionMax else { return nil }
+                holdings.append(SlotHolding(slot: slot, content: .copy(term: first, position: second)))
             case .none:
-                guard let vacant = Int64(exactly: first), let quiet = Int64(exactly: second) else { return nil }
-                holdings.append(SlotHolding(slot: slot, content: .none(vacant: vacant, quiet: quiet)))
+                guard first <= Self.millisecondsMax, second <= Self.millisecondsMax || second == UInt64(Int64.max) else { return nil }
+                holdings.append(SlotHolding(slot: slot, content: .none(vacant: Int64(first), quiet: Int64(second))))
             }
         }
         return .holdings(term: term, holdings)
@@ -82,7 +91,7 @@ extension LinkDecoder {
 
     private static func piece(_ body: inout ByteBuffer) -> SlotPiece? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
-            let position = body.readWord()
+            let position = body.readPosition()
         else { return nil }
         var items: [SlotItem] = []
         while body.readableBytes > 0 {
@@ -98,7 +107,7 @@ extension LinkDecoder {
     private static func item(_ kind: LinkItem, _ body: inout ByteBuffer) -> SlotItem? {
         switch kind {
         case .mailbox:
-            guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readWord(),
+            guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readPosition(),
                 let resumableFrom = body.readWord(), resumableFrom <= appended, let lostAgo = body.readTime(), lostAgo >= 0
             else { return nil }
             return .mailbox(
@@ -112,7 +121,7 @@ extension LinkDecoder {
     }
 
     private static func message(_ body: inout ByteBuffer, appendedAt: Int64 = 0) -> StoredMessage? {
-        guard let sequence = body.readWord(), sequence > 0, let expiresAt = body.readTime(), let publishedAt = body.readTime(),
+        guard let sequence = body.readPosition(), sequence > 0, let expiresAt = body.readTime(), let publishedAt = body.readTime(),
             let high = body.readWord(), let low = body.readWord(), let length = body.readInteger(endianness: .little, as: UInt32.self),
             let envelope = body.readBytes(length: Int(length))
         else { return nil }
@@ -122,7 +131,8 @@ extension LinkDecoder {
     }
 
     private static func readRemembered(_ body: inout ByteBuffer) -> Remembered? {
-        guard let until = body.readTime(), let sequence = body.readWord(), let epoch = body.readWord(),
+        guard let until = body.readTime(), until <= Self.rememberedMillisecondsMax, let sequence = body.readWord(),
+            let epoch = body.readWord(),
             let outcome = body.readInteger(as: UInt8.self).flatMap(Receipt.Outcome.init(rawValue:)),
             let flags = body.readInteger(as: UInt8.self), let high = body.readWord(), let low = body.readWord(),
             let owner = body.readShortText()
@@ -135,6 +145,8 @@ extension LinkDecoder {
 }
 
 extension ByteBuffer {
+    fileprivate mutating func readPosition() -> UInt64? { readWord().flatMap { $0 <= LinkDecoder.positionMax ? $0 : nil } }
+
     fileprivate mutating func readSlot() -> UInt16? { readInteger(endianness: .little, as: UInt16.self) }
 
     /// Milliseconds; within a hundred thousand years, so that adding a clock to it can't overflow, or `Int64.max` for "never".

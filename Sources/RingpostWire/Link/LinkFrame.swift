@@ -12,6 +12,8 @@ public enum LinkProtocol {
     public static let magic: UInt32 = 0x314C_5052
     /// A frame's largest length; a longer one ends the connection before it is read.
     public static let frameBytesMax = 2 * 1_024 * 1_024
+    /// A payload, as the JSON that it becomes, leaves room for a name and what else a frame has.
+    public static let payloadBytesMax = frameBytesMax - 64 * 1_024
     /// A frame before the handshake is over is shorter.
     public static let handshakeBytesMax = 1_024
     /// Attachments one deliver frame names at most.

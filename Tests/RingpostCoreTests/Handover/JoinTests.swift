@@ -146,6 +146,27 @@ import Testing
         #expect(moved.allSatisfy { net.copy("a", of: $0).hasSuffix("serves") })
     }
 
+    /// Who asks only what became of a publish appends nothing, and still must not wait until the new mirror has its turn.
+    @Test func aRepeatDoesNotWaitForTheMirrorsTurn() throws {
+        var limits = LoopLimits()
+        limits.slots.movesMax = 1
+        let net = Wiring.settled("abcd", "abcd", slots: 64, limits: limits)
+        for slot in net.slots { net.publish(UInt64(slot), at: "b", net.key(slot: slot), idempotency: UInt64(slot)) }
+        net.run()
+        net.kill("a")
+        net.view(2, "bcd")
+        net.tell("b") { $0.onMoves(now: $1, actions: &$2) }
+        let begun = try #require(net.slots.first { net.nodes["b"]?.machine.inheritances[$0]?.isQueued == false })
+        for _ in 0..<4 { for way in net.ways { net.step(way) } }
+        #expect(net.state("b", of: begun).owner != nil && net.result(UInt64(begun)) == "#1")
+        func fills() -> Int { (net.queued("b>c") + net.queued("b>d")).count { $0.hasPrefix("fill t2") } }
+        #expect(fills() == 0)
+        net.publish(1, at: "b", net.key(slot: begun), idempotency: UInt64(begun))
+        #expect(fills() == 1 && net.result(1) == "")
+        net.run()
+        #expect(net.result(1) == "#1 again")
+    }
+
     @Test func clocksAreANodesOwn() {
         let net = Wiring.settled("abcd", "bcd")
         net.publish(1, at: "b", timeToLive: 10)

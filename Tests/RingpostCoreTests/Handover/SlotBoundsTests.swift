@@ -32,6 +32,23 @@ import Testing
         #expect(net.result(5) == "#4" && net.heard(10) == ["retry"])
     }
 
+    @Test func uncommittedBytes() {
+        let net = net("abcd") { $0.uncommittedBytesMax = 500 }
+        net.hold("a<b")
+        for number: UInt64 in 1...3 { net.publish(number, at: "a", bytes: 200) }
+        net.run()
+        #expect(net.result(2) == "" && net.result(3) == "overloaded")
+        net.letGo()
+        net.run()
+        #expect(net.result(1) == "#1" && net.result(2) == "#2")
+        #expect(net.nodes["a"]?.machine.uncommittedBytes == 0)
+        net.hold("a<b")
+        net.publish(4, at: "a", bytes: 200)
+        net.run()
+        net.view(2, "bcd", without: "a")
+        #expect(net.nodes["a"]?.machine.uncommittedBytes == 0, "also when the slot goes")
+    }
+
     @Test func attachmentsThatWait() {
         let net = net("bcd", messages: 1) { $0.attachesMax = 2 }
         net.hold("a<b")
