@@ -38,8 +38,7 @@ struct TortureRun {
 
     private func report(_ board: Board, chat: Chat) -> Bool {
         let rows = board.rows
-        let isClean =
-            timeline.violations.isEmpty && rows.allSatisfy { $0.kind.isByDesign ? $0.tally.isConsistent : $0.tally.isClean }
+        let isClean = timeline.violations.isEmpty && rows.allSatisfy { $0.kind.permits($0.tally) }
         var lines = FaultTable(rows: rows).lines()
         lines += ["", FaultTable.origin(settings, mode: landscape.mode, chat: chat), "", FaultTable.legend, ""]
         let incidents = board.read { $0.incidents }

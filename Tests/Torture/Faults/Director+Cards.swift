@@ -60,7 +60,7 @@ extension Director {
     private func visit() async throws {
         for node in cluster.visitors { try await start(node, .joins) }
         for (place, node) in cluster.visitors.shuffled(using: &random).enumerated() {
-            if place % 2 == 0, cluster.program.drains { try await drain(node) } else { try await stop(node) }
+            if place % 2 == 0 { try await drain(node) } else { try await stop(node) }
         }
     }
 

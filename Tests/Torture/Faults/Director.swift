@@ -18,8 +18,6 @@ final class Director {
     var random: SplitMix64
     private let speakers: Speakers
     private let listeners: Listeners
-    /// Whether this program mirrors at all, as seen before the first fault.
-    private var mirrors = false
 
     init(
         settings: TortureSettings, cluster: TortureCluster, board: Board, speakers: Speakers, listeners: Listeners, timeline: Timeline
@@ -54,20 +52,16 @@ final class Director {
 
     private func isPossible(_ fault: Fault) -> Bool {
         if fault.needsCuts, !cluster.landscape.cutsWays { return false }
-        switch fault {
-        case .leader: return cluster.zookeepers.count > 1
-        case .weight: return cluster.program.changesWeights
-        default: return true
-        }
+        return fault != .leader || cluster.zookeepers.count > 1
     }
 
     /// What it is like without any fault.
     private func calm() async throws {
         let mark = board.now
-        try await wait(Self.recoverySecondsMax, "every user's first receipt") { $0.isAnswered(since: mark) }
+        try await wait(Self.recoverySecondsMax, "every user's first mirrored receipt") {
+            $0.isAnswered(since: mark) && $0.isMirrored(since: mark)
+        }
         try await pause(Self.calmSeconds)
-        mirrors = board.read { $0.isMirrored(since: mark) }
-        if !mirrors { timeline.say("this program mirrors nothing: losses are to be expected") }
     }
 
     // MARK: For the cards
@@ -107,9 +101,8 @@ final class Director {
     private func recover() async throws {
         try await cluster.settled()
         let mark = board.now
-        let mirrors = mirrors
-        try await wait(Self.recoverySecondsMax, "a receipt for every user after the cluster is whole") { judge in
-            judge.isAnswered(since: mark) && (!mirrors || judge.isMirrored(since: mark))
+        try await wait(Self.recoverySecondsMax, "a mirrored receipt for every user after the cluster is whole") { judge in
+            judge.isAnswered(since: mark) && judge.isMirrored(since: mark)
         }
         let late = try await board.stragglers(secondsMax: Self.stragglerSecondsMax)
         if late > 0 {

@@ -44,6 +44,16 @@ enum FaultKind: String, CaseIterable, Sendable {
     /// The cluster stops, or loses what both copies' holders held, as it is meant to: reported apart. Nothing may come twice, in disorder
     /// or with two voices there either.
     var isByDesign: Bool { self == .pairCutFromZooKeeper || self == .killedWithoutZooKeeper }
+
+    /// Whether what happened in its time is what is promised.
+    func permits(_ tally: Tally) -> Bool {
+        switch self {
+        case .pairCutFromZooKeeper: tally.isConsistent
+        // Everything waits, but the dead node's mirrors have it all.
+        case .killedWithoutZooKeeper: tally.isConsistent && tally.lost + tally.gaps == 0
+        default: tally.isClean
+        }
+    }
 }
 
 /// A row of the report.

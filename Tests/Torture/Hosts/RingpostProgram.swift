@@ -1,37 +1,10 @@
-// The program under torture, and what this build of it can do.
+// The program under torture.
 
 import Foundation
 import TestSupport
 
 struct RingpostProgram: Sendable {
     let path: String
-    /// `ringpost drain`
-    let drains: Bool
-    /// `ringpost weight`
-    let changesWeights: Bool
-    /// `ringpost node --drain-seconds`
-    let hasDrainSeconds: Bool
-    /// `ringpost node --advertise-link`
-    let advertisesLinks: Bool
-
-    /// - Throws: when it can't be run.
-    init(_ path: String) async throws {
-        self.path = path
-        let commands = try await Self.output(path, ["--help"])
-        drains = commands.contains("\n  drain ")
-        changesWeights = commands.contains("\n  weight ")
-        let options = try await Self.output(path, ["node", "--help"])
-        hasDrainSeconds = options.contains("--drain-seconds")
-        advertisesLinks = options.contains("--advertise-link")
-    }
-
-    private static func output(_ path: String, _ arguments: [String]) async throws -> String {
-        let process = try ChildProcess(path, arguments: arguments)
-        guard try await process.waitForExit(deadlineSeconds: 30) == 0 else {
-            throw TortureError("\(path) \(arguments.joined(separator: " ")) fails: \(process.output)")
-        }
-        return process.output
-    }
 
     /// Runs a command to its end.
     ///

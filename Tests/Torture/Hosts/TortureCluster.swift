@@ -31,7 +31,7 @@ final class TortureCluster: Sendable {
 
     /// Starts ZooKeeper and the residents, and waits until they agree.
     static func start(_ settings: TortureSettings, landscape: any Landscape) async throws -> TortureCluster {
-        let program = try await RingpostProgram(settings.program)
+        let program = RingpostProgram(path: settings.program)
         let places = try settings.zookeeperHosts.map { try landscape.place($0) }
         let zookeepers =
             places.count == 1
@@ -40,7 +40,7 @@ final class TortureCluster: Sendable {
         var nodes: [TortureNode] = []
         for host in settings.nodeHosts {
             var options = ["--session-timeout", "\(settings.sessionMilliseconds)"]
-            if program.hasDrainSeconds { options += ["--drain-seconds", "\(settings.drainSeconds)"] }
+            options += ["--drain-seconds", "\(settings.drainSeconds)"]
             let node = try TortureNode(host, program: settings.program, place: landscape.place(host), logs: settings.logs)
             var servers: [String] = []
             for (name, server) in zip(settings.zookeeperHosts, zookeepers) {

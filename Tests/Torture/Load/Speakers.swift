@@ -2,6 +2,7 @@
 // refused, or of which nobody knows, is repeated with its idempotency key.
 
 import Foundation
+import RingpostCore
 import Synchronization
 
 final class Speakers: Sendable {
@@ -65,6 +66,8 @@ final class Speakers: Sendable {
                 mayBeAppended = true
             }
             if mayBeAppended, ContinuousClock.now - began > .seconds(Self.repeatSecondsMax) {
+                // The last attempt may still be under way: what comes next must not overtake it.
+                try? await Task.sleep(for: .milliseconds(Publish.budgetMillisecondsMax))
                 return board.onUnknown(user: user, number: number)
             }
             try? await Task.sleep(for: .milliseconds(Self.repeatPauseMilliseconds))
