@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What cluster/up, cluster/down, cluster/test and the bench scripts share: where things are, how Debian packages are installed, the one
+# What the scripts in this folder share: where things are, how Debian packages are installed, the one
 # command that builds the release program, and how processes are started, recognised and stopped. To be sourced, not run.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

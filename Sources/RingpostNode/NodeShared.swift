@@ -17,6 +17,7 @@ final class NodeShared: Sendable {
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
         var isLeaving = false
+        /// Things that somebody should look at.
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
         var lastConfirmed: Int64?
@@ -26,10 +27,10 @@ final class NodeShared: Sendable {
         var unreachable: Set<MemberIdentity> = []
         /// Set while this node drains.
         var drain: DrainMachine.Progress?
-        /// Peers that say they drain.
-        var drainingPeers: Set<MemberIdentity> = []
         /// Members that have computed another ring from the same epoch: no link with this boot of them.
         var refusedPeers: Set<MemberIdentity> = []
+        /// Peers that say they drain or leave, also those that have left.
+        var goingPeers: Set<MemberIdentity> = []
 
         mutating func findUnreachable(loopCount: Int) {
             guard let view else { return }
@@ -41,6 +42,9 @@ final class NodeShared: Sendable {
                 })
         }
     }
+
+    /// Of so many peers that have gone it is known that they said so.
+    private static let goingPeersMax = 4_096
 
     let lines = LinkLines()
     /// One for each loop, used on that loop only.
@@ -110,18 +114,34 @@ final class NodeShared: Sendable {
     func setView(_ view: MembershipView) {
         facts.withLock { facts in
             facts.view = view
-            facts.drainingPeers.formIntersection(view.members.map(\.identity))
             facts.refusedPeers.formIntersection(view.members.map(\.identity))
+            // Boots are never used twice, so that only the number matters.
+            if facts.goingPeers.count > Self.goingPeersMax { facts.goingPeers.formIntersection(view.members.map(\.identity)) }
             facts.findUnreachable(loopCount: loopCount)
         }
     }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }
-    func setDrain(_ progress: DrainMachine.Progress?) { facts.withLock { $0.drain = progress } }
+    /// - Returns: whether it begins or ends with this.
+    func setDrain(_ progress: DrainMachine.Progress?) -> Bool {
+        facts.withLock { facts in
+            defer { facts.drain = progress }
+            return (facts.drain == nil) != (progress == nil)
+        }
+    }
     /// Other members with which not every loop is linked.
     var unreachable: Set<MemberIdentity> { facts.withLock { $0.unreachable } }
-    var drainingPeers: Set<MemberIdentity> { facts.withLock { $0.drainingPeers } }
+    var goingPeers: Set<MemberIdentity> { facts.withLock { $0.goingPeers } }
+
+    /// Where clients can go: to members that own something, or if there are none to all others, but to none that goes itself.
+    func elsewhere(_ view: MembershipView) -> [String] {
+        let going = goingPeers
+        let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] }
+            .filter { !going.contains($0.identity) && $0.id != configuration.id }
+        let owners = others.filter { $0.weight > 0 }
+        return (owners.isEmpty ? others : owners).map(\.client)
+    }
 
     func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
     func onSignal() { hooks.withLock { $0 }.signal() }
@@ -147,7 +167,7 @@ final class NodeShared: Sendable {
         let hooks = hooks.withLock { $0 }
         if standing.isLeaving { hooks.saidGoodbye(peer) }
         facts.withLock { facts in
-            if standing.isDraining { facts.drainingPeers.insert(peer) } else { facts.drainingPeers.remove(peer) }
+            if standing.isDraining || standing.isLeaving { facts.goingPeers.insert(peer) } else { facts.goingPeers.remove(peer) }
         }
         hooks.unreachable(peer, standing.unreachable)
         if let view, standing.epoch == view.epoch, standing.digest != view.ring.digest { hooks.peerDiffers(peer, standing) }

@@ -183,6 +183,19 @@ private struct Script {
         #expect(script.up() == ["write 2 a:x"])
     }
 
+    @Test func aNodeThatStopsIsLeftWhenAllIsAnswered() {
+        var script = Script()
+        _ = script.up()
+        _ = script.submit("x", to: "a", repeatable: false)
+        _ = script.submit("y", to: "b", repeatable: false)
+        #expect(script.refusal(2, .stopping) == [], "x is under way")
+        #expect(script.submit("z", to: "c") == [], "nothing more goes to a node that stops")
+        #expect(script.tick(5_000) == [], "nor is anything tried again there")
+        #expect(script.refusal(1, .stopping) == ["leave"])
+        #expect(script.down() == [])
+        #expect(script.up() == ["write 3 a:x", "write 4 b:y", "write 5 c:z"])
+    }
+
     @Test func tooLargeForTheNode() {
         var script = Script()
         _ = script.up()

@@ -67,6 +67,21 @@ extension SubscriberMachine {
         #expect(late.onDisconnect(wish, livedMilliseconds: 0, using: &high) == .connect(afterMilliseconds: 1_234 + 800))
     }
 
+    @Test func aWishIsObeyedOnce() {
+        var machine = SubscriberMachine(since: nil)
+        var low = LowestNumbers()
+        // What a deferred event stream says: for browsers, then for everybody.
+        #expect(machine.onItem(.retry(milliseconds: 60_000)) == nil)
+        var close = Disconnect(webSocketCode: nil, reason: "resume: try_later; after=60000")
+        #expect(machine.onDisconnect(close, livedMilliseconds: 0, using: &low) == .connect(afterMilliseconds: 60_000))
+        #expect(machine.onDisconnect(Disconnect("nothing answers"), livedMilliseconds: 0, using: &low) == .connect(afterMilliseconds: 0))
+        // A stream that says no more than `retry:` is still believed.
+        #expect(machine.onItem(.retry(milliseconds: 500)) == nil)
+        close = Disconnect("the stream ended without a goodbye")
+        #expect(machine.onDisconnect(close, livedMilliseconds: 0, using: &low) == .connect(afterMilliseconds: 500))
+        #expect(machine.onDisconnect(close, livedMilliseconds: 0, using: &low) == .connect(afterMilliseconds: 500))
+    }
+
     @Test func theAddressesTakeTurns() {
         var machine = SubscriberMachine(since: nil)
         #expect(machine.endpoint.host == "a")

@@ -16,11 +16,11 @@ import Testing
 
     private func look(
         weight: UInt16? = 0, slots: Int = 0, copies: Int = 0, users: Int = 7, sockets: Int = 9, others: Bool = true, zooKeeper: Bool = true,
-        elsewhere: [String] = DrainMachineTests.elsewhere
+        elsewhere: [String] = DrainMachineTests.elsewhere, heirs: Set<MemberIdentity> = [], going: Set<MemberIdentity> = []
     ) -> DrainMachine.Look {
         DrainMachine.Look(
             weight: weight, slots: slots, copies: copies, users: users, sockets: sockets, othersHaveWeight: others,
-            reachesZooKeeper: zooKeeper, elsewhere: elsewhere)
+            reachesZooKeeper: zooKeeper, elsewhere: elsewhere, heirs: heirs, going: going)
     }
 
     @Test func slotsThenCopiesThenSocketsThenTheRing() {
@@ -71,9 +71,10 @@ import Testing
     @Test func whenAllDrainAtOnceNobodyWaitsForAnother() {
         var machine = machine()
         _ = machine.drain(.signal, now: 0)
-        #expect(machine.onLook(look(weight: 100, slots: 30_000, copies: 65_536), now: 10) == [])
+        let b = MemberIdentity(id: "b", boot: 7)
+        #expect(machine.onLook(look(weight: 100, slots: 30_000, copies: 65_536, heirs: [b]), now: 10) == [])
         // The others have given their weight up too; nobody is left to release anything.
-        let actions = machine.onLook(look(weight: 0, copies: 65_536, users: 0, others: false, elsewhere: ["b:1"]), now: 100)
+        let actions = machine.onLook(look(weight: 0, copies: 65_536, users: 0, others: false, elsewhere: ["b:1"], going: [b]), now: 100)
         #expect(actions == [.moveSockets(number: 1, milliseconds: 30_000, elsewhere: ["b:1"])])
         // Then they are known to leave: spreading sockets over them gains nothing.
         #expect(
@@ -81,6 +82,56 @@ import Testing
                 == [.moveSockets(number: 2, milliseconds: 0, elsewhere: [])])
         #expect(machine.onMoved(1) == [], "the order that was replaced")
         #expect(machine.onMoved(2).last == .leave(clearingRoster: true))
+    }
+
+    @Test func theOnlyCopiesWaitForSomebodyWhenTheOthersDie() {
+        var machine = machine()
+        let b = MemberIdentity(id: "b", boot: 7)
+        _ = machine.drain(.signal, now: 0)
+        #expect(machine.onLook(look(weight: 100, slots: 30_000, copies: 65_536, heirs: [b]), now: 10) == [])
+        #expect(machine.onLook(look(copies: 65_536, heirs: [b]), now: 100) == [])
+        // Dead, and its session is over: what this node holds is all that is left.
+        let alone = look(copies: 65_536, users: 0, others: false, elsewhere: [])
+        let waits = "no other member has weight any more; waiting for one, because this node still owns 0 slots and holds 65536 copies"
+        #expect(machine.onLook(alone, now: 6_000) == [.warn(waits)])
+        #expect(machine.onLook(alone, now: 6_100) == [])
+        var back = machine
+        #expect(machine.onLook(alone, now: 59_999) == [])
+        #expect(
+            machine.onLook(alone, now: 60_000) == [
+                .warn("not handed over after 60 s, leaving all the same: this node still owns 0 slots and holds 65536 copies"),
+                .moveSockets(number: 1, milliseconds: 0, elsewhere: []),
+            ])
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false), "nobody else has them")
+        // Or it comes back in time, and takes them over.
+        let restarted = MemberIdentity(id: "b", boot: 8)
+        #expect(back.onLook(look(copies: 65_536, heirs: [restarted]), now: 20_000) == [])
+        #expect(
+            back.onLook(look(heirs: [restarted]), now: 21_000).last
+                == .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere))
+        #expect(back.onMoved(1).last == .leave(clearingRoster: true))
+    }
+
+    @Test func whoWentInOrderIsNotWaitedFor() {
+        var machine = machine()
+        let b = MemberIdentity(id: "b", boot: 7)
+        _ = machine.drain(.signal, now: 0)
+        #expect(machine.onLook(look(copies: 9, heirs: [b]), now: 10) == [])
+        // It is not known yet that it goes; then it is, though it has gone.
+        #expect(machine.onLook(look(copies: 9, users: 0, others: false, elsewhere: []), now: 110).count == 1)
+        #expect(
+            machine.onLook(look(copies: 9, users: 0, others: false, elsewhere: [], going: [b]), now: 210)
+                == [.moveSockets(number: 1, milliseconds: 0, elsewhere: [])])
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: true))
+    }
+
+    @Test func sIsTheClusters() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        machine.sessionTimeoutMilliseconds = 2_000
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false)
+        #expect(machine.onLook(stuck, now: 1_000) == [])
+        #expect(machine.onLook(stuck, now: 3_000).last == .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere))
     }
 
     @Test func aNodeOutsideTheRingHasNothingToGive() {

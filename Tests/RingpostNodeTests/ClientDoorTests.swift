@@ -199,6 +199,17 @@ import Testing
         #expect(answer.contains("onnection: close"))
     }
 
+    @Test func aProducerThatComesMeanwhileMayNotStay() throws {
+        let node = try EmbeddedNode()
+        node.loop.moveSockets(milliseconds: 100_000, elsewhere: ["b:1"])
+        let channel = try node.apiConnection()
+        try channel.arrive("POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx")
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.contains("onnection: close"))
+        #expect(!channel.isActive)
+    }
+
     @Test func whoIsLeftIsToldAtTheEnd() throws {
         let node = try EmbeddedNode()
         let channels = try (0..<500).map { _ in try node.clientConnection() }

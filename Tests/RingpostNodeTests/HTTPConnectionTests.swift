@@ -89,6 +89,23 @@ import Testing
         #expect(!idle.isActive)
     }
 
+    @Test func aRequestThatIsArrivingWhenTheNodeStopsIsAnswered() throws {
+        let node = try EmbeddedNode()
+        let channels = [try node.apiConnection(), try node.apiConnection()]
+        try channels[0].arrive("POST /v1/users/alice/mess")
+        try channels[1].arrive("POST /v1/users/alice/messages \(Self.host)Content-Length: 2\r\n\r\n1")
+        node.loop.sayGoodbye()
+        #expect(channels.count { $0.isActive } == 2)
+        try channels[0].arrive("ages \(Self.host)Content-Length: 2\r\n\r\n12")
+        try channels[1].arrive("2")
+        for channel in channels {
+            let answer = try channel.leaving()
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
+            #expect(answer.contains("onnection: close"), "\(answer)")
+            #expect(!channel.isActive)
+        }
+    }
+
     @Test func aStreamIsNotOpenedBehindAnUnansweredRequest() throws {
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()

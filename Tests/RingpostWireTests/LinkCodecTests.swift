@@ -169,6 +169,10 @@ import Testing
 
     @Test(arguments: [0, 3, 255]) func hops(hops: UInt8) { #expect(fault(.forward(Self.forward(hops: hops))) == "a broken forward frame") }
 
+    @Test(arguments: SlotFrameSamples.beyondBounds) func numbersThatCountNothing(frame: SlotFrame) {
+        #expect(fault(.slot(frame)).hasPrefix("a broken slot"))
+    }
+
     @Test func budgetsAndTimesToLive() {
         #expect(fault(.forward(Self.forward(budget: 10_001))) == "a broken forward frame")
         #expect(fault(.forward(Self.forward(timeToLive: Publish.timeToLiveSecondsMax + 1))) == "a broken forward frame")

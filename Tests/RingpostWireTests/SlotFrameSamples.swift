@@ -7,7 +7,7 @@ enum SlotFrameSamples {
     private static let user = Key(.user, trusted: Array("ann".utf8), hash: KeyHash(rawValue: 0x0102_0304_0506_0708))
     private static let message = StoredMessage(
         sequence: 4, envelope: Array("{}".utf8), expiresAt: 30_000, publishedAt: 1_700_000_000_000_000, id: MessageID(high: 1, low: .max))
-    private static let late = StoredMessage(sequence: .max, envelope: [], expiresAt: -5)
+    private static let late = StoredMessage(sequence: 1 << 62, envelope: [], expiresAt: -5)
     private static let remembered = Remembered(
         receipt: Receipt(
             sequence: 4, epoch: 9, owner: "nöd", outcome: .dropped, mirrored: true, id: MessageID(high: 1, low: 2)), until: 29_999)
@@ -19,11 +19,11 @@ enum SlotFrameSamples {
 
     static let all: [LinkFrame] = [
         SlotFrame.inquire(epoch: 7, term: 6, slots: [0, 1, .max]), .inquire(epoch: 7, term: 7, slots: []),
-        .fetch(epoch: .max, term: 1, slot: 258), .adopt(epoch: 2, term: 1, slot: 258, base: 0, position: .max),
+        .fetch(epoch: .max, term: 1, slot: 258), .adopt(epoch: 2, term: 1, slot: 258, base: 0, position: 1 << 62),
         .fill(epoch: 2, term: 1, slot: 258, SlotPiece(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
         .fill(epoch: 2, term: 1, slot: 258, SlotPiece(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
         .append(epoch: 2, term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
-        .append(epoch: 2, term: 1, slot: 258, position: .max, .message(user, incarnation: 1, late, remembered)),
+        .append(epoch: 2, term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
         .append(epoch: 2, term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
         .append(epoch: 2, term: 1, slot: 258, position: 3, .nothing), .release(epoch: 2, term: 2, slot: 0),
         .holdings(
@@ -36,4 +36,25 @@ enum SlotFrameSamples {
         .acknowledge(term: 5, slot: 3, position: 9), .mismatch(term: 5, slot: 3), .released(term: 5, slot: 3),
         .refused(term: 5, slot: 3, minimum: 6),
     ].map(LinkFrame.slot)
+
+    /// Numbers that nobody can have come to honestly: counting on from them would overflow, or keep something for ever.
+    static let beyondBounds: [SlotFrame] = [
+        .adopt(epoch: 2, term: 1, slot: 0, base: 0, position: 1 << 62 + 1), .append(epoch: 2, term: 1, slot: 0, position: .max, .nothing),
+        .append(epoch: 2, term: 1, slot: 0, position: 1, .message(user, incarnation: 1, StoredMessage(sequence: .max, envelope: []), nil)),
+        .acknowledge(term: 1, slot: 0, position: .max),
+        .holdings(term: 1, [SlotHolding(slot: 1, content: .copy(term: 1, position: .max))]),
+        .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: .max, quiet: 0))]),
+        .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: 0, quiet: .max - 1))]),
+        .fill(
+            epoch: 2, term: 1, slot: 0,
+            SlotPiece(
+                isFirst: true, isLast: true, base: 1, position: 1,
+                items: [.remembered(user.hash, Remembered(receipt: remembered.receipt, until: 4_000_000))])),
+        .fill(
+            epoch: 2, term: 1, slot: 0,
+            SlotPiece(
+                isFirst: true, isLast: true, base: 1, position: 1,
+                items: [.mailbox(MailboxHead(key: user, incarnation: 1, appended: .max, resumableFrom: 0, lostAgo: 0))])),
+        .piece(term: 1, slot: 0, SlotPiece(isFirst: true, isLast: true, base: 1, position: .max, items: [])),
+    ]
 }

@@ -32,7 +32,7 @@ package final class Simulation {
     /// A session was ended before its time: its node may act a little longer than others think.
     var wasExpiredEarly = false
     private var played: [String] = []
-    private var alarms: [String: Int] = [:]
+    private(set) var alarms: [String: Int] = [:]
     private var fingerprint: UInt64 = 0xCBF2_9CE4_8422_2325
 
     /// A run that has not begun.

@@ -5,7 +5,7 @@ import Testing
 @testable import Simulation
 
 @Suite struct CopyScheduleTests {
-    @Test func completeSentThenPairIsolated() throws { try play("complete-sent-then-pair-isolated", seeds: 1...3) }
+    @Test func completeSentThenPairIsolated() throws { try play("complete-sent-then-pair-isolated", seeds: 1...6) }
     @Test func creatorInheritsAfterPairIsolation() throws { try play("creator-inherits-after-pair-isolation") }
     @Test func answerLostWithNoNewEpoch() throws { try play("answer-lost-with-no-new-epoch") }
     @Test func secondDeathWhileMirrorHalfCopied() throws { try play("second-death-while-mirror-half-copied") }

@@ -65,6 +65,9 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     private var nextOrder: UInt64 = 0
     private var earliestDeadline = Int64.max
     private(set) var isUp = false
+    /// The node has said that it stops: nothing more is sent on this link, and it ends when all that is under way is answered. Ended
+    /// earlier, it would leave open what came of messages that must not be sent twice.
+    private var isLeaving = false
     /// Larger messages are refused here; the node's welcome says it.
     private var payloadBytesMax = Int.max
     private var spread: UInt64
@@ -81,7 +84,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         let entry = Entry(order: nextOrder, message: message, ticket: ticket)
         nextOrder += 1
         earliestDeadline = min(earliestDeadline, message.deadline)
-        if !isUp {
+        if !isUp || isLeaving {
             queue.append(entry)
         } else if !held.isEmpty, held[message.user] != nil {
             held[message.user]?.entries.append(entry)
@@ -93,6 +96,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// A link is up: everything that waits leaves, in order. The connection is new, so nothing has been refused on it.
     mutating func onUp(payloadBytesMax: Int, actions: inout [Action]) {
         isUp = true
+        isLeaving = false
         self.payloadBytesMax = payloadBytesMax
         let waiting = queue
         queue = []
@@ -125,7 +129,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         case .success(let receipt):  // 1
             actions.append(.complete(entry.ticket, .success(receipt)))
         case .failure(let problem) where Self.isWorthARetry(problem, entry.message):  // 2
-            if problem == .stopping { actions.append(.leave) }
+            if problem == .stopping { isLeaving = true }
             entry.mayBeAppended = entry.mayBeAppended || problem == .outcomeUnknown
             entry.refusals += 1
             entry.lastProblem = (problem, message)
@@ -140,12 +144,14 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             actions.append(.complete(entry.ticket, .failure(isUnknown ? .outcomeUnknown : .refused(problem, message ?? problem.message))))
         }
         if !held.isEmpty { release(user, now: now, actions: &actions) }
+        leaveWhenAnswered(&actions)
     }
 
     /// Time passes: budgets run out, held users are tried again.
     mutating func onTick(now: Int64, actions: inout [Action]) {
         if earliestDeadline <= now { expire(now: now, actions: &actions) }
         for user in Array(held.keys) { release(user, now: now, actions: &actions) }
+        leaveWhenAnswered(&actions)
     }
 
     // MARK: Decisions
@@ -180,7 +186,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     }
 
     private mutating func release(_ user: [UInt8], now: Int64, actions: inout [Action]) {
-        guard isUp, let lane = held[user], lane.underWay == 0, lane.notBefore <= now else { return }
+        guard isUp, !isLeaving, let lane = held[user], lane.underWay == 0, lane.notBefore <= now else { return }
         held[user] = nil
         var restarts = true
         for entry in lane.entries.sorted(by: { $0.order < $1.order }) {
@@ -188,6 +194,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             restarts = false
         }
     }
+
+    private func leaveWhenAnswered(_ actions: inout [Action]) { if isUp, isLeaving, flights.isEmpty { actions.append(.leave) } }
 
     private mutating func expire(now: Int64, actions: inout [Action]) {
         var late: [Entry] = []

@@ -16,7 +16,7 @@ struct SubscriberMachine: Sendable {
     /// An address that a node named and that is none of `endpoints`.
     private var foreign: Endpoint?
     private var backoff = Backoff()
-    /// An event stream's `retry:` holds for all later pauses.
+    /// An event stream's `retry:` holds for all later pauses, unless the same stream ends with a wish of its own.
     private var retryMilliseconds: Int?
 
     /// - Parameters:
@@ -64,7 +64,10 @@ struct SubscriberMachine: Sendable {
         if let error = disconnect.final { return .stop(error) }
         if livedMilliseconds >= Self.provenMilliseconds { backoff.reset() }
         turn(disconnect)
-        return .connect(afterMilliseconds: backoff.next(wish: disconnect.wishMilliseconds ?? retryMilliseconds, using: &generator))
+        let wish = disconnect.wishMilliseconds ?? retryMilliseconds
+        // Obeyed once. A node that defers a stream puts its wish into `retry:` too, for browsers, and no other node has that wish.
+        if disconnect.wishMilliseconds != nil { retryMilliseconds = nil }
+        return .connect(afterMilliseconds: backoff.next(wish: wish, using: &generator))
     }
 
     /// The cases: 1 an appointment is kept where it was given; 2 a node names another one that the caller knows; 3 or, where

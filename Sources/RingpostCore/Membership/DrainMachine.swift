@@ -47,11 +47,15 @@ public struct DrainMachine: Sendable {
         public var reachesZooKeeper: Bool
         /// Client addresses of members that stay.
         public var elsewhere: [String]
+        /// The other members with weight.
+        public var heirs: Set<MemberIdentity>
+        /// Those who have said that they drain or leave, whether they are members still or not.
+        public var going: Set<MemberIdentity>
 
         /// All of it.
         public init(
             weight: UInt16?, slots: Int, copies: Int, users: Int, sockets: Int, othersHaveWeight: Bool, reachesZooKeeper: Bool,
-            elsewhere: [String]
+            elsewhere: [String], heirs: Set<MemberIdentity> = [], going: Set<MemberIdentity> = []
         ) {
             self.weight = weight
             self.slots = slots
@@ -61,6 +65,8 @@ public struct DrainMachine: Sendable {
             self.othersHaveWeight = othersHaveWeight
             self.reachesZooKeeper = reachesZooKeeper
             self.elsewhere = elsewhere
+            self.heirs = heirs
+            self.going = going
         }
     }
 
@@ -110,7 +116,8 @@ public struct DrainMachine: Sendable {
 
     private let drainMilliseconds: Int64
     private let handOverMilliseconds: Int64
-    private let sessionTimeoutMilliseconds: Int64
+    /// S; for so long it waits for a ZooKeeper that is away. The cluster's document says it, so it is known with the first view.
+    public var sessionTimeoutMilliseconds: Int64
     private var state = State.serving
     private var cause = Cause.order
     private var since: Int64 = 0
@@ -119,10 +126,14 @@ public struct DrainMachine: Sendable {
     /// Since when ZooKeeper has not answered, as far as was looked.
     private var awaySince: Int64?
     private var lastMove = 0
+    /// Who had weight when anybody else last had any, without those that said that they go: what is held here may be all that is
+    /// left of what they held.
+    private var heirs: Set<MemberIdentity> = []
+    private var hasSaidAlone = false
 
     /// - Parameters:
     ///   - drainMilliseconds: over what time sockets are asked to go.
-    ///   - sessionTimeoutMilliseconds: S; for so long it waits for a ZooKeeper that is away.
+    ///   - sessionTimeoutMilliseconds: S, as far as it is known.
     ///   - handOverMilliseconds: how long handing over may take.
     public init(
         drainMilliseconds: Int64, sessionTimeoutMilliseconds: Int64, handOverMilliseconds: Int64 = Self.handOverMillisecondsDefault
@@ -158,6 +169,8 @@ public struct DrainMachine: Sendable {
             since = now
             awaySince = nil
             lastLook = nil
+            heirs = []
+            hasSaidAlone = false
             return [.say("draining: giving up the weight, then \(drainMilliseconds / 1_000) s for the sockets"), .giveUpWeight, .look]
         case (_, .signal, .signal): return hasten()
         case (_, .signal, .order):
@@ -221,7 +234,13 @@ public struct DrainMachine: Sendable {
         if isLight, look.slots == 0, look.copies == 0 {
             return [.say("all slots and copies are handed over; moving \(look.sockets) sockets")] + move(clearingRoster: true)
         }
-        if look.weight != nil, !look.othersHaveWeight {
+        if look.othersHaveWeight {
+            heirs = look.heirs
+            hasSaidAlone = false
+        }
+        heirs.subtract(look.going)
+        // Alone from the beginning, or all others go in order too. Who went without a word may come back, and then needs these copies.
+        if look.weight != nil, !look.othersHaveWeight, heirs.isEmpty {
             let lost = look.users == 0 ? [] : [Action.warn("no other member has weight: the history of \(look.users) users will be lost")]
             // Nobody can hope for these copies any more, so nobody should wait for them.
             return lost + move(clearingRoster: true)
@@ -232,6 +251,10 @@ public struct DrainMachine: Sendable {
         }
         if let awaySince, now >= awaySince + sessionTimeoutMilliseconds {
             return [.warn("ZooKeeper is away, so nothing can be handed over: \(remainder)")] + move(clearingRoster: false)
+        }
+        if look.weight != nil, !look.othersHaveWeight, !hasSaidAlone {
+            hasSaidAlone = true
+            return [.warn("no other member has weight any more; waiting for one, because \(remainder)")]
         }
         return []
     }

@@ -17,7 +17,6 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
     case protocolError
     /// The client sent more than it may.
     case tooLarge
-    case internalError
 
     /// What a client should do.
     public enum Advice: String, Sendable {
@@ -38,7 +37,6 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .tryLater: 4013
         case .protocolError: 1002
         case .tooLarge: 1009
-        case .internalError: 1011
         }
     }
 
@@ -52,14 +50,13 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .tryLater: "try_later"
         case .protocolError: "protocol_error"
         case .tooLarge: "too_large"
-        case .internalError: "internal_error"
         }
     }
 
     /// What a client should do.
     public var advice: Advice {
         switch self {
-        case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .tryLater, .internalError: .resume
+        case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .tryLater: .resume
         case .protocolError, .tooLarge: .stop
         }
     }

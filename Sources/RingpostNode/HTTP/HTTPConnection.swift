@@ -154,9 +154,9 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         body = ByteBuffer()
         isArriving = false
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
-        // While the node's clients go elsewhere, the next request belongs there too.
-        let keepAlive = head.keepAlive && !(routes.isForClients && loop.door.isMoving)
-        answers.append(Answer(headers: routes.commonHeaders(for: head), keepAlive: keepAlive, isHead: head.method == .head))
+        // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
+        if loop.door.isMoving { isLeaving = true }
+        answers.append(Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
         routes.handle(request, on: self)
     }
 
@@ -247,15 +247,19 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
     }
 
-    /// The node is stopping: nothing more is taken, what was taken is answered, polls with what they have.
+    /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have. A request that
+    /// is arriving may arrive, as long as the node waits for its sockets.
     func sayGoodbye() {
         if isClosing { return }
+        isLeaving = true
         if answers.isEmpty {
-            closeNow()
+            if !isArriving { closeNow() }
             return
         }
-        isTakenOver = true
-        answers[answers.count - 1].keepAlive = false
+        if head == nil {
+            isTakenOver = true
+            answers[answers.count - 1].keepAlive = false
+        }
         for poll in answers.compactMap(\.poll) { poll.finish() }
     }
 

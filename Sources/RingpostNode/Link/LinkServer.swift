@@ -32,6 +32,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     private var isWaiting = false
     /// A later one, which has come meanwhile.
     private var successor: LinkServer?
+    /// A producer's stream ends with the answer to the last publish that is under way.
+    private var endsWhenAnswered = false
 
     override init(loop: NodeLoop) {
         state = .strange(until: Moment.now().monotonic + loop.shared.configuration.limits.handshakeMilliseconds)
@@ -40,6 +42,8 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     private static let producerInFlightMax = 16_384
     private static let ringsDiffer = "the two rings differ at one epoch"
+
+    var isForProducer: Bool { if case .producer = state { true } else { false } }
 
     // MARK: Out
 
@@ -68,6 +72,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
             }
         }
         send(.answer(request: request, result, message: nil))
+        if endsWhenAnswered, inFlight == 0 { closeWhenFlushed() }
     }
 
     /// A peer that takes nothing is worse than none: its sockets attach again on a new link.
@@ -250,6 +255,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     }
 
     private func submit(_ produce: LinkProduce, stream: UInt64) throws(ProblemReport) {
+        if loop.isLeaving { throw ProblemReport(.stopping) }
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
         let key: Key
         do throws(NameError) {
@@ -276,6 +282,14 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     }
 
     // MARK: End
+
+    /// The node is stopping: a producer gets the answers to what is under way, and goes to another node. Links with nodes stay to
+    /// the very end, because those answers come over them.
+    func sayGoodbye() {
+        guard isForProducer, !isClosing else { return }
+        endsWhenAnswered = true
+        if inFlight == 0 { closeWhenFlushed() }
+    }
 
     func closeIf(from peer: MemberIdentity) {
         if case .node(let identity) = state, identity == peer { refuse(Self.ringsDiffer) }

@@ -18,9 +18,8 @@ extension NodeLoop {
         isolatedSince = since
         if now - since >= SessionMachine.unreachableMillisecondsMax, !hasSentClientsAway, !door.isMoving {
             hasSentClientsAway = true
-            let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0].client }
             logger.error("cut off from every other member: asking clients to go elsewhere", metadata: ["loop": "\(index)"])
-            moveSockets(milliseconds: Self.isolationMoveMilliseconds, elsewhere: others)
+            moveSockets(milliseconds: Self.isolationMoveMilliseconds, elsewhere: shared.elsewhere(view))
         }
     }
 }

@@ -11,7 +11,9 @@ extension NodeLoop {
     var clientSockets: Int { counters.sockets.reduce(0, +) }
 
     /// Connections of clients and producers that are still there.
-    var openSockets: Int { sockets.count { $0 is any EdgeSocket || $0 is HTTPConnection } }
+    var openSockets: Int {
+        sockets.count { $0 is any EdgeSocket || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
+    }
 
     /// Asks every client to go elsewhere, evenly over the time; from now on new ones are told so at once. Called again, it
     /// begins anew with those that are left.
@@ -40,18 +42,15 @@ extension NodeLoop {
 
     /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
     func sayGoodbye() {
-        moveSockets(milliseconds: 0, elsewhere: door.elsewhere ?? otherClientAddresses, isOrdered: true)
+        isLeaving = true
+        moveSockets(milliseconds: 0, elsewhere: door.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
-        for socket in sockets { (socket as? HTTPConnection)?.sayGoodbye() }
+        for socket in sockets {
+            (socket as? HTTPConnection)?.sayGoodbye()
+            (socket as? LinkServer)?.sayGoodbye()
+        }
     }
 
-    /// Of the members that own something, or if there are none of all others.
-    private var otherClientAddresses: [String] {
-        guard let view else { return [] }
-        let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] }
-        let owners = others.filter { $0.weight > 0 }
-        return (owners.isEmpty ? others : owners).map(\.client)
-    }
 }
 
 extension NodeShared {
@@ -66,19 +65,16 @@ extension NodeShared {
     /// - Parameters:
     ///   - milliseconds: over what time to spread it.
     ///   - elsewhere: client addresses of other members, each "host:port".
-    /// - Returns: how many are left.
-    @discardableResult
-    func moveSockets(milliseconds: Int64, elsewhere: [String]) async -> Int {
+    func moveSockets(milliseconds: Int64, elsewhere: [String]) async {
         let until = Moment.now().monotonic + milliseconds
         await onEachLoopInTurn { $0.moveSockets(milliseconds: milliseconds, elsewhere: elsewhere, isOrdered: true) }
         while true {
-            let left = await clientSockets()
-            if left == 0 || Moment.now().monotonic >= until { return left }
+            if await clientSockets() == 0 || Moment.now().monotonic >= until { return }
             do {
                 try await Task.sleep(for: .milliseconds(Self.moveLookMilliseconds))
             } catch {
                 await stopMovingSockets()
-                return left
+                return
             }
         }
     }

@@ -54,6 +54,9 @@ final class NodeLoop: @unchecked Sendable {
     var isolatedSince: Int64?
     var hasSentClientsAway = false
 
+    /// The node says goodbye: link producers are sent to other nodes.
+    var isLeaving = false
+
     private var dirty: [LoopSocket] = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]

@@ -20,6 +20,8 @@ actor DrainService {
     struct Hooks: Sendable {
         /// Counted on loops that have taken over every view that was told before.
         var holdings: @Sendable () async -> Holdings = { Holdings() }
+        /// Those who have said that they drain or leave, members or not.
+        var going: @Sendable () -> Set<MemberIdentity> = { [] }
         /// Client addresses of members that stay.
         var elsewhere: @Sendable (MembershipView) -> [String] = { _ in [] }
         /// Asks all sockets to go elsewhere, evenly over the milliseconds; returns when they have gone or the time is over. Cancelled,
@@ -29,7 +31,7 @@ actor DrainService {
         var keepSockets: @Sendable () async -> Void = {}
         /// For operators; `nil` when it does not drain any more.
         var onProgress: @Sendable (DrainMachine.Progress?) -> Void = { _ in }
-        /// The goodbye follows: peers are told, so that nobody waits for this node's agreement.
+        /// The goodbye follows: peers are told at once, so that nobody waits for this node's agreement.
         var onLeaving: @Sendable () -> Void = {}
     }
 
@@ -101,10 +103,13 @@ actor DrainService {
         let view = await membership.view
         let reachesZooKeeper = await membership.reachesZooKeeper
         let holdings = await hooks.holdings()
+        // S is the cluster's.
+        if let document = view?.document { machine.sessionTimeoutMilliseconds = Int64(document.sessionTimeoutMilliseconds) }
+        let heirs = view?.othersWithWeight ?? []
         return DrainMachine.Look(
             weight: view?.own?.weight, slots: view?.slotsOwned ?? 0, copies: holdings.copies, users: holdings.users,
-            sockets: holdings.sockets, othersHaveWeight: view?.othersWithWeight.isEmpty == false, reachesZooKeeper: reachesZooKeeper,
-            elsewhere: view.map(hooks.elsewhere) ?? [])
+            sockets: holdings.sockets, othersHaveWeight: !heirs.isEmpty, reachesZooKeeper: reachesZooKeeper,
+            elsewhere: view.map(hooks.elsewhere) ?? [], heirs: Set(heirs.map(\.identity)), going: hooks.going())
     }
 
     // MARK: - Sockets

@@ -22,6 +22,7 @@ struct NodeMembership {
         } else {
             service = .embedded(me: member, hooks: hooks, logger: shared.logger)
         }
+        // The first view says what the cluster's S is.
         let machine = DrainMachine(
             drainMilliseconds: shared.configuration.drainMilliseconds,
             sessionTimeoutMilliseconds: Int64(shared.configuration.sessionTimeoutMilliseconds),
@@ -106,7 +107,7 @@ extension NodeMembership {
             // One loop asks for all of them: an answer is the node's.
             askPeers: { number, _ in
                 guard let loop = shared.loops.first else { return }
-                loop.eventLoop.execute { loop.queryPeers(number) }
+                loop.eventLoop.execute { loop.pingAll(query: number) }
             },
             probe: { await shared.probe($0) },
             link: { _ in
@@ -118,11 +119,19 @@ extension NodeMembership {
     private static func drainHooks(_ shared: NodeShared) -> DrainService.Hooks {
         DrainService.Hooks(
             holdings: { await shared.holdings() },
+            going: { shared.goingPeers },
             elsewhere: { shared.elsewhere($0) },
             moveSockets: { await shared.moveSockets(milliseconds: $0, elsewhere: $1) },
             keepSockets: { await shared.stopMovingSockets() },
-            onProgress: { shared.setDrain($0) },
-            onLeaving: { shared.setLeaving() })
+            // The next heartbeat might come too late: a node that is the last one goes at once.
+            onProgress: { if shared.setDrain($0) { shared.onEachLoop { $0.pingAll() } } },
+            onLeaving: {
+                shared.setLeaving()
+                shared.onEachLoop { loop in
+                    loop.isLeaving = true
+                    loop.pingAll()
+                }
+            })
     }
 
     private static func withdrawalHooks(
@@ -167,21 +176,13 @@ extension NodeShared {
         }
         return holdings
     }
-
-    /// Where clients can go: to members that own something, or if there are none to all others, but to none that drains.
-    fileprivate func elsewhere(_ view: MembershipView) -> [String] {
-        let draining = drainingPeers
-        let others = view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] }
-            .filter { !draining.contains($0.identity) && $0.id != configuration.id }
-        let owners = others.filter { $0.weight > 0 }
-        return (owners.isEmpty ? others : owners).map(\.client)
-    }
 }
 
 extension NodeLoop {
-    fileprivate func queryPeers(_ number: UInt64) {
+    /// Tells every other member at once how this node stands.
+    fileprivate func pingAll(query: UInt64 = 0) {
         let now = MonotonicClock.nowMilliseconds()
-        for link in links { link?.ping(query: number, now: now) }
+        for link in links { link?.ping(query: query, now: now) }
     }
 
     /// A member that computed another ring from the same epoch: no link with this boot of it.

@@ -7,8 +7,6 @@ struct LoopSnapshot: Sendable {
     var mailboxes = 0
     var historyBytes = 0
     var attachments = 0
-    var sessions = 0
-    var restless = 0
     var parked = 0
     var inFlight = 0
     var windowKeys = 0
@@ -28,7 +26,7 @@ struct LoopSnapshot: Sendable {
     static func += (one: inout LoopSnapshot, other: LoopSnapshot) {
         one.counters += other.counters
         for path: WritableKeyPath<LoopSnapshot, Int> in [
-            \.mailboxes, \.historyBytes, \.attachments, \.sessions, \.restless, \.parked, \.inFlight, \.windowKeys, \.linksUp, \.linksDown,
+            \.mailboxes, \.historyBytes, \.attachments, \.parked, \.inFlight, \.windowKeys, \.linksUp, \.linksDown,
             \.linkBytes, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
@@ -44,8 +42,6 @@ extension NodeLoop {
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount
-        snapshot.sessions = sessions.count
-        snapshot.restless = restless.count
         snapshot.parked = machine.parkedCount
         snapshot.inFlight = machine.inFlightCount
         snapshot.windowKeys = machine.windowCount

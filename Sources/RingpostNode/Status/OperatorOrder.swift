@@ -47,6 +47,8 @@ struct OperatorAnswer: Codable, Hashable, Sendable {
     static let accepted = OperatorAnswer()
     /// The node has just begun and knows nothing of a ring.
     static let notYet = OperatorAnswer(code: "not_ready", message: "the node is just starting; try again")
+    /// The node that was asked doesn't know which members there are.
+    static let notInARing = OperatorAnswer(code: notYet.code, message: "the node that was asked is not in a ring yet; try again")
 
     /// - Parameter refusal: why it can't be done.
     static func refused(_ refusal: DrainRefusal) -> OperatorAnswer {

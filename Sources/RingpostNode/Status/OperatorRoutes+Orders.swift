@@ -56,9 +56,8 @@ extension OperatorRoutes {
             promise.completeWithTask { Self.response(to: order, node, await shared.take(order)) }
             return promise.futureResult
         }
-        guard let view = shared.view, view.member(node) != nil else {
-            return loop.eventLoop.makeSucceededFuture(Self.unknown(node, shared.view))
-        }
+        guard let view = shared.view else { return loop.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }
+        guard view.member(node) != nil else { return loop.eventLoop.makeSucceededFuture(Self.unknown(node, view)) }
         guard let link = loop.links.compactMap({ $0 }).first(where: { $0.member == view.member(node)?.identity }) else {
             return loop.eventLoop.makeSucceededFuture(Self.silent(node))
         }
@@ -74,13 +73,16 @@ extension OperatorRoutes {
     }
 
     private static func response(to order: OperatorOrder, _ node: String, _ answer: OperatorAnswer) -> HTTPResponse {
-        if let code = answer.code { return .failure(status: 409, code: code, message: "\(node): \(answer.message ?? code)") }
+        if let code = answer.code {
+            let status = code == OperatorAnswer.notYet.code ? 503 : 409
+            return .failure(status: status, code: code, message: "\(node): \(answer.message ?? code)")
+        }
         let weight: UInt16? = if case .weight(let weight) = order { weight } else { nil }
         return .json(JSONDocument.encode(Accepted(node: node, weight: weight)), status: 202)
     }
 
-    private static func unknown(_ node: String, _ view: MembershipView?) -> HTTPResponse {
-        let ids = view?.members.map(\.id).sorted().joined(separator: ", ") ?? "none"
+    private static func unknown(_ node: String, _ view: MembershipView) -> HTTPResponse {
+        let ids = view.members.map(\.id).sorted().joined(separator: ", ")
         return .failure(
             status: 404, code: "unknown_node", message: "no member is called \"\(LogText.escaped(node))\"; members: \(ids)")
     }

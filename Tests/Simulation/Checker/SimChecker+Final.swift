@@ -5,6 +5,7 @@ import RingpostCore
 extension SimChecker {
     /// Checks the whole log.
     func finish() {
+        checkRefusals()
         for key in simulation.keys {
             let own = records.filter { $0.message.key == key && $0.receipt != nil }
             checkReceipts(own, of: key)
@@ -13,6 +14,15 @@ extension SimChecker {
             let inPlace = own.filter { !$0.isTwice && !simulation.coverage.isLost(key, after: $0.begunAt) }
             checkOrder(inPlace, of: key)
             checkStreams(inPlace, of: key)
+        }
+    }
+
+    /// "Certainly not appended" is true: whoever relies on it and publishes anew would say the same thing twice.
+    private func checkRefusals() {
+        for record in records where record.isCertainlyNowhere {
+            guard let place = record.place else { continue }
+            let (number, key) = (record.message.number, record.message.key)
+            fail("message \(number) of \(key.text) was refused as certainly not appended, and is at \(place.text)")
         }
     }
 

@@ -26,7 +26,8 @@ final class SimChecker {
         /// Where clients have seen it: at one place, unless its mailbox was lost between two tries.
         var place: Cursor?
         var isTwice = false
-        var mayBeAppended = false
+        /// Its producer was told that it has no place, and does not send it again.
+        var isCertainlyNowhere = false
     }
 
     /// What a client saw without a hole.
@@ -94,7 +95,9 @@ final class SimChecker {
         simulation.say("p\(message.producer)", "message \(message.number) of \(message.key.text) is \(receipt.sequence)")
     }
 
-    func giveUp(_ message: SimMessage, mayBeAppended: Bool) { records[Int(message.number) - 1].mayBeAppended = mayBeAppended }
+    func giveUp(_ message: SimMessage, mayBeAppended: Bool) {
+        records[Int(message.number) - 1].isCertainlyNowhere = !mayBeAppended
+    }
 
     /// The id under which a message is on its way.
     func name(_ id: MessageID, _ message: SimMessage) { numbers[id] = message.number }
@@ -110,7 +113,13 @@ final class SimChecker {
             records[Int(number) - 1].emittedAt = simulation.time
             records[Int(number) - 1].emittedBy = process.identity
         }
-        if simulation.settings.looksInside { speak(key, process) }
+        if simulation.settings.looksInside {
+            speak(key, process)
+            // Two copies are demanded by the ring in force at the commit, and the answer goes out with it, before any other ring.
+            if !receipt.mirrored, process.view?.mirror(ofSlot: key.slot) != nil {
+                fail("\(process.name) acknowledges message \(number) of \(key.text) with one copy, though there is a mirror")
+            }
+        }
         // What followed in the same moment may have taken its copy already.
         guard let copy = process.loop.copy(of: key) else { return }
         tell(key, Cursor(incarnation: copy.incarnation, sequence: receipt.sequence))
@@ -164,7 +173,8 @@ final class SimChecker {
             fail("client \(client.number) of \(client.key.text) comes back to incarnation \(next.incarnation.hexadecimal)")
         }
         if from?.incarnation == next.incarnation || !simulation.coverage.isLost(client.key, incarnation: from?.incarnation) {
-            fail("gap: client \(client.number) of \(client.key.text) is sent from \(before) to \(next.text)")
+            let how = from?.incarnation == next.incarnation ? "back or on" : "to another incarnation"
+            fail("gap: client \(client.number) of \(client.key.text) is sent \(how), from \(before) to \(next.text)")
         }
         tell(client.key, next)
         stretches[client.number].append(

@@ -157,6 +157,7 @@ extension SimProcess {
     private func take(_ next: MembershipView) {
         let old = view
         view = next
+        epochsTaken.insert(next.epoch)
         updateLinks(next)
         withLoop { $0.apply(next, now: self.moment, actions: &$1) }
         reattach(from: old, to: next)

@@ -34,6 +34,8 @@ final class SimProcess: SimEnd {
     var lastWake = 0
     var identity: MemberIdentity
     var view: MembershipView?
+    /// All that it has taken: who skipped one doesn't know of it.
+    var epochsTaken: Set<UInt64> = []
     /// Its orderly end.
     var drain: DrainMachine
     var lastLook: Int64 = 0

@@ -54,7 +54,7 @@ private final class RandomSchedule {
     /// One more fault. Gentle schedules wait until the last one is over and the copies are complete again.
     private func strike() {
         if isGentle, isTroubled { return }
-        switch random.below(20) {
+        switch random.below(21) {
         case 0, 1, 2: kill()
         case 3, 4: pause()
         case 5: stop()
@@ -69,6 +69,7 @@ private final class RandomSchedule {
         case 16: slowServers()
         case 17: breakConnections()
         case 18: starve()
+        case 19: isolateSeveral()
         default: isolateServer()
         }
         if random.percent(20) { moveClients() }
@@ -162,6 +163,26 @@ private final class RandomSchedule {
         trouble(node, for: duration) {
             self.simulation.network.heal(cut)
             if fromZooKeeper { self.simulation.zooKeeper.heal([node.index]) }
+        }
+    }
+
+    /// Two or more that still reach each other are cut off from the rest.
+    private func isolateSeveral() {
+        guard nodes.count > 3 else { return cutPair() }
+        var apart: [Int] = []
+        let count = 2 + random.below(nodes.count - 3)
+        while apart.count < count, let place = random.pick(nodes.indices.filter({ !apart.contains($0) })) { apart.append(place) }
+        let rest = nodes.indices.filter { !apart.contains($0) }
+        let fromZooKeeper = random.percent(35)
+        let duration = random.draw(200_000...8_000_000)
+        simulation.play(
+            "cut \(apart.map { nodes[$0].id }) off from \(rest.map { nodes[$0].id })\(fromZooKeeper ? " and ZooKeeper" : "") "
+                + "for \(duration / 1_000) ms")
+        let cut = simulation.network.cut(apart, from: rest)
+        if fromZooKeeper { simulation.zooKeeper.cut(apart) }
+        trouble(nil, for: duration) {
+            self.simulation.network.heal(cut)
+            if fromZooKeeper { self.simulation.zooKeeper.heal(apart) }
         }
     }
 

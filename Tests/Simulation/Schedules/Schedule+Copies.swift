@@ -11,25 +11,24 @@ extension Schedule {
         "complete-sent-then-pair-isolated", "an owner has just said that a new mirror's copy is complete when the two can't talk any more",
         nodes: 4
     ) { (story: Story) in
-        story.start(3)
-        var pair: (owner: SimNode, mirror: SimNode)?
+        let (slot, seed) = (story.slot, story.simulation.settings.seed)
+        guard let (owner, mirror) = story.startAllButMirror() else { return story.require(false, "somebody owns the slot") }
+        // With the frame or without it; the answer is lost in either case.
+        let arrives = seed % 2 == 0
         var cut: SimCut?
-        story.onSlotFrame(where: \.completes) { owner, mirror in
-            pair = (owner, mirror)
-            let isOneWay = story.random.percent(30)
-            // With the frame or without it; the answer is lost in either case.
-            cut =
-                story.random.percent(50)
-                ? story.cut([owner], from: [mirror], oneWay: isOneWay) : story.cut([mirror], from: [owner], oneWay: isOneWay)
+        story.onSlotFrame(from: arrives ? mirror : owner, where: { ($0.completes || $0.acknowledges) && $0.concerns(slot) }) { _, _ in
+            cut = story.cut([mirror], from: [owner])
         }
-        story.start(story.nodes[3])
-        story.wait(atMost: 8_000) { pair != nil }
-        guard let pair, let cut else { return }
+        story.start(mirror)
+        story.wait(atMost: 8_000) { cut != nil }
+        guard let cut else { return story.require(false, "\(owner.id) sends \(mirror.id) a copy") }
         story.wait(story.random.draw(100...2_500))
-        switch story.random.below(3) {
-        case 0: story.kill(pair.owner)
-        case 1: story.setWeight(pair.owner, 0)
-        default: _ = story.cutZooKeeper([pair.owner])
+        story.require((story.copy(at: mirror) != nil) == arrives, "\(mirror.id) \(arrives ? "has" : "lacks") the copy")
+        story.require(owner.process?.loop.slotCounts.unmirrored != 0, "\(owner.id) doesn't know of it")
+        switch seed / 2 % 3 {
+        case 0: story.kill(owner)
+        case 1: story.setWeight(owner, 0)
+        default: _ = story.cutZooKeeper([owner])
         }
         story.wait(4_000)
         story.heal(cut)
@@ -42,56 +41,84 @@ extension Schedule {
     ) { (story: Story) in
         story.start(4)
         let pair = story.order()
+        let before = story.copy(at: pair.first)
         for node in pair { story.kill(node) }
         story.wait(6_500)
         let creators = story.order()
+        let created = story.copy(at: creators.first)
+        story.require(created != nil && created?.incarnation != before?.incarnation, "\(creators.map(\.id)) create the mailbox anew")
         let cut = story.cut(creators, from: story.others(than: creators))
         let places = story.random.percent(60) ? story.cutZooKeeper(creators) : []
         for node in pair { story.start(node) }
-        story.wait(story.random.draw(3_000...6_000))
+        // Whoever comes waits five seconds for links with every member before it takes its weight.
+        let isPairs = story.wait(atMost: 7_000) { story.order().map(\.id) == pair.map(\.id) }
+        story.require(isPairs, "\(pair.map(\.id)) are to own it meanwhile")
+        story.wait(story.random.draw(0...1_500))
         story.heal(cut)
         story.healZooKeeper(places)
         story.wait(4_000)
         for node in pair { story.kill(node) }
         story.wait(5_000)
+        story.require(story.order().map(\.id) == creators.map(\.id), "\(creators.map(\.id)) are to own it again")
     }
 
     private static let answerLost = Schedule(
         "answer-lost-with-no-new-epoch", "a connection breaks with an answer on it, and no ring changes afterwards", nodes: 4
     ) { (story: Story) in
-        story.start(3)
-        let kinds: [(String, (SlotFrame) -> Bool)] = [
-            ("holdings", \.isHoldings), ("piece", \.isPiece), ("acknowledgement", \.acknowledges), ("released", \.isReleased),
-            ("holdings", \.isHoldings), ("acknowledgement", \.acknowledges), ("inquiry", \.isInquiry), ("release", \.isRelease),
-        ]
-        for (what, matches) in kinds {
+        var broken = 0
+        func breakOnce(_ what: String, _ matches: @escaping (SlotFrame) -> Bool) {
             story.onSlotFrame(where: matches) { from, to in
+                broken += 1
                 story.say("the connection breaks as \(from.id) sends \(what) to \(to.id)")
                 story.network.breakConnections(from.index, to.index)
             }
         }
-        story.start(story.nodes[3])
+        // Who comes as the owner has to fetch its copy, and releases the old mirror.
+        guard let owner = story.order(among: story.nodes[...]).first else { return story.require(false, "somebody owns the slot") }
+        story.start(story.others(than: [owner]))
+        breakOnce("holdings", \.isHoldings)
+        breakOnce("a piece", \.isPiece)
+        breakOnce("an acknowledgement", \.acknowledges)
+        breakOnce("released", \.isReleased)
+        story.start(owner)
+        story.wait(atMost: 8_000) { broken == 4 }
         story.settle()
-        story.setWeight(story.owner(), 0)
+        breakOnce("holdings", \.isHoldings)
+        breakOnce("an acknowledgement", \.acknowledges)
+        breakOnce("an inquiry", \.isInquiry)
+        breakOnce("a release", \.isRelease)
+        story.setWeight(owner, 0)
+        story.wait(atMost: 8_000) { broken == 8 }
         story.settle()
+        let epoch = story.epoch
         for _ in 0..<3 {
-            story.onSlotFrame(where: \.acknowledges) { from, to in story.network.breakConnections(from.index, to.index) }
+            breakOnce("an acknowledgement", \.acknowledges)
             story.wait(1_500)
         }
+        story.require(broken == 11, "eleven connections break, not \(broken)")
+        story.require(story.epoch == epoch, "no ring changes afterwards")
     }
 
     private static let secondDeath = Schedule(
         "second-death-while-mirror-half-copied", "an owner dies, and its successor dies while the new mirror has half of the copy", nodes: 5
     ) { (story: Story) in
-        story.start(4)
-        if story.random.percent(50) {
-            // The copy that is under way belongs to a newcomer: the old mirror still has everything.
-            story.start(story.nodes[4])
-            story.waitForSlotFrame(where: \.beginsCopy) { owner, _ in story.kill(owner) }
+        let slot = story.slot
+        if story.simulation.settings.seed % 2 == 0 {
+            // The copy that is under way belongs to a newcomer: the old mirror still has everything, and the newcomer fetches that.
+            guard let (_, mirror) = story.startAllButMirror() else { return story.require(false, "somebody owns the slot") }
+            story.start(mirror)
+            story.waitForHalfACopy { owner, _ in story.kill(owner) }
+            story.waitForSlotFrame(where: { $0.beginsPieces && $0.concerns(slot) }) { _, successor in story.kill(successor) }
+            story.require(!mirror.isOn, "\(mirror.id) was the successor")
         } else {
+            story.start(4)
+            let successor = story.mirror()
             story.kill(story.owner())
+            story.waitForHalfACopy { owner, mirror in
+                story.require(owner === successor, "\(owner.id) is the successor")
+                story.kill(story.random.percent(70) ? owner : mirror)
+            }
         }
-        story.waitForSlotFrame(where: \.beginsCopy) { owner, mirror in story.kill(story.random.percent(70) ? owner : mirror) }
         story.wait(5_000)
     }
 
@@ -99,13 +126,17 @@ extension Schedule {
         "owner-and-mirror-suspended", "an owner and its mirror are suspended together, briefly and past their sessions", nodes: 4
     ) { (story: Story) in
         story.start(4)
-        for duration in [story.random.draw(300...1_400), story.random.draw(2_500...6_000)] {
+        // A server counts from the last ping, which may have come a third of the time-out before.
+        for (duration, pause, isBrief) in [(300...1_000, 300, true), (2_500...6_000, 600, false)] as [(ClosedRange<Int64>, Int64, Bool)] {
             let pair = story.order()
+            let boots = Set(pair.compactMap(\.process?.identity))
             for node in pair { story.suspend(node) }
-            story.wait(duration)
+            story.wait(story.random.draw(duration))
+            let living = story.zooKeeper.members.count { boots.contains($0.identity) }
+            story.require(living == (isBrief ? 2 : 0), isBrief ? "both sessions live on" : "both sessions have ended")
             for node in pair.reversed() {
                 story.resume(node)
-                story.wait(story.random.draw(0...600))
+                story.wait(story.random.draw(0...pause))
             }
             story.settle()
         }

@@ -10,6 +10,7 @@ extension Schedule {
         let pair = story.order()
         _ = story.cut([pair.first], from: Array(pair.dropFirst()))
         story.wait(12_000)
+        story.require(pair.count { story.weight($0) != nil } == 1, "one of \(pair.map(\.id)) has withdrawn, and only one")
         story.expectService("while the link is cut")
     }
 
@@ -17,9 +18,10 @@ extension Schedule {
         "one-node-cut-from-all", "one node reaches ZooKeeper but no other node: it withdraws", nodes: 4
     ) { (story: Story) in
         story.start(4)
-        guard let owner = story.owner() else { return }
+        guard let owner = story.owner() else { return story.require(false, "somebody owns the slot") }
         _ = story.cut([owner], from: story.nodes)
         story.wait(12_000)
+        story.require(story.zooKeeper.members.count == 3 && story.weight(owner) == nil, "\(owner.id) has withdrawn, and nobody else")
         story.expectService("while \(owner.id) is cut off")
     }
 }

@@ -21,6 +21,13 @@ final class Story {
 
     func say(_ what: String) { simulation.play(what) }
 
+    /// A story whose situation did not arise has shown nothing: that is a failure, too.
+    func require(_ condition: Bool, _ what: String) {
+        // A run that is cut short can't arrive anywhere.
+        if condition || !simulation.checker.violations.isEmpty { return }
+        simulation.checker.fail("not the story that was to be told: expected that \(what)")
+    }
+
     // MARK: Time
 
     func wait(_ milliseconds: Int64) { simulation.run(until: simulation.time + milliseconds * 1_000) }
@@ -28,13 +35,12 @@ final class Story {
     /// Waits until something holds; goes on without it after the limit.
     @discardableResult
     func wait(atMost milliseconds: Int64, until condition: @escaping () -> Bool) -> Bool {
-        simulation.run(until: simulation.time + milliseconds * 1_000, unless: condition)
+        condition() || simulation.run(until: simulation.time + milliseconds * 1_000, unless: condition)
     }
 
     /// Every node knows the newest epoch, every slot has an owner and a confirmed mirror, nothing waits to be released.
     var isSettled: Bool {
-        let zooKeeper = simulation.zooKeeper
-        let epoch = zooKeeper?.tree.childrenChanged[zooKeeper?.paths.members ?? ""]
+        let epoch = epoch
         let processes = nodes.compactMap(\.process)
         guard !processes.isEmpty, processes.allSatisfy({ $0.view?.epoch == epoch }) else { return false }
         let counts = processes.map(\.loop.slotCounts)
@@ -52,19 +58,31 @@ final class Story {
             next = self.simulation.time + 20_000
             return self.isSettled
         }
-        if !isDone { say("(not settled within \(milliseconds) ms)") }
+        require(isDone, "everything is settled within \(milliseconds) ms")
         wait(random.draw(100...600))
     }
 
     // MARK: Nodes
 
     /// Starts the first nodes and waits until they are a cluster.
-    func start(_ count: Int, settles: Bool = true) {
-        say("start \(count) nodes")
-        for node in nodes.prefix(count) { simulation.after(random.draw(0...300_000)) { node.start() } }
+    func start(_ count: Int) { start(Array(nodes.prefix(count))) }
+
+    /// Starts some nodes and waits until they are a cluster.
+    func start(_ some: [SimNode]) {
+        say("start \(some.map(\.id))")
+        for node in some { simulation.after(random.draw(0...300_000)) { node.start() } }
         wait(400)
-        if settles { settle() }
+        settle()
         wait(1_500)
+    }
+
+    /// Starts all but the node that is to be the slot's mirror once it is a member, too. Its owner owns it already, and will have to
+    /// copy it for that one.
+    func startAllButMirror() -> (owner: SimNode, mirror: SimNode)? {
+        let pair = order(among: nodes[...])
+        guard let owner = pair.first, let mirror = pair.last, owner !== mirror else { return nil }
+        start(others(than: [mirror]))
+        return (owner, mirror)
     }
 
     func start(_ node: SimNode) {
@@ -97,8 +115,12 @@ final class Story {
     }
 
     /// The owner, the mirror and so on of the slot, by the list that ZooKeeper has now.
-    func order(_ slot: Int? = nil) -> [SimNode] {
-        let members = zooKeeper.members.map(\.ringMember)
+    func order(_ slot: Int? = nil) -> [SimNode] { order(slot, among: zooKeeper.members.map(\.ringMember)) }
+
+    /// The owner and the mirror of the slot once some nodes, and nobody else, are members.
+    func order(among some: ArraySlice<SimNode>) -> [SimNode] { order(among: some.map { RingMember(id: $0.id, weight: $0.weight) }) }
+
+    private func order(_ slot: Int? = nil, among members: [RingMember]) -> [SimNode] {
         let ring = RingCache.shared.ring(members)
         return [ring.owner(ofSlot: slot ?? self.slot), ring.mirror(ofSlot: slot ?? self.slot)].compactMap { place in
             place.flatMap { place in nodes.first { $0.id == ring.members[place].id } }
@@ -108,6 +130,15 @@ final class Story {
     func owner(_ slot: Int? = nil) -> SimNode? { order(slot).first }
     func mirror(_ slot: Int? = nil) -> SimNode? { order(slot).dropFirst().first }
     func others(than some: [SimNode?]) -> [SimNode] { nodes.filter { node in !some.contains { $0 === node } } }
+
+    /// The number of the list that ZooKeeper has now.
+    var epoch: UInt64 { zooKeeper.tree.childrenChanged[zooKeeper.paths.members] ?? 0 }
+
+    /// The weight with which a node stands in that list; `nil` while it doesn't.
+    func weight(_ node: SimNode) -> UInt16? { zooKeeper.members.first { $0.id == node.id }?.weight }
+
+    /// The end of the slot's first mailbox in a node's copy; `nil` without a complete copy.
+    func copy(at node: SimNode?) -> Cursor? { node?.process?.loop.copy(of: simulation.keys[0]) }
 
     // MARK: Cuts
 
@@ -151,11 +182,14 @@ final class Story {
     // MARK: Frames
 
     /// Does something at the moment at which a frame about slots is sent, before it leaves.
-    func onSlotFrame(where matches: @escaping (SlotFrame) -> Bool, _ body: @escaping (_ from: SimNode, _ to: SimNode) -> Void) {
+    func onSlotFrame(
+        from sender: SimNode? = nil, where matches: @escaping (SlotFrame) -> Bool,
+        _ body: @escaping (_ from: SimNode, _ to: SimNode) -> Void
+    ) {
         network.watch { [unowned self] frame, connection, side in
             guard case .slot(let slotFrame) = frame, matches(slotFrame) else { return false }
             let (from, to) = (connection.hosts[side.rawValue], connection.hosts[side.other.rawValue])
-            guard from >= 0, to >= 0 else { return false }
+            guard from >= 0, to >= 0, sender == nil || sender?.index == from else { return false }
             body(self.nodes[from], self.nodes[to])
             return true
         }
@@ -173,8 +207,25 @@ final class Story {
             body(from, to)
         }
         let hasCome = wait(atMost: milliseconds) { isSeen }
-        if !hasCome { say("(the frame did not come)") }
+        require(hasCome, "the frame is sent that is waited for")
         return hasCome
+    }
+
+    /// Waits until an owner has sent the first piece of a slot's copy but not the last, and breaks their connection there: the holder
+    /// gets only what was sent before. Then does something.
+    func waitForHalfACopy(atMost milliseconds: Int64 = 8_000, _ body: @escaping (_ owner: SimNode, _ mirror: SimNode) -> Void) {
+        let slot = slot
+        var half: (owner: SimNode, mirror: SimNode)?
+        network.watch { [unowned self] frame, connection, side in
+            guard case .slot(.fill(_, _, UInt16(slot), let piece)) = frame, !piece.isFirst else { return false }
+            half = (self.nodes[connection.hosts[side.rawValue]], self.nodes[connection.hosts[side.other.rawValue]])
+            connection.close(from: side)
+            return true
+        }
+        let isHalf = wait(atMost: milliseconds) { half != nil }
+        require(isHalf, "somebody has half of a copy")
+        wait(30)
+        if let half { body(half.owner, half.mirror) }
     }
 }
 
@@ -183,10 +234,27 @@ extension SlotFrame {
     var completes: Bool { if case .fill(_, _, _, let piece) = self { piece.isLast } else { false } }
     /// A copy begins to be sent, and this is not all of it.
     var beginsCopy: Bool { if case .fill(_, _, _, let piece) = self { piece.isFirst && !piece.isLast } else { false } }
+    /// A piece of a copy that was fetched, and there are more.
+    var beginsPieces: Bool { if case .piece(_, _, let piece?) = self { piece.isFirst && !piece.isLast } else { false } }
     var acknowledges: Bool { if case .acknowledge = self { true } else { false } }
     var isReleased: Bool { if case .released = self { true } else { false } }
     var isRelease: Bool { if case .release = self { true } else { false } }
     var isHoldings: Bool { if case .holdings = self { true } else { false } }
     var isPiece: Bool { if case .piece = self { true } else { false } }
     var isInquiry: Bool { if case .inquire = self { true } else { false } }
+
+    /// The term that a question fences lower ones with.
+    var inquiryTerm: UInt64? { if case .inquire(_, let term, _) = self { term } else { nil } }
+
+    /// Whether it is about a slot, alone or among others.
+    func concerns(_ slot: Int) -> Bool {
+        switch self {
+        case .inquire(_, _, let slots): slots.contains(UInt16(slot))
+        case .holdings(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
+        case .fetch(_, _, let own), .adopt(_, _, let own, _, _), .fill(_, _, let own, _), .append(_, _, let own, _, _),
+            .release(_, _, let own), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
+            .released(_, let own), .refused(_, let own, _):
+            own == UInt16(slot)
+        }
+    }
 }
