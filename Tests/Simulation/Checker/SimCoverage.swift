@@ -19,6 +19,12 @@ final class SimCoverage {
         var members = 0
         /// All who run, also those whose session has ended without their knowledge.
         var all = 0
+        /// Of the members, the owner and the mirror of the newest ring.
+        var ofPair = 0
+
+        /// Both whose copies the promise is about have it. An earlier holder may be about to let go of its own, so that with it two
+        /// are not enough.
+        var isComplete: Bool { ofPair == 2 || members > 2 }
     }
 
     /// The machines of so many lives that are over are remembered: who has confirmed a copy and died then had it.
@@ -53,7 +59,7 @@ final class SimCoverage {
         for key in simulation.keys {
             guard let had = before[key], let has = after[key], let told = simulation.checker.told[key] else { continue }
             var own = losses[key] ?? Losses()
-            if had.members >= 2 { own.sinceComplete = isThin ? 1 : 0 }
+            if had.isComplete { own.sinceComplete = isThin ? 1 : 0 }
             own.sinceComplete += max(0, had.members - has.members)
             // Without ZooKeeper, or alone, nodes may go on whose sessions have ended; they find out when they reach it again.
             let isGoneWithNonmembers = had.members == 0 && had.all > 0 && has.all == 0
@@ -79,13 +85,17 @@ final class SimCoverage {
 
     private func count() -> [Key: Count] {
         let members = Set(simulation.zooKeeper.members.map(\.identity))
+        let view = simulation.nodes.compactMap { $0.process?.view }.max { $0.epoch < $1.epoch }
         var counts: [Key: Count] = [:]
         for key in simulation.keys {
             guard let told = simulation.checker.told[key] else { continue }
             var count = Count()
+            let pair = [view?.owner(ofSlot: key.slot)?.identity, view?.mirror(ofSlot: key.slot)?.identity]
             for process in simulation.nodes.compactMap(\.process) where process.loop.has(told, of: key) {
                 count.all += 1
-                if members.contains(process.identity) { count.members += 1 }
+                guard members.contains(process.identity) else { continue }
+                count.members += 1
+                if pair.contains(process.identity) { count.ofPair += 1 }
             }
             counts[key] = count
         }

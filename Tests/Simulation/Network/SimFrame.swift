@@ -9,6 +9,7 @@ struct SimStanding {
     let digest: UInt64
     let reachesZooKeeper: Bool
     let isLeaving: Bool
+    let isDraining: Bool
     /// Members that it can't reach.
     let unreachable: [String]
 }

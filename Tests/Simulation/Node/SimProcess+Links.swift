@@ -271,7 +271,7 @@ extension SimProcess {
     var standing: SimStanding {
         SimStanding(
             epoch: view?.epoch ?? 0, digest: view?.ring.digest ?? 0, reachesZooKeeper: lastLease?.reachesZooKeeper ?? false,
-            isLeaving: isLeaving, unreachable: unreachable.map(\.id))
+            isLeaving: isLeaving, isDraining: drain.phase != .serving, unreachable: unreachable.map(\.id))
     }
 
     /// Other members that no link reaches.
@@ -282,6 +282,7 @@ extension SimProcess {
     private func onStanding(_ standing: SimStanding, of peer: MemberIdentity, answer: (SimFrame) -> Void) {
         guard let view else { return }
         withdrawal?.onReport(from: peer, unreachable: standing.unreachable, now: now)
+        if standing.isLeaving || standing.isDraining { goingPeers.insert(peer) } else { goingPeers.remove(peer) }
         if standing.isLeaving { perform(lease?.saidGoodbye(peer, now: now)) }
         if standing.epoch == view.epoch, standing.digest != view.ring.digest {
             apply(.peerDiffers(peer, epoch: standing.epoch, digest: standing.digest))

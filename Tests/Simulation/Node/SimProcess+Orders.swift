@@ -32,17 +32,20 @@ extension SimProcess {
     private func look() {
         lastLook = now
         let others = simulation.nodes.filter { $0 !== node && $0.isOn }.map { "\($0.id):8080" }
+        let heirs = view?.othersWithWeight ?? []
         let look = DrainMachine.Look(
             weight: view?.own?.weight, slots: loop.slotCounts.owned, copies: copies, users: loop.mailboxCount, sockets: sockets.count,
-            othersHaveWeight: view?.othersWithWeight.isEmpty == false, reachesZooKeeper: lastLease?.reachesZooKeeper ?? false,
-            elsewhere: others)
+            othersHaveWeight: !heirs.isEmpty, reachesZooKeeper: lastLease?.reachesZooKeeper ?? false, elsewhere: others,
+            heirs: Set(heirs.map(\.identity)), going: goingPeers)
         perform(drain.onLook(look, now: now))
     }
 
     private func perform(_ actions: [DrainMachine.Action]) {
         for action in actions {
             switch action {
-            case .giveUpWeight: apply(.drain)
+            case .giveUpWeight:
+                apply(.drain)
+                for link in links { ping(link, query: 0) }
             case .takeWeight(let weight): apply(.setWeight(weight))
             case .look: look()
             case .moveSockets(let number, let milliseconds, _):
@@ -50,6 +53,7 @@ extension SimProcess {
             case .keepSockets: isMovingSockets = false
             case .leave(let clearingRoster):
                 isLeaving = true
+                for link in links { ping(link, query: 0) }
                 simulation.say(name, "leaves with \(copies) copies")
                 apply(.leave(clearingRoster: clearingRoster))
             case .say(let sentence), .warn(let sentence): simulation.say(name, sentence)

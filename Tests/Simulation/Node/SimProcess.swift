@@ -29,6 +29,8 @@ final class SimProcess: SimEnd {
     var lastLease: Lease?
     var isRegistered = false
     var isLeaving = false
+    /// Peers that say they drain or leave, also those that have left.
+    var goingPeers: Set<MemberIdentity> = []
     var session: (number: Int, store: SimStore)?
     var wake: (at: Int64, number: Int)?
     var lastWake = 0
