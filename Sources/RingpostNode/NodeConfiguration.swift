@@ -84,7 +84,7 @@ public struct NodeLimits: Sendable {
     public var pipelinedMax = 256
     /// Bytes that wait for a client's socket; beyond it the socket is closed with "resume".
     public var socketBytesMax = 1_024 * 1_024
-    /// Bytes that wait for a link; beyond it the owner counts as out of reach.
+    /// Bytes that wait for a link; beyond it the owner counts as out of reach, and an accepted link is closed.
     public var linkBytesMax = 64 * 1_024 * 1_024
     /// A request must be whole so long after its first byte.
     public var requestMilliseconds: Int64 = 10_000

@@ -105,13 +105,23 @@ extension ClusterTests {
                 first.connection.readAvailable()
                 return first.connection.hasEnded
             }
-            let late = try await dial(5)
+            hello.boot += 1
+            let reborn = try await dial(1)
+            guard case .welcome = reborn.answer else {
+                Issue.record("no welcome: \(String(describing: reborn.answer))")
+                return
+            }
+            try await eventually(within: 20, "that of the earlier boot ends") {
+                second.connection.readAvailable()
+                return second.connection.hasEnded
+            }
+            let late = try await dial(1)
             guard case .refuse(let sentence) = late.answer else {
                 Issue.record("not refused: \(String(describing: late.answer))")
                 return
             }
             #expect(sentence.contains("a later connection"))
-            for kept in [other, second] {
+            for kept in [other, reborn] {
                 kept.connection.readAvailable()
                 #expect(!kept.connection.hasEnded)
             }

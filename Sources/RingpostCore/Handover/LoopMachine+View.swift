@@ -50,17 +50,16 @@ extension LoopMachine {
         return holders.isEmpty ? mirror == nil : holders.count == 1 && holders[0].peer == mirror && holders[0].state == .sent
     }
 
-    /// This node has a new boot: whatever it held is void, and whatever it did it does no longer.
+    /// This node has a new boot: whatever it held is void, and whatever it did it does no longer. ``succeed(now:)`` follows where
+    /// another boot had its id before.
     ///
     /// - Parameters:
     ///   - me: the new identity.
-    ///   - hadPredecessor: see ``succeed(now:)``.
     ///   - now: the present time.
     ///   - actions: gets the answers of all that waited.
-    public mutating func begin(as me: MemberIdentity, hadPredecessor: Bool = false, now: Moment, actions: inout [LoopAction]) {
+    public mutating func begin(as me: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
         self.me = me
         succeededAt = nil
-        if hadPredecessor { succeed(now: now) }
         for place in slots.indices {
             let slot = slot(at: place)
             stepDown(slot, now: now, actions: &actions)

@@ -39,7 +39,7 @@ struct Holder {
         /// Adopted, or sent whole; appends follow. Can transition to waiting (when it doesn't fit, or the link broke before
         /// it was confirmed) and releasing.
         case sent
-        /// Told that it is not needed any more. Can only be taken out, or go on to waiting if it is the mirror again.
+        /// Told that it is not needed any more. Final: it is taken out when it has confirmed, and put in anew if it is the mirror again.
         case releasing
     }
 
@@ -127,7 +127,7 @@ struct SlotPeer {
     var isMember = true
     /// Slots whose copies wait to be sent to it, in the order in which they are to be sent.
     var queue: Deque<Int> = []
-    /// Copies sent, or asked of it, and not confirmed.
+    /// Copies sent to it and not confirmed.
     var underWay: Set<Int> = []
     var fetches: Deque<Int> = []
     var fetchesUnderWay: Set<Int> = []

@@ -4,7 +4,7 @@ import HashRing
 extension MailboxStore {
     private func index(_ slot: Int) -> Int { slot / loopCount }
 
-    /// Calls `body` with the place of every mailbox of a slot; `body` may remove that mailbox.
+    /// The places of a slot's mailboxes, collected first because whoever goes through them may remove some.
     private func places(ofSlot slot: Int) -> [Int] {
         var found: [Int] = []
         var place = Int(heads[index(slot)])
@@ -33,9 +33,6 @@ extension MailboxStore {
         }
         if after >= 0 { boxes[after].before = before }
     }
-
-    /// Whether there is anything of a slot.
-    func isEmpty(slot: Int) -> Bool { heads[index(slot)] < 0 }
 
     /// Forgets all of a slot.
     mutating func drop(slot: Int) {

@@ -6,7 +6,7 @@ public struct LaneLimits: Sendable {
     public var parkedMax = 16_384
     /// Bytes of payload that wait, likewise.
     public var parkedBytesMax = 32 * 1_024 * 1_024
-    /// Publishes that were forwarded and are not answered yet.
+    /// Publishes that were forwarded, or wait to be confirmed here, and are not answered yet.
     public var inFlightMax = 65_536
     /// Their payloads are kept until the answer, to be sent again.
     public var inFlightBytesMax = 64 * 1_024 * 1_024

@@ -117,7 +117,7 @@ public struct PublishLanes {
         flights = RequestTable(countMax: limits.inFlightMax)
     }
 
-    /// Publishes sent to another node and not answered yet.
+    /// Publishes sent to another node, or waiting to be confirmed here, and not answered yet.
     public var inFlightCount: Int { flights.count }
 
     // MARK: Events

@@ -1,17 +1,17 @@
 // Which accepted connection is the latest of each line: of one event loop of another member to this node. When a connection breaks, the
 // dialling side notices first and dials again, while what it had said before may still be on its way here. None of that may be heard after
 // what it says on the new connection: a release or a copy that arrives late would undo what came since, a publish would be there twice.
-import RingpostCore
 import RingpostWire
 import Synchronization
 
 final class LinkLines: Sendable {
+    /// Of a node, not of a boot: what it said under an earlier one is as late.
     private struct Line: Hashable {
-        let member: MemberIdentity
+        let node: String
         let number: UInt16
 
         init(_ hello: LinkHello) {
-            member = MemberIdentity(id: hello.from, boot: hello.boot)
+            node = hello.from
             number = hello.line
         }
     }
@@ -26,13 +26,14 @@ final class LinkLines: Sendable {
     }
 
     /// Not more than there are accepted connections.
-    private let latest = Mutex<[Line: (dial: UInt64, server: LinkServer)]>([:])
+    private let latest = Mutex<[Line: (boot: UInt64, dial: UInt64, server: LinkServer)]>([:])
 
     func take(_ hello: LinkHello, by server: LinkServer) -> Turn {
         latest.withLock { latest in
             let before = latest[Line(hello)]
-            if let before, before.dial >= hello.dial { return .late }
-            latest[Line(hello)] = (hello.dial, server)
+            // Another process counts anew.
+            if let before, before.boot == hello.boot, before.dial >= hello.dial { return .late }
+            latest[Line(hello)] = (hello.boot, hello.dial, server)
             return before.map { .after($0.server) } ?? .first
         }
     }

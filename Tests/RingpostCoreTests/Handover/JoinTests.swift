@@ -24,7 +24,7 @@ import Testing
             ])
         #expect(net.copies() == ["a t2@4 serves", "b t2@4"])
         #expect(net.contents("a") == before && net.contents("b") == before)
-        #expect(net.nodes["c"]?.machine.store.isEmpty(slot: net.slot) == true)
+        #expect(net.nodes["c"]?.machine.store.mailboxCount == 0)
     }
 
     @Test func placesIncarnationsAndReceiptsGoOn() throws {

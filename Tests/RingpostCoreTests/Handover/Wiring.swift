@@ -175,7 +175,8 @@ final class Wiring {
         identities[id] = identity
         nodes[id]?.identity = identity
         for name in connections.keys.sorted() where name.contains(id) { cut(name) }
-        tell(id) { $0.begin(as: identity, hadPredecessor: hadPredecessor, now: $1, actions: &$2) }
+        tell(id) { $0.begin(as: identity, now: $1, actions: &$2) }
+        if hadPredecessor { tell(id) { machine, now, _ in machine.succeed(now: now) } }
         for other in nodes.keys.sorted() where other != id { mend(id + other) }
     }
 

@@ -164,13 +164,15 @@ extension Director {
         }
     }
 
-    /// Any two nodes are owner and mirror of some slots.
+    /// Any two nodes are owner and mirror of some slots. Once so shortly that their sessions go on, which nobody may notice; once for longer.
     private func cutPairFromZooKeeper() async throws {
+        try await cutPairFromZooKeeper(.pairCutBriefly, seconds: sessionSeconds / 2, cutOff: [])
+        try await cutPairFromZooKeeper(.pairCutFromZooKeeper, seconds: sessionSeconds + 3, cutOff: cluster.residents)
+    }
+
+    private func cutPairFromZooKeeper(_ kind: FaultKind, seconds: Double, cutOff: [TortureNode]) async throws {
         let pair = twoResidents()
-        let seconds = sessionSeconds + 3
-        try await row(
-            .pairCutFromZooKeeper, "\(pair[0].id) and \(pair[1].id) for \(seconds.text) s", cutOff: cluster.residents
-        ) {
+        try await row(kind, "\(pair[0].id) and \(pair[1].id) for \(seconds.text) s", cutOff: cutOff) {
             for node in pair { for host in settings.zookeeperHosts { try await cluster.landscape.cut(node.id, host) } }
             try await pause(seconds)
             try await cluster.landscape.heal()

@@ -17,6 +17,7 @@ enum FaultKind: String, CaseIterable, Sendable {
     case linkCut
     case cutFromZooKeeper
     case cutFromAll
+    case pairCutBriefly
     case pairCutFromZooKeeper
     case killedWithoutZooKeeper
 
@@ -36,7 +37,8 @@ enum FaultKind: String, CaseIterable, Sendable {
         case .linkCut: "the link between two nodes cut"
         case .cutFromZooKeeper: "a node cut off from ZooKeeper"
         case .cutFromAll: "a node cut off from all others"
-        case .pairCutFromZooKeeper: "an owner and its mirror cut off from ZooKeeper"
+        case .pairCutBriefly: "an owner and its mirror cut off from ZooKeeper for half a session"
+        case .pairCutFromZooKeeper: "an owner and its mirror cut off from ZooKeeper past their sessions"
         case .killedWithoutZooKeeper: "ZooKeeper away and a node killed"
         }
     }
