@@ -47,3 +47,28 @@ public struct RingChange: Equatable, Sendable {
         let to: Int?
     }
 }
+
+extension HashRing {
+    /// The slots that have another owner or another mirror than in an earlier ring. Takes about 2 ns for each that it looks at.
+    ///
+    /// - Parameters:
+    ///   - old: the ring before.
+    ///   - places: for each place of the old ring that of the same member in this one; `nil` if it is none any more.
+    ///   - first: the first slot to look at.
+    ///   - stride: looks at every `stride`-th slot from there on.
+    /// - Returns: in ascending order.
+    public func slotsPlacedOtherwise(than old: HashRing, places: [Int?], from first: Int, by stride: Int) -> [Int] {
+        let looked = Swift.stride(from: first, to: Self.slotCount, by: stride)
+        // Beyond the second place nobody has anything to do with a slot.
+        let depth = min(depth, Self.depthDefault)
+        guard depth == min(old.depth, Self.depthDefault) else { return Array(looked) }
+        let nobody = UInt16(Self.membersMax)
+        let renumbered = places.map { $0.map { UInt16($0) } ?? nobody }
+        return looked.filter { slot in
+            for rank in 0..<depth where renumbered[Int(old.orders[slot * old.depth + rank])] != orders[slot * self.depth + rank] {
+                return true
+            }
+            return false
+        }
+    }
+}

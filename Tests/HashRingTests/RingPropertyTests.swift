@@ -27,6 +27,21 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         }
     }
 
+    @Test(arguments: 200..<210) func theSlotsPlacedOtherwiseAreThoseWithAnotherOwnerOrMirror(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let members = Self.randomMembers(&random)
+        var others = members.filter { _ in Bool.random(using: &random) }
+        if Bool.random(using: &random) { others.append(("joins", 5)) }
+        let (old, new) = (ring(members), ring(others))
+        func name(_ place: Int?, _ ring: HashRing) -> String? { place.map { ring.members[$0].id } }
+        let found = new.slotsPlacedOtherwise(than: old, places: old.members.map { new.place(of: $0.id) }, from: 1, by: 3)
+        let slow = stride(from: 1, to: HashRing.slotCount, by: 3).filter { slot in
+            name(old.owner(ofSlot: slot), old) != name(new.owner(ofSlot: slot), new)
+                || name(old.mirror(ofSlot: slot), old) != name(new.mirror(ofSlot: slot), new)
+        }
+        #expect(found == slow)
+    }
+
     @Test(arguments: 100..<104) func nothingMovesBetweenMembersThatStay(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var members = Self.randomMembers(&random).filter { $0.1 > 0 }

@@ -228,6 +228,8 @@ import Testing
         var actions: [LoopAction] = []
         let now = Moment(monotonic: 0, wall: 0)
         loop.machine.apply(next, now: now, actions: &actions)
+        // Slots that stay get a mirror, lot by lot.
+        actions.removeAll { $0 == .moveSoon }
         #expect(actions.count == 2 && actions.contains(.detached(Self.address(1))) && actions.contains(.detached(Self.address(2))))
         #expect(store.attachmentCount == 1)
         #expect(store.mailboxCount == 3 && store.windowCount == 1, "a copy that the new owner may go on from")

@@ -121,6 +121,9 @@ private struct Loop {
     @Test func whoeverIsBehindParksUntilTheEpoch() {
         var loop = Loop()
         #expect(loop.ring(4, .peer(1)) == [])
+        loop.route = .here
+        #expect(loop.submit(9, Loop.key(slot: 9), hops: 1, epoch: 5) == [.append(9)], "the owner needn't know the epoch of who sends to it")
+        loop.route = .peer(1)
         #expect(loop.submit(1, hops: 1, epoch: 5) == [])
         #expect(loop.submit(2, hops: 1, epoch: 6) == [])
         #expect(loop.submit(3) == [], "what comes later waits behind")

@@ -114,6 +114,25 @@ import Testing
         #expect(machine.onEpoch(now: 52) == .nothing, "asked already")
     }
 
+    /// What the owner before has committed until it lets go comes to the attachment that is there.
+    @Test func whoIsAttachedWaitsForTheEndOfTheOwnerBefore() {
+        var machine = Self.live()
+        #expect(machine.ownerHasChanged(now: 10) == .nothing && machine.isLive && !machine.isSettled)
+        #expect(machine.onDeliver(attachment: 1, incarnation: 1, sequence: 5) == .write)
+        #expect(machine.onTick(now: 50) == .nothing && machine.onEpoch(now: 60) == .nothing)
+        #expect(machine.onDetached(attachment: 1, now: 70) == .ask(.after(Self.cursor(5))), "at once")
+        _ = machine.onReply(attachment: 2, Self.reply(from: 5, through: 5), now: 80)
+        #expect(machine.isSettled)
+        // One that never lets go.
+        _ = machine.ownerHasChanged(now: 100)
+        #expect(machine.onTick(now: 3_099) == .nothing)
+        #expect(machine.onTick(now: 3_100) == .ask(.after(Self.cursor(5))))
+        // Who has no attachment has nothing to lose.
+        #expect(machine.ownerHasChanged(now: 3_101) == .ask(.after(Self.cursor(5))))
+        #expect(machine.onRefusal(attachment: 4, now: 3_102) == .nothing)
+        #expect(machine.ownerHasChanged(now: 3_103) == .ask(.after(Self.cursor(5))))
+    }
+
     @Test func anOwnerThatDoesNotAnswerIsAskedAgain() {
         var machine = SessionMachine(start: .earliest, now: 0)
         #expect(machine.ask(now: 0) == .ask(.earliest))

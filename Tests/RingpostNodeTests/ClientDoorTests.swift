@@ -59,7 +59,7 @@ import Testing
         #expect((250...2_000).contains(Int(reason.split(separator: "=")[1]) ?? 0), "\(reason)")
         #expect(Self.sockets(node) == [1, 0, 0])
         #expect(node.loop.sessions.count == 1)
-        #expect(node.loop.snapshot().attachments == 1)
+        #expect(node.loop.snapshot(countsSlots: false).attachments == 1)
         #expect(Self.admissions(node) == [1, 1, 0])
         _ = try channel.finish(acceptAlreadyClosed: true)
         node.eventLoop.run()

@@ -15,7 +15,7 @@ extension LoopMachine {
     ) {
         let slot = request.key.slot
         func refuse(_ problem: Problem) { actions.append(.attached(request.address, .failure(problem))) }
-        if epoch > self.epoch {
+        if epoch > self.epoch, routes[place(slot)] != .here {
             // Behind the asking edge. It would ask again only after a pause, and this node's ring is about to move on.
             guard waitingAttaches < limits.slots.attachesMax else { return refuse(.retry) }
             earlyAttaches.append((request, epoch, fromLink))

@@ -17,20 +17,44 @@ extension LoopMachine {
             park(frame, from: member, channel: channel, actions: &actions)
             return
         }
+        let sender = Sender(member: member, channel: channel)
         switch frame {
-        case .inquire(_, let term, let asked): onInquire(asked, term: term, from: member, channel: channel, now: now, actions: &actions)
-        case .fetch(_, let term, let slot), .adopt(_, let term, let slot, _, _), .fill(_, let term, let slot, _),
-            .append(_, let term, let slot, _, _), .release(_, let term, let slot):
-            if let minimum = objection(to: member, term: term, slot: Int(slot)) {
-                // If it was a piece, those that follow must not make a copy with a hole in it.
-                if fills[Int(slot)]?.channel == channel { fills[Int(slot)] = nil }
-                actions.append(.reply(channel: channel, .refused(term: term, slot: slot, minimum: minimum)))
-            } else {
-                take(frame, slot: Int(slot), term: term, channel: channel, now: now, actions: &actions)
+        case .inquire(_, let term, let asked): onInquire(asked, term: term, from: sender, now: now, actions: &actions)
+        case .adopt(_, let adoptions): adopt(adoptions, from: sender, now: now, actions: &actions)
+        case .fill(_, let fills): fill(fills, from: sender, now: now, actions: &actions)
+        case .release(_, let released): release(released, from: sender, actions: &actions)
+        case .fetch(_, let term, let slot):
+            if accepts(Int(slot), term: term, from: sender, actions: &actions) {
+                sendPieces(of: Int(slot), term: term, channel: channel, now: now, actions: &actions)
             }
-        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: break
+        case .append(_, let term, let slot, let position, let entry):
+            if accepts(Int(slot), term: term, from: sender, actions: &actions) {
+                append(entry, at: position, to: Int(slot), term: term, channel: channel, now: now, actions: &actions)
+            }
+        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: break
         }
         settle(now: now, actions: &actions)
+    }
+
+    /// Who has dialled this node, and on which connection it is answered.
+    private struct Sender {
+        let member: MemberIdentity
+        let channel: UInt32
+    }
+
+    /// Whether the sender may speak of the slot; refuses it otherwise.
+    private mutating func accepts(_ slot: Int, term: UInt64, from sender: Sender, actions: inout [LoopAction]) -> Bool {
+        if let minimum = objection(to: sender.member, term: term, slot: slot) {
+            // If it was a piece, those that follow must not make a copy with a hole in it.
+            if fills[slot]?.channel == sender.channel { fills[slot] = nil }
+            actions.append(.reply(channel: sender.channel, .refused(term: term, slot: UInt16(slot), minimum: minimum)))
+            return false
+        }
+        let place = place(slot)
+        slots[place].channel = sender.channel
+        // Somebody has something to go on from: what was found before counts no more.
+        slots[place].vacantSince = nil
+        return true
     }
 
     /// The epoch at which the sender may try again; `nil` if it is the owner, in the highest term so far, which this also makes
@@ -51,17 +75,18 @@ extension LoopMachine {
     }
 
     private mutating func onInquire(
-        _ asked: [UInt16], term: UInt64, from member: MemberIdentity, channel: UInt32, now: Moment, actions: inout [LoopAction]
+        _ asked: [UInt16], term: UInt64, from sender: Sender, now: Moment, actions: inout [LoopAction]
     ) {
         var holdings: [SlotHolding] = []
         for slot in asked {
-            if let minimum = objection(to: member, term: term, slot: Int(slot)) {
-                actions.append(.reply(channel: channel, .refused(term: term, slot: slot, minimum: minimum)))
+            // Not like the others: who only asks is not answered late.
+            if let minimum = objection(to: sender.member, term: term, slot: Int(slot)) {
+                actions.append(.reply(channel: sender.channel, .refused(term: term, slot: slot, minimum: minimum)))
             } else {
                 holdings.append(SlotHolding(slot: slot, content: holding(Int(slot), now: now)))
             }
         }
-        if !holdings.isEmpty { actions.append(.reply(channel: channel, .holdings(term: term, holdings))) }
+        if !holdings.isEmpty { actions.append(.reply(channel: sender.channel, .holdings(term: term, holdings))) }
     }
 
     private func holding(_ slot: Int, now: Moment) -> SlotHolding.Content {
@@ -73,44 +98,69 @@ extension LoopMachine {
             quiet: succeededAt.map { max(0, now.monotonic - $0) } ?? .max)
     }
 
-    private mutating func take(
-        _ frame: SlotFrame, slot: Int, term: UInt64, channel: UInt32, now: Moment, actions: inout [LoopAction]
-    ) {
-        let place = place(slot)
-        slots[place].channel = channel
-        // Somebody has something to go on from: what was found before counts no more.
-        slots[place].vacantSince = nil
-        let copy = slots[place].copy
-        switch frame {
-        case .fetch: sendPieces(of: slot, term: term, channel: channel, now: now, actions: &actions)
-        case .adopt(_, _, _, let base, let position):
-            if copy.state == .complete, copy.term == term || (copy.term == base && copy.position == position) {
-                slots[place].copy.term = term
-                acknowledge(slot, now: now, actions: &actions)
+    private mutating func adopt(_ adoptions: [SlotAdoption], from sender: Sender, now: Moment, actions: inout [LoopAction]) {
+        var positions: [SlotPosition] = []
+        for adoption in adoptions {
+            let slot = Int(adoption.slot)
+            guard accepts(slot, term: adoption.term, from: sender, actions: &actions) else { continue }
+            let copy = slots[place(slot)].copy
+            let isThat = copy.term == adoption.term || (copy.term == adoption.base && copy.position == adoption.position)
+            if copy.state == .complete, isThat {
+                slots[place(slot)].copy.term = adoption.term
+                if let position = acknowledgement(slot, now: now) { positions.append(position) }
             } else {
-                actions.append(.reply(channel: channel, .mismatch(term: term, slot: UInt16(slot))))
+                actions.append(.reply(channel: sender.channel, .mismatch(term: adoption.term, slot: adoption.slot)))
             }
-        case .fill(_, _, _, let piece): fill(slot, with: piece, term: term, channel: channel, now: now, actions: &actions)
-        case .append(_, _, _, let position, let entry):
-            let fits = copy.state == .complete && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
-            guard fits else {
-                // A fill that is on its way will bring it.
-                if fills[slot] == nil { actions.append(.reply(channel: channel, .mismatch(term: term, slot: UInt16(slot)))) }
-                return
-            }
-            if position == copy.position + 1 {
-                store.apply(entry.since(now.monotonic), now: now.monotonic)
-                slots[place].copy.position = position
-            }
-            acknowledge(slot, now: now, actions: &actions)
-        case .release:
-            slots[place].copy = SlotCopy()
+        }
+        if !positions.isEmpty { actions.append(.reply(channel: sender.channel, .acknowledgeCopies(positions))) }
+    }
+
+    /// What is here stays until the last piece has come: it might be all that is left if the owner dies before.
+    private mutating func fill(_ pieces: [SlotFill], from sender: Sender, now: Moment, actions: inout [LoopAction]) {
+        var positions: [SlotPosition] = []
+        for fill in pieces {
+            let (slot, piece) = (Int(fill.slot), fill.piece)
+            guard accepts(slot, term: fill.term, from: sender, actions: &actions) else { continue }
+            if piece.isFirst { fills[slot] = (fill.term, sender.channel, []) }
+            guard fills[slot]?.term == fill.term, fills[slot]?.channel == sender.channel else { continue }
+            fills[slot]?.pieces.append(piece)
+            guard piece.isLast, let pieces = fills.removeValue(forKey: slot)?.pieces else { continue }
+            store.replace(slot: slot, with: pieces, now: now.monotonic)
+            slots[place(slot)].copy = SlotCopy(state: .complete, term: fill.term, position: piece.position)
+            if let position = acknowledgement(slot, now: now) { positions.append(position) }
+        }
+        if !positions.isEmpty { actions.append(.reply(channel: sender.channel, .acknowledgeCopies(positions))) }
+    }
+
+    private mutating func release(_ released: [SlotTerm], from sender: Sender, actions: inout [LoopAction]) {
+        var gone: [SlotTerm] = []
+        for released in released {
+            let slot = Int(released.slot)
+            guard accepts(slot, term: released.term, from: sender, actions: &actions) else { continue }
+            slots[place(slot)].copy = SlotCopy()
             unacknowledged.remove(slot)
             fills[slot] = nil
             store.drop(slot: slot)
-            actions.append(.reply(channel: channel, .released(term: term, slot: UInt16(slot))))
-        default: break
+            gone.append(released)
         }
+        if !gone.isEmpty { actions.append(.reply(channel: sender.channel, .released(gone))) }
+    }
+
+    private mutating func append(
+        _ entry: SlotEntry, at position: UInt64, to slot: Int, term: UInt64, channel: UInt32, now: Moment, actions: inout [LoopAction]
+    ) {
+        let copy = slots[place(slot)].copy
+        let fits = copy.state == .complete && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
+        guard fits else {
+            // A fill that is on its way will bring it.
+            if fills[slot] == nil { actions.append(.reply(channel: channel, .mismatch(term: term, slot: UInt16(slot)))) }
+            return
+        }
+        if position == copy.position + 1 {
+            store.apply(entry.since(now.monotonic), now: now.monotonic)
+            slots[place(slot)].copy.position = position
+        }
+        acknowledge(slot, now: now, actions: &actions)
     }
 
     private func sendPieces(of slot: Int, term: UInt64, channel: UInt32, now: Moment, actions: inout [LoopAction]) {
@@ -124,30 +174,22 @@ extension LoopMachine {
         for piece in pieces { actions.append(.reply(channel: channel, .piece(term: term, slot: UInt16(slot), piece))) }
     }
 
-    /// What is here stays until the last piece has come: it might be all that is left if the owner dies before.
-    private mutating func fill(
-        _ slot: Int, with piece: SlotPiece, term: UInt64, channel: UInt32, now: Moment, actions: inout [LoopAction]
-    ) {
-        if piece.isFirst { fills[slot] = (term, channel, []) }
-        guard fills[slot]?.term == term, fills[slot]?.channel == channel else { return }
-        fills[slot]?.pieces.append(piece)
-        guard piece.isLast, let pieces = fills.removeValue(forKey: slot)?.pieces else { return }
-        store.replace(slot: slot, with: pieces, now: now.monotonic)
-        slots[place(slot)].copy = SlotCopy(state: .complete, term: term, position: piece.position)
-        acknowledge(slot, now: now, actions: &actions)
+    /// Says up to where the copy goes.
+    mutating func acknowledge(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        guard let at = acknowledgement(slot, now: now) else { return }
+        actions.append(.reply(channel: slots[place(slot)].channel, .acknowledge(term: at.term, slot: at.slot, position: at.position)))
     }
 
-    /// Says up to where the copy goes; the clock is read before.
-    mutating func acknowledge(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+    /// Up to where the copy goes, if that may be said; the clock is read before. Without the right to say it, it is said later.
+    private mutating func acknowledgement(_ slot: Int, now: Moment) -> SlotPosition? {
         let place = place(slot)
         guard mayAct(now) else {
             unacknowledged.insert(slot)
-            return
+            return nil
         }
         let copy = slots[place].copy
-        guard copy.state == .complete, copy.term >= slots[place].fence || has(.ignoreTerm), slots[place].owner == nil else { return }
-        actions.append(
-            .reply(channel: slots[place].channel, .acknowledge(term: copy.term, slot: UInt16(slot), position: copy.position)))
+        guard copy.state == .complete, copy.term >= slots[place].fence || has(.ignoreTerm), slots[place].owner == nil else { return nil }
+        return SlotPosition(slot: UInt16(slot), term: copy.term, position: copy.position)
     }
 
     // MARK: Answers to the owner
@@ -160,14 +202,14 @@ extension LoopMachine {
         case .piece(let term, let slot, let piece):
             onPiece(piece, of: Int(slot), term: term, from: peer, now: now, actions: &actions)
         case .acknowledge(let term, let slot, let position):
-            guard let number = holder(peer, of: Int(slot), term: term) else { return }
-            onAcknowledge(Int(slot), position: position, holder: number, peer: peer, now: now, actions: &actions)
+            let at = SlotPosition(slot: slot, term: term, position: position)
+            onAcknowledge(at, peer: peer, now: now, actions: &actions)
+        case .acknowledgeCopies(let positions):
+            for at in positions { onAcknowledge(at, peer: peer, now: now, actions: &actions) }
         case .mismatch(let term, let slot):
             guard let number = holder(peer, of: Int(slot), term: term) else { return }
             onMismatch(Int(slot), holder: number, peer: peer, now: now, actions: &actions)
-        case .released(let term, let slot):
-            guard let number = holder(peer, of: Int(slot), term: term) else { return }
-            onReleased(Int(slot), holder: number, peer: peer, now: now, actions: &actions)
+        case .released(let slots): for slot in slots { onReleased(slot, peer: peer, now: now, actions: &actions) }
         case .refused(let term, let slot, let minimum):
             onRefused(Int(slot), term: term, minimum: minimum, now: now, actions: &actions)
         case .inquire, .fetch, .adopt, .fill, .append, .release: break
@@ -180,16 +222,16 @@ extension LoopMachine {
         return slots[place(slot)].owner?.holders.firstIndex { $0.peer == peer }
     }
 
-    private mutating func onAcknowledge(
-        _ slot: Int, position: UInt64, holder number: Int, peer: Int, now: Moment, actions: inout [LoopAction]
-    ) {
+    private mutating func onAcknowledge(_ at: SlotPosition, peer: Int, now: Moment, actions: inout [LoopAction]) {
+        let slot = Int(at.slot)
+        guard let number = holder(peer, of: slot, term: at.term) else { return }
         let place = place(slot)
         guard slots[place].owner?.holders[number].state == .sent else { return }
         let isFirst = slots[place].owner?.holders[number].isConfirmed == false
         slots[place].owner?.holders[number].isConfirmed = true
         let before = slots[place].owner?.holders[number].acknowledged ?? 0
         // Nobody can have what was not written yet.
-        let reached = min(max(before, position), slots[place].copy.position)
+        let reached = min(max(before, at.position), slots[place].copy.position)
         slots[place].owner?.holders[number].acknowledged = reached
         advance(slot, now: now, actions: &actions)
         if isFirst {
@@ -210,7 +252,9 @@ extension LoopMachine {
         if slots[place].owner?.waiting.isEmpty == false { pull(slot, now: now, actions: &actions) }
     }
 
-    private mutating func onReleased(_ slot: Int, holder number: Int, peer: Int, now: Moment, actions: inout [LoopAction]) {
+    private mutating func onReleased(_ released: SlotTerm, peer: Int, now: Moment, actions: inout [LoopAction]) {
+        let slot = Int(released.slot)
+        guard let number = holder(peer, of: slot, term: released.term) else { return }
         let place = place(slot)
         guard slots[place].owner?.holders[number].state == .releasing else { return }
         slots[place].owner?.holders.remove(at: number)
@@ -224,6 +268,11 @@ extension LoopMachine {
         let place = place(slot)
         slots[place].fence = max(slots[place].fence, minimum)
         stepDown(slot, now: now, actions: &actions)
-        if isOwner(slot), epoch >= slots[place].fence, epoch > term { begin([slot], now: now, actions: &actions) }
+        guard isOwner(slot) else { return }
+        if epoch >= slots[place].fence, epoch > term {
+            begin([slot], now: now, actions: &actions)
+        } else {
+            barred.insert(slot)
+        }
     }
 }

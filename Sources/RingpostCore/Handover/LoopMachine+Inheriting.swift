@@ -7,6 +7,7 @@ extension LoopMachine {
     mutating func begin(_ begun: [Int], now: Moment, actions: inout [LoopAction]) {
         if begun.isEmpty { return }
         let others = has(.promoteWithoutAsking) ? [] : peersByPlace.filter { $0 >= 0 }
+        inheritances.reserveCapacity(inheritances.count + begun.count)
         for slot in begun {
             slots[place(slot)].fence = epoch
             fills[slot] = nil
@@ -17,6 +18,13 @@ extension LoopMachine {
         if queue.count + begun.count > slots.count { queue.removeAll { inheritances[$0]?.isQueued != true } }
         queue.append(contentsOf: begun)
         startQueued(now: now, actions: &actions)
+    }
+
+    /// All that has its turn now.
+    mutating func move(now: Moment, actions: inout [LoopAction]) {
+        startQueued(now: now, actions: &actions)
+        mirrorQueued(now: now, actions: &actions)
+        for peer in peers.indices { pump(peer, now: now, actions: &actions) }
     }
 
     /// As many as may have their turn now.
@@ -46,24 +54,31 @@ extension LoopMachine {
         actions.append(.moveSoon)
     }
 
+    /// Nothing has waited for its turn lately: whatever comes now begins with a small lot.
+    private mutating func restMoves() {
+        moveLots = 0
+        movesLeft = min(limits.slots.movesAtFirst, limits.slots.movesMax)
+    }
+
     /// The pause that ``LoopAction/moveSoon`` has asked for is over: what waits for its turn goes on.
     public mutating func onMoves(now: Moment, actions: inout [LoopAction]) {
         isMovingSoon = false
-        movesLeft = limits.slots.movesMax
-        startQueued(now: now, actions: &actions)
-        for peer in peers.indices { pump(peer, now: now, actions: &actions) }
+        moveLots += 1
+        movesLeft = min(limits.slots.movesAtFirst + moveLots / SlotLimits.movesGrowth, limits.slots.movesMax)
+        move(now: now, actions: &actions)
+        if !isMovingSoon { restMoves() }
         settle(now: now, actions: &actions)
     }
 
     /// One question lists many slots; all of one term.
-    func ask(_ peer: Int, about asked: [Int], actions: inout [LoopAction]) {
+    mutating func ask(_ peer: Int, about asked: [Int], actions: inout [LoopAction]) {
         guard peers[peer].link != nil else { return }
         var byTerm: [UInt64: [UInt16]] = [:]
         for slot in asked { byTerm[inheritances[slot]?.term ?? epoch, default: []].append(UInt16(slot)) }
         for (term, slots) in byTerm.sorted(by: { $0.key < $1.key }) {
             for start in stride(from: 0, to: slots.count, by: limits.slots.slotsPerFrameMax) {
                 let part = Array(slots[start..<min(start + limits.slots.slotsPerFrameMax, slots.count)])
-                send(.inquire(epoch: epoch, term: term, slots: part), to: peer, actions: &actions)
+                send(.inquire(epoch: term, term: term, slots: part), to: peer, actions: &actions)
             }
         }
     }
@@ -138,7 +153,7 @@ extension LoopMachine {
         }
         inheritances[slot]?.phase = .fetching(from: peer, isAsked: true)
         peers[peer].fetchesUnderWay.insert(slot)
-        send(.fetch(epoch: epoch, term: inheritance.term, slot: UInt16(slot)), to: peer, actions: &actions)
+        send(.fetch(epoch: inheritance.term, term: inheritance.term, slot: UInt16(slot)), to: peer, actions: &actions)
     }
 
     mutating func onPiece(_ piece: SlotPiece?, of slot: Int, term: UInt64, from peer: Int, now: Moment, actions: inout [LoopAction]) {

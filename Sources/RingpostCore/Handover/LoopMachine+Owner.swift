@@ -85,10 +85,10 @@ extension LoopMachine {
         uncommittedBytes += entry.payloadBytes
         guard let term = slots[place].owner?.term, let holders = slots[place].owner?.holders else { return }
         for holder in holders where holder.state == .sent {
-            guard let link = peers[holder.peer].link else { continue }
+            guard peers[holder.peer].link != nil else { continue }
             let frame = SlotFrame.append(
-                epoch: epoch, term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
-            actions.append(.send(peer: link, frame))
+                epoch: term, term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
+            send(frame, to: holder.peer, actions: &actions)
         }
         if holders.isEmpty {
             advance(slot, now: now, actions: &actions)
@@ -197,11 +197,30 @@ extension LoopMachine {
             if holder.isSame || isUrgent {
                 sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
             } else {
-                peers[holder.peer].queue.append(slot)
+                enqueue(slot, for: holder.peer)
+                pump(holder.peer, now: now, actions: &actions)
             }
         }
-        for holder in slots[place].owner?.holders ?? [] { pump(holder.peer, now: now, actions: &actions) }
         advance(slot, now: now, actions: &actions)
+    }
+
+    /// Slots that have got another mirror, as many as may have their turn now.
+    mutating func mirrorQueued(now: Moment, actions: inout [LoopAction]) {
+        var looked = 0
+        while movesLeft > 0, looked < limits.slots.movesMax, let slot = unmirrored.popFirst() {
+            looked += 1
+            if slots[place(slot)].owner != nil { updateHolders(slot, now: now, actions: &actions) }
+        }
+        if !unmirrored.isEmpty { moveSoon(actions: &actions) }
+    }
+
+    /// A slot may stand in the queue twice: at its second turn there is nothing to do.
+    private mutating func enqueue(_ slot: Int, for peer: Int) {
+        if peers[peer].queue.count >= slots.count {
+            var seen: Set<Int> = []
+            peers[peer].queue.removeAll { !seen.insert($0).inserted }
+        }
+        peers[peer].queue.append(slot)
     }
 
     /// Sends what waits for a member, a few copies at a time for the sake of live traffic.
@@ -234,9 +253,8 @@ extension LoopMachine {
         slots[place].owner?.holders[number].isInSet = true
         slots[place].owner?.holders[number].isConfirmed = false
         if holder.isSame {
-            let frame = SlotFrame.adopt(
-                epoch: epoch, term: owner.term, slot: UInt16(slot), base: owner.baseTerm, position: owner.base)
-            send(frame, to: holder.peer, actions: &actions)
+            let adoption = SlotAdoption(slot: UInt16(slot), term: owner.term, base: owner.baseTerm, position: owner.base)
+            send(.adopt(adoption), to: holder.peer, actions: &actions)
             resend(slot, after: owner.base, to: holder.peer, now: now, actions: &actions)
             return
         }
@@ -244,15 +262,17 @@ extension LoopMachine {
         let position = slots[place].copy.position
         let pieces = store.pieces(
             ofSlot: slot, base: owner.term, position: position, now: now.monotonic, bytesMax: limits.slots.pieceBytesMax)
-        for piece in pieces { send(.fill(epoch: epoch, term: owner.term, slot: UInt16(slot), piece), to: holder.peer, actions: &actions) }
+        for piece in pieces {
+            send(.fill(SlotFill(slot: UInt16(slot), term: owner.term, piece: piece)), to: holder.peer, actions: &actions)
+        }
     }
 
     /// The log after a position, as far as it is not committed: what is committed, every confirmed holder has.
-    private func resend(_ slot: Int, after position: UInt64, to peer: Int, now: Moment, actions: inout [LoopAction]) {
+    private mutating func resend(_ slot: Int, after position: UInt64, to peer: Int, now: Moment, actions: inout [LoopAction]) {
         guard let owner = slots[place(slot)].owner else { return }
         for (offset, entry) in owner.entries.enumerated() where owner.committed + UInt64(offset) >= position {
             let frame = SlotFrame.append(
-                epoch: epoch, term: owner.term, slot: UInt16(slot), position: owner.committed + UInt64(offset) + 1,
+                epoch: owner.term, term: owner.term, slot: UInt16(slot), position: owner.committed + UInt64(offset) + 1,
                 entry.counted(from: now.monotonic))
             send(frame, to: peer, actions: &actions)
         }
@@ -269,7 +289,7 @@ extension LoopMachine {
         case .sent:
             slots[place(slot)].owner?.holders[number].state = .waiting
             sayAgain(slot, toHolder: number, now: now, actions: &actions)
-        case .releasing: send(.release(epoch: epoch, term: owner.term, slot: UInt16(slot)), to: holder.peer, actions: &actions)
+        case .releasing: send(.release(SlotTerm(slot: UInt16(slot), term: owner.term)), to: holder.peer, actions: &actions)
         }
     }
 
@@ -291,7 +311,7 @@ extension LoopMachine {
             slots[place].owner?.holders[number].state = .releasing
             slots[place].owner?.holders[number].isConfirmed = false
             peers[holder.peer].underWay.remove(slot)
-            send(.release(epoch: epoch, term: owner.term, slot: UInt16(slot)), to: holder.peer, actions: &actions)
+            send(.release(SlotTerm(slot: UInt16(slot), term: owner.term)), to: holder.peer, actions: &actions)
         }
     }
 }

@@ -6,13 +6,19 @@ extension LoopMachine {
 
     func computeRoute(_ slot: Int) -> PublishLanes.Route {
         guard let view, let owner = view.ring.owner(ofSlot: slot) else { return .nobody }
-        if owner == view.selfPlace { return slots[place(slot)].owner == nil ? .preparing : .here }
-        guard let link = peers[peersByPlace[owner]].link, !fullLinks.contains(link) else { return .unreachable }
+        return owner == view.selfPlace ? slots[place(slot)].owner == nil ? .preparing : .here : route(toPlace: owner)
+    }
+
+    /// To another member, by its place in the view.
+    func route(toPlace place: Int) -> PublishLanes.Route {
+        guard let link = peers[peersByPlace[place]].link, !fullLinks.contains(link) else { return .unreachable }
         return .peer(link)
     }
 
-    mutating func updateRoutes() {
-        for place in routes.indices { routes[place] = computeRoute(slot(at: place)) }
+    /// A link came or went, or takes more or no more.
+    private mutating func updateRoutes(to peer: Int) {
+        guard let ring = view?.ring, let member = peersByPlace.firstIndex(of: peer) else { return }
+        for place in routes.indices where ring.owner(ofSlot: slot(at: place)) == member { routes[place] = computeRoute(slot(at: place)) }
     }
 
     // MARK: Publishes
@@ -71,7 +77,7 @@ extension LoopMachine {
         let peer = number(of: member)
         peers[peer].link = link
         peersByLink[link] = peer
-        updateRoutes()
+        updateRoutes(to: peer)
         sayAgain(to: peer, now: now, actions: &actions)
         let routing = routing
         lanes.onEpoch(epoch, now: now.monotonic, route: routing.route, actions: &laneActions)
@@ -90,8 +96,8 @@ extension LoopMachine {
                 inheritances[slot]?.phase = .fetching(from: peer, isAsked: false)
                 inheritances[slot]?.pieces = []
             }
+            updateRoutes(to: peer)
         }
-        updateRoutes()
         lanes.onPeerDown(link, now: now.monotonic, actions: &laneActions)
         settle(now: now, actions: &actions)
     }
@@ -100,7 +106,7 @@ extension LoopMachine {
     public mutating func setFull(_ link: UInt32, _ isFull: Bool) {
         if isFull == fullLinks.contains(link) { return }
         if isFull { fullLinks.insert(link) } else { fullLinks.remove(link) }
-        updateRoutes()
+        if let peer = peersByLink[link] { updateRoutes(to: peer) }
     }
 
     mutating func number(of member: MemberIdentity) -> Int {
@@ -115,10 +121,6 @@ extension LoopMachine {
         has(.sameMemberAnyBoot) ? MemberIdentity(id: member.id, boot: 0) : member
     }
 
-    func send(_ frame: SlotFrame, to peer: Int, actions: inout [LoopAction]) {
-        if let link = peers[peer].link { actions.append(.send(peer: link, frame)) }
-    }
-
     private func isAsking(_ peer: Int, about slot: Int) -> Bool {
         guard let inheritance = inheritances[slot], !inheritance.isQueued else { return false }
         return inheritance.unanswered.contains(peer)
@@ -128,10 +130,13 @@ extension LoopMachine {
     private mutating func sayAgain(to peer: Int, now: Moment, actions: inout [LoopAction]) {
         peers[peer].queue = []
         peers[peer].fetches = []
-        for place in slots.indices where slots[place].owner != nil {
-            guard let number = slots[place].owner?.holders.firstIndex(where: { $0.peer == peer }) else { continue }
-            sayAgain(slot(at: place), toHolder: number, now: now, actions: &actions)
+        // In place: to copy a slot costs more than to look at it.
+        let held = slots.withUnsafeBufferPointer { slots in
+            slots.indices.compactMap { place in
+                slots[place].owner?.holders.firstIndex { $0.peer == peer }.map { (slot: slot(at: place), number: $0) }
+            }
         }
+        for (slot, number) in held { sayAgain(slot, toHolder: number, now: now, actions: &actions) }
         ask(peer, about: inheritances.keys.sorted().filter { isAsking(peer, about: $0) }, actions: &actions)
         for slot in inheritances.keys.sorted() {
             guard case .fetching(peer, _) = inheritances[slot]?.phase else { continue }

@@ -25,14 +25,17 @@ extension LoopMachine {
     /// How many slots are what; looks at each of them once.
     public var slotCounts: SlotCounts {
         var counts = SlotCounts()
-        for place in slots.indices {
-            guard let holders = slots[place].owner?.holders else {
-                if slots[place].copy.state == .complete { counts.copies += 1 }
-                continue
+        // In place: to copy a slot costs more than to look at it.
+        slots.withUnsafeBufferPointer { slots in
+            for place in slots.indices {
+                guard slots[place].owner != nil else {
+                    if slots[place].copy.state == .complete { counts.copies += 1 }
+                    continue
+                }
+                counts.owned += 1
+                guard let mirror = mirror(ofSlot: slot(at: place)) else { continue }
+                if slots[place].owner?.holders.contains(where: { $0.peer == mirror && $0.isConfirmed }) != true { counts.unmirrored += 1 }
             }
-            counts.owned += 1
-            guard let mirror = mirror(ofSlot: slot(at: place)) else { continue }
-            if !holders.contains(where: { $0.peer == mirror && $0.isConfirmed }) { counts.unmirrored += 1 }
         }
         return counts
     }
@@ -51,29 +54,7 @@ public struct SlotCounts: Equatable, Sendable {
     public var unmirrored = 0
     /// Copies of other owners' slots.
     public var copies = 0
-}
 
-extension SlotFrame {
-    /// Peers are believed that a name is valid, but not where it belongs: one of them with another hash would split a mailbox.
-    public func isWellPlaced(by hasher: KeyHasher) -> Bool {
-        func fits(_ key: Key, _ slot: UInt16) -> Bool {
-            key.slot == Int(slot) && key.name.withUnsafeBytes({ hasher.hash(key.kind, utf8: $0) }) == key.hash
-        }
-        func fits(_ piece: SlotPiece, _ slot: UInt16) -> Bool {
-            piece.items.allSatisfy { item in
-                switch item {
-                case .mailbox(let head): fits(head.key, slot)
-                case .message: true
-                case .remembered(let key, _): key.slot == Int(slot)
-                }
-            }
-        }
-        switch self {
-        case .append(_, _, let slot, _, .message(let key, _, _, _)), .append(_, _, let slot, _, .created(let key, _)):
-            return fits(key, slot)
-        case .fill(_, _, let slot, let piece): return fits(piece, slot)
-        case .piece(_, let slot, .some(let piece)): return fits(piece, slot)
-        default: return true
-        }
-    }
+    /// None at all.
+    public init() {}
 }

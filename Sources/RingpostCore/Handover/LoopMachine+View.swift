@@ -5,31 +5,40 @@ extension LoopMachine {
     /// A new epoch is in force. Older ones than the present one are not taken.
     public mutating func apply(_ view: MembershipView, now: Moment, actions: inout [LoopAction]) {
         if let current = self.view, view.epoch < current.epoch { return }
-        let before = self.view.map { (ring: $0.ring, peers: peersByPlace) }
+        let before = self.view.map { (view: $0, peers: peersByPlace) }
         self.view = view
         ruling = nil
         rosterAskedAt = nil
         updatePeers(view)
         var begun: [Int] = []
-        for place in slots.indices {
-            let slot = slot(at: place)
-            // Most of them, and what is not looked at costs nothing.
-            if let before, isUntouched(slot, before: before.ring, peersBefore: before.peers) { continue }
-            routes[place] = computeRoute(slot)
-            if !isOwner(slot) {
-                // Most slots of a ring are others', before and after.
-                if slots[place].owner == nil, inheritances.isEmpty { continue }
+        let (touched, hasLeavers) = slotsTouched(since: before)
+        let routesByPlace = view.members.indices.map { $0 == view.selfPlace ? .preparing : route(toPlace: $0) }
+        for slot in touched {
+            let place = place(slot)
+            let owner = view.ring.owner(ofSlot: slot)
+            if owner == nil || owner != view.selfPlace {
+                routes[place] = owner.map { routesByPlace[$0] } ?? .nobody
+                // Most slots of a ring are others', before and after, and what is not looked at costs nothing.
+                if !hasLeavers, let before, before.view.ring.owner(ofSlot: slot) != before.view.selfPlace { continue }
                 stepDown(slot, now: now, actions: &actions)
-            } else if slots[place].owner != nil {
+            } else if slots[place].owner != nil, hasLeavers {
                 updateHolders(slot, now: now, actions: &actions)
-            } else if inheritances[slot] != nil {
-                forgetLeavers(slot, now: now, actions: &actions)
-            } else if view.epoch >= slots[place].fence {
-                begun.append(slot)
+            } else if slots[place].owner != nil {
+                // The mirror before goes on acknowledging until then.
+                unmirrored.append(slot)
+            } else {
+                routes[place] = .preparing
+                if inheritances[slot] != nil {
+                    forgetLeavers(slot, now: now, actions: &actions)
+                } else if view.epoch >= slots[place].fence {
+                    begun.append(slot)
+                } else {
+                    barred.insert(slot)
+                }
             }
         }
         begin(begun, now: now, actions: &actions)
-        for peer in peers.indices { pump(peer, now: now, actions: &actions) }
+        move(now: now, actions: &actions)
         handleParked(now: now, actions: &actions)
         answerEarlyAttaches(now: now, actions: &actions)
         let routing = routing
@@ -37,17 +46,25 @@ extension LoopMachine {
         settle(now: now, actions: &actions)
     }
 
-    /// The same owner and mirror as before, and nothing in between: every holder has its copy.
-    private func isUntouched(_ slot: Int, before: HashRing, peersBefore: [Int]) -> Bool {
-        guard let ring = view?.ring, let owner = ring.owner(ofSlot: slot), let ownerBefore = before.owner(ofSlot: slot) else {
-            return false
-        }
-        guard peersByPlace[owner] == peersBefore[ownerBefore] else { return false }
-        let mirror = ring.mirror(ofSlot: slot).map { peersByPlace[$0] }
-        guard mirror == before.mirror(ofSlot: slot).map({ peersBefore[$0] }) else { return false }
-        if owner != view?.selfPlace { return peersByPlace[owner] >= 0 }
-        guard let holders = slots[place(slot)].owner?.holders else { return false }
-        return holders.isEmpty ? mirror == nil : holders.count == 1 && holders[0].peer == mirror && holders[0].state == .sent
+    /// As long as no member has left, an epoch means something only to slots that get another owner or mirror, and to those that wait
+    /// for it. Copies on members that have left are looked for everywhere.
+    private mutating func slotsTouched(since before: (view: MembershipView, peers: [Int])?) -> (slots: [Int], hasLeavers: Bool) {
+        let waiting = barred
+        barred = []
+        guard let view, let before, !hasNewBoot, (before.view.selfPlace == nil) == (view.selfPlace == nil) else { return everySlot() }
+        let placesByPeer = Dictionary(uniqueKeysWithValues: peersByPlace.enumerated().map { ($0.element, $0.offset) })
+        let places = before.peers.map { placesByPeer[$0] }
+        if places.contains(nil) { return everySlot() }
+        let moved = view.ring.slotsPlacedOtherwise(than: before.view.ring, places: places, from: index, by: loopCount)
+        return (waiting.isEmpty ? moved : waiting.union(moved).sorted(), hasLeavers: false)
+    }
+
+    private mutating func everySlot() -> (slots: [Int], hasLeavers: Bool) {
+        hasNewBoot = false
+        // Every slot that still has to be sent is put in again.
+        unmirrored = []
+        for peer in peers.indices { peers[peer].queue = [] }
+        return (slots.indices.map { slot(at: $0) }, hasLeavers: true)
     }
 
     /// This node has a new boot: whatever it held is void, and whatever it did it does no longer. ``succeed(now:)`` follows where
@@ -59,6 +76,7 @@ extension LoopMachine {
     ///   - actions: gets the answers of all that waited.
     public mutating func begin(as me: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
         self.me = me
+        hasNewBoot = true
         succeededAt = nil
         for place in slots.indices {
             let slot = slot(at: place)
@@ -82,9 +100,8 @@ extension LoopMachine {
         let members = Set(peersByPlace)
         for peer in peers.indices {
             peers[peer].isMember = members.contains(peer)
-            // Every slot that still has to be sent is put in again.
-            peers[peer].queue = []
             if peers[peer].isMember { continue }
+            peers[peer].queue = []
             peers[peer].fetches = []
             peers[peer].underWay = []
             peers[peer].fetchesUnderWay = []

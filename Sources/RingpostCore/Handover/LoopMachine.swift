@@ -63,9 +63,17 @@ public struct LoopMachine {
     var inheritances: [Int: Inheritance] = [:]
     /// Slots to begin when their turn comes, and some that have begun since.
     var queue: Deque<Int> = []
+    /// Slots of this node that have got another mirror, until they have their turn.
+    var unmirrored: Deque<Int> = []
     /// How many moves may still be made before the next pause.
     var movesLeft: Int
     var isMovingSoon = false
+    /// Lots of moves since the last time that nothing waited.
+    var moveLots = 0
+    /// Slots that are to be this node's, and of which somebody has heard of a later epoch: they begin in that one.
+    var barred: Set<Int> = []
+    /// Until the next epoch: nothing is as it was.
+    var hasNewBoot = false
     /// Where the publishes of each slot go, kept up to date so that nothing is looked up on the way of a message.
     var routes: [PublishLanes.Route]
     /// Every member that was ever seen; numbers stay.
@@ -108,6 +116,8 @@ public struct LoopMachine {
     var laneActions: [PublishLanes.Action] = []
     var answers: Deque<(request: UInt64, PublishResult)> = []
     var ready: Deque<Int> = []
+    /// Members for whom a batch is begun.
+    var batched: [Int] = []
 
     /// A machine that knows no ring yet.
     ///
@@ -123,7 +133,7 @@ public struct LoopMachine {
         self.loopCount = loopCount
         self.limits = limits
         random = SplitMix64(seed: seed)
-        movesLeft = limits.slots.movesMax
+        movesLeft = min(limits.slots.movesAtFirst, limits.slots.movesMax)
         lanes = PublishLanes(limits: limits.lanes)
         store = MailboxStore(loopCount: loopCount, limits: limits.mailbox)
         let count = (HashRing.slotCount - index + loopCount - 1) / loopCount
@@ -171,6 +181,7 @@ public struct LoopMachine {
             }
         }
         laneActions.removeAll(keepingCapacity: true)
+        sendBatches(actions: &actions)
     }
 
     private mutating func perform(_ action: PublishLanes.Action, now: Moment, actions: inout [LoopAction]) {

@@ -5,7 +5,9 @@
 // Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
 import HashRing
 
-/// One frame about slots. From the owner, `epoch` is the newest it knows and `term` the epoch in which it began.
+/// One frame about slots. `term` is the epoch in which the owner began, and `epoch` the one that the receiver has to know before it can
+/// judge: the highest term that the frame names. A newer one of the sender's must not count, or one node that hears of it late would hold
+/// up all slots that stay where they are.
 public enum SlotFrame: Hashable, Sendable {
     // From the owner:
 
@@ -13,14 +15,14 @@ public enum SlotFrame: Hashable, Sendable {
     case inquire(epoch: UInt64, term: UInt64, slots: [UInt16])
     /// Send me your copy.
     case fetch(epoch: UInt64, term: UInt64, slot: UInt16)
-    /// Your copy, if it was written under the term `base` and stands at `position`, is the one I go on from.
-    case adopt(epoch: UInt64, term: UInt64, slot: UInt16, base: UInt64, position: UInt64)
-    /// A piece of a copy; with the last one it is complete.
-    case fill(epoch: UInt64, term: UInt64, slot: UInt16, SlotPiece)
+    /// Your copies, if each was written under its `base` and stands at its `position`, are the ones I go on from.
+    case adopt(epoch: UInt64, [SlotAdoption])
+    /// Pieces of copies; with its last one a copy is complete.
+    case fill(epoch: UInt64, [SlotFill])
     /// One more step of the log.
     case append(epoch: UInt64, term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
-    /// Your copy is not needed any more.
-    case release(epoch: UInt64, term: UInt64, slot: UInt16)
+    /// Your copies are not needed any more.
+    case release(epoch: UInt64, [SlotTerm])
 
     // From the holder:
 
@@ -30,28 +32,33 @@ public enum SlotFrame: Hashable, Sendable {
     case piece(term: UInt64, slot: UInt16, SlotPiece?)
     /// The copy is complete under this term up to this position.
     case acknowledge(term: UInt64, slot: UInt16, position: UInt64)
+    /// The same of all copies that one frame was about.
+    case acknowledgeCopies([SlotPosition])
     /// The copy does not fit what was said of it: send it whole.
     case mismatch(term: UInt64, slot: UInt16)
-    /// The copy is gone.
-    case released(term: UInt64, slot: UInt16)
+    /// The copies are gone.
+    case released([SlotTerm])
     /// The sender is not the owner in this term, or not any more; it may begin anew at `minimum` or above.
     case refused(term: UInt64, slot: UInt16, minimum: UInt64)
 
     /// The epoch that the receiver has to know before it looks at the frame; 0 for answers.
     public var epoch: UInt64 {
         switch self {
-        case .inquire(let epoch, _, _), .fetch(let epoch, _, _), .adopt(let epoch, _, _, _, _), .fill(let epoch, _, _, _),
-            .append(let epoch, _, _, _, _), .release(let epoch, _, _):
+        case .inquire(let epoch, _, _), .fetch(let epoch, _, _), .adopt(let epoch, _), .fill(let epoch, _), .append(let epoch, _, _, _, _),
+            .release(let epoch, _):
             epoch
-        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: 0
+        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: 0
         }
     }
 
-    /// About how many bytes of payload it carries, for bounds.
+    /// About how many bytes it takes beyond a small frame's, for bounds.
     var payloadBytes: Int {
         switch self {
         case .append(_, _, _, _, .message(_, _, let message, _)): message.envelope.count
-        case .fill(_, _, _, let piece): piece.payloadBytes
+        case .fill(_, let fills): fills.reduce(0) { $0 + $1.bytes }
+        case .inquire(_, _, let slots): slots.count * MemoryLayout<UInt16>.stride
+        case .adopt(_, let adoptions): adoptions.count * MemoryLayout<SlotAdoption>.stride
+        case .release(_, let slots): slots.count * MemoryLayout<SlotTerm>.stride
         default: 0
         }
     }
@@ -116,6 +123,76 @@ public struct SlotHolding: Hashable, Sendable {
         self.slot = slot
         self.content = content
     }
+}
+
+/// A slot and the term of who speaks of it as its owner.
+public struct SlotTerm: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// The epoch in which its owner began.
+    public let term: UInt64
+
+    /// A slot under an owner's term.
+    public init(slot: UInt16, term: UInt64) {
+        self.slot = slot
+        self.term = term
+    }
+}
+
+/// Which copy of a slot its new owner goes on from.
+public struct SlotAdoption: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// The new owner's term.
+    public let term: UInt64
+    /// Under which term the copy was written last.
+    public let base: UInt64
+    /// Where it ends.
+    public let position: UInt64
+
+    /// One slot of an adoption.
+    public init(slot: UInt16, term: UInt64, base: UInt64, position: UInt64) {
+        self.slot = slot
+        self.term = term
+        self.base = base
+        self.position = position
+    }
+}
+
+/// Up to where a holder has a slot's log.
+public struct SlotPosition: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// Under whose term the copy is complete.
+    public let term: UInt64
+    /// The number of the last step.
+    public let position: UInt64
+
+    /// One slot of an acknowledgement.
+    public init(slot: UInt16, term: UInt64, position: UInt64) {
+        self.slot = slot
+        self.term = term
+        self.position = position
+    }
+}
+
+/// A piece of a copy that an owner sends.
+public struct SlotFill: Hashable, Sendable {
+    /// Of which slot.
+    public let slot: UInt16
+    /// The owner's term.
+    public let term: UInt64
+    /// What it holds.
+    public let piece: SlotPiece
+
+    /// A piece of one slot's copy.
+    public init(slot: UInt16, term: UInt64, piece: SlotPiece) {
+        self.slot = slot
+        self.term = term
+        self.piece = piece
+    }
+
+    var bytes: Int { MemoryLayout<SlotFill>.stride + piece.payloadBytes }
 }
 
 /// A piece of a slot's copy.

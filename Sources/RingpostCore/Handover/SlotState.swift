@@ -131,6 +131,8 @@ struct SlotPeer {
     var underWay: Set<Int> = []
     var fetches: Deque<Int> = []
     var fetchesUnderWay: Set<Int> = []
+    /// What was decided in this event.
+    var batch = SlotBatch()
 }
 
 /// Bounds of one event loop's slots.
@@ -138,10 +140,15 @@ public struct SlotLimits: Sendable {
     /// Copies that are under way to, or from, one member at once; a publish or an attachment pulls its slot past this.
     public var copiesUnderWayMax = 64
     /// Slots that are begun, and copies that are sent, at one time; then live traffic has its turn for ``movePauseMilliseconds``. What a
-    /// publish waits for is not held up.
+    /// publish waits for is not held up. Begins small, because what sockets wait for comes first and is the most work, and grows by one
+    /// with every ``movesGrowth`` lots up to ``movesMax``.
+    public var movesAtFirst = 8
+    /// See ``movesAtFirst``.
     public var movesMax = 128
-    /// The time between two lots of ``movesMax``.
-    public static let movePauseMilliseconds: Int64 = 25
+    /// See ``movesAtFirst``.
+    public static let movesGrowth = 48
+    /// The time between two lots.
+    public static let movePauseMilliseconds: Int64 = 10
     /// Bytes of one piece of a copy.
     public var pieceBytesMax = 256 * 1_024
     /// Steps of the logs that wait to be confirmed; beyond it publishes are refused as overloaded.

@@ -137,7 +137,8 @@ public struct PublishLanes {
         }
         let slot = arrival.slot
         let waits = !lanes.isEmpty && lanes[slot] != nil
-        if waits || context.epoch > epoch {
+        // Who owns the slot may act as its owner, also for somebody who knows a later epoch and still sends here.
+        if waits || context.epoch > epoch && route(slot) != .here {
             if waitsForItself(arrival) {
                 refuse(arrival, .retry, actions: &actions)
                 return

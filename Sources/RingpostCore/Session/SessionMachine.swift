@@ -32,6 +32,8 @@ public struct SessionMachine: Sendable {
     public private(set) var attachment: UInt32 = 0
     /// When the owner was last known to be there, or was not needed.
     private var lastTouch: Int64
+    /// Set while the owner that this is attached to is not the ring's any more: when to stop waiting for its end.
+    private var leavesAt: Int64?
     /// The guard in ``onDeliver(attachment:incarnation:sequence:)`` is switched off. Only for tests of the tests.
     package var writesOldAttachments = false
 
@@ -43,6 +45,8 @@ public struct SessionMachine: Sendable {
 
     /// Whether the next message comes by itself.
     public var isLive: Bool { state == .live }
+    /// Whether there is nothing to wait for: ``onTick(now:)`` does nothing.
+    public var isSettled: Bool { state == .live && leavesAt == nil }
 
     /// What the shell does with an owner's answer, in this order.
     public struct Reading: Equatable, Sendable {
@@ -73,6 +77,7 @@ public struct SessionMachine: Sendable {
         case .asking, .waiting: break
         }
         attachment &+= 1
+        leavesAt = nil
         state = .asking(since: now)
         return .ask(cursor.map(AttachStart.after) ?? start)
     }
@@ -133,10 +138,19 @@ public struct SessionMachine: Sendable {
         guard attachment == self.attachment else { return .nothing }
         switch state {
         case .live, .asking:
+            if leavesAt != nil { return ask(now: now) }
             if state == .live { lastTouch = now }
             return wait(now: now)
         case .pausing, .waiting, .ended: return .nothing
         }
+    }
+
+    /// The ring names another owner. The one before goes on until it knows that too, and the new one can't begin before that: what it
+    /// still shows comes to an attachment that is left alone until it ends. Without one the new owner is asked at once.
+    public mutating func ownerHasChanged(now: Int64) -> Action {
+        guard case .live = state else { return ask(now: now) }
+        leavesAt = now + Self.answerMillisecondsMax
+        return .nothing
     }
 
     /// A new ring: who waits for an owner asks at once.
@@ -154,7 +168,8 @@ public struct SessionMachine: Sendable {
         case .asking(let since):
             if now - lastTouch >= Self.unreachableMillisecondsMax { return end(.ownerUnreachable) }
             return now - since >= Self.answerMillisecondsMax ? ask(now: now) : .nothing
-        case .pausing, .live, .ended: return .nothing
+        case .live: return leavesAt.map { now >= $0 } == true ? ask(now: now) : .nothing
+        case .pausing, .ended: return .nothing
         }
     }
 

@@ -93,18 +93,20 @@ final class EdgeSession {
         case .drop: loop.counters.staleDeliveries += 1
         case .hole:
             loop.counters.staleDeliveries += 1
-            askAgain(now: Moment.now().monotonic)
+            loop.counters.reattached += 1
+            perform(machine.ask(now: Moment.now().monotonic))
         }
     }
 
     func onDetached() {
         mayBeAttached = false
+        if machine.isLive { loop.counters.reattached += 1 }
         perform(machine.onDetached(attachment: machine.attachment, now: Moment.now().monotonic))
         settle()
     }
 
-    /// Another member owns the key now: whatever the old one still says is for nobody.
-    func ownerHasChanged(now: Int64) { askAgain(now: now) }
+    /// Another member owns the key now.
+    func ownerHasChanged(now: Int64) { perform(machine.ownerHasChanged(now: now)) }
 
     func onEpoch(now: Int64) { perform(machine.onEpoch(now: now)) }
 
@@ -119,16 +121,11 @@ final class EdgeSession {
 
     // MARK: Performing
 
-    private func askAgain(now: Int64) {
-        loop.counters.reattached += 1
-        asksWhenDrained = false
-        perform(machine.ask(now: now))
-    }
-
     private func perform(_ action: SessionMachine.Action) {
         switch action {
         case .nothing: settle()
         case .ask(let start):
+            asksWhenDrained = false
             release()
             guard let fresh = loop.sessions.insert(self) else {
                 socket?.end(loop.door.farewell(.tryLater))
@@ -147,7 +144,7 @@ final class EdgeSession {
     /// Only sessions that wait for something are looked at in every tick.
     private func settle() {
         if number == 0 { return }
-        if machine.isLive { loop.restless.remove(number) } else { loop.restless.insert(number) }
+        if machine.isSettled { loop.restless.remove(number) } else { loop.restless.insert(number) }
     }
 
     private func release() {

@@ -198,20 +198,20 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         }
     }
 
-    /// To the loop that has the slot; a question about many slots to each loop that has some of them.
+    /// To the loop that has the slot; of a frame about many slots to each loop its part.
     private func cross(_ frame: SlotFrame) throws(LinkError) {
         guard case .node(let member) = state, let hasher = loop.view?.hasher else { throw LinkError("this node is not in a ring yet") }
         guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
         switch frame {
-        case .inquire(let epoch, let term, let slots):
-            for (target, part) in Dictionary(grouping: slots, by: { loop.slotLoop(Int($0)) }).sorted(by: { $0.key < $1.key }) {
-                loop.cross(.slotRequest(.inquire(epoch: epoch, term: term, slots: part), member, channel: channel), to: target)
-            }
-        case .fetch(_, _, let slot), .adopt(_, _, let slot, _, _), .fill(_, _, let slot, _), .append(_, _, let slot, _, _),
-            .release(_, _, let slot):
+        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
+            throw LinkError("an answer that was not asked for")
+        case .fetch(_, _, let slot), .append(_, _, let slot, _, _):
             loop.cross(.slotRequest(frame, member, channel: channel), to: loop.slotLoop(Int(slot)))
-        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: throw LinkError("an answer that was not asked for")
+        case .inquire, .adopt, .fill, .release:
+            for (target, part) in frame.parts(by: { loop.slotLoop($0) }) {
+                loop.cross(.slotRequest(part, member, channel: channel), to: target)
+            }
         }
     }
 

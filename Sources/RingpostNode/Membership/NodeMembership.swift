@@ -169,7 +169,7 @@ extension NodeShared {
         var holdings = DrainService.Holdings()
         for loop in loops {
             // A loop that has been shut down holds nothing.
-            guard let part = try? await loop.eventLoop.submit({ loop.snapshot() }).get() else { continue }
+            guard let part = try? await loop.eventLoop.submit({ loop.snapshot(countsSlots: true) }).get() else { continue }
             holdings.copies += part.copiesHeld
             holdings.users += part.mailboxes
             holdings.sockets += part.counters.sockets.reduce(0, +)

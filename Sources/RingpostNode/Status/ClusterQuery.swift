@@ -11,8 +11,8 @@ extension NodeShared {
     static let answerMillisecondsMax: Int64 = 1_500
 
     /// All loops' snapshots added up.
-    func snapshot(on eventLoop: any EventLoop) -> EventLoopFuture<LoopSnapshot> {
-        let parts = loops.map { loop in loop.eventLoop.submit { loop.snapshot() } }
+    func snapshot(countsSlots: Bool, on eventLoop: any EventLoop) -> EventLoopFuture<LoopSnapshot> {
+        let parts = loops.map { loop in loop.eventLoop.submit { loop.snapshot(countsSlots: countsSlots) } }
         return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { snapshots in
             snapshots.reduce(into: LoopSnapshot()) { $0 += $1 }
         }
@@ -20,7 +20,7 @@ extension NodeShared {
 
     /// This node's own report.
     func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeReport> {
-        snapshot(on: eventLoop).map { snapshot in
+        snapshot(countsSlots: false, on: eventLoop).map { snapshot in
             let view = self.view
             let counters = snapshot.counters
             let published = counters.delivered + counters.stored + counters.dropped + counters.repeated

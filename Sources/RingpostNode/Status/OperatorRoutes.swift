@@ -45,7 +45,9 @@ struct OperatorRoutes {
         case "/healthz": return loop.eventLoop.makeSucceededFuture(.text("ok\n"))
         case "/readyz": return loop.eventLoop.makeSucceededFuture(readiness())
         case "/metrics":
-            return shared.snapshot(on: loop.eventLoop).map { .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4") }
+            return shared.snapshot(countsSlots: true, on: loop.eventLoop).map {
+                .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
+            }
         case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
         default: return user(Array(path.utf8.dropFirst(10)))
         }

@@ -13,27 +13,55 @@ extension LinkDecoder {
 
     static func slot(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
         switch type {
-        case .slotInquire: return inquire(&body)
-        case .slotHoldings: return holdings(&body)
-        case .slotPiece, .slotAcknowledge, .slotMismatch, .slotReleased, .slotRefused: return answer(type, &body)
-        default: break
+        case .slotInquire, .slotAdopt, .slotFill, .slotRelease: return aboutMany(type, &body)
+        case .slotFetch, .slotAppend: return aboutOne(type, &body)
+        default: return answer(type, &body)
         }
+    }
+
+    private static func aboutOne(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
         guard let epoch = body.readWord(), let term = body.readWord(), let slot = body.readSlot(), term <= epoch else { return nil }
+        if type == .slotFetch { return .fetch(epoch: epoch, term: term, slot: slot) }
+        guard let position = body.readPosition(), position > 0, let entry = entry(&body) else { return nil }
+        return .append(epoch: epoch, term: term, slot: slot, position: position, entry)
+    }
+
+    private static func aboutMany(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+        guard let epoch = body.readWord() else { return nil }
+        func term(_ slot: SlotTerm) -> SlotTerm? { slot.term <= epoch ? slot : nil }
         switch type {
-        case .slotFetch: return .fetch(epoch: epoch, term: term, slot: slot)
+        case .slotInquire:
+            guard let term = body.readWord(), term <= epoch, let slots = list(&body, { $0.readSlot() }) else { return nil }
+            return .inquire(epoch: epoch, term: term, slots: slots)
         case .slotAdopt:
-            guard let base = body.readWord(), let position = body.readPosition() else { return nil }
-            return .adopt(epoch: epoch, term: term, slot: slot, base: base, position: position)
-        case .slotFill: return piece(&body).map { .fill(epoch: epoch, term: term, slot: slot, $0) }
-        case .slotAppend:
-            guard let position = body.readPosition(), position > 0, let entry = entry(&body) else { return nil }
-            return .append(epoch: epoch, term: term, slot: slot, position: position, entry)
-        case .slotRelease: return .release(epoch: epoch, term: term, slot: slot)
-        default: return nil
+            return list(&body) { body in
+                guard let slot = slotTerm(&body).flatMap(term), let base = body.readWord(), let position = body.readPosition() else {
+                    return nil
+                }
+                return SlotAdoption(slot: slot.slot, term: slot.term, base: base, position: position)
+            }.map { .adopt(epoch: epoch, $0) }
+        case .slotFill:
+            return list(&body) { body in
+                guard let slot = slotTerm(&body).flatMap(term), let length = body.readInteger(endianness: .little, as: UInt32.self),
+                    var part = body.readSlice(length: Int(length)), let piece = piece(&part)
+                else { return nil }
+                return SlotFill(slot: slot.slot, term: slot.term, piece: piece)
+            }.map { .fill(epoch: epoch, $0) }
+        default: return list(&body) { slotTerm(&$0).flatMap(term) }.map { .release(epoch: epoch, $0) }
         }
     }
 
     private static func answer(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+        switch type {
+        case .slotHoldings: return holdings(&body)
+        case .slotAcknowledgeCopies:
+            return list(&body) { body in
+                guard let slot = slotTerm(&body), let position = body.readPosition() else { return nil }
+                return SlotPosition(slot: slot.slot, term: slot.term, position: position)
+            }.map(SlotFrame.acknowledgeCopies)
+        case .slotReleased: return list(&body, slotTerm).map(SlotFrame.released)
+        default: break
+        }
         guard let term = body.readWord(), let slot = body.readSlot() else { return nil }
         switch type {
         case .slotPiece:
@@ -41,39 +69,41 @@ extension LinkDecoder {
             return piece(&body).map { .piece(term: term, slot: slot, $0) }
         case .slotAcknowledge: return body.readPosition().map { .acknowledge(term: term, slot: slot, position: $0) }
         case .slotMismatch: return .mismatch(term: term, slot: slot)
-        case .slotReleased: return .released(term: term, slot: slot)
         case .slotRefused: return body.readWord().map { .refused(term: term, slot: slot, minimum: $0) }
         default: return nil
         }
     }
 
-    private static func inquire(_ body: inout ByteBuffer) -> SlotFrame? {
-        guard let epoch = body.readWord(), let term = body.readWord(), term <= epoch else { return nil }
-        var slots: [UInt16] = []
+    /// All that is left, one after the other.
+    private static func list<Part>(_ body: inout ByteBuffer, _ read: (inout ByteBuffer) -> Part?) -> [Part]? {
+        var parts: [Part] = []
         while body.readableBytes > 0 {
-            guard let slot = body.readSlot() else { return nil }
-            slots.append(slot)
+            guard let part = read(&body) else { return nil }
+            parts.append(part)
         }
-        return .inquire(epoch: epoch, term: term, slots: slots)
+        return parts
+    }
+
+    private static func slotTerm(_ body: inout ByteBuffer) -> SlotTerm? {
+        guard let slot = body.readSlot(), let term = body.readWord() else { return nil }
+        return SlotTerm(slot: slot, term: term)
     }
 
     private static func holdings(_ body: inout ByteBuffer) -> SlotFrame? {
         guard let term = body.readWord() else { return nil }
-        var holdings: [SlotHolding] = []
-        while body.readableBytes > 0 {
-            guard let slot = body.readSlot(), let kind = body.readInteger(as: UInt8.self).flatMap(LinkHolding.init(rawValue:)),
-                let first = body.readWord(), let second = body.readWord()
-            else { return nil }
-            switch kind {
-            case .copy:
-                guard second <= Self.positionMax else { return nil }
-                holdings.append(SlotHolding(slot: slot, content: .copy(term: first, position: second)))
-            case .none:
-                guard first <= Self.millisecondsMax, second <= Self.millisecondsMax || second == UInt64(Int64.max) else { return nil }
-                holdings.append(SlotHolding(slot: slot, content: .none(vacant: Int64(first), quiet: Int64(second))))
-            }
+        return list(&body, holding).map { .holdings(term: term, $0) }
+    }
+
+    private static func holding(_ body: inout ByteBuffer) -> SlotHolding? {
+        guard let slot = body.readSlot(), let kind = body.readInteger(as: UInt8.self).flatMap(LinkHolding.init(rawValue:)),
+            let first = body.readWord(), let second = body.readWord()
+        else { return nil }
+        switch kind {
+        case .copy: return second <= positionMax ? SlotHolding(slot: slot, content: .copy(term: first, position: second)) : nil
+        case .none:
+            guard first <= millisecondsMax, second <= millisecondsMax || second == UInt64(Int64.max) else { return nil }
+            return SlotHolding(slot: slot, content: .none(vacant: Int64(first), quiet: Int64(second)))
         }
-        return .holdings(term: term, holdings)
     }
 
     private static func entry(_ body: inout ByteBuffer) -> SlotEntry? {

@@ -59,7 +59,7 @@ public struct LinkDecoder: Sendable {
         case .told: return body.readWord().map { .told(request: $0, json: body.readRest()) }
         case .members: return members(&body)
         case .slotInquire, .slotFetch, .slotAdopt, .slotFill, .slotAppend, .slotRelease, .slotHoldings, .slotPiece, .slotAcknowledge,
-            .slotMismatch, .slotReleased, .slotRefused:
+            .slotAcknowledgeCopies, .slotMismatch, .slotReleased, .slotRefused:
             return slot(type, &body).map(LinkFrame.slot)
         }
     }

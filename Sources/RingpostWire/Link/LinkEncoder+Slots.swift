@@ -13,20 +13,28 @@ extension LinkEncoder {
                 for slot in slots { buffer.writeInteger(slot, endianness: .little) }
             }
         case .fetch(let epoch, let term, let slot): write(.slotFetch, epoch, term, slot, into: &buffer) { _ in }
-        case .adopt(let epoch, let term, let slot, let base, let position):
-            write(.slotAdopt, epoch, term, slot, into: &buffer) { buffer in
-                buffer.writeInteger(base, endianness: .little)
-                buffer.writeInteger(position, endianness: .little)
+        case .adopt(let epoch, let adoptions):
+            write(.slotAdopt, epoch, adoptions, into: &buffer) { adoption, buffer in
+                write(adoption.slot, adoption.term, into: &buffer)
+                buffer.writeInteger(adoption.base, endianness: .little)
+                buffer.writeInteger(adoption.position, endianness: .little)
             }
-        case .fill(let epoch, let term, let slot, let piece):
-            write(.slotFill, epoch, term, slot, into: &buffer) { write(piece, into: &$0) }
+        case .fill(let epoch, let fills):
+            write(.slotFill, epoch, fills, into: &buffer) { fill, buffer in
+                write(fill.slot, fill.term, into: &buffer)
+                let length = buffer.writerIndex
+                buffer.writeInteger(UInt32(0))
+                write(fill.piece, into: &buffer)
+                buffer.setInteger(UInt32(buffer.writerIndex - length - 4), at: length, endianness: .little)
+            }
         case .append(let epoch, let term, let slot, let position, let entry):
             write(.slotAppend, epoch, term, slot, into: &buffer) { buffer in
                 buffer.writeInteger(position, endianness: .little)
                 write(entry, into: &buffer)
             }
-        case .release(let epoch, let term, let slot): write(.slotRelease, epoch, term, slot, into: &buffer) { _ in }
-        case .holdings, .piece, .acknowledge, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
+        case .release(let epoch, let slots):
+            write(.slotRelease, epoch, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
+        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
         }
     }
 
@@ -44,7 +52,17 @@ extension LinkEncoder {
         case .acknowledge(let term, let slot, let position):
             write(.slotAcknowledge, term, slot, into: &buffer) { $0.writeInteger(position, endianness: .little) }
         case .mismatch(let term, let slot): write(.slotMismatch, term, slot, into: &buffer) { _ in }
-        case .released(let term, let slot): write(.slotReleased, term, slot, into: &buffer) { _ in }
+        case .acknowledgeCopies(let positions):
+            framed(.slotAcknowledgeCopies, &buffer) { buffer in
+                for at in positions {
+                    write(at.slot, at.term, into: &buffer)
+                    buffer.writeInteger(at.position, endianness: .little)
+                }
+            }
+        case .released(let slots):
+            framed(.slotReleased, &buffer) { buffer in
+                for slot in slots { write(slot.slot, slot.term, into: &buffer) }
+            }
         case .refused(let term, let slot, let minimum):
             write(.slotRefused, term, slot, into: &buffer) { $0.writeInteger(minimum, endianness: .little) }
         case .inquire, .fetch, .adopt, .fill, .append, .release: break
@@ -71,6 +89,20 @@ extension LinkEncoder {
             buffer.writeInteger(slot, endianness: .little)
             rest(&buffer)
         }
+    }
+
+    private static func write<Part>(
+        _ type: LinkFrameType, _ epoch: UInt64, _ parts: [Part], into buffer: inout ByteBuffer, _ write: (Part, inout ByteBuffer) -> Void
+    ) {
+        framed(type, &buffer) { buffer in
+            buffer.writeInteger(epoch, endianness: .little)
+            for part in parts { write(part, &buffer) }
+        }
+    }
+
+    private static func write(_ slot: UInt16, _ term: UInt64, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(slot, endianness: .little)
+        buffer.writeInteger(term, endianness: .little)
     }
 
     private static func write(_ holding: SlotHolding, into buffer: inout ByteBuffer) {

@@ -31,6 +31,7 @@ enum LinkFrameType: UInt8 {
     case slotMismatch = 0x5B
     case slotReleased = 0x5C
     case slotRefused = 0x5D
+    case slotAcknowledgeCopies = 0x5E
 }
 
 enum LinkFlag {

@@ -121,11 +121,11 @@ import Testing
     }
 
     @Test func anEdgeThatIsAheadWaitsAndOneThatIsElsewhereAsksAgain() {
-        let net = Wiring.settled("abcd", "abcd", messages: 1)
+        let net = Wiring.settled("abcd", "bcd", messages: 1)
         net.view(2, "abcd", at: "d")
         for attachment: UInt64 in 7...9 { net.attach(attachment, at: "d") }
         net.run()
-        #expect(net.heard(9) == [], "the owner may not be one in the edge's epoch")
+        #expect(net.heard(9) == [], "the owner does not know yet that it is one")
         #expect(net.nodes["a"]?.machine.load.waitingAttachments == 3)
         net.tell("a") { machine, _, _ in
             machine.detach(ReturnAddress(channel: net.connections["d>a"]?.number ?? 0, id: 8), from: net.key())
@@ -135,16 +135,22 @@ import Testing
         #expect(net.heard(7) == ["0…1: #1 live"] && net.heard(8) == [] && net.heard(9) == ["0…1: #1 live"])
         #expect(net.nodes["a"]?.machine.load.waitingAttachments == 0)
         net.view(3, "abcd", at: "d")
+        net.attach(13, at: "d")
+        net.run()
+        #expect(net.heard(13) == ["0…1: #1 live"], "it owns the slot, and may act as the owner: the edge's epoch does not matter")
+        net.view(3, "bcd", without: "a", at: "abc")
+        net.view(4, "abcd", at: "d")
         net.attach(12, at: "d")
         net.run()
+        #expect(net.nodes["a"]?.machine.load.waitingAttachments == 1)
         net.cut("d>a")
         #expect(net.nodes["a"]?.machine.load.waitingAttachments == 0, "with its link")
         net.mend("ad")
-        net.view(3, "abcd", at: "abc")
+        net.view(4, "abcd", at: "abc")
         net.cut("d>a")
         net.attach(10, at: "d")
         #expect(net.heard(10) == ["owner_unreachable"])
-        net.view(4, "bcd", without: "a", at: "abc")
+        net.view(5, "bcd", without: "a", at: "abc")
         net.mend("ad")
         net.attach(11, at: "d")
         net.run()

@@ -100,6 +100,7 @@ import Testing
     @Test func aPublishPullsItsSlotBeforeTheQueue() {
         var limits = LoopLimits()
         limits.slots.copiesUnderWayMax = 1
+        limits.slots.movesAtFirst = 64
         let net = Wiring.settled("abcd", "bcd", slots: 64, limits: limits)
         for slot in net.slots { net.publish(UInt64(slot), at: "b", net.key(slot: slot)) }
         net.run()
@@ -144,6 +145,46 @@ import Testing
         net.run()
         #expect(net.result(1) == "#1" && net.heard(2) == ["0…0: live"])
         #expect(moved.allSatisfy { net.copy("a", of: $0).hasSuffix("serves") })
+    }
+
+    @Test func lotsOfMovesGrow() {
+        var limits = LoopLimits()
+        limits.slots.movesAtFirst = 2
+        limits.slots.movesMax = 3
+        let net = Wiring.settled("abcd", "bcd", slots: 512, limits: limits)
+        net.hold("a>b", "a>c", "a>d")
+        func begun() -> Int { net.nodes["a"]?.machine.inheritances.values.count { !$0.isQueued } ?? 0 }
+        net.view(2, "abcd")
+        #expect(begun() == 2)
+        var lots: [Int] = []
+        for _ in 0..<SlotLimits.movesGrowth * 2 {
+            let before = begun()
+            net.tell("a") { $0.onMoves(now: $1, actions: &$2) }
+            lots.append(begun() - before)
+        }
+        let grown = SlotLimits.movesGrowth - 1
+        #expect(lots.prefix(grown).allSatisfy { $0 == 2 } && lots.dropFirst(grown).filter { $0 > 0 }.dropLast().allSatisfy { $0 == 3 })
+        net.letGo()
+        net.run()
+        #expect(net.nodes["a"]?.machine.moveLots == 0 && net.nodes["a"]?.machine.movesLeft == 2, "small again for the next ring")
+    }
+
+    /// A slot that stays gets its new mirror when it has its turn; until then the one before goes on.
+    @Test func theMirrorBeforeGoesOnUntilTheNewOneHasItsTurn() {
+        var limits = LoopLimits()
+        limits.slots.movesMax = 1
+        let net = Wiring.settled("abcd", "acd", slots: 64, limits: limits)
+        func waiting() -> [Int] { net.nodes["a"]?.machine.unmirrored.map { $0 } ?? [] }
+        net.hold("a>b")
+        net.view(2, "abcd")
+        #expect(waiting().count > 5)
+        let slot = waiting()[4]
+        net.publish(1, at: "a", net.key(slot: slot))
+        for _ in 0..<4 { for way in net.ways { net.step(way) } }
+        #expect(net.result(1) == "#1")
+        net.letGo()
+        net.run()
+        #expect(waiting().isEmpty && net.slots.allSatisfy { net.copies(of: $0).count == 2 })
     }
 
     /// Who asks only what became of a publish appends nothing, and still must not wait until the new mirror has its turn.

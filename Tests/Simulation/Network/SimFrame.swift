@@ -71,12 +71,16 @@ extension SimFrame {
         switch frame {
         case .append(let epoch, let term, let slot, let position, let entry):
             "append \(position) to \(slot) in term \(term) at \(epoch): \(trace(entry))"
-        case .fill(let epoch, let term, let slot, let piece):
-            "fill \(slot) in term \(term) at \(epoch): \(piece.items.count) items to \(piece.position)\(piece.isLast ? ", complete" : "")"
+        case .fill(let epoch, let fills): "fill at \(epoch): " + fills.map(trace).joined(separator: ", ")
         case .piece(let term, let slot, let piece):
             "piece of \(slot) in term \(term): \(piece.map { "\($0.items.count) items to \($0.position) of \($0.base)" } ?? "none")"
         default: "\(frame)"
         }
+    }
+
+    private static func trace(_ fill: SlotFill) -> String {
+        "\(fill.slot) in term \(fill.term) with \(fill.piece.items.count) items to \(fill.piece.position)"
+            + (fill.piece.isLast ? ", complete" : "")
     }
 
     private static func trace(_ entry: SlotEntry) -> String {

@@ -92,11 +92,10 @@ extension SimProcess {
         perform(socket.machine.onDetached(attachment: number, now: now), socket)
     }
 
-    /// Another member owns the key now: whatever the old one still says is for nobody.
     func reattach(from old: MembershipView?, to new: MembershipView) {
         for socket in sockets {
             if old?.owner(ofSlot: socket.key.slot)?.identity != new.owner(ofSlot: socket.key.slot)?.identity {
-                perform(socket.machine.ask(now: now), socket)
+                perform(socket.machine.ownerHasChanged(now: now), socket)
             } else {
                 perform(socket.machine.onEpoch(now: now), socket)
             }

@@ -106,7 +106,8 @@ extension Schedule {
         story.wait(4_000)
     }
 
-    /// What an owner delivered before it handed over comes when the edge has asked the next one, and before that has answered.
+    /// An owner for half a second gives the slots back before the edge has heard anything of it. What it delivered comes when the edge
+    /// has asked the one before and after it again, and before that has answered.
     private static let lateDeliveries = Schedule("trap: late deliveries", "", nodes: 4) { (story: Story) in
         story.start(4)
         for _ in 0..<3 {
@@ -114,18 +115,35 @@ extension Schedule {
             guard let owner = pair.first, let next = pair.last, let edge = story.others(than: pair).first else { return }
             for client in story.simulation.clients { client.move(to: edge.index) }
             story.wait(1_500)
+            // Asked, the next owner answers and delivers, and nothing of it arrives.
+            var fromNext: SimCut?
+            story.network.watch { frame, connection, side in
+                guard case .attached(_, .success) = frame, connection.hosts[side.rawValue] == next.index,
+                    connection.hosts[side.other.rawValue] == edge.index
+                else { return false }
+                fromNext = story.cut([next], from: [edge], oneWay: true)
+                return true
+            }
+            story.setWeight(owner, 0, seenBy: edge)
+            story.wait(atMost: 2_000) { fromNext != nil }
+            story.wait(500)
             let fromOwner = story.cut([owner], from: [edge], oneWay: true)
-            story.wait(150)
-            let epoch = edge.process?.view?.epoch
-            story.setWeight(owner, 0)
-            story.wait(atMost: 200) { edge.process?.view?.epoch != epoch }
-            let fromNext = story.cut([next], from: [edge], oneWay: true)
-            story.heal(fromOwner)
+            story.setWeight(owner, 100, seenBy: edge)
+            story.wait(100)
+            if let fromNext { story.heal(fromNext) }
             story.wait(250)
-            story.heal(fromNext)
+            story.heal(fromOwner)
             story.wait(1_000)
-            story.setWeight(owner, 100)
             story.settle()
         }
+    }
+}
+
+extension Story {
+    /// Changes a weight, and waits until the edge knows the new ring.
+    fileprivate func setWeight(_ node: SimNode, _ weight: UInt16, seenBy edge: SimNode) {
+        let epoch = edge.process?.view?.epoch
+        setWeight(node, weight)
+        wait(atMost: 300) { edge.process?.view?.epoch != epoch }
     }
 }

@@ -217,7 +217,9 @@ final class Story {
         let slot = slot
         var half: (owner: SimNode, mirror: SimNode)?
         network.watch { [unowned self] frame, connection, side in
-            guard case .slot(.fill(_, _, UInt16(slot), let piece)) = frame, !piece.isFirst else { return false }
+            guard case .slot(.fill(_, let fills)) = frame, fills.contains(where: { $0.slot == UInt16(slot) && !$0.piece.isFirst }) else {
+                return false
+            }
             half = (self.nodes[connection.hosts[side.rawValue]], self.nodes[connection.hosts[side.other.rawValue]])
             connection.close(from: side)
             return true
@@ -231,12 +233,17 @@ final class Story {
 
 extension SlotFrame {
     /// The owner says that a copy is complete with this.
-    var completes: Bool { if case .fill(_, _, _, let piece) = self { piece.isLast } else { false } }
+    var completes: Bool { if case .fill(_, let fills) = self { fills.contains { $0.piece.isLast } } else { false } }
     /// A copy begins to be sent, and this is not all of it.
-    var beginsCopy: Bool { if case .fill(_, _, _, let piece) = self { piece.isFirst && !piece.isLast } else { false } }
+    var beginsCopy: Bool { if case .fill(_, let fills) = self { fills.contains { $0.piece.isFirst && !$0.piece.isLast } } else { false } }
     /// A piece of a copy that was fetched, and there are more.
     var beginsPieces: Bool { if case .piece(_, _, let piece?) = self { piece.isFirst && !piece.isLast } else { false } }
-    var acknowledges: Bool { if case .acknowledge = self { true } else { false } }
+    var acknowledges: Bool {
+        switch self {
+        case .acknowledge, .acknowledgeCopies: true
+        default: false
+        }
+    }
     var isReleased: Bool { if case .released = self { true } else { false } }
     var isRelease: Bool { if case .release = self { true } else { false } }
     var isHoldings: Bool { if case .holdings = self { true } else { false } }
@@ -251,9 +258,12 @@ extension SlotFrame {
         switch self {
         case .inquire(_, _, let slots): slots.contains(UInt16(slot))
         case .holdings(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
-        case .fetch(_, _, let own), .adopt(_, _, let own, _, _), .fill(_, _, let own, _), .append(_, _, let own, _, _),
-            .release(_, _, let own), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
-            .released(_, let own), .refused(_, let own, _):
+        case .adopt(_, let adoptions): adoptions.contains { $0.slot == UInt16(slot) }
+        case .fill(_, let fills): fills.contains { $0.slot == UInt16(slot) }
+        case .release(_, let slots), .released(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .acknowledgeCopies(let positions): positions.contains { $0.slot == UInt16(slot) }
+        case .fetch(_, _, let own), .append(_, _, let own, _, _), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
+            .refused(_, let own, _):
             own == UInt16(slot)
         }
     }

@@ -9,8 +9,8 @@ import Synchronization
 struct JoinFigure {
     static let perSecond = 2_000.0
     static let beforeSeconds = 10.0
-    /// The move is over so long after the ring is whole at the latest.
-    static let afterSeconds = 2.0
+    /// How often it is looked whether the move is over.
+    static let lookMilliseconds = 250.0
     /// What is worth a line of the timeline.
     static let stallMicroseconds: Int64 = 50_000
     static let pauseMicrosecondsMax: Int64 = 250_000
@@ -42,9 +42,9 @@ struct JoinFigure {
         try cluster.start(cluster.visitors[0])
         try await cluster.settled()
         let settled = load.board.now
-        try await Task.sleep(for: .seconds(Self.afterSeconds))
+        while try await !cluster.isEverySlotWhole() { try await Task.sleep(for: .milliseconds(Self.lookMilliseconds)) }
         let moved = load.board.now
-        figures.timeline.say("joined after \((settled - joined).milliseconds)")
+        figures.timeline.say("joined after \((settled - joined).milliseconds), all slots are there after \((moved - joined).milliseconds)")
         try await Task.sleep(for: .seconds(roundSeconds))
         load.stop()
         await talk.value

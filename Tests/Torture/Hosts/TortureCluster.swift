@@ -1,6 +1,7 @@
 // The cluster under torture: ZooKeeper, the nodes that stay and the nodes that visit, and the question whether all is well again.
 
 import Foundation
+import HashRing
 import RingpostClient
 import Synchronization
 import TestSupport
@@ -8,6 +9,8 @@ import TestSupport
 final class TortureCluster: Sendable {
     /// After any fault the cluster is whole again within so long.
     static let settleSecondsMax = 90.0
+    /// The pause between two looks whether it is: they take time from what is measured.
+    static let lookMilliseconds = 200
     static let weightDefault: UInt16 = 100
 
     let landscape: any Landscape
@@ -86,7 +89,22 @@ final class TortureCluster: Sendable {
             guard ContinuousClock.now < deadline else {
                 throw TortureError("after \(Int(seconds)) s the cluster is not whole: \(complaint)")
             }
-            try await Task.sleep(for: .milliseconds(50))
+            try await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
+        }
+    }
+
+    /// Whether every slot has one owner with its history and one mirror that has confirmed its copy, and nobody has another copy.
+    func isEverySlotWhole() async throws -> Bool {
+        var counts: [String: Int] = [:]
+        for node in present {
+            let text = String(decoding: try await OperatorClient(api: [node.api]).get("/metrics"), as: UTF8.self)
+            for line in text.split(separator: "\n") where line.hasPrefix("ringpost_slots{") {
+                let words = line.split(separator: " ")
+                counts[String(words[0]), default: 0] += words.last.flatMap { Int($0) } ?? 0
+            }
+        }
+        return ["owned": HashRing.slotCount, "copy": HashRing.slotCount, "unmirrored": 0, "inheriting": 0].allSatisfy { state, count in
+            counts["ringpost_slots{state=\"\(state)\"}"] == count
         }
     }
 
