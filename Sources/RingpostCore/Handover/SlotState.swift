@@ -142,11 +142,11 @@ public struct SlotLimits: Sendable {
     /// Slots that are begun, and copies that are sent, at one time; then live traffic has its turn for ``movePauseMilliseconds``. What a
     /// publish waits for is not held up. Begins small, because what sockets wait for comes first and is the most work, and grows by one
     /// with every ``movesGrowth`` lots up to ``movesMax``.
-    public var movesAtFirst = 8
+    public var movesAtFirst = 4
     /// See ``movesAtFirst``.
     public var movesMax = 128
     /// See ``movesAtFirst``.
-    public static let movesGrowth = 48
+    public static let movesGrowth = 16
     /// The time between two lots.
     public static let movePauseMilliseconds: Int64 = 10
     /// Bytes of one piece of a copy.

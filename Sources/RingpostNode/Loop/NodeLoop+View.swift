@@ -54,14 +54,14 @@ extension NodeLoop {
     }
 
     private func reattach(from old: MembershipView?, to new: MembershipView, now: Int64) {
+        // By place, so that nothing is compared but numbers.
+        let places = old?.members.map { member in new.place(member.id).flatMap { new.member(at: $0).identity == member.identity ? $0 : nil }
+        }
         for number in sessions.numbers {
             guard let session = sessions[number] else { continue }
             let slot = session.key.slot
-            if old?.owner(ofSlot: slot)?.identity != new.owner(ofSlot: slot)?.identity {
-                session.ownerHasChanged(now: now)
-            } else {
-                session.onEpoch(now: now)
-            }
+            let before = old?.ring.owner(ofSlot: slot).flatMap { places?[$0] }
+            if before == new.ring.owner(ofSlot: slot) { session.onEpoch(now: now) } else { session.ownerHasChanged(now: now) }
         }
     }
 }
