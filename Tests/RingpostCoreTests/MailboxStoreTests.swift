@@ -234,7 +234,7 @@ import Testing
         #expect(store.attachmentCount == 1)
         #expect(store.mailboxCount == 3 && store.windowCount == 1, "a copy that the new owner may go on from")
         actions = []
-        let release = SlotFrame.release(epoch: 4, term: 4, slot: UInt16(keys[0].slot))
+        let release = SlotFrame.release(term: 4, slot: UInt16(keys[0].slot))
         loop.machine.onRequest(release, from: LoneLoop.other, channel: 5, now: now, actions: &actions)
         #expect(actions == [.reply(channel: 5, .released(term: 4, slot: UInt16(keys[0].slot)))])
         #expect(store.mailboxCount == 1)

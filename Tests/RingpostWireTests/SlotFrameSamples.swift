@@ -18,20 +18,19 @@ enum SlotFrameSamples {
     ]
 
     static let all: [LinkFrame] = [
-        SlotFrame.inquire(epoch: 7, term: 6, slots: [0, 1, .max]), .inquire(epoch: 7, term: 7, slots: []),
-        .fetch(epoch: .max, term: 1, slot: 258),
-        .adopt(epoch: 2, [adoption(position: 1 << 62), SlotAdoption(slot: .max, term: 2, base: .max, position: 0)]), .adopt(epoch: 2, []),
+        SlotFrame.inquire(term: 6, slots: [0, 1, .max]), .inquire(term: 7, slots: []),
+        .fetch(term: 1, slot: 258),
+        .adopt([adoption(position: 1 << 62), SlotAdoption(slot: .max, term: 2, base: .max, position: 0)]), .adopt([]),
         .fill(
-            epoch: 2,
             [
                 SlotFill(slot: 258, term: 1, piece: SlotPiece(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
                 SlotFill(slot: 258, term: 1, piece: SlotPiece(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
-            ]), .fill(epoch: 2, []),
-        .append(epoch: 2, term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
-        .append(epoch: 2, term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
-        .append(epoch: 2, term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
-        .append(epoch: 2, term: 1, slot: 258, position: 3, .nothing),
-        .release(epoch: 2, [SlotTerm(slot: 0, term: 2), SlotTerm(slot: .max, term: 1)]),
+            ]), .fill([]),
+        .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
+        .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
+        .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
+        .append(term: 1, slot: 258, position: 3, .nothing),
+        .release([SlotTerm(slot: 0, term: 2), SlotTerm(slot: .max, term: 1)]),
         .holdings(
             term: 5,
             [
@@ -47,8 +46,8 @@ enum SlotFrameSamples {
 
     /// Numbers that nobody can have come to honestly: counting on from them would overflow, or keep something for ever.
     static let beyondBounds: [SlotFrame] = [
-        .adopt(epoch: 2, [adoption(position: 1 << 62 + 1)]), .append(epoch: 2, term: 1, slot: 0, position: .max, .nothing),
-        .append(epoch: 2, term: 1, slot: 0, position: 1, .message(user, incarnation: 1, StoredMessage(sequence: .max, envelope: []), nil)),
+        .adopt([adoption(position: 1 << 62 + 1)]), .append(term: 1, slot: 0, position: .max, .nothing),
+        .append(term: 1, slot: 0, position: 1, .message(user, incarnation: 1, StoredMessage(sequence: .max, envelope: []), nil)),
         .acknowledge(term: 1, slot: 0, position: .max), .acknowledgeCopies([SlotPosition(slot: 0, term: 1, position: .max)]),
         .holdings(term: 1, [SlotHolding(slot: 1, content: .copy(term: 1, position: .max))]),
         .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: .max, quiet: 0))]),
@@ -56,14 +55,11 @@ enum SlotFrameSamples {
         fill([.remembered(user.hash, Remembered(receipt: remembered.receipt, until: 4_000_000))]),
         fill([.mailbox(MailboxHead(key: user, incarnation: 1, appended: .max, resumableFrom: 0, lostAgo: 0))]),
         .piece(term: 1, slot: 0, SlotPiece(isFirst: true, isLast: true, base: 1, position: .max, items: [])),
-        // Terms of an epoch that has not come yet.
-        .adopt(epoch: 0, [adoption(position: 0)]), .release(epoch: 1, [SlotTerm(slot: 0, term: 1), SlotTerm(slot: 1, term: 2)]),
-        .fill(epoch: 0, [SlotFill(slot: 0, term: 1, piece: SlotPiece(isFirst: true, isLast: true, base: 0, position: 0, items: []))]),
     ]
 
     private static func adoption(position: UInt64) -> SlotAdoption { SlotAdoption(slot: 258, term: 1, base: 0, position: position) }
 
     private static func fill(_ items: [SlotItem]) -> SlotFrame {
-        .fill(epoch: 2, [SlotFill(slot: 0, term: 1, piece: SlotPiece(isFirst: true, isLast: true, base: 1, position: 1, items: items))])
+        .fill([SlotFill(slot: 0, term: 1, piece: SlotPiece(isFirst: true, isLast: true, base: 1, position: 1, items: items))])
     }
 }

@@ -19,15 +19,15 @@ extension LoopMachine {
         }
         let sender = Sender(member: member, channel: channel)
         switch frame {
-        case .inquire(_, let term, let asked): onInquire(asked, term: term, from: sender, now: now, actions: &actions)
-        case .adopt(_, let adoptions): adopt(adoptions, from: sender, now: now, actions: &actions)
-        case .fill(_, let fills): fill(fills, from: sender, now: now, actions: &actions)
-        case .release(_, let released): release(released, from: sender, actions: &actions)
-        case .fetch(_, let term, let slot):
+        case .inquire(let term, let asked): onInquire(asked, term: term, from: sender, now: now, actions: &actions)
+        case .adopt(let adoptions): adopt(adoptions, from: sender, now: now, actions: &actions)
+        case .fill(let fills): fill(fills, from: sender, now: now, actions: &actions)
+        case .release(let released): release(released, from: sender, actions: &actions)
+        case .fetch(let term, let slot):
             if accepts(Int(slot), term: term, from: sender, actions: &actions) {
                 sendPieces(of: Int(slot), term: term, channel: channel, now: now, actions: &actions)
             }
-        case .append(_, let term, let slot, let position, let entry):
+        case .append(let term, let slot, let position, let entry):
             if accepts(Int(slot), term: term, from: sender, actions: &actions) {
                 append(entry, at: position, to: Int(slot), term: term, channel: channel, now: now, actions: &actions)
             }

@@ -78,7 +78,7 @@ extension LoopMachine {
         for (term, slots) in byTerm.sorted(by: { $0.key < $1.key }) {
             for start in stride(from: 0, to: slots.count, by: limits.slots.slotsPerFrameMax) {
                 let part = Array(slots[start..<min(start + limits.slots.slotsPerFrameMax, slots.count)])
-                send(.inquire(epoch: term, term: term, slots: part), to: peer, actions: &actions)
+                send(.inquire(term: term, slots: part), to: peer, actions: &actions)
             }
         }
     }
@@ -153,7 +153,7 @@ extension LoopMachine {
         }
         inheritances[slot]?.phase = .fetching(from: peer, isAsked: true)
         peers[peer].fetchesUnderWay.insert(slot)
-        send(.fetch(epoch: inheritance.term, term: inheritance.term, slot: UInt16(slot)), to: peer, actions: &actions)
+        send(.fetch(term: inheritance.term, slot: UInt16(slot)), to: peer, actions: &actions)
     }
 
     mutating func onPiece(_ piece: SlotPiece?, of slot: Int, term: UInt64, from peer: Int, now: Moment, actions: inout [LoopAction]) {

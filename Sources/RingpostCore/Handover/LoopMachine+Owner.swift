@@ -87,7 +87,7 @@ extension LoopMachine {
         for holder in holders where holder.state == .sent {
             guard peers[holder.peer].link != nil else { continue }
             let frame = SlotFrame.append(
-                epoch: term, term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
+                term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
             send(frame, to: holder.peer, actions: &actions)
         }
         if holders.isEmpty {
@@ -133,16 +133,22 @@ extension LoopMachine {
         while let committed = slots[place].owner?.committed, committed < upTo,
             let entry = slots[place].owner?.entries.popFirst()
         {
+            // Who waits for a step before this one must not find this one shown already: "from now on" would be after it.
+            tellWaiters(slot, upTo: committed, copies: copies, now: now, actions: &actions)
             slots[place].owner?.committed = committed + 1
             uncommittedCount -= 1
             uncommittedBytes -= entry.payloadBytes
             if !has(.deliverBeforeCommit) { show(entry, now: now, actions: &actions) }
         }
-        while let first = slots[place].owner?.waiting.first, first.position <= upTo {
-            slots[place].owner?.waiting.removeFirst()
+        tellWaiters(slot, upTo: upTo, copies: copies, now: now, actions: &actions)
+        releaseOthers(slot, actions: &actions)
+    }
+
+    private mutating func tellWaiters(_ slot: Int, upTo: UInt64, copies: Int, now: Moment, actions: inout [LoopAction]) {
+        while let first = slots[place(slot)].owner?.waiting.first, first.position <= upTo {
+            slots[place(slot)].owner?.waiting.removeFirst()
             tell(first.waiter, isMirrored: copies > 1, now: now, actions: &actions)
         }
-        releaseOthers(slot, actions: &actions)
     }
 
     /// Up to where the whole acknowledging set has the log, and how many copies that makes; `nil` while somebody has not
@@ -272,7 +278,7 @@ extension LoopMachine {
         guard let owner = slots[place(slot)].owner else { return }
         for (offset, entry) in owner.entries.enumerated() where owner.committed + UInt64(offset) >= position {
             let frame = SlotFrame.append(
-                epoch: owner.term, term: owner.term, slot: UInt16(slot), position: owner.committed + UInt64(offset) + 1,
+                term: owner.term, slot: UInt16(slot), position: owner.committed + UInt64(offset) + 1,
                 entry.counted(from: now.monotonic))
             send(frame, to: peer, actions: &actions)
         }

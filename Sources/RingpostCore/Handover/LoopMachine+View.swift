@@ -11,7 +11,7 @@ extension LoopMachine {
         rosterAskedAt = nil
         updatePeers(view)
         var begun: [Int] = []
-        let (touched, hasLeavers) = slotsTouched(since: before)
+        let (touched, isEvery) = slotsTouched(since: before)
         let routesByPlace = view.members.indices.map { $0 == view.selfPlace ? .preparing : route(toPlace: $0) }
         for slot in touched {
             let place = place(slot)
@@ -19,9 +19,9 @@ extension LoopMachine {
             if owner == nil || owner != view.selfPlace {
                 routes[place] = owner.map { routesByPlace[$0] } ?? .nobody
                 // Most slots of a ring are others', before and after, and what is not looked at costs nothing.
-                if !hasLeavers, let before, before.view.ring.owner(ofSlot: slot) != before.view.selfPlace { continue }
+                if !isEvery, let before, before.view.ring.owner(ofSlot: slot) != before.view.selfPlace { continue }
                 stepDown(slot, now: now, actions: &actions)
-            } else if slots[place].owner != nil, hasLeavers {
+            } else if slots[place].owner != nil, isEvery {
                 updateHolders(slot, now: now, actions: &actions)
             } else if slots[place].owner != nil {
                 // The mirror before goes on acknowledging until then.
@@ -48,7 +48,7 @@ extension LoopMachine {
 
     /// As long as no member has left, an epoch means something only to slots that get another owner or mirror, and to those that wait
     /// for it. Copies on members that have left are looked for everywhere.
-    private mutating func slotsTouched(since before: (view: MembershipView, peers: [Int])?) -> (slots: [Int], hasLeavers: Bool) {
+    private mutating func slotsTouched(since before: (view: MembershipView, peers: [Int])?) -> (slots: [Int], isEvery: Bool) {
         let waiting = barred
         barred = []
         guard let view, let before, !hasNewBoot, (before.view.selfPlace == nil) == (view.selfPlace == nil) else { return everySlot() }
@@ -56,15 +56,15 @@ extension LoopMachine {
         let places = before.peers.map { placesByPeer[$0] }
         if places.contains(nil) { return everySlot() }
         let moved = view.ring.slotsPlacedOtherwise(than: before.view.ring, places: places, from: index, by: loopCount)
-        return (waiting.isEmpty ? moved : waiting.union(moved).sorted(), hasLeavers: false)
+        return (waiting.isEmpty ? moved : waiting.union(moved).sorted(), isEvery: false)
     }
 
-    private mutating func everySlot() -> (slots: [Int], hasLeavers: Bool) {
+    private mutating func everySlot() -> (slots: [Int], isEvery: Bool) {
         hasNewBoot = false
         // Every slot that still has to be sent is put in again.
         unmirrored = []
         for peer in peers.indices { peers[peer].queue = [] }
-        return (slots.indices.map { slot(at: $0) }, hasLeavers: true)
+        return (slots.indices.map { slot(at: $0) }, isEvery: true)
     }
 
     /// This node has a new boot: whatever it held is void, and whatever it did it does no longer. ``succeed(now:)`` follows where

@@ -13,8 +13,6 @@ struct SlotBatch {
     private var fills: [SlotFill] = []
     private var releases: [SlotTerm] = []
     private var fillBytes = 0
-    /// The highest term among them.
-    private var epoch: UInt64 = 0
 
     var isEmpty: Bool { adoptions.isEmpty && fills.isEmpty && releases.isEmpty }
 
@@ -31,16 +29,11 @@ struct SlotBatch {
 
     mutating func append(_ part: Part) {
         switch part {
-        case .adopt(let adoption):
-            adoptions.append(adoption)
-            epoch = max(epoch, adoption.term)
+        case .adopt(let adoption): adoptions.append(adoption)
         case .fill(let fill):
             fills.append(fill)
             fillBytes += fill.bytes
-            epoch = max(epoch, fill.term)
-        case .release(let slot):
-            releases.append(slot)
-            epoch = max(epoch, slot.term)
+        case .release(let slot): releases.append(slot)
         }
     }
 
@@ -48,8 +41,8 @@ struct SlotBatch {
     mutating func take() -> SlotFrame? {
         if isEmpty { return nil }
         defer { self = SlotBatch() }
-        if !adoptions.isEmpty { return .adopt(epoch: epoch, adoptions) }
-        return fills.isEmpty ? .release(epoch: epoch, releases) : .fill(epoch: epoch, fills)
+        if !adoptions.isEmpty { return .adopt(adoptions) }
+        return fills.isEmpty ? .release(releases) : .fill(fills)
     }
 }
 

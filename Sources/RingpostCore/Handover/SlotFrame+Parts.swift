@@ -13,10 +13,10 @@ extension SlotFrame {
             return Dictionary(grouping: list) { loop(Int(slot($0))) }.sorted { $0.key < $1.key }.map { ($0.key, frame($0.value)) }
         }
         switch self {
-        case .inquire(let epoch, let term, let slots): return split(slots, { $0 }) { .inquire(epoch: epoch, term: term, slots: $0) }
-        case .adopt(let epoch, let adoptions): return split(adoptions, \.slot) { .adopt(epoch: epoch, $0) }
-        case .fill(let epoch, let fills): return split(fills, \.slot) { .fill(epoch: epoch, $0) }
-        case .release(let epoch, let slots): return split(slots, \.slot) { .release(epoch: epoch, $0) }
+        case .inquire(let term, let slots): return split(slots, { $0 }) { .inquire(term: term, slots: $0) }
+        case .adopt(let adoptions): return split(adoptions, \.slot) { .adopt($0) }
+        case .fill(let fills): return split(fills, \.slot) { .fill($0) }
+        case .release(let slots): return split(slots, \.slot) { .release($0) }
         case .fetch, .append, .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: return []
         }
     }
@@ -36,9 +36,9 @@ extension SlotFrame {
             }
         }
         switch self {
-        case .append(_, _, let slot, _, .message(let key, _, _, _)), .append(_, _, let slot, _, .created(let key, _)):
+        case .append(_, let slot, _, .message(let key, _, _, _)), .append(_, let slot, _, .created(let key, _)):
             return fits(key, slot)
-        case .fill(_, let fills): return fills.allSatisfy { fits($0.piece, $0.slot) }
+        case .fill(let fills): return fills.allSatisfy { fits($0.piece, $0.slot) }
         case .piece(_, let slot, .some(let piece)): return fits(piece, slot)
         default: return true
         }

@@ -5,24 +5,23 @@
 // Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
 import HashRing
 
-/// One frame about slots. `term` is the epoch in which the owner began, and `epoch` the one that the receiver has to know before it can
-/// judge: the highest term that the frame names. A newer one of the sender's must not count, or one node that hears of it late would hold
-/// up all slots that stay where they are.
+/// One frame about slots. `term` is the epoch in which the owner began: what it may do rests on that, and a holder that knows it can
+/// judge. The newest epoch of the sender does not matter, or one node that hears of it late would hold up all slots that stay.
 public enum SlotFrame: Hashable, Sendable {
     // From the owner:
 
     /// Which copies do you have? Fences lower terms of these slots.
-    case inquire(epoch: UInt64, term: UInt64, slots: [UInt16])
+    case inquire(term: UInt64, slots: [UInt16])
     /// Send me your copy.
-    case fetch(epoch: UInt64, term: UInt64, slot: UInt16)
+    case fetch(term: UInt64, slot: UInt16)
     /// Your copies, if each was written under its `base` and stands at its `position`, are the ones I go on from.
-    case adopt(epoch: UInt64, [SlotAdoption])
+    case adopt([SlotAdoption])
     /// Pieces of copies; with its last one a copy is complete.
-    case fill(epoch: UInt64, [SlotFill])
+    case fill([SlotFill])
     /// One more step of the log.
-    case append(epoch: UInt64, term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
+    case append(term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
     /// Your copies are not needed any more.
-    case release(epoch: UInt64, [SlotTerm])
+    case release([SlotTerm])
 
     // From the holder:
 
@@ -44,9 +43,10 @@ public enum SlotFrame: Hashable, Sendable {
     /// The epoch that the receiver has to know before it looks at the frame; 0 for answers.
     public var epoch: UInt64 {
         switch self {
-        case .inquire(let epoch, _, _), .fetch(let epoch, _, _), .adopt(let epoch, _), .fill(let epoch, _), .append(let epoch, _, _, _, _),
-            .release(let epoch, _):
-            epoch
+        case .inquire(let term, _), .fetch(let term, _), .append(let term, _, _, _): term
+        case .adopt(let adoptions): adoptions.reduce(0) { max($0, $1.term) }
+        case .fill(let fills): fills.reduce(0) { max($0, $1.term) }
+        case .release(let slots): slots.reduce(0) { max($0, $1.term) }
         case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: 0
         }
     }
@@ -54,11 +54,11 @@ public enum SlotFrame: Hashable, Sendable {
     /// About how many bytes it takes beyond a small frame's, for bounds.
     var payloadBytes: Int {
         switch self {
-        case .append(_, _, _, _, .message(_, _, let message, _)): message.envelope.count
-        case .fill(_, let fills): fills.reduce(0) { $0 + $1.bytes }
-        case .inquire(_, _, let slots): slots.count * MemoryLayout<UInt16>.stride
-        case .adopt(_, let adoptions): adoptions.count * MemoryLayout<SlotAdoption>.stride
-        case .release(_, let slots): slots.count * MemoryLayout<SlotTerm>.stride
+        case .append(_, _, _, .message(_, _, let message, _)): message.envelope.count
+        case .fill(let fills): fills.reduce(0) { $0 + $1.bytes }
+        case .inquire(_, let slots): slots.count * MemoryLayout<UInt16>.stride
+        case .adopt(let adoptions): adoptions.count * MemoryLayout<SlotAdoption>.stride
+        case .release(let slots): slots.count * MemoryLayout<SlotTerm>.stride
         default: 0
         }
     }

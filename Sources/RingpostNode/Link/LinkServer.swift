@@ -206,7 +206,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         switch frame {
         case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
             throw LinkError("an answer that was not asked for")
-        case .fetch(_, _, let slot), .append(_, _, let slot, _, _):
+        case .fetch(_, let slot), .append(_, let slot, _, _):
             loop.cross(.slotRequest(frame, member, channel: channel), to: loop.slotLoop(Int(slot)))
         case .inquire, .adopt, .fill, .release:
             for (target, part) in frame.parts(by: { loop.slotLoop($0) }) {

@@ -20,34 +20,32 @@ extension LinkDecoder {
     }
 
     private static func aboutOne(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
-        guard let epoch = body.readWord(), let term = body.readWord(), let slot = body.readSlot(), term <= epoch else { return nil }
-        if type == .slotFetch { return .fetch(epoch: epoch, term: term, slot: slot) }
+        guard let term = body.readWord(), let slot = body.readSlot() else { return nil }
+        if type == .slotFetch { return .fetch(term: term, slot: slot) }
         guard let position = body.readPosition(), position > 0, let entry = entry(&body) else { return nil }
-        return .append(epoch: epoch, term: term, slot: slot, position: position, entry)
+        return .append(term: term, slot: slot, position: position, entry)
     }
 
     private static func aboutMany(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
-        guard let epoch = body.readWord() else { return nil }
-        func term(_ slot: SlotTerm) -> SlotTerm? { slot.term <= epoch ? slot : nil }
         switch type {
         case .slotInquire:
-            guard let term = body.readWord(), term <= epoch, let slots = list(&body, { $0.readSlot() }) else { return nil }
-            return .inquire(epoch: epoch, term: term, slots: slots)
+            guard let term = body.readWord(), let slots = list(&body, { $0.readSlot() }) else { return nil }
+            return .inquire(term: term, slots: slots)
         case .slotAdopt:
             return list(&body) { body in
-                guard let slot = slotTerm(&body).flatMap(term), let base = body.readWord(), let position = body.readPosition() else {
+                guard let slot = slotTerm(&body), let base = body.readWord(), let position = body.readPosition() else {
                     return nil
                 }
                 return SlotAdoption(slot: slot.slot, term: slot.term, base: base, position: position)
-            }.map { .adopt(epoch: epoch, $0) }
+            }.map(SlotFrame.adopt)
         case .slotFill:
             return list(&body) { body in
-                guard let slot = slotTerm(&body).flatMap(term), let length = body.readInteger(endianness: .little, as: UInt32.self),
+                guard let slot = slotTerm(&body), let length = body.readInteger(endianness: .little, as: UInt32.self),
                     var part = body.readSlice(length: Int(length)), let piece = piece(&part)
                 else { return nil }
                 return SlotFill(slot: slot.slot, term: slot.term, piece: piece)
-            }.map { .fill(epoch: epoch, $0) }
-        default: return list(&body) { slotTerm(&$0).flatMap(term) }.map { .release(epoch: epoch, $0) }
+            }.map(SlotFrame.fill)
+        default: return list(&body, slotTerm).map(SlotFrame.release)
         }
     }
 

@@ -6,34 +6,33 @@ import RingpostCore
 extension LinkEncoder {
     static func write(_ frame: SlotFrame, into buffer: inout ByteBuffer) {
         switch frame {
-        case .inquire(let epoch, let term, let slots):
+        case .inquire(let term, let slots):
             framed(.slotInquire, &buffer) { buffer in
-                buffer.writeInteger(epoch, endianness: .little)
                 buffer.writeInteger(term, endianness: .little)
                 for slot in slots { buffer.writeInteger(slot, endianness: .little) }
             }
-        case .fetch(let epoch, let term, let slot): write(.slotFetch, epoch, term, slot, into: &buffer) { _ in }
-        case .adopt(let epoch, let adoptions):
-            write(.slotAdopt, epoch, adoptions, into: &buffer) { adoption, buffer in
+        case .fetch(let term, let slot): write(.slotFetch, term, slot, into: &buffer) { _ in }
+        case .adopt(let adoptions):
+            write(.slotAdopt, adoptions, into: &buffer) { adoption, buffer in
                 write(adoption.slot, adoption.term, into: &buffer)
                 buffer.writeInteger(adoption.base, endianness: .little)
                 buffer.writeInteger(adoption.position, endianness: .little)
             }
-        case .fill(let epoch, let fills):
-            write(.slotFill, epoch, fills, into: &buffer) { fill, buffer in
+        case .fill(let fills):
+            write(.slotFill, fills, into: &buffer) { fill, buffer in
                 write(fill.slot, fill.term, into: &buffer)
                 let length = buffer.writerIndex
                 buffer.writeInteger(UInt32(0))
                 write(fill.piece, into: &buffer)
                 buffer.setInteger(UInt32(buffer.writerIndex - length - 4), at: length, endianness: .little)
             }
-        case .append(let epoch, let term, let slot, let position, let entry):
-            write(.slotAppend, epoch, term, slot, into: &buffer) { buffer in
+        case .append(let term, let slot, let position, let entry):
+            write(.slotAppend, term, slot, into: &buffer) { buffer in
                 buffer.writeInteger(position, endianness: .little)
                 write(entry, into: &buffer)
             }
-        case .release(let epoch, let slots):
-            write(.slotRelease, epoch, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
+        case .release(let slots):
+            write(.slotRelease, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
         case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
         }
     }
@@ -53,31 +52,15 @@ extension LinkEncoder {
             write(.slotAcknowledge, term, slot, into: &buffer) { $0.writeInteger(position, endianness: .little) }
         case .mismatch(let term, let slot): write(.slotMismatch, term, slot, into: &buffer) { _ in }
         case .acknowledgeCopies(let positions):
-            framed(.slotAcknowledgeCopies, &buffer) { buffer in
-                for at in positions {
-                    write(at.slot, at.term, into: &buffer)
-                    buffer.writeInteger(at.position, endianness: .little)
-                }
+            write(.slotAcknowledgeCopies, positions, into: &buffer) { at, buffer in
+                write(at.slot, at.term, into: &buffer)
+                buffer.writeInteger(at.position, endianness: .little)
             }
         case .released(let slots):
-            framed(.slotReleased, &buffer) { buffer in
-                for slot in slots { write(slot.slot, slot.term, into: &buffer) }
-            }
+            write(.slotReleased, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
         case .refused(let term, let slot, let minimum):
             write(.slotRefused, term, slot, into: &buffer) { $0.writeInteger(minimum, endianness: .little) }
         case .inquire, .fetch, .adopt, .fill, .append, .release: break
-        }
-    }
-
-    private static func write(
-        _ type: LinkFrameType, _ epoch: UInt64, _ term: UInt64, _ slot: UInt16, into buffer: inout ByteBuffer,
-        _ rest: (inout ByteBuffer) -> Void
-    ) {
-        framed(type, &buffer) { buffer in
-            buffer.writeInteger(epoch, endianness: .little)
-            buffer.writeInteger(term, endianness: .little)
-            buffer.writeInteger(slot, endianness: .little)
-            rest(&buffer)
         }
     }
 
@@ -92,10 +75,9 @@ extension LinkEncoder {
     }
 
     private static func write<Part>(
-        _ type: LinkFrameType, _ epoch: UInt64, _ parts: [Part], into buffer: inout ByteBuffer, _ write: (Part, inout ByteBuffer) -> Void
+        _ type: LinkFrameType, _ parts: [Part], into buffer: inout ByteBuffer, _ write: (Part, inout ByteBuffer) -> Void
     ) {
         framed(type, &buffer) { buffer in
-            buffer.writeInteger(epoch, endianness: .little)
             for part in parts { write(part, &buffer) }
         }
     }

@@ -70,20 +70,20 @@ import Testing
         net.run()
         let slot = UInt16(net.slot)
         let (a, b) = (net.identity("a"), net.identity("b"))
-        #expect(answer(of: "c", to: .fetch(epoch: 2, term: 1, slot: slot), from: a, in: net) == ["refused t1 min 2"])
-        #expect(answer(of: "c", to: .fetch(epoch: 2, term: 2, slot: slot), from: b, in: net) == ["refused t2 min 2"], "no owner")
-        #expect(answer(of: "c", to: .inquire(epoch: 1, term: 1, slots: [slot]), from: b, in: net) == ["refused t1 min 2"])
-        #expect(answer(of: "c", to: .release(epoch: 1, term: 1, slot: slot), from: b, in: net) == ["refused t1 min 2"])
+        #expect(answer(of: "c", to: .fetch(term: 1, slot: slot), from: a, in: net) == ["refused t1 min 2"])
+        #expect(answer(of: "c", to: .fetch(term: 2, slot: slot), from: b, in: net) == ["refused t2 min 2"], "no owner")
+        #expect(answer(of: "c", to: .inquire(term: 1, slots: [slot]), from: b, in: net) == ["refused t1 min 2"])
+        #expect(answer(of: "c", to: .release(term: 1, slot: slot), from: b, in: net) == ["refused t1 min 2"])
         #expect(net.copy("c") == "t1@1")
-        #expect(answer(of: "d", to: .append(epoch: 2, term: 2, slot: slot, position: 1, .nothing), from: a, in: net) == ["mismatch t2"])
-        #expect(answer(of: "d", to: .adopt(epoch: 2, term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["mismatch t2"])
-        #expect(answer(of: "d", to: .fetch(epoch: 2, term: 2, slot: slot), from: a, in: net) == ["piece t2 none"])
+        #expect(answer(of: "d", to: .append(term: 2, slot: slot, position: 1, .nothing), from: a, in: net) == ["mismatch t2"])
+        #expect(answer(of: "d", to: .adopt(term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["mismatch t2"])
+        #expect(answer(of: "d", to: .fetch(term: 2, slot: slot), from: a, in: net) == ["piece t2 none"])
         #expect(
-            answer(of: "c", to: .adopt(epoch: 2, term: 2, slot: slot, base: 1, position: 2), from: a, in: net) == ["mismatch t2"],
+            answer(of: "c", to: .adopt(term: 2, slot: slot, base: 1, position: 2), from: a, in: net) == ["mismatch t2"],
             "another end")
-        #expect(answer(of: "c", to: .adopt(epoch: 2, term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["ack t2 @1"])
-        #expect(answer(of: "c", to: .adopt(epoch: 2, term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["ack t2 @1"])
-        let ahead = SlotFrame.append(epoch: 2, term: 2, slot: slot, position: 3, .nothing)
+        #expect(answer(of: "c", to: .adopt(term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["ack t2 @1"])
+        #expect(answer(of: "c", to: .adopt(term: 2, slot: slot, base: 1, position: 1), from: a, in: net) == ["ack t2 @1"])
+        let ahead = SlotFrame.append(term: 2, slot: slot, position: 3, .nothing)
         #expect(answer(of: "c", to: ahead, from: a, in: net) == ["mismatch t2"], "a step is missing")
     }
 
@@ -92,7 +92,7 @@ import Testing
         let slot = UInt16(net.slot)
         let old = net.identity("a")
         let new = MemberIdentity(id: "a", boot: old.boot + 1)
-        let append = SlotFrame.append(epoch: 1, term: 1, slot: slot, position: 2, .nothing)
+        let append = SlotFrame.append(term: 1, slot: slot, position: 2, .nothing)
         #expect(answer(of: "b", to: append, from: new, in: net) == ["refused t1 min 1"], "not the one that the list names")
         net.restart("a")
         net.view(2, "abcd", at: "bcd")
@@ -199,8 +199,8 @@ import Testing
         let net = Wiring.settled("abcd", "abcd", messages: 1, limits: limits)
         net.view(2, "abcd", at: "bcd")
         let (slot, b) = (UInt16(net.slot), net.identity("b"))
-        func fill(_ epoch: UInt64, isFirst: Bool = false, isLast: Bool = false) -> SlotFrame {
-            .fill(epoch: epoch, term: 2, slot: slot, SlotPiece(isFirst: isFirst, isLast: isLast, base: 2, position: 9, items: []))
+        func fill(_ term: UInt64, isFirst: Bool = false, isLast: Bool = false) -> SlotFrame {
+            .fill(term: term, slot: slot, SlotPiece(isFirst: isFirst, isLast: isLast, base: 2, position: 9, items: []))
         }
         net.view(2, "bcd", without: "a", at: "a")
         #expect(answer(of: "a", to: fill(2, isFirst: true), from: b, in: net) == [])
@@ -213,8 +213,8 @@ import Testing
         let net = Wiring.settled("abcd", "abcd", messages: 1)
         let other = UInt16(net.slot + 1)
         let owner = net.identity("a")
-        #expect(answer(of: "b", to: .inquire(epoch: 1, term: 1, slots: [other]), from: owner, in: net) == ["refused t1 min 1"])
-        #expect(answer(of: "b", to: .release(epoch: 1, term: 1, slot: other), from: owner, in: net) == ["refused t1 min 1"])
+        #expect(answer(of: "b", to: .inquire(term: 1, slots: [other]), from: owner, in: net) == ["refused t1 min 1"])
+        #expect(answer(of: "b", to: .release(term: 1, slot: other), from: owner, in: net) == ["refused t1 min 1"])
         let link = net.connections["a>b"]?.number ?? 0
         for frame in [
             SlotFrame.acknowledge(term: 1, slot: other, position: 9), .mismatch(term: 1, slot: other), .released(term: 1, slot: other),

@@ -14,21 +14,21 @@ import Testing
 
     @Test func eachLoopGetsItsSlots() {
         #expect(
-            parts(.inquire(epoch: 3, term: 2, slots: [1, 2, 3]), loops: 2) == [
-                .inquire(epoch: 3, term: 2, slots: [2]), .inquire(epoch: 3, term: 2, slots: [1, 3]),
+            parts(.inquire(term: 2, slots: [1, 2, 3]), loops: 2) == [
+                .inquire(term: 2, slots: [2]), .inquire(term: 2, slots: [1, 3]),
             ])
         let terms = [SlotTerm(slot: 5, term: 1), SlotTerm(slot: 4, term: 2), SlotTerm(slot: 7, term: 3)]
-        #expect(parts(.release(epoch: 3, terms), loops: 2) == [.release(epoch: 3, [terms[1]]), .release(epoch: 3, [terms[0], terms[2]])])
+        #expect(parts(.release(terms), loops: 2) == [.release([terms[1]]), .release([terms[0], terms[2]])])
         let adoptions = (0..<2).map { SlotAdoption(slot: $0, term: 1, base: 0, position: 9) }
-        #expect(parts(.adopt(epoch: 3, adoptions), loops: 2) == adoptions.map { .adopt(epoch: 3, [$0]) })
+        #expect(parts(.adopt(adoptions), loops: 2) == adoptions.map { .adopt([$0]) })
         let fills = (0..<2).map { SlotFill(slot: $0, term: 1, piece: Self.empty) }
-        #expect(parts(.fill(epoch: 3, fills), loops: 2) == fills.map { .fill(epoch: 3, [$0]) })
+        #expect(parts(.fill(fills), loops: 2) == fills.map { .fill([$0]) })
     }
 
     @Test func oneLoopGetsTheFrameAsItIs() {
-        let frame = SlotFrame.inquire(epoch: 3, term: 2, slots: [9, 1, 5])
+        let frame = SlotFrame.inquire(term: 2, slots: [9, 1, 5])
         #expect(parts(frame, loops: 4) == [frame])
-        #expect(parts(.release(epoch: 3, []), loops: 4).isEmpty)
+        #expect(parts(.release([]), loops: 4).isEmpty)
     }
 
     @Test func aBatchHoldsOneKindAndNoMoreThanOneFrameMay() {
@@ -45,12 +45,12 @@ import Testing
         #expect(!batch.takes(.adopt(adoption), limits: limits) && !batch.takes(.fill(fill), limits: limits), "its order would be lost")
         batch.append(.release(SlotTerm(slot: 2, term: 7)))
         #expect(!batch.takes(.release(release), limits: limits), "two are the most")
-        #expect(batch.take() == .release(epoch: 7, [release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
+        #expect(batch.take() == .release([release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
         #expect(batch.takes(.fill(fill), limits: limits), "one piece always fits")
         batch.append(.fill(fill))
         #expect(!batch.takes(.fill(fill), limits: limits), "but not two that are too many bytes")
-        #expect(batch.take() == .fill(epoch: 6, [fill]))
+        #expect(batch.take() == .fill([fill]))
         batch.append(.adopt(adoption))
-        #expect(batch.take() == .adopt(epoch: 5, [adoption]) && batch.take() == nil)
+        #expect(batch.take() == .adopt([adoption]) && batch.take() == nil)
     }
 }

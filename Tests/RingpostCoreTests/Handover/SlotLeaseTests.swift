@@ -29,6 +29,20 @@ import Testing
         #expect(net.result(4) == "#3")
     }
 
+    /// Also when one look at the clock commits all of it: "from now on" is before the publish that came after.
+    @Test func whoAttachesFirstGetsWhatIsPublishedNext() {
+        let net = Wiring.settled("abcd", "abcd")
+        net.lease("a", until: net.time + 10)
+        net.attach(9, at: "a")
+        net.publish(1, at: "a")
+        net.time += 10
+        net.run()
+        #expect(net.heard(9) == [] && net.result(1) == "")
+        net.lease("a")
+        net.run()
+        #expect(net.heard(9) == ["0…0: live", "#1"] && net.result(1) == "#1")
+    }
+
     @Test func theEndIsNotPartOfTheLease() {
         let net = Wiring.settled("abcd", "a")
         net.lease("a", until: net.time + 10)

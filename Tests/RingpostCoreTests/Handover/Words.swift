@@ -21,12 +21,12 @@ extension Wiring.Packet {
 extension SlotFrame {
     var words: String {
         switch self {
-        case .inquire(_, let term, let slots): "inquire t\(term)\(slots.count == 1 ? "" : " ×\(slots.count)")"
-        case .fetch(_, let term, _): "fetch t\(term)"
-        case .adopt(_, let adoptions): "adopt " + Self.words(adoptions) { "t\($0.term) t\($0.base)@\($0.position)" }
-        case .fill(_, let fills): "fill " + Self.words(fills) { "t\($0.term) \($0.piece.words)" }
-        case .append(_, let term, _, let position, let entry): "append t\(term) @\(position) \(entry.words)"
-        case .release(_, let slots): "release " + Self.words(slots) { "t\($0.term)" }
+        case .inquire(let term, let slots): "inquire t\(term)\(slots.count == 1 ? "" : " ×\(slots.count)")"
+        case .fetch(let term, _): "fetch t\(term)"
+        case .adopt(let adoptions): "adopt " + Self.words(adoptions) { "t\($0.term) t\($0.base)@\($0.position)" }
+        case .fill(let fills): "fill " + Self.words(fills) { "t\($0.term) \($0.piece.words)" }
+        case .append(let term, _, let position, let entry): "append t\(term) @\(position) \(entry.words)"
+        case .release(let slots): "release " + Self.words(slots) { "t\($0.term)" }
         case .holdings(let term, let holdings): "holdings t\(term) " + holdings.map(\.content.words).joined(separator: " ")
         case .piece(let term, _, let piece): "piece t\(term) \(piece?.words ?? "none")"
         case .acknowledge(let term, _, let position): "ack t\(term) @\(position)"
@@ -43,16 +43,16 @@ extension SlotFrame {
 
 // Frames about one slot.
 extension SlotFrame {
-    static func adopt(epoch: UInt64, term: UInt64, slot: UInt16, base: UInt64, position: UInt64) -> SlotFrame {
-        .adopt(epoch: epoch, [SlotAdoption(slot: slot, term: term, base: base, position: position)])
+    static func adopt(term: UInt64, slot: UInt16, base: UInt64, position: UInt64) -> SlotFrame {
+        .adopt([SlotAdoption(slot: slot, term: term, base: base, position: position)])
     }
 
-    static func fill(epoch: UInt64, term: UInt64, slot: UInt16, _ piece: SlotPiece) -> SlotFrame {
-        .fill(epoch: epoch, [SlotFill(slot: slot, term: term, piece: piece)])
+    static func fill(term: UInt64, slot: UInt16, _ piece: SlotPiece) -> SlotFrame {
+        .fill([SlotFill(slot: slot, term: term, piece: piece)])
     }
 
-    static func release(epoch: UInt64, term: UInt64, slot: UInt16) -> SlotFrame {
-        .release(epoch: epoch, [SlotTerm(slot: slot, term: term)])
+    static func release(term: UInt64, slot: UInt16) -> SlotFrame {
+        .release([SlotTerm(slot: slot, term: term)])
     }
 
     static func released(term: UInt64, slot: UInt16) -> SlotFrame { .released([SlotTerm(slot: slot, term: term)]) }

@@ -69,9 +69,9 @@ extension SimFrame {
 
     private static func trace(_ frame: SlotFrame) -> String {
         switch frame {
-        case .append(let epoch, let term, let slot, let position, let entry):
-            "append \(position) to \(slot) in term \(term) at \(epoch): \(trace(entry))"
-        case .fill(let epoch, let fills): "fill at \(epoch): " + fills.map(trace).joined(separator: ", ")
+        case .append(let term, let slot, let position, let entry):
+            "append \(position) to \(slot) in term \(term): \(trace(entry))"
+        case .fill(let fills): "fill " + fills.map(trace).joined(separator: ", ")
         case .piece(let term, let slot, let piece):
             "piece of \(slot) in term \(term): \(piece.map { "\($0.items.count) items to \($0.position) of \($0.base)" } ?? "none")"
         default: "\(frame)"

@@ -217,7 +217,7 @@ final class Story {
         let slot = slot
         var half: (owner: SimNode, mirror: SimNode)?
         network.watch { [unowned self] frame, connection, side in
-            guard case .slot(.fill(_, let fills)) = frame, fills.contains(where: { $0.slot == UInt16(slot) && !$0.piece.isFirst }) else {
+            guard case .slot(.fill(let fills)) = frame, fills.contains(where: { $0.slot == UInt16(slot) && !$0.piece.isFirst }) else {
                 return false
             }
             half = (self.nodes[connection.hosts[side.rawValue]], self.nodes[connection.hosts[side.other.rawValue]])
@@ -233,9 +233,9 @@ final class Story {
 
 extension SlotFrame {
     /// The owner says that a copy is complete with this.
-    var completes: Bool { if case .fill(_, let fills) = self { fills.contains { $0.piece.isLast } } else { false } }
+    var completes: Bool { if case .fill(let fills) = self { fills.contains { $0.piece.isLast } } else { false } }
     /// A copy begins to be sent, and this is not all of it.
-    var beginsCopy: Bool { if case .fill(_, let fills) = self { fills.contains { $0.piece.isFirst && !$0.piece.isLast } } else { false } }
+    var beginsCopy: Bool { if case .fill(let fills) = self { fills.contains { $0.piece.isFirst && !$0.piece.isLast } } else { false } }
     /// A piece of a copy that was fetched, and there are more.
     var beginsPieces: Bool { if case .piece(_, _, let piece?) = self { piece.isFirst && !piece.isLast } else { false } }
     var acknowledges: Bool {
@@ -251,18 +251,18 @@ extension SlotFrame {
     var isInquiry: Bool { if case .inquire = self { true } else { false } }
 
     /// The term that a question fences lower ones with.
-    var inquiryTerm: UInt64? { if case .inquire(_, let term, _) = self { term } else { nil } }
+    var inquiryTerm: UInt64? { if case .inquire(let term, _) = self { term } else { nil } }
 
     /// Whether it is about a slot, alone or among others.
     func concerns(_ slot: Int) -> Bool {
         switch self {
-        case .inquire(_, _, let slots): slots.contains(UInt16(slot))
+        case .inquire(_, let slots): slots.contains(UInt16(slot))
         case .holdings(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
-        case .adopt(_, let adoptions): adoptions.contains { $0.slot == UInt16(slot) }
-        case .fill(_, let fills): fills.contains { $0.slot == UInt16(slot) }
-        case .release(_, let slots), .released(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .adopt(let adoptions): adoptions.contains { $0.slot == UInt16(slot) }
+        case .fill(let fills): fills.contains { $0.slot == UInt16(slot) }
+        case .release(let slots), .released(let slots): slots.contains { $0.slot == UInt16(slot) }
         case .acknowledgeCopies(let positions): positions.contains { $0.slot == UInt16(slot) }
-        case .fetch(_, _, let own), .append(_, _, let own, _, _), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
+        case .fetch(_, let own), .append(_, let own, _, _), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
             .refused(_, let own, _):
             own == UInt16(slot)
         }
