@@ -79,7 +79,7 @@ extension LoopMachine {
     ) {
         var holdings: [SlotHolding] = []
         for slot in asked {
-            // Not like the others: who only asks is not answered late.
+            // Nothing but the fence changes: who asks has nothing yet that this node would acknowledge, or go on from.
             if let minimum = objection(to: sender.member, term: term, slot: Int(slot)) {
                 actions.append(.reply(channel: sender.channel, .refused(term: term, slot: slot, minimum: minimum)))
             } else {
