@@ -15,8 +15,7 @@ extension LoopMachine {
         }
         // Nobody to ask, nothing to send.
         if others.isEmpty { return start(begun, now: now, actions: &actions) }
-        if queue.count + begun.count > slots.count { queue.removeAll { inheritances[$0]?.isQueued != true } }
-        queue.append(contentsOf: begun)
+        for slot in begun { queue.append(slot, slotsMax: slots.count) }
         startQueued(now: now, actions: &actions)
     }
 

@@ -203,7 +203,7 @@ extension LoopMachine {
             if holder.isSame || isUrgent {
                 sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
             } else {
-                enqueue(slot, for: holder.peer)
+                peers[holder.peer].queue.append(slot, slotsMax: slots.count)
                 pump(holder.peer, now: now, actions: &actions)
             }
         }
@@ -218,15 +218,6 @@ extension LoopMachine {
             if slots[place(slot)].owner != nil { updateHolders(slot, now: now, actions: &actions) }
         }
         if !unmirrored.isEmpty { moveSoon(actions: &actions) }
-    }
-
-    /// A slot may stand in the queue twice: at its second turn there is nothing to do.
-    private mutating func enqueue(_ slot: Int, for peer: Int) {
-        if peers[peer].queue.count >= slots.count {
-            var seen: Set<Int> = []
-            peers[peer].queue.removeAll { !seen.insert($0).inserted }
-        }
-        peers[peer].queue.append(slot)
     }
 
     /// Sends what waits for a member, a few copies at a time for the sake of live traffic.
@@ -289,7 +280,7 @@ extension LoopMachine {
         guard let owner = slots[place(slot)].owner else { return }
         let holder = owner.holders[number]
         switch holder.state {
-        case .waiting where owner.waiting.isEmpty: peers[holder.peer].queue.append(slot)
+        case .waiting where owner.waiting.isEmpty: peers[holder.peer].queue.append(slot, slotsMax: slots.count)
         case .waiting: sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
         case .sent where holder.isConfirmed: resend(slot, after: holder.acknowledged, to: holder.peer, now: now, actions: &actions)
         case .sent:

@@ -5,7 +5,7 @@ extension LoopMachine {
     /// A new epoch is in force. Older ones than the present one are not taken.
     public mutating func apply(_ view: MembershipView, now: Moment, actions: inout [LoopAction]) {
         if let current = self.view, view.epoch < current.epoch { return }
-        let before = self.view.map { (view: $0, peers: peersByPlace) }
+        let before = self.view
         self.view = view
         ruling = nil
         rosterAskedAt = nil
@@ -19,13 +19,13 @@ extension LoopMachine {
             if owner == nil || owner != view.selfPlace {
                 routes[place] = owner.map { routesByPlace[$0] } ?? .nobody
                 // Most slots of a ring are others', before and after, and what is not looked at costs nothing.
-                if !isEvery, let before, before.view.ring.owner(ofSlot: slot) != before.view.selfPlace { continue }
+                if !isEvery, let before, before.ring.owner(ofSlot: slot) != before.selfPlace { continue }
                 stepDown(slot, now: now, actions: &actions)
             } else if slots[place].owner != nil, isEvery {
                 updateHolders(slot, now: now, actions: &actions)
             } else if slots[place].owner != nil {
                 // The mirror before goes on acknowledging until then.
-                unmirrored.append(slot)
+                unmirrored.append(slot, slotsMax: slots.count)
             } else {
                 routes[place] = .preparing
                 if inheritances[slot] != nil {
@@ -46,21 +46,19 @@ extension LoopMachine {
         settle(now: now, actions: &actions)
     }
 
-    /// As long as no member has left, an epoch means something only to slots that get another owner or mirror, and to those that wait
-    /// for it. Copies on members that have left are looked for everywhere.
-    private mutating func slotsTouched(since before: (view: MembershipView, peers: [Int])?) -> (slots: [Int], isEvery: Bool) {
+    /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
+    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
+    private mutating func slotsTouched(since before: MembershipView?) -> (slots: [Int], isEvery: Bool) {
         let waiting = barred
         barred = []
-        guard let view, let before, !hasNewBoot, (before.view.selfPlace == nil) == (view.selfPlace == nil) else { return everySlot() }
-        let placesByPeer = Dictionary(uniqueKeysWithValues: peersByPlace.enumerated().map { ($0.element, $0.offset) })
-        let places = before.peers.map { placesByPeer[$0] }
+        guard let view, let before, (before.selfPlace == nil) == (view.selfPlace == nil) else { return everySlot() }
+        let places = view.places(of: before)
         if places.contains(nil) { return everySlot() }
-        let moved = view.ring.slotsPlacedOtherwise(than: before.view.ring, places: places, from: index, by: loopCount)
+        let moved = view.ring.slotsPlacedOtherwise(than: before.ring, places: places, from: index, by: loopCount)
         return (waiting.isEmpty ? moved : waiting.union(moved).sorted(), isEvery: false)
     }
 
     private mutating func everySlot() -> (slots: [Int], isEvery: Bool) {
-        hasNewBoot = false
         // Every slot that still has to be sent is put in again.
         unmirrored = []
         for peer in peers.indices { peers[peer].queue = [] }
@@ -76,7 +74,6 @@ extension LoopMachine {
     ///   - actions: gets the answers of all that waited.
     public mutating func begin(as me: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
         self.me = me
-        hasNewBoot = true
         succeededAt = nil
         for place in slots.indices {
             let slot = slot(at: place)

@@ -72,8 +72,6 @@ public struct LoopMachine {
     var moveLots = 0
     /// Slots that are to be this node's, and of which somebody has heard of a later epoch: they begin in that one.
     var barred: Set<Int> = []
-    /// Until the next epoch: nothing is as it was.
-    var hasNewBoot = false
     /// Where the publishes of each slot go, kept up to date so that nothing is looked up on the way of a message.
     var routes: [PublishLanes.Route]
     /// Every member that was ever seen; numbers stay.

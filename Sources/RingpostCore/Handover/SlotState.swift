@@ -135,6 +135,18 @@ struct SlotPeer {
     var batch = SlotBatch()
 }
 
+extension Deque<Int> {
+    /// Puts a slot at the end. One that stands in a queue twice does no harm: at its second turn there is nothing to do. Where a queue
+    /// would hold more than twice the number of all slots, each stays in it once.
+    mutating func append(_ slot: Int, slotsMax: Int) {
+        if count >= 2 * slotsMax {
+            var seen: Set<Int> = []
+            removeAll { !seen.insert($0).inserted }
+        }
+        append(slot)
+    }
+}
+
 /// Bounds of one event loop's slots.
 public struct SlotLimits: Sendable {
     /// Copies that are under way to, or from, one member at once; a publish or an attachment pulls its slot past this.

@@ -75,6 +75,12 @@ public final class MembershipView: Sendable {
     /// The member with this id.
     public func member(_ id: String) -> Member? { places[id].map { members[$0] } }
 
+    /// Where the members of an earlier view stand in this one, in the order of their places there; `nil` for those that have left. Another
+    /// boot is another member.
+    public func places(of old: MembershipView) -> [Int?] {
+        old.members.map { member in place(member.id).flatMap { members[$0].identity == member.identity ? $0 : nil } }
+    }
+
     /// This node's own entry; `nil` while it is no member.
     public var own: Member? { selfPlace.map { members[$0] } }
 

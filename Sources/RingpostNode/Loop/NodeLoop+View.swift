@@ -55,8 +55,7 @@ extension NodeLoop {
 
     private func reattach(from old: MembershipView?, to new: MembershipView, now: Int64) {
         // By place, so that nothing is compared but numbers.
-        let places = old?.members.map { member in new.place(member.id).flatMap { new.member(at: $0).identity == member.identity ? $0 : nil }
-        }
+        let places = old.map { new.places(of: $0) }
         for number in sessions.numbers {
             guard let session = sessions[number] else { continue }
             let slot = session.key.slot

@@ -87,6 +87,15 @@ import Testing
         #expect(net.slots.allSatisfy { net.copies(of: $0).count == 2 })
     }
 
+    /// Rings that change faster than copies can be sent put the same slots into the queues again and again.
+    @Test func slotsThatWaitForTheirTurn() throws {
+        let net = net("acd", slots: 64) { $0.movesMax = 1 }
+        net.hold("a>b", "a>c", "a>d")
+        for epoch: UInt64 in 2...60 { net.view(epoch, epoch % 2 == 0 ? "abcd" : "acd", without: epoch % 2 == 0 ? "" : "b") }
+        let machine = try #require(net.nodes["a"]?.machine)
+        #expect(machine.unmirrored.count <= 128 && machine.peers.allSatisfy { $0.queue.count <= 128 } && machine.queue.count <= 128)
+    }
+
     @Test func slotsInOneQuestion() {
         let net = net("bcd", slots: 64) { limits in
             limits.slotsPerFrameMax = 10
