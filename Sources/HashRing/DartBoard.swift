@@ -12,16 +12,27 @@ enum DartBoard {
     /// The orders of all slots, `depth` entries a slot.
     static func play(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
         guard depth > 0 else { return [] }
-        var board = Board(members: members.count, depth: depth)
+        return Array(unsafeUninitializedCapacity: HashRing.slotCount * depth) { orders, count in
+            count = HashRing.slotCount * depth
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: HashRing.slotCount) { filled in
+                withUnsafeTemporaryAllocation(of: Int.self, capacity: members.count) { unfinishedWith in
+                    let memory = UnsafeMutableBufferPointer(rebasing: orders[..<count])
+                    var board = Board(depth: depth, orders: memory, filled: filled, unfinishedWith: unfinishedWith)
+                    play(members: members, dartKeys: dartKeys, on: &board)
+                }
+            }
+        }
+    }
+
+    private static func play(members: [RingMember], dartKeys: [UInt64], on board: inout Board) {
         var byWeight: [UInt16: [Int]] = [:]
         for (index, member) in members.enumerated() where member.weight > 0 { byWeight[member.weight, default: []].append(index) }
         var throwers = byWeight.sorted { $0.key < $1.key }.map { Throwers(weight: $0.key, members: $0.value, dartKeys: dartKeys) }
         if throwers.count == 1, throwers[0].timesAreDistinct {
-            while board.unfinished > 0 { throwers[0].throwRound(at: &board) }
+            throwers[0].throwAll(at: &board)
         } else {
             merge(&throwers, onto: &board)
         }
-        return board.orders
     }
 
     /// Throws the darts of several weights in ascending (time, member, dart).
@@ -92,20 +103,30 @@ enum DartBoard {
         }
     }
 
-    /// The slots' orders while they fill.
+    /// The slots' orders while they fill. Plain memory: a million darts hit it.
     struct Board {
-        var orders: [UInt16]
-        private var filled: [UInt8]
+        private let orders: UnsafeMutableBufferPointer<UInt16>
+        private let filled: UnsafeMutableBufferPointer<UInt8>
         private(set) var unfinished = HashRing.slotCount
         /// For each member the number of unfinished orders that hold it. One that is in all of them can change nothing any more.
-        private var unfinishedWith: [Int]
+        private let unfinishedWith: UnsafeMutableBufferPointer<Int>
         private let depth: Int
 
-        init(members: Int, depth: Int) {
+        /// - Parameters:
+        ///   - orders: memory for `depth` entries a slot.
+        ///   - filled: memory for an entry a slot.
+        ///   - unfinishedWith: memory for an entry a member.
+        init(
+            depth: Int, orders: UnsafeMutableBufferPointer<UInt16>, filled: UnsafeMutableBufferPointer<UInt8>,
+            unfinishedWith: UnsafeMutableBufferPointer<Int>
+        ) {
             self.depth = depth
-            orders = [UInt16](repeating: DartBoard.nobody, count: HashRing.slotCount * depth)
-            filled = [UInt8](repeating: 0, count: HashRing.slotCount)
-            unfinishedWith = [Int](repeating: 0, count: members)
+            self.orders = orders
+            self.filled = filled
+            self.unfinishedWith = unfinishedWith
+            orders.initialize(repeating: DartBoard.nobody)
+            filled.initialize(repeating: 0)
+            unfinishedWith.initialize(repeating: 0)
         }
 
         @inline(__always)
@@ -156,16 +177,25 @@ enum DartBoard {
 
         private mutating func startRound() {
             let shift = (number &+ 1) &* DartBoard.step
+            first = keys.withUnsafeBufferPointer { Self.lowest(of: $0, shift: shift) }
+            thrown = 0
+        }
+
+        /// The place of the key whose dart is the lowest of a round: from there on keys wrap round.
+        @inline(__always)
+        private static func lowest(of keys: UnsafeBufferPointer<UInt64>, shift: UInt64) -> Int {
             let wrapsFrom = 0 &- shift
-            // Keys from here on have wrapped round and are the lowest now.
             var low = 0
             var high = keys.count
-            while low < high {
-                let middle = (low + high) / 2
-                if keys[middle] < wrapsFrom { low = middle + 1 } else { high = middle }
+            if high <= 8 {
+                for key in keys { low &+= key < wrapsFrom ? 1 : 0 }
+                return low == keys.count ? 0 : low
             }
-            first = low == keys.count ? 0 : low
-            thrown = 0
+            while low < high {
+                let middle = (low &+ high) / 2
+                if keys[middle] < wrapsFrom { low = middle &+ 1 } else { high = middle }
+            }
+            return low == keys.count ? 0 : low
         }
 
         /// Takes out the members that are in every unfinished order; false when nobody is left.
@@ -178,13 +208,30 @@ enum DartBoard {
             return !members.isEmpty
         }
 
-        mutating func throwRound(at board: inout Board) {
-            guard retire(board) else { preconditionFailure("\(board.unfinished) slots are unfinished and nobody can throw") }
-            startRound()
-            let shift = (number &+ 1) &* DartBoard.step
-            for place in first..<members.count { board.hit(slot: DartBoard.slot(of: keys[place] &+ shift), by: members[place]) }
-            for place in 0..<first { board.hit(slot: DartBoard.slot(of: keys[place] &+ shift), by: members[place]) }
-            number &+= 1
+        /// Throws round after round until every order is full.
+        mutating func throwAll(at board: inout Board) {
+            while board.unfinished > 0 {
+                guard retire(board) else { preconditionFailure("\(board.unfinished) slots are unfinished and nobody can throw") }
+                throwRounds(256, at: &board)
+            }
+        }
+
+        private mutating func throwRounds(_ rounds: UInt64, at board: inout Board) {
+            let last = number &+ rounds
+            keys.withUnsafeBufferPointer { keys in
+                members.withUnsafeBufferPointer { members in
+                    while number < last, board.unfinished > 0 {
+                        let shift = (number &+ 1) &* DartBoard.step
+                        let first = Self.lowest(of: keys, shift: shift)
+                        var place = first
+                        for _ in 0..<keys.count {
+                            board.hit(slot: DartBoard.slot(of: keys[place] &+ shift), by: members[place])
+                            place = place &+ 1 == keys.count ? 0 : place &+ 1
+                        }
+                        number &+= 1
+                    }
+                }
+            }
         }
 
         private mutating func nextByX(_ board: Board) -> Dart? {

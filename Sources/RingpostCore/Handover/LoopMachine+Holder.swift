@@ -188,7 +188,7 @@ extension LoopMachine {
             return nil
         }
         let copy = slots[place].copy
-        guard copy.state == .complete, copy.term >= slots[place].fence || has(.ignoreTerm), slots[place].owner == nil else { return nil }
+        guard copy.state == .complete, copy.term >= slots[place].fence || has(.ignoreTerm), !slots[place].isOwned else { return nil }
         return SlotPosition(slot: UInt16(slot), term: copy.term, position: copy.position)
     }
 
@@ -268,6 +268,7 @@ extension LoopMachine {
         let place = place(slot)
         slots[place].fence = max(slots[place].fence, minimum)
         stepDown(slot, now: now, actions: &actions)
+        routes[place] = computeRoute(slot)
         guard isOwner(slot) else { return }
         if epoch >= slots[place].fence, epoch > term {
             begin([slot], now: now, actions: &actions)

@@ -8,7 +8,7 @@ extension LoopMachine {
     /// Appends a publish that the lanes have let through, or answers it from what is remembered.
     mutating func append(_ publish: Publish, request: UInt64, now: Moment, actions: inout [LoopAction]) {
         let slot = publish.key.slot
-        guard lanes.mayAppend(request: request), slots[place(slot)].owner != nil else {
+        guard lanes.mayAppend(request: request), slots[place(slot)].isOwned else {
             answers.append((request, .failure(.retry)))
             return
         }
@@ -215,7 +215,7 @@ extension LoopMachine {
         var looked = 0
         while movesLeft > 0, looked < limits.slots.movesMax, let slot = unmirrored.popFirst() {
             looked += 1
-            if slots[place(slot)].owner != nil { updateHolders(slot, now: now, actions: &actions) }
+            if slots[place(slot)].isOwned { updateHolders(slot, now: now, actions: &actions) }
         }
         if !unmirrored.isEmpty { moveSoon(actions: &actions) }
     }

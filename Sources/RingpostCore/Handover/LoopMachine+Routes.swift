@@ -6,7 +6,7 @@ extension LoopMachine {
 
     func computeRoute(_ slot: Int) -> PublishLanes.Route {
         guard let view, let owner = view.ring.owner(ofSlot: slot) else { return .nobody }
-        return owner == view.selfPlace ? slots[place(slot)].owner == nil ? .preparing : .here : route(toPlace: owner)
+        return owner == view.selfPlace ? slots[place(slot)].isOwned ? .here : .preparing : route(toPlace: owner)
     }
 
     /// To another member, by its place in the view.

@@ -28,7 +28,7 @@ extension LoopMachine {
         // In place: to copy a slot costs more than to look at it.
         slots.withUnsafeBufferPointer { slots in
             for place in slots.indices {
-                guard slots[place].owner != nil else {
+                guard slots[place].isOwned else {
                     if slots[place].copy.state == .complete { counts.copies += 1 }
                     continue
                 }
@@ -42,7 +42,7 @@ extension LoopMachine {
 
     /// What `locate` shows of a key, without touching it.
     public func summary(of key: Key) -> MailboxSummary? {
-        slots[place(key.slot)].owner == nil ? nil : store.summary(of: key)
+        slots[place(key.slot)].isOwned ? store.summary(of: key) : nil
     }
 }
 

@@ -21,9 +21,9 @@ extension LoopMachine {
                 // Most slots of a ring are others', before and after, and what is not looked at costs nothing.
                 if !isEvery, let before, before.ring.owner(ofSlot: slot) != before.selfPlace { continue }
                 stepDown(slot, now: now, actions: &actions)
-            } else if slots[place].owner != nil, isEvery {
+            } else if slots[place].isOwned, isEvery {
                 updateHolders(slot, now: now, actions: &actions)
-            } else if slots[place].owner != nil {
+            } else if slots[place].isOwned {
                 // The mirror before goes on acknowledging until then.
                 unmirrored.append(slot, slotsMax: slots.count)
             } else {
@@ -78,6 +78,7 @@ extension LoopMachine {
         for place in slots.indices {
             let slot = slot(at: place)
             stepDown(slot, now: now, actions: &actions)
+            routes[place] = computeRoute(slot)
             if has(.sameMemberAnyBoot) { continue }
             store.drop(slot: slot)
             slots[place] = Slot()
@@ -114,8 +115,7 @@ extension LoopMachine {
             waitingAttaches -= inheritance.attaches.count
             for request in inheritance.attaches { actions.append(.attached(request.address, .failure(.retry))) }
         }
-        guard let owner = slots[place].owner else { return }
-        slots[place].owner = nil
+        guard let owner = slots[place].owner.take() else { return }
         stalled.remove(slot)
         uncommittedCount -= owner.entries.count
         uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
@@ -128,7 +128,6 @@ extension LoopMachine {
             case .attach(let request): actions.append(.attached(request.address, .failure(.retry)))
             }
         }
-        routes[place] = computeRoute(slot)
     }
 
     // MARK: Frames that wait for an epoch

@@ -29,6 +29,9 @@ struct Slot {
     var vacantSince: Int64?
     /// The accepted connection on which the owner last wrote: late acknowledgements go there.
     var channel: UInt32 = 0
+
+    /// Looks without taking a copy of ``owner``, as a comparison with `nil` does.
+    var isOwned: Bool { if case .some = owner { true } else { false } }
 }
 
 /// Another member that has, or gets, a copy of a slot that this node owns.

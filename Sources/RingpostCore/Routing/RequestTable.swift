@@ -25,7 +25,12 @@ public struct RequestTable<Request> {
 
     /// The numbers of all that wait.
     public var numbers: [UInt64] {
-        entries.indices.filter { entries[$0].request != nil }.map { UInt64(entries[$0].generation) << 32 | UInt64($0) }
+        var numbers: [UInt64] = []
+        numbers.reserveCapacity(count)
+        for place in entries.indices {
+            if case .some = entries[place].request { numbers.append(UInt64(entries[place].generation) << 32 | UInt64(place)) }
+        }
+        return numbers
     }
 
     /// A waiting request.

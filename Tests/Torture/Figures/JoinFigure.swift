@@ -7,7 +7,7 @@ import RingpostClient
 import Synchronization
 
 struct JoinFigure {
-    static let perSecond = 2_000.0
+    static let perSecond = 1_000.0
     static let beforeSeconds = 10.0
     /// How often it is looked whether the move is over.
     static let lookMilliseconds = 250.0
@@ -36,14 +36,17 @@ struct JoinFigure {
         let roundSeconds = Double(figures.sockets) / Self.perSecond + 1
         try await Task.sleep(for: .seconds(roundSeconds))
         let began = load.board.now
+        let stolen = StolenTime.now()
         try await Task.sleep(for: .seconds(Self.beforeSeconds))
         let joined = load.board.now
+        let stolenBefore = StolenTime.now()
         load.board.begin(.joins)
         try cluster.start(cluster.visitors[0])
         try await cluster.settled()
         let settled = load.board.now
         while try await !cluster.isEverySlotWhole() { try await Task.sleep(for: .milliseconds(Self.lookMilliseconds)) }
         let moved = load.board.now
+        let shares = (before: stolenBefore.share(since: stolen), during: StolenTime.now().share(since: stolenBefore))
         figures.timeline.say("joined after \((settled - joined).milliseconds), all slots are there after \((moved - joined).milliseconds)")
         try await Task.sleep(for: .seconds(roundSeconds))
         load.stop()
@@ -52,7 +55,13 @@ struct JoinFigure {
         await load.end()
         let lines = judge(load.meter, began: began, joined: joined, moved: moved, newcomer: cluster.visitors[0].id)
         sayStalls(load.meter, from: joined, to: moved)
-        return [verdict] + lines
+        return [verdict] + lines + [stolenLine(before: shares.before, during: shares.during)]
+    }
+
+    private func stolenLine(before: Double, during: Double) -> Figures.Line {
+        let shares = [before, during].map { String(format: "%.1f %%", $0 * 100) }
+        return Figures.Line(
+            text: "  the machine's host took \(shares[0]) of the processors' time before, \(shares[1]) during the move", holds: true)
     }
 
     /// When in the move somebody waited, for whoever looks for the reason.
