@@ -155,7 +155,7 @@ package final class Simulation {
     /// Parts refer to each other in circles.
     private func forget() {
         queue = EventQueue()
-        for node in nodes { node.process?.forget() }
+        for node in nodes { node.forget() }
         network.forget()
         zooKeeper.forget()
     }

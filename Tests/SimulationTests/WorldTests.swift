@@ -132,3 +132,27 @@ private final class Ear: SimEnd {
         #expect(simulation.zooKeeper.members.isEmpty)
     }
 }
+
+@Suite struct MemoryTests {
+    private final class Traces: @unchecked Sendable {
+        weak var node: SimNode?
+        weak var process: SimProcess?
+        weak var client: SimClient?
+        weak var producer: SimProducer?
+    }
+
+    /// Parts refer to each other in circles; ten thousand runs of one process must not stay in its memory.
+    @Test func aRunLeavesNothingBehind() {
+        let traces = Traces()
+        let schedule = Schedule("a look", "nodes start and run", nodes: 3) { simulation in
+            for node in simulation.nodes { node.start() }
+            simulation.run(until: 6_000_000)
+            traces.node = simulation.nodes[1]
+            traces.process = simulation.nodes[1].process
+            traces.client = simulation.clients.first
+            traces.producer = simulation.producers.first
+        }
+        #expect(Simulation(SimulationSettings(seed: 11, schedule: schedule)).run().violations.isEmpty)
+        #expect(traces.node == nil && traces.process == nil && traces.client == nil && traces.producer == nil)
+    }
+}

@@ -81,6 +81,8 @@ final class SimNetwork {
 
     /// The run is over.
     func forget() {
+        // Who is at an end may hold the connection, which holds the end.
+        for connection in connections { for side in [SimSide.dialling, .accepting] { connection.vanish(from: side) } }
         connections = []
         watchers = [:]
     }

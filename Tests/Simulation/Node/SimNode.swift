@@ -42,6 +42,12 @@ final class SimNode {
         simulation.zooKeeper.refresh()
     }
 
+    /// The run is over.
+    func forget() {
+        process?.forget()
+        process = nil
+    }
+
     func pause() {
         process?.isPaused = true
         simulation.zooKeeper.refresh()

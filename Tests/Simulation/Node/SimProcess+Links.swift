@@ -208,7 +208,8 @@ extension SimProcess {
         }
         // What the peer wrote into an earlier connection and has given up by now must not arrive behind what it writes into this one.
         for older in accepted.values.sorted(by: { $0.channel < $1.channel }) {
-            if case .node(from) = older.kind { close(older) }
+            // Under whatever boot it was: see LinkLines.
+            if case .node(let member) = older.kind, member.id == from.id { close(older) }
         }
         let end = register(connection, .node(from))
         end.connection.send(.welcome, from: .accepting)
