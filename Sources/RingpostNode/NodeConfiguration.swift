@@ -76,6 +76,12 @@ public struct NodeLimits: Sendable {
     public var batchMessagesMax = 1_000
     /// Client sockets a node holds, counted per event loop.
     public var socketsMax = 100_000
+    /// Channels that the sockets of one event loop listen to, and questions of theirs that are under way.
+    public var channelsMax = 65_536
+    /// Channels that one WebSocket listens to.
+    public var socketChannelsMax = 255
+    /// Channels that an event stream or a poll listens to: all their cursors stand in one.
+    public var streamChannelsMax = 32
     /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.
     public var connectionsPerSecond: Int?
     /// Clients' connections that the node takes at once; two seconds' worth unless given.

@@ -1,4 +1,4 @@
-// `ringpost listen`: a user's messages as they come, until Ctrl-C.
+// `ringpost listen`: messages of a user and of channels as they come, until Ctrl-C.
 import ArgumentParser
 import Dispatch
 import RingpostClient
@@ -8,14 +8,18 @@ import Glibc
 struct ListenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "listen",
-        abstract: "Print a user's messages as they come.",
+        abstract: "Print messages of a user and of channels as they come.",
         discussion: """
             Example: ringpost listen --user alice --since earliest
+                     ringpost listen --channel room --channel news
             Stops at Ctrl-C and says where to resume.
             """)
 
     @Option(help: "The user to listen as.")
-    var user: String
+    var user: String?
+
+    @Option(name: .customLong("channel"), help: "A channel to listen to; may be given several times.")
+    var channels: [String] = []
 
     @OptionGroup var url: URLOptions
 
@@ -31,10 +35,15 @@ struct ListenCommand: AsyncParsableCommand {
     @Flag(help: "Print each message as one line of JSON.")
     var json = false
 
+    func validate() throws {
+        if user == nil, channels.isEmpty { throw ValidationError("say to what: --user, --channel, or both") }
+    }
+
     func run() async throws {
         var options = Subscriber.Options()
         options.followsAddresses = follow
-        let subscriber = Subscriber(urls: try url.endpoints(), user: user, transport: transport, since: since, options: options)
+        let subscriber = Subscriber(
+            urls: try url.endpoints(), user: user, channels: channels, transport: transport, since: since, options: options)
         let listening = Task { try await listen(subscriber) }
         let interrupt = Signals.onInterrupt { listening.cancel() }
         defer { interrupt.cancel() }
@@ -49,16 +58,19 @@ struct ListenCommand: AsyncParsableCommand {
     /// The cursor to resume at.
     private func listen(_ subscriber: Subscriber) async throws(SubscriberError) -> String? {
         var cursor = since
-        for try await event in subscriber {
+        var iterator = subscriber.makeAsyncIterator()
+        while let event = try await iterator.next() {
+            cursor = iterator.resumeCursor
             switch event {
             case .attached(let place):
-                cursor = place
                 Console.note("connected, at \(place)")
+            case .listening(let channel, let place): Console.note("listening to \(Console.printable(channel)), at \(place)")
             case .gap(let place):
-                cursor = place
                 Console.note("gap: messages were lost to the bounds of the history; it goes on after \(place)")
+            case .channelGap(let channel, let place):
+                Console.note(
+                    "gap: messages of \(Console.printable(channel)) were lost to the bounds of its history; it goes on after \(place)")
             case .message(let message):
-                cursor = message.cursor
                 Console.line(json ? message.jsonLine : message.line)
             case .disconnected(let reason): Console.note("disconnected: \(reason)")
             case .reconnecting(let milliseconds): Console.note("reconnecting in \((Double(milliseconds) / 1_000).text(decimals: 1)) s")
@@ -89,10 +101,13 @@ extension Message {
         var parts = tm()
         localtime_r(&seconds, &parts)
         let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-        return "\(clock)  #\(sequence)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
+        let place = channel.map { "\(Console.printable($0))#\(sequence)" } ?? "#\(sequence)"
+        return "\(clock)  \(place)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
     }
 
     fileprivate var jsonLine: String {
-        "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at),\"data\":\(String(decoding: data, as: UTF8.self))}"
+        let name = channel.map { ",\"channel\":\(jsonQuoted($0))" } ?? ""
+        return
+            "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at)\(name),\"data\":\(String(decoding: data, as: UTF8.self))}"
     }
 }

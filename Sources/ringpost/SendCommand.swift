@@ -6,14 +6,18 @@ import Synchronization
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Send messages to a user and print their receipts.",
+        abstract: "Send messages to a user or a channel and print their receipts.",
         discussion: """
             Example: ringpost send --user alice 'Your taxi is here'
+                     ringpost send --channel room 'Good morning'
             Without a text, every line of standard input is one message: tail -f app.log | ringpost send --user ops
             """)
 
     @Option(help: "The user to send to.")
-    var user: String
+    var user: String?
+
+    @Option(help: "The channel to send to.")
+    var channel: String?
 
     @OptionGroup var api: APIOptions
 
@@ -35,7 +39,10 @@ struct SendCommand: AsyncParsableCommand {
     @Argument(help: "The message; without it, one a line from standard input.")
     var text: String?
 
+    private var destination: Producer.Destination { user.map { .user($0) } ?? .channel(channel ?? "") }
+
     func validate() throws {
+        if (user == nil) == (channel == nil) { throw ValidationError("say to whom: either --user or --channel") }
         if idempotencyKey != nil, text == nil {
             throw ValidationError("--idempotency-key needs a text: lines with one key would be one message")
         }
@@ -54,18 +61,18 @@ struct SendCommand: AsyncParsableCommand {
 
     private func send(_ text: String, _ producer: Producer) async throws {
         let receipt = try await producer.send(
-            payload(text), to: user, idempotency: idempotencyKey.map(Producer.Idempotency.key) ?? .automatic, timeToLiveSeconds: ttl)
-        if !quiet { Console.line(receipt.line(user: user, json: jsonReceipts)) }
+            payload(text), to: destination, idempotency: idempotencyKey.map(Producer.Idempotency.key) ?? .automatic, timeToLiveSeconds: ttl)
+        if !quiet { Console.line(receipt.line(to: destination, json: jsonReceipts)) }
     }
 
     private func sendLines(_ producer: Producer) async throws {
-        let printer = ReceiptPrinter(user: user, quiet: quiet, json: jsonReceipts)
+        let printer = ReceiptPrinter(destination: destination, quiet: quiet, json: jsonReceipts)
         var number = 0
         // Reading blocks this thread only; links and receipts live on event loops.
         while let line = readLine() {
             let place = number
             number += 1
-            try await producer.enqueueWaiting(payload(line), to: user, timeToLiveSeconds: ttl) { printer.take(place, $0) }
+            try await producer.enqueueWaiting(payload(line), to: destination, timeToLiveSeconds: ttl) { printer.take(place, $0) }
         }
         await producer.close()
         if printer.failures > 0 {
@@ -86,13 +93,13 @@ private final class ReceiptPrinter: Sendable {
         var failures = 0
     }
 
-    private let user: String
+    private let destination: Producer.Destination
     private let quiet: Bool
     private let json: Bool
     private let state = Mutex(State())
 
-    init(user: String, quiet: Bool, json: Bool) {
-        self.user = user
+    init(destination: Producer.Destination, quiet: Bool, json: Bool) {
+        self.destination = destination
         self.quiet = quiet
         self.json = json
     }
@@ -105,7 +112,7 @@ private final class ReceiptPrinter: Sendable {
             while let result = state.early.removeValue(forKey: state.next) {
                 state.next += 1
                 switch result {
-                case .success(let receipt): if !quiet { Console.line(receipt.line(user: user, json: json)) }
+                case .success(let receipt): if !quiet { Console.line(receipt.line(to: destination, json: json)) }
                 case .failure(let error):
                     state.failures += 1
                     Console.note("line \(state.next): \(error)")
@@ -116,10 +123,15 @@ private final class ReceiptPrinter: Sendable {
 }
 
 extension SendReceipt {
-    fileprivate func line(user: String, json: Bool) -> String {
+    fileprivate func line(to destination: Producer.Destination, json: Bool) -> String {
         if json {
+            let target =
+                switch destination {
+                case .user(let name): "\"user\":\(jsonQuoted(name))"
+                case .channel(let name): "\"channel\":\(jsonQuoted(name))"
+                }
             return """
-                {"user":\(jsonQuoted(user)),"seq":\(sequence),"epoch":\(epoch),"owner":\(jsonQuoted(owner)),"via":\(jsonQuoted(via)),\
+                {\(target),"seq":\(sequence),"epoch":\(epoch),"owner":\(jsonQuoted(owner)),"via":\(jsonQuoted(via)),\
                 "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored),"id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
                 """
         }

@@ -121,7 +121,7 @@ extension ClusterTests {
             #expect(lines.count == 4)
             #expect(lines[0].hasPrefix(#"first {"event":"attached""#))
             #expect(lines[1] == "pong")
-            #expect(lines[2].contains(#""code":"unsupported""#))
+            #expect(lines[2].contains(#""code":"bad_json""#))
             #expect(lines[3].hasPrefix("closed 3001"))
             try await node.waitForSockets(0, of: "pinger")
         }

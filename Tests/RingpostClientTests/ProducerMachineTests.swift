@@ -16,7 +16,7 @@ private struct Script {
         return actions.map { action in
             switch action {
             case .write(let request, let message, let restarts):
-                "write \(request) \(String(decoding: message.user + [0x3A] + message.data, as: UTF8.self))\(restarts ? " restarts" : "")"
+                "write \(request) \(String(decoding: message.destination.name + [0x3A] + message.data, as: UTF8.self))\(restarts ? " restarts" : "")"
             case .complete(let ticket, .success(let receipt)): "\(ticket) seq \(receipt.sequence)"
             case .complete(let ticket, .failure(let error)):
                 switch error {
@@ -36,7 +36,7 @@ private struct Script {
 
     mutating func submit(_ text: String, to user: String, repeatable: Bool = true, deadline: Int64 = 10_000) -> [String] {
         let message = OutgoingMessage(
-            user: Array(user.utf8), idempotencyKey: repeatable ? Array(text.utf8) : [], timeToLiveSeconds: nil, isJSON: false,
+            destination: .user(user), idempotencyKey: repeatable ? Array(text.utf8) : [], timeToLiveSeconds: nil, isJSON: false,
             data: Array(text.utf8), deadline: deadline)
         return perform { $0.submit(message, text, actions: &$1) }
     }

@@ -10,14 +10,14 @@ import Testing
     @Test func sendsAndReceives() async throws {
         let node = try await StandInNode { _, _, _ in .answer(.success(StandInNode.receipt)) }
         let producer = Producer(links: [node.endpoint])
-        let receipt = try await producer.send(.json(Array("[1]".utf8)), to: "a b", idempotency: .key("k"), timeToLiveSeconds: 60)
+        let receipt = try await producer.send(.json(Array("[1]".utf8)), to: .user("a b"), idempotency: .key("k"), timeToLiveSeconds: 60)
         #expect(receipt.sequence == 1)
         #expect(receipt.owner == "n1")
         #expect(receipt.via == "n1")
         #expect(receipt.outcome == .delivered)
         #expect(receipt.id == "00000000000000010000000000000002")
-        _ = try await producer.send(.text("x"), to: "c", idempotency: .none)
-        _ = try await producer.send(.text("x"), to: "c")
+        _ = try await producer.send(.text("x"), to: .user("c"), idempotency: .none)
+        _ = try await producer.send(.text("x"), to: .user("c"))
         await producer.close()
         let produced = node.produced.withLock { $0 }
         #expect(produced.map { String(decoding: $0.name, as: UTF8.self) } == ["a b", "c", "c"])
@@ -26,7 +26,7 @@ import Testing
         #expect(produced[0].timeToLiveSeconds == 60)
         #expect(produced[1].idempotencyKey.isEmpty)
         #expect(!produced[2].idempotencyKey.isEmpty)
-        await #expect(throws: ProducerError.closed) { try await producer.send(.text("x"), to: "c") }
+        await #expect(throws: ProducerError.closed) { try await producer.send(.text("x"), to: .user("c")) }
     }
 
     @Test func manyInOrderWithFewPlaces() async throws {
@@ -36,7 +36,7 @@ import Testing
         let producer = Producer(links: [node.endpoint], options: options)
         let done = Mutex(0)
         for number in 0..<2_000 {
-            try await producer.enqueueWaiting(.text("\(number)"), to: "a") { _ in done.withLock { $0 += 1 } }
+            try await producer.enqueueWaiting(.text("\(number)"), to: .user("a")) { _ in done.withLock { $0 += 1 } }
         }
         await producer.close()
         #expect(done.withLock { $0 } == 2_000)
@@ -52,7 +52,7 @@ import Testing
         try await producer.connect()
         let results = Mutex<[ProducerError?]>([])
         for expected in [true, true, false] {
-            let isTaken = try producer.enqueue(.text("x"), to: "a") { result in
+            let isTaken = try producer.enqueue(.text("x"), to: .user("a")) { result in
                 results.withLock { if case .failure(let error) = result { $0.append(error) } else { $0.append(nil) } }
             }
             #expect(isTaken == expected)
@@ -70,7 +70,7 @@ import Testing
         let producer = Producer(links: [node.endpoint])
         let results = Mutex<[String]>([])
         for (text, idempotency) in [("1", .automatic), ("2", .none), ("3", .automatic)] as [(String, Producer.Idempotency)] {
-            try await producer.enqueueWaiting(.text(text), to: "a", idempotency: idempotency) { result in
+            try await producer.enqueueWaiting(.text(text), to: .user("a"), idempotency: idempotency) { result in
                 results.withLock { $0.append(text + ((try? result.get()) == nil ? " failed" : " sent")) }
             }
         }
@@ -86,8 +86,8 @@ import Testing
             produce.restarts || produce.name != Array("a".utf8) ? .answer(.success(StandInNode.receipt)) : .answer(.failure(.retry))
         }
         let producer = Producer(links: [node.endpoint])
-        _ = try await producer.send(.text("x"), to: "a")
-        _ = try await producer.send(.text("y"), to: "b")
+        _ = try await producer.send(.text("x"), to: .user("a"))
+        _ = try await producer.send(.text("y"), to: .user("b"))
         #expect(node.produced.withLock { $0.map(\.restarts) } == [false, true, false])
         await producer.close()
     }
@@ -99,7 +99,7 @@ import Testing
         let node = try await StandInNode { _, _, _ in .answer(.success(StandInNode.receipt)) }
         let producer = Producer(links: [deadEndpoint, node.endpoint])
         #expect(try await producer.connect() == "n1")
-        _ = try await producer.send(.text("x"), to: "a")
+        _ = try await producer.send(.text("x"), to: .user("a"))
         await producer.close()
     }
 
@@ -112,7 +112,7 @@ import Testing
         let producer = Producer(links: [endpoint], options: options)
         let reason = "nothing answers at \(endpoint): is a node running there? (ringpost node)"
         await #expect(throws: ProducerError.notSent(reason)) { try await producer.connect() }
-        await #expect(throws: ProducerError.notSent(reason)) { try await producer.send(.text("x"), to: "a") }
+        await #expect(throws: ProducerError.notSent(reason)) { try await producer.send(.text("x"), to: .user("a")) }
         await producer.close()
     }
 
@@ -125,7 +125,7 @@ import Testing
                 #"{"nodes":[{"id":"n1","client":"h:1","api":"h:2","link":"\#(link)","weight":100,"answered":true,"new":{"a":1}}]}"#)
         }
         let producer = Producer(api: [api.endpoint])
-        _ = try await producer.send(.text("x"), to: "a")
+        _ = try await producer.send(.text("x"), to: .user("a"))
         await producer.close()
         #expect(api.requests == ["/v1/nodes"])
     }
@@ -133,10 +133,10 @@ import Testing
     @Test func refusesWhatCanBeNoMessage() async throws {
         let producer = Producer(links: [])
         await #expect(throws: ProducerError.badRequest("a user id has 1 to 256 bytes, not 0")) {
-            try await producer.send(.text("x"), to: "")
+            try await producer.send(.text("x"), to: .user(""))
         }
         await #expect(throws: ProducerError.badRequest("an idempotency key has 1 to 255 bytes, not 256")) {
-            try await producer.send(.text("x"), to: "a", idempotency: .key(String(repeating: "k", count: 256)))
+            try await producer.send(.text("x"), to: .user("a"), idempotency: .key(String(repeating: "k", count: 256)))
         }
         await producer.close()
     }

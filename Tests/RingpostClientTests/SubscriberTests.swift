@@ -23,6 +23,8 @@ import Testing
                 events.append(message.text ?? "?")
                 left -= 1
             case .disconnected: events.append("disconnected")
+            case .listening(let channel, let cursor): events.append("listening to \(channel) \(cursor)")
+            case .channelGap(let channel, let cursor): events.append("gap in \(channel) \(cursor)")
             case .reconnecting: break
             }
             if left == 0 { break }

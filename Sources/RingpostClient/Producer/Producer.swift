@@ -5,10 +5,10 @@ import RingpostCore
 import RingpostWire
 import Synchronization
 
-/// Sends messages to users.
+/// Sends messages to users and channels.
 ///
 /// Every message has an idempotency key, by default one of the producer's own, so that messages that were under way when
-/// a link broke are sent again without being delivered twice. Messages of one user keep the order in which they were sent.
+/// a link broke are sent again without being delivered twice. Messages to one destination keep the order in which they were sent.
 public final class Producer: Sendable {
     /// What a message says.
     public enum Payload: Sendable {
@@ -18,11 +18,27 @@ public final class Producer: Sendable {
         case json([UInt8])
     }
 
+    /// Who gets a message.
+    public enum Destination: Sendable, Hashable {
+        /// The sockets of a user.
+        case user(String)
+        /// All who listen to a channel.
+        case channel(String)
+
+        var isChannel: Bool { if case .channel = self { true } else { false } }
+
+        var name: [UInt8] {
+            switch self {
+            case .user(let name), .channel(let name): Array(name.utf8)
+            }
+        }
+    }
+
     /// How a message is safe to repeat.
     public enum Idempotency: Sendable, Hashable {
         /// The producer gives it a key of its own.
         case automatic
-        /// 1 to 255 bytes; a second message of the same user with the same key gets the first one's receipt.
+        /// 1 to 255 bytes; a second message to the same destination with the same key gets the first one's receipt.
         case key(String)
         /// None: if a link breaks with the message under way, ``ProducerError/outcomeUnknown`` is the answer.
         case none
@@ -90,9 +106,9 @@ public final class Producer: Sendable {
     ///
     /// - Parameter timeToLiveSeconds: `nil`: as long as the history keeps it. 0: only for sockets attached right now.
     public func send(
-        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil
+        _ payload: Payload, to destination: Destination, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil
     ) async throws(ProducerError) -> SendReceipt {
-        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
         if try !takePlace() {
             guard await waitForPlace() else { throw .closed }
         }
@@ -107,10 +123,10 @@ public final class Producer: Sendable {
     /// - Returns: `false` when too many are unanswered: the message was not taken and the completion is never called.
     /// - Throws: what is wrong with the message itself, or ``ProducerError/closed``.
     public func enqueue(
-        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
+        _ payload: Payload, to destination: Destination, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) throws(ProducerError) -> Bool {
-        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
         guard try takePlace() else { return false }
         handOver(message, completion)
         return true
@@ -120,10 +136,10 @@ public final class Producer: Sendable {
     ///
     /// - Parameter completion: called once, on an event loop; it must not block.
     public func enqueueWaiting(
-        _ payload: Payload, to user: String, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
+        _ payload: Payload, to destination: Destination, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil,
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) async throws(ProducerError) {
-        let message = try outgoing(payload, user, idempotency, timeToLiveSeconds)
+        let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
         if try !takePlace() {
             guard await waitForPlace() else { throw .closed }
         }
@@ -206,11 +222,11 @@ public final class Producer: Sendable {
     // MARK: Messages
 
     private func outgoing(
-        _ payload: Payload, _ user: String, _ idempotency: Idempotency, _ timeToLiveSeconds: UInt32?
+        _ payload: Payload, _ destination: Destination, _ idempotency: Idempotency, _ timeToLiveSeconds: UInt32?
     ) throws(ProducerError) -> OutgoingMessage {
-        let name = Array(user.utf8)
-        guard (1...Key.userBytesMax).contains(name.count) else {
-            throw .badRequest("a user id has 1 to \(Key.userBytesMax) bytes, not \(name.count)")
+        let (what, bytesMost) = destination.isChannel ? ("a channel name", Key.channelBytesMax) : ("a user id", Key.userBytesMax)
+        guard (1...bytesMost).contains(destination.name.count) else {
+            throw .badRequest("\(what) has 1 to \(bytesMost) bytes, not \(destination.name.count)")
         }
         let key = try key(idempotency)
         let (isJSON, data) =
@@ -222,7 +238,7 @@ public final class Producer: Sendable {
         let bytesMax = LinkProtocol.frameBytesMax - LinkProtocol.handshakeBytesMax
         guard data.count <= bytesMax else { throw .tooLarge(bytes: data.count, bytesMax: bytesMax) }
         return OutgoingMessage(
-            user: name, idempotencyKey: key, timeToLiveSeconds: timeToLiveSeconds, isJSON: isJSON, data: data,
+            destination: destination, idempotencyKey: key, timeToLiveSeconds: timeToLiveSeconds, isJSON: isJSON, data: data,
             deadline: ProducerShell.now + min(options.budgetMilliseconds, Publish.budgetMillisecondsMax))
     }
 

@@ -1,14 +1,14 @@
 // What happens to each message between `send` and its answer, as a value: it waits for a link, is under way, or is held
-// back because a message of the same user was refused. It reads no clock and knows no socket; the shell feeds it.
+// back because a message for the same user or channel was refused. It reads no clock and knows no socket; the shell feeds it.
 //
-// Order is the point: after a refusal the node refuses what follows for that user on the connection, until the producer
-// begins again in order and says so. So nothing of a user is sent while refused messages of that user wait.
+// Order is the point: after a refusal the node refuses what follows for that destination on the connection, until the producer
+// begins again in order and says so. So nothing is sent to a destination while refused messages to it wait.
 import DequeModule
 import RingpostCore
 
 /// One message as the producer holds it.
 struct OutgoingMessage: Hashable, Sendable {
-    let user: [UInt8]
+    let destination: Producer.Destination
     /// Empty: the message must not be sent twice.
     let idempotencyKey: [UInt8]
     let timeToLiveSeconds: UInt32?
@@ -24,7 +24,7 @@ struct OutgoingMessage: Hashable, Sendable {
 struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// The node answers a message at its deadline by itself; its answer says more than ours, so it gets this head start.
     static var graceMilliseconds: Int64 { 500 }
-    /// A held user waits this long before the next attempt, doubled each time up to the maximum, until the budget ends it.
+    /// A held destination waits this long before the next attempt, doubled each time up to the maximum, until the budget ends it.
     static var holdMillisecondsMin: Int64 { 25 }
     static var holdMillisecondsMax: Int64 { 1_000 }
     /// What a node that takes no more just now is spared in addition, at most.
@@ -48,7 +48,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         var lastProblem: (Problem, String?)?
     }
 
-    /// A user whose messages wait until all that were under way are answered.
+    /// A destination whose messages wait until all that were under way are answered.
     private struct Held {
         /// In no particular order; sorted when they are sent again.
         var entries: [Entry] = []
@@ -61,7 +61,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     private var nextRequest: UInt64 = 1
     /// Waits for a link.
     private var queue: Deque<Entry> = []
-    private var held: [[UInt8]: Held] = [:]
+    private var held: [Producer.Destination: Held] = [:]
     private var nextOrder: UInt64 = 0
     private var earliestDeadline = Int64.max
     private(set) var isUp = false
@@ -86,8 +86,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         earliestDeadline = min(earliestDeadline, message.deadline)
         if !isUp || isLeaving {
             queue.append(entry)
-        } else if !held.isEmpty, held[message.user] != nil {
-            held[message.user]?.entries.append(entry)
+        } else if !held.isEmpty, held[message.destination] != nil {
+            held[message.destination]?.entries.append(entry)
         } else {
             send(entry, restarts: false, actions: &actions)
         }
@@ -123,8 +123,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// time to come back when it is asked to; 4 any other refusal.
     mutating func onAnswer(request: UInt64, _ result: PublishResult, message: String?, now: Int64, actions: inout [Action]) {
         guard var entry = flights.removeValue(forKey: request) else { return }
-        let user = entry.message.user
-        if !held.isEmpty { held[user]?.underWay -= 1 }
+        let destination = entry.message.destination
+        if !held.isEmpty { held[destination]?.underWay -= 1 }
         switch result {
         case .success(let receipt):  // 1
             actions.append(.complete(entry.ticket, .success(receipt)))
@@ -143,14 +143,14 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             let isUnknown = entry.mayBeAppended || problem == .outcomeUnknown
             actions.append(.complete(entry.ticket, .failure(isUnknown ? .outcomeUnknown : .refused(problem, message ?? problem.message))))
         }
-        if !held.isEmpty { release(user, now: now, actions: &actions) }
+        if !held.isEmpty { release(destination, now: now, actions: &actions) }
         leaveWhenAnswered(&actions)
     }
 
-    /// Time passes: budgets run out, held users are tried again.
+    /// Time passes: budgets run out, held destinations are tried again.
     mutating func onTick(now: Int64, actions: inout [Action]) {
         if earliestDeadline <= now { expire(now: now, actions: &actions) }
-        for user in Array(held.keys) { release(user, now: now, actions: &actions) }
+        for destination in Array(held.keys) { release(destination, now: now, actions: &actions) }
         leaveWhenAnswered(&actions)
     }
 
@@ -174,20 +174,20 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     private static var overloadedMilliseconds: Int64 { Int64(Problem.overloaded.retryAfterSeconds ?? 0) * 1_000 }
 
     private mutating func hold(_ entry: Entry, atLeast wish: Int64 = 0, now: Int64) {
-        let user = entry.message.user
+        let destination = entry.message.destination
         let wait = max(wish, min(Self.holdMillisecondsMin << Int64(min(entry.refusals - 1, 10)), Self.holdMillisecondsMax))
-        if held[user] == nil {
-            // Counted only now, when it matters: the way of a message that nobody refuses keeps no count per user.
-            let underWay = flights.values.count { $0.message.user == user }
-            held[user] = Held(underWay: underWay, notBefore: now + wait)
+        if held[destination] == nil {
+            // Counted only now, when it matters: the way of a message that nobody refuses keeps no count per destination.
+            let underWay = flights.values.count { $0.message.destination == destination }
+            held[destination] = Held(underWay: underWay, notBefore: now + wait)
         }
-        if wish > 0, let notBefore = held[user]?.notBefore { held[user]?.notBefore = max(notBefore, now + wait) }
-        held[user]?.entries.append(entry)
+        if wish > 0, let notBefore = held[destination]?.notBefore { held[destination]?.notBefore = max(notBefore, now + wait) }
+        held[destination]?.entries.append(entry)
     }
 
-    private mutating func release(_ user: [UInt8], now: Int64, actions: inout [Action]) {
-        guard isUp, !isLeaving, let lane = held[user], lane.underWay == 0, lane.notBefore <= now else { return }
-        held[user] = nil
+    private mutating func release(_ destination: Producer.Destination, now: Int64, actions: inout [Action]) {
+        guard isUp, !isLeaving, let lane = held[destination], lane.underWay == 0, lane.notBefore <= now else { return }
+        held[destination] = nil
         var restarts = true
         for entry in lane.entries.sorted(by: { $0.order < $1.order }) {
             send(entry, restarts: restarts, actions: &actions)
@@ -201,14 +201,14 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         var late: [Entry] = []
         late += queue.filter { $0.message.deadline <= now }
         queue.removeAll { $0.message.deadline <= now }
-        for user in Array(held.keys) {
-            late += held[user]?.entries.filter { $0.message.deadline <= now } ?? []
-            held[user]?.entries.removeAll { $0.message.deadline <= now }
-            if held[user]?.entries.isEmpty == true { held[user] = nil }
+        for destination in Array(held.keys) {
+            late += held[destination]?.entries.filter { $0.message.deadline <= now } ?? []
+            held[destination]?.entries.removeAll { $0.message.deadline <= now }
+            if held[destination]?.entries.isEmpty == true { held[destination] = nil }
         }
         for (request, var entry) in flights where entry.message.deadline + Self.graceMilliseconds <= now {
             flights[request] = nil
-            if !held.isEmpty { held[entry.message.user]?.underWay -= 1 }
+            if !held.isEmpty { held[entry.message.destination]?.underWay -= 1 }
             entry.mayBeAppended = true
             late.append(entry)
         }

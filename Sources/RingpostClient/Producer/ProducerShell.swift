@@ -13,7 +13,7 @@ typealias SendCompletion = @Sendable (Result<SendReceipt, ProducerError>) -> Voi
 
 /// `@unchecked Sendable`: all variables are touched on `loop` only (asserted at every entry), but for `inbox`, which has a lock.
 final class ProducerShell: @unchecked Sendable {
-    /// Looks at deadlines and held users this often while there are any.
+    /// Looks at deadlines and held destinations this often while there are any.
     static let tickMilliseconds: Int64 = 25
     /// Looks at the link's silence this often otherwise.
     static let idleTickMilliseconds: Int64 = 1_000
@@ -235,7 +235,8 @@ extension LinkProduce {
     fileprivate init(request: UInt64, _ message: OutgoingMessage, restarts: Bool, now: Int64) {
         let budget = min(max(message.deadline - now, 1), Publish.budgetMillisecondsMax)
         self.init(
-            request: request, restarts: restarts, kind: .user, name: message.user, idempotencyKey: message.idempotencyKey,
-            timeToLiveSeconds: message.timeToLiveSeconds, budgetMilliseconds: UInt16(budget), isJSON: message.isJSON, data: message.data)
+            request: request, restarts: restarts, kind: message.destination.isChannel ? .channel : .user, name: message.destination.name,
+            idempotencyKey: message.idempotencyKey, timeToLiveSeconds: message.timeToLiveSeconds, budgetMilliseconds: UInt16(budget),
+            isJSON: message.isJSON, data: message.data)
     }
 }

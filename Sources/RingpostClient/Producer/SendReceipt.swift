@@ -5,7 +5,7 @@ import RingpostCore
 public struct SendReceipt: Hashable, Sendable {
     /// What came of a message at once.
     public enum Outcome: String, Hashable, Sendable {
-        /// A socket of the user was attached.
+        /// A socket of the user, or one that listens to the channel, was attached.
         case delivered
         /// Nobody was attached; it waits in the history.
         case stored
@@ -13,11 +13,11 @@ public struct SendReceipt: Hashable, Sendable {
         case dropped
     }
 
-    /// The message's number in its user's order.
+    /// The message's number in its user's or channel's order.
     public let sequence: UInt64
     /// The epoch in which the owner appended it.
     public let epoch: UInt64
-    /// The id of the node that owns the user.
+    /// The id of the node that owns the user or channel.
     public let owner: String
     /// The id of the node that took the message; when it isn't the owner, the message was forwarded.
     public let via: String

@@ -14,10 +14,10 @@ final class EventStreamConnection: SubscriberConnection {
 
     /// - Parameter isResuming: says `since` as browsers do, in Last-Event-ID; at first it stands in the query.
     nonisolated(nonsending) static func open(
-        _ url: Endpoint, user: String, since: String?, isResuming: Bool
+        _ url: Endpoint, query subscriptions: String, since: String?, isResuming: Bool
     ) async throws(Disconnect) -> EventStreamConnection {
         let query = since.map { isResuming ? "" : "&since=\($0.percentEncoded)" } ?? ""
-        var request = HTTPClientRequest(url: "\(url.url)/v1/sse?user=\(user.percentEncoded)\(query)")
+        var request = HTTPClientRequest(url: "\(url.url)/v1/sse?\(subscriptions)\(query)")
         request.headers.add(name: "Accept", value: "text/event-stream")
         if let since, isResuming { request.headers.add(name: "Last-Event-ID", value: since) }
         let response: HTTPClientResponse
@@ -46,7 +46,10 @@ final class EventStreamConnection: SubscriberConnection {
             while let item = try decoder.next(&arrived) {
                 switch item {
                 case .retry(let milliseconds): items.append(.retry(milliseconds: milliseconds))
-                case .event(let type, let data, _): if let item = Self.item(type, data) { items.append(item) }
+                case .event(let type, let data, let id):
+                    // Before what it belongs to: whoever has that resumes behind it.
+                    if !id.isEmpty { items.append(.resume(id)) }
+                    if let item = Self.item(type, data) { items.append(item) }
                 }
             }
         } catch {
@@ -58,13 +61,7 @@ final class EventStreamConnection: SubscriberConnection {
     private static func item(_ type: String, _ data: [UInt8]) -> StreamItem? {
         data.withUnsafeBytes { bytes in
             if type == "close" { return .readClose(bytes) }
-            var reader = JSONReader(bytes)
-            guard type == "attached" || type == "gap" else { return .read(bytes) }
-            while let (name, value) = reader.nextMember() {
-                guard bytes.holds("cursor", at: name), let cursor = bytes.text(at: value) else { continue }
-                return type == "gap" ? .gap(cursor: cursor) : .attached(cursor: cursor)
-            }
-            return nil
+            return .read(bytes, event: type == "message" ? nil : type)
         }
     }
 }

@@ -11,16 +11,16 @@ final class PollConnection: SubscriberConnection {
     static let answerBytesMax = 32 * 1_024 * 1_024
 
     private let url: Endpoint
-    private let user: String
+    private let subscriptions: String
     private let waitSeconds: Int64
     private let pauseMilliseconds: Int64
     private var cursor: String?
     private var isFirst = true
     private var wasEmpty = false
 
-    init(_ url: Endpoint, user: String, since: String?, waitSeconds: Int64, pauseMilliseconds: Int64) {
+    init(_ url: Endpoint, query subscriptions: String, since: String?, waitSeconds: Int64, pauseMilliseconds: Int64) {
         self.url = url
-        self.user = user
+        self.subscriptions = subscriptions
         self.waitSeconds = waitSeconds
         self.pauseMilliseconds = pauseMilliseconds
         cursor = since
@@ -32,18 +32,19 @@ final class PollConnection: SubscriberConnection {
                 do { try await Task.sleep(for: .milliseconds(pauseMilliseconds)) } catch { throw Disconnect("cancelled") }
             }
             let answer = try await ask()
-            var items: [StreamItem] = []
+            var items: [StreamItem] = [.resume(answer.cursor)]
             if answer.gap {
                 items.append(.gap(cursor: answer.beginning))
             } else if isFirst {
                 items.append(.attached(cursor: answer.beginning))
             }
             items += answer.messages.map(StreamItem.message)
+            items += answer.channelGaps.map { .channelGap(channel: $0, cursor: answer.cursor) }
             if let leave = answer.leave { items.append(.closing(leave)) }
             isFirst = false
             wasEmpty = answer.messages.isEmpty
             cursor = answer.cursor
-            if !items.isEmpty { return items }
+            if items.count > 1 { return items }
         }
     }
 
@@ -51,7 +52,7 @@ final class PollConnection: SubscriberConnection {
         // The first question doesn't wait: its answer says where the client stands, which somebody may wait for.
         let wait = isFirst ? 0 : waitSeconds
         let since = cursor.map { "&since=\($0.percentEncoded)" } ?? ""
-        let request = HTTPClientRequest(url: "\(url.url)/v1/poll?user=\(user.percentEncoded)\(since)&wait=\(wait)")
+        let request = HTTPClientRequest(url: "\(url.url)/v1/poll?\(subscriptions)\(since)&wait=\(wait)")
         let body: ByteBuffer
         do {
             let response = try await SharedHTTP.client.execute(request, timeout: .seconds(wait + Self.answerSecondsMax))

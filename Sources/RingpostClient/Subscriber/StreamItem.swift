@@ -5,24 +5,34 @@ import RingpostCore
 enum StreamItem: Equatable, Sendable {
     case attached(cursor: String)
     case gap(cursor: String)
+    case listening(channel: String, cursor: String)
+    case channelGap(channel: String, cursor: String)
     case message(Message)
+    /// Where all subscriptions together can be resumed, as an event stream's id or a poll's answer says it.
+    case resume(String)
     /// An event stream's wish for the pause before the next connection.
     case retry(milliseconds: Int)
     /// The connection ends here.
     case closing(Disconnect)
 
-    /// Reads a WebSocket text frame, or the data of an event stream's message: a message, `attached` or `gap`.
-    static func read(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>? = nil) -> StreamItem? {
+    /// Reads a WebSocket text frame, or the data of an event stream's event: a message, `attached` or `gap`.
+    ///
+    /// - Parameter event: the event's name, where that stands elsewhere.
+    static func read(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>? = nil, event: String? = nil) -> StreamItem? {
         var reader = JSONReader(bytes, range)
-        var event: String?
+        var event = event
         var fields = MessageFields()
         while let (name, value) = reader.nextMember() {
             if bytes.holds("event", at: name) { event = bytes.text(at: value) } else { fields.take(bytes, name, value) }
         }
         switch event {
         case nil: return fields.message.map(StreamItem.message)
-        case "attached": return fields.cursor.map { .attached(cursor: $0) }
-        case "gap": return fields.cursor.map { .gap(cursor: $0) }
+        case "attached":
+            guard let cursor = fields.cursor else { return nil }
+            return fields.channel.map { .listening(channel: $0, cursor: cursor) } ?? .attached(cursor: cursor)
+        case "gap":
+            guard let cursor = fields.cursor else { return nil }
+            return fields.channel.map { .channelGap(channel: $0, cursor: cursor) } ?? .gap(cursor: cursor)
         default: return nil
         }
     }
@@ -52,6 +62,7 @@ private struct MessageFields {
     var sequence: UInt64?
     var cursor: String?
     var id: String?
+    var channel: String?
     var at: UInt64 = 0
     var data: [UInt8]?
 
@@ -60,12 +71,13 @@ private struct MessageFields {
         if bytes.holds("seq", at: name) { sequence = bytes.unsigned(at: value) }
         if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
         if bytes.holds("id", at: name) { id = bytes.text(at: value) }
+        if bytes.holds("channel", at: name) { channel = bytes.text(at: value) }
         if bytes.holds("at", at: name) { at = bytes.unsigned(at: value) ?? 0 }
     }
 
     var message: Message? {
         guard let sequence, let cursor, let id, let data else { return nil }
-        return Message(sequence: sequence, cursor: cursor, id: id, at: Int64(clamping: at), data: data)
+        return Message(channel: channel, sequence: sequence, cursor: cursor, id: id, at: Int64(clamping: at), data: data)
     }
 }
 
@@ -74,6 +86,8 @@ struct PollAnswer: Equatable, Sendable {
     var cursor: String
     var messages: [Message]
     var gap: Bool
+    /// Channels whose history did not reach back.
+    var channelGaps: [String] = []
     /// Set when the node would rather have the client elsewhere.
     var leave: Disconnect?
 
@@ -87,6 +101,10 @@ struct PollAnswer: Equatable, Sendable {
         while let (name, value) = reader.nextMember() {
             if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
             if bytes.holds("gap", at: name) { gap = bytes.holds("true", at: value) }
+            if bytes.holds("gaps", at: name) {
+                var names = JSONReader(bytes, value)
+                while let element = names.nextElement() { if let name = bytes.text(at: element) { channelGaps.append(name) } }
+            }
             if bytes.holds("retryAfterMilliseconds", at: name) {
                 leave.wishMilliseconds = bytes.unsigned(at: value).map(Int.init(clamping:))
             }

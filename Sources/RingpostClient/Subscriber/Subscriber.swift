@@ -44,8 +44,10 @@ public struct Subscriber: AsyncSequence, Sendable {
     static let messageBytesMax = 2 * 1_024 * 1_024
 
     let urls: [Endpoint]
-    /// Whose messages.
-    public let user: String
+    /// Whose messages; `nil` where only channels are listened to.
+    public let user: String?
+    /// Channels to listen to.
+    public let channels: [String]
     /// How they come.
     public let transport: Transport
     let since: String?
@@ -53,16 +55,28 @@ public struct Subscriber: AsyncSequence, Sendable {
 
     /// - Parameters:
     ///   - urls: client addresses, at least one; when a connection ends or can't be made, the next one's turn comes.
+    ///   - user: whose messages; with `nil` only those of channels come.
+    ///   - channels: what else to listen to.
     ///   - since: a cursor or "earliest"; `nil` for now.
     public init(
-        urls: [Endpoint], user: String, transport: Transport = .webSocket, since: String? = nil, options: Options = Options()
+        urls: [Endpoint], user: String?, channels: [String] = [], transport: Transport = .webSocket, since: String? = nil,
+        options: Options = Options()
     ) {
         precondition(!urls.isEmpty, "a subscriber needs an address to connect to")
+        precondition(user != nil || !channels.isEmpty, "a subscriber needs something to listen to")
+        self.channels = channels
         self.urls = urls
         self.user = user
         self.transport = transport
         self.since = since
         self.options = options
+    }
+
+    fileprivate var userQuery: String { user.map { "user=\($0.percentEncoded)" } ?? "" }
+
+    /// Without the cursor.
+    fileprivate var query: String {
+        ((user == nil ? [] : [userQuery]) + channels.map { "channel=\($0.percentEncoded)" }).joined(separator: "&")
     }
 
     /// Begins a subscription of its own; nothing is connected before the first `next`.
@@ -74,6 +88,10 @@ public struct Subscriber: AsyncSequence, Sendable {
 
         /// Where it is connected; while it is not, where it connects next.
         public var endpoint: Endpoint { session.endpoint }
+
+        /// Where to resume with `since` everything that has come so far; `nil` before anything has, and where several subscriptions are
+        /// resumed each with a cursor of its own, as on a WebSocket with channels.
+        public var resumeCursor: String? { session.resumeCursor }
 
         /// The next event; `nil` once the task has been cancelled.
         public mutating func next() async throws(SubscriberError) -> SubscriberEvent? { try await session.next() }
@@ -115,10 +133,12 @@ final class SubscriberSession {
     init(_ subscriber: Subscriber) {
         self.subscriber = subscriber
         machine = SubscriberMachine(
-            since: subscriber.since, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses)
+            since: subscriber.since, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
+            resumesTogether: subscriber.transport != .webSocket && !subscriber.channels.isEmpty)
     }
 
     var endpoint: Endpoint { machine.endpoint }
+    var resumeCursor: String? { machine.channelCursors.isEmpty || machine.resumesTogether ? machine.cursor : nil }
 
     nonisolated(nonsending) func next() async throws(SubscriberError) -> SubscriberEvent? {
         while true {
@@ -159,12 +179,17 @@ final class SubscriberSession {
         let url = machine.endpoint
         let isResuming = machine.cursor != nil && machine.cursor != subscriber.since
         switch subscriber.transport {
-        case .webSocket: return try await WebSocketConnection.open(url, user: subscriber.user, since: machine.cursor)
+        case .webSocket:
+            let channels = subscriber.channels.map {
+                ChannelStart(channel: $0, since: machine.channelCursors[$0] ?? (subscriber.since == "earliest" ? "earliest" : nil))
+            }
+            return try await WebSocketConnection.open(url, query: subscriber.userQuery, since: machine.cursor, channels: channels)
         case .eventStream:
-            return try await EventStreamConnection.open(url, user: subscriber.user, since: machine.cursor, isResuming: isResuming)
+            return try await EventStreamConnection.open(
+                url, query: subscriber.query, since: machine.cursor, isResuming: isResuming)
         case .longPoll, .polling:
             return PollConnection(
-                url, user: subscriber.user, since: machine.cursor,
+                url, query: subscriber.query, since: machine.cursor,
                 waitSeconds: subscriber.transport == .longPoll ? subscriber.options.waitSeconds : 0,
                 pauseMilliseconds: subscriber.transport == .longPoll ? 0 : subscriber.options.pollMilliseconds)
         }

@@ -1,8 +1,10 @@
 // What a subscriber hears: messages, where it stands, and what happens to its connection.
 
-/// One message of the user.
+/// One message, of the user or of a channel.
 public struct Message: Hashable, Sendable {
-    /// Its number in the user's order, without holes within one incarnation of the cursor.
+    /// The channel that it came on; `nil` for one to the user.
+    public var channel: String? = nil
+    /// Its number in the user's or the channel's order, without holes within one incarnation of the cursor.
     public let sequence: UInt64
     /// Where to resume after this message.
     public let cursor: String
@@ -21,9 +23,13 @@ public struct Message: Hashable, Sendable {
 public enum SubscriberEvent: Hashable, Sendable {
     /// A connection is up; what is new comes after this cursor.
     case attached(cursor: String)
+    /// A channel is listened to; what is new comes after this cursor.
+    case listening(channel: String, cursor: String)
     case message(Message)
     /// Messages were lost to the bounds of the history; it goes on after this cursor.
     case gap(cursor: String)
+    /// Messages of a channel were lost to the bounds of its history; it goes on after this cursor.
+    case channelGap(channel: String, cursor: String)
     /// The connection has ended, for this reason.
     case disconnected(String)
     /// The next attempt comes after a pause, at the last cursor.

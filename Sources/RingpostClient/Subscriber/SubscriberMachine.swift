@@ -9,6 +9,10 @@ struct SubscriberMachine: Sendable {
 
     /// Where to resume; at first where the caller wants to begin, `nil` for now.
     private(set) var cursor: String?
+    /// Where each channel is, over a transport that resumes them one by one.
+    private(set) var channelCursors: [String: String] = [:]
+    /// All subscriptions are resumed with one cursor, which comes by itself.
+    let resumesTogether: Bool
     private let endpoints: [Endpoint]
     private let followsAddresses: Bool
     /// Whose turn it is in `endpoints`.
@@ -22,9 +26,11 @@ struct SubscriberMachine: Sendable {
     /// - Parameters:
     ///   - endpoints: what the caller knows, at least one; each attempt goes to the next.
     ///   - followsAddresses: also goes to addresses that a node names and the caller did not.
-    init(since: String?, endpoints: [Endpoint], followsAddresses: Bool = false) {
+    ///   - resumesTogether: several subscriptions share one cursor.
+    init(since: String?, endpoints: [Endpoint], followsAddresses: Bool = false, resumesTogether: Bool = false) {
         precondition(!endpoints.isEmpty, "a subscriber needs an address to connect to")
         cursor = since
+        self.resumesTogether = resumesTogether
         self.endpoints = endpoints
         self.followsAddresses = followsAddresses
     }
@@ -36,14 +42,27 @@ struct SubscriberMachine: Sendable {
     mutating func onItem(_ item: StreamItem) -> SubscriberEvent? {
         switch item {
         case .attached(let cursor):
-            self.cursor = cursor
+            if !resumesTogether { self.cursor = cursor }
             return .attached(cursor: cursor)
+        case .listening(let channel, let cursor):
+            channelCursors[channel] = cursor
+            return .listening(channel: channel, cursor: cursor)
+        case .channelGap(let channel, let cursor):
+            channelCursors[channel] = cursor
+            return .channelGap(channel: channel, cursor: cursor)
         case .gap(let cursor):
-            self.cursor = cursor
+            if !resumesTogether { self.cursor = cursor }
             return .gap(cursor: cursor)
         case .message(let message):
-            cursor = message.cursor
+            if let channel = message.channel {
+                channelCursors[channel] = message.cursor
+            } else if !resumesTogether {
+                cursor = message.cursor
+            }
             return .message(message)
+        case .resume(let cursor):
+            if resumesTogether { self.cursor = cursor }
+            return nil
         case .retry(let milliseconds):
             retryMilliseconds = milliseconds
             return nil

@@ -19,15 +19,18 @@ final class WebSocketConnection: SubscriberConnection {
 
     private init(_ items: Items) { self.items = items.makeAsyncIterator() }
 
-    nonisolated(nonsending) static func open(_ url: Endpoint, user: String, since: String?) async throws(Disconnect) -> WebSocketConnection
-    {
-        let path = "/v1/ws?user=\(user.percentEncoded)\(since.map { "&since=\($0.percentEncoded)" } ?? "")"
+    /// - Parameter channels: what to listen to, and where each begins.
+    nonisolated(nonsending) static func open(
+        _ url: Endpoint, query subscriptions: String, since: String?, channels: [ChannelStart]
+    ) async throws(Disconnect) -> WebSocketConnection {
+        let path = "/v1/ws?\(subscriptions)\(since.map { "&since=\($0.percentEncoded)" } ?? "")"
+        let command = channels.isEmpty ? nil : ChannelStart.command(channels)
         do {
             let items = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.milliseconds(connectMillisecondsMax))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .connect(host: url.host, port: url.port) { channel in
-                    channel.eventLoop.makeCompletedFuture { try build(channel, host: url.description, path: path) }
+                    channel.eventLoop.makeCompletedFuture { try build(channel, host: url.description, path: path, command: command) }
                 }
             return WebSocketConnection(items)
         } catch {
@@ -35,13 +38,14 @@ final class WebSocketConnection: SubscriberConnection {
         }
     }
 
-    private static func build(_ channel: any Channel, host: String, path: String) throws -> Items {
+    private static func build(_ channel: any Channel, host: String, path: String, command: [UInt8]?) throws -> Items {
         let made = Items.makeSequence(
             elementType: StreamItem.self, backPressureStrategy: .init(lowWatermark: unreadMin, highWatermark: unreadMax),
             finishOnDeinit: true, delegate: WebSocketFlow(channel: channel))
         let encoder = HTTPRequestEncoder()
         let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
-        let opening = WebSocketOpening(host: host, path: path, http: [encoder, decoder], reader: WebSocketReader(made.source))
+        let opening = WebSocketOpening(
+            host: host, path: path, http: [encoder, decoder], reader: WebSocketReader(made.source, command: command))
         try channel.pipeline.syncOperations.addHandlers([encoder, decoder, opening])
         return made.sequence
     }
@@ -73,8 +77,13 @@ final class WebSocketReader: ChannelInboundHandler {
     private let source: Source
     private var lastHeard: NIODeadline = .now()
     private var pings: RepeatedTask?
+    private let command: [UInt8]?
 
-    init(_ source: Source) { self.source = source }
+    /// - Parameter command: said first, once the socket stands.
+    init(_ source: Source, command: [UInt8]?) {
+        self.source = source
+        self.command = command
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         lastHeard = .now()
@@ -83,6 +92,12 @@ final class WebSocketReader: ChannelInboundHandler {
             let (reader, context) = bound.value
             reader.onPing(context)
         }
+    }
+
+    /// No HTTP is left in the pipeline.
+    func onOpen(_ channel: any Channel) {
+        guard let command else { return }
+        channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, maskKey: .random(), data: ByteBuffer(bytes: command)), promise: nil)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { pings?.cancel() }

@@ -83,7 +83,12 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
         }
         // This handler first, the decoder last: bytes that came with the answer are frames, and go to the next in line.
         pipeline.removeHandler(context: context, promise: nil)
-        for handler in http { pipeline.removeHandler(handler, promise: nil) }
+        let left = http.map { pipeline.removeHandler($0) }
+        let bound = NIOLoopBound((reader, context.channel), eventLoop: context.eventLoop)
+        EventLoopFuture.andAllComplete(left, on: context.eventLoop).whenSuccess {
+            let (reader, channel) = bound.value
+            reader.onOpen(channel)
+        }
     }
 
     private func fail(_ disconnect: Disconnect, _ context: ChannelHandlerContext) {

@@ -122,10 +122,13 @@ struct Mailbox {
 }
 
 enum Envelope {
-    /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer.
-    static func encode(sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]) -> [UInt8] {
+    /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer. A
+    /// channel's message names it: `…,"channel":"room","data":…`.
+    static func encode(
+        _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(data.count + 160)
+        bytes.reserveCapacity(data.count + key.name.count + 180)
         bytes.append(text: "{\"seq\":")
         bytes.append(decimal: sequence)
         bytes.append(text: ",\"cursor\":\"")
@@ -134,6 +137,15 @@ enum Envelope {
         id.append(to: &bytes)
         bytes.append(text: "\",\"at\":")
         bytes.append(decimal: UInt64(max(0, wallMilliseconds)))
+        if key.kind == .channel {
+            bytes.append(text: ",\"channel\":\"")
+            // A valid name holds no control character: nothing else has to be escaped.
+            for byte in key.name {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
+        }
         bytes.append(text: ",\"data\":")
         bytes.append(contentsOf: data)
         bytes.append(UInt8(ascii: "}"))

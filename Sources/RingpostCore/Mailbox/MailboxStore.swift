@@ -45,7 +45,7 @@ struct MailboxStore {
         touch(place, now: now.monotonic)
         let sequence = boxes[place].appended + 1
         let envelope = Envelope.encode(
-            sequence: sequence, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
+            publish.key, sequence: sequence, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
         let message = StoredMessage(
             sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt, id: publish.id)

@@ -16,6 +16,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     case unsupportedMediaType = 11
     case upgradeRequired = 12
     case forbiddenOrigin = 13
+    case tooManyChannels = 14
     /// The idempotency window is full.
     case windowFull = 20
     /// Too much waits already, here or at the owner.
@@ -50,6 +51,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: "unsupported_media_type"
         case .upgradeRequired: "upgrade_required"
         case .forbiddenOrigin: "forbidden_origin"
+        case .tooManyChannels: "too_many_channels"
         case .windowFull: "window_full"
         case .overloaded: "overloaded"
         case .noOwner: "no_owner"
@@ -65,7 +67,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     /// The HTTP status.
     public var status: Int {
         switch self {
-        case .badRequest, .badName, .badCursor, .badJSON, .badParameter: 400
+        case .badRequest, .badName, .badCursor, .badJSON, .badParameter, .tooManyChannels: 400
         case .forbiddenOrigin: 403
         case .notFound: 404
         case .methodNotAllowed: 405
@@ -96,6 +98,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: "send application/json or text in UTF-8"
         case .upgradeRequired: "this path speaks WebSocket version 13 only"
         case .forbiddenOrigin: "pages of this origin may not use this node"
+        case .tooManyChannels: "this is more channels than one socket may listen to"
         case .windowFull: "too many idempotency keys are remembered already; try again later"
         case .overloaded: "too much waits already; try again later"
         case .noOwner: "no member of the ring has weight, so nobody can own this key"

@@ -2,7 +2,8 @@
 // the cursor and comes from its current attachment: older is dropped, a hole attaches again, an owner that can't be
 // reached is asked again until the socket is better off elsewhere.
 
-/// One socket's subscription to one mailbox.
+/// One socket's subscription to one mailbox. Those to channels share their node's one attachment: then the owner's answers only bring what
+/// the history holds, and what comes after that is shown to all who share, in the owner's order and behind its answers.
 public struct SessionMachine: Sendable {
     /// A socket whose owner can't be reached for so long is told to resume elsewhere.
     public static let unreachableMillisecondsMax: Int64 = 10_000
@@ -34,12 +35,20 @@ public struct SessionMachine: Sendable {
     private var lastTouch: Int64
     /// Set while the owner that this is attached to is not the ring's any more: when to stop waiting for its end.
     private var leavesAt: Int64?
+    /// The attachment is the node's, not this socket's.
+    private let isShared: Bool
+    /// What was shown to all while this one asked: its answer has to reach as far.
+    private var passedBy: Cursor?
     /// The guard in ``onDeliver(attachment:incarnation:sequence:)`` is switched off. Only for tests of the tests.
     package var writesOldAttachments = false
 
-    /// - Parameter start: where the client wants to begin.
-    public init(start: AttachStart, now: Int64) {
+    /// - Parameters:
+    ///   - start: where the client wants to begin.
+    ///   - isShared: shares its node's attachment, and asks the owner only for what lies before that.
+    ///   - now: the present time.
+    public init(start: AttachStart, isShared: Bool = false, now: Int64) {
         self.start = start
+        self.isShared = isShared
         lastTouch = now
     }
 
@@ -78,6 +87,7 @@ public struct SessionMachine: Sendable {
         }
         attachment &+= 1
         leavesAt = nil
+        passedBy = nil
         state = .asking(since: now)
         return .ask(cursor.map(AttachStart.after) ?? start)
     }
@@ -96,9 +106,16 @@ public struct SessionMachine: Sendable {
         reading.messages = reply.messages
         cursor = Cursor(incarnation: reply.incarnation, sequence: reply.through)
         lastTouch = now
-        state = reply.isLive ? .live : .pausing
-        reading.asksAgain = !reply.isLive
+        let isLive = isShared ? !reply.hasMore && reachesWhatPassedBy() : reply.isLive
+        state = isLive ? .live : .pausing
+        reading.asksAgain = !isLive
         return reading
+    }
+
+    /// An answer of the owner before, that came late, may end before what the present one has shown meanwhile.
+    private func reachesWhatPassedBy() -> Bool {
+        guard let passedBy, let cursor else { return true }
+        return passedBy.incarnation == cursor.incarnation && passedBy.sequence <= cursor.sequence
     }
 
     /// Where a reply without a gap has to begin; `nil` where any place will do.
@@ -125,6 +142,7 @@ public struct SessionMachine: Sendable {
 
     /// A message comes from the owner.
     public mutating func onDeliver(attachment: UInt32, incarnation: UInt64, sequence: UInt64) -> Verdict {
+        if isShared, state != .live { passedBy = Cursor(incarnation: incarnation, sequence: sequence) }
         guard let cursor, attachment == self.attachment && state == .live || writesOldAttachments else { return .drop }
         if incarnation != cursor.incarnation { return .hole }
         if sequence <= cursor.sequence { return .drop }
@@ -149,6 +167,7 @@ public struct SessionMachine: Sendable {
     /// still shows comes to an attachment that is left alone until it ends. Without one the new owner is asked at once.
     public mutating func ownerHasChanged(now: Int64) -> Action {
         guard case .live = state else { return ask(now: now) }
+        if isShared { return .nothing }
         leavesAt = now + Self.answerMillisecondsMax
         return .nothing
     }

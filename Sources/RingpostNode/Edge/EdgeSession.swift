@@ -1,18 +1,21 @@
-// The session of one socket: feeds its machine with what the owner says, and writes what the machine lets through.
+// The session of one socket with one key: feeds its machine with what the owner says, and writes what the machine lets through. A channel's
+// sessions ask the owner only for what they have missed; what comes after that comes through their loop's fan.
 import RingpostCore
 
 /// A client's end: what a transport has to be able to do.
 protocol EdgeSocket: AnyObject {
-    var transport: Transport { get }
+    /// `nil` where it is not a client's: what it writes is not counted.
+    var transport: Transport? { get }
     /// The client's address, for operators.
     var remote: String { get }
     /// More bytes wait than a replay may add to.
     var isCrowded: Bool { get }
     /// Where the client begins.
-    func begin(at cursor: Cursor)
+    func begin(at cursor: Cursor, of session: EdgeSession)
     /// The history did not reach back to the client's cursor.
-    func gap(at cursor: Cursor)
-    func write(_ message: StoredMessage)
+    func gap(at cursor: Cursor, of session: EdgeSession)
+    /// - Parameter shared: the message's forms, where others get the same.
+    func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?)
     /// What has been written since the last call is one piece.
     func endOfPiece()
     func end(_ farewell: Farewell)
@@ -30,11 +33,15 @@ final class EdgeSession {
     /// The owner may know the current number.
     private var mayBeAttached = false
     private var asksWhenDrained = false
+    /// A channel's, of a client: what comes for all comes to it through the fan.
+    private let listens: Bool
+    private var isListening = false
+    private var hasRoom = true
 
     var cursor: Cursor? { machine.cursor }
     /// Attached: the next message comes by itself.
     var isWaitingForMore: Bool { machine.isLive }
-    var transport: Transport? { socket?.transport }
+    var transport: Transport? { socket?.transport ?? nil }
     var remote: String { socket?.remote ?? "" }
 
     init(key: Key, start: AttachStart, stay: AttachRequest.Stay, socket: any EdgeSocket, loop: NodeLoop) {
@@ -43,20 +50,33 @@ final class EdgeSession {
         self.socket = socket
         self.loop = loop
         since = Moment.now().monotonic
-        machine = SessionMachine(start: start, now: since)
+        listens = key.kind == .channel && socket.transport != nil
+        machine = SessionMachine(start: start, isShared: listens, now: since)
     }
 
     /// Asks the owner; false when this node holds as many sessions as it may.
     func start() -> Bool {
+        if listens {
+            isListening = loop.listen(self)
+            if !isListening {
+                end(loop.door.farewell(.tryLater))
+                return false
+            }
+        }
         perform(machine.ask(now: since))
-        return number != 0
+        return hasRoom
     }
 
     /// The socket is gone, or has what it wanted.
     func stop() {
         machine.onClose()
         release()
+        if isListening { loop.stopListening(self) }
+        isListening = false
     }
+
+    /// The socket is better off elsewhere.
+    func end(_ farewell: Farewell) { socket?.end(farewell) }
 
     // MARK: The owner's side
 
@@ -69,28 +89,31 @@ final class EdgeSession {
         }
         guard let socket, let reading = machine.onReply(attachment: machine.attachment, reply, now: now) else { return }
         mayBeAttached = reply.isLive
+        // Nothing comes to the number any more: the fan knows the session itself.
+        if listens, machine.isLive { release() }
         settle()
-        if let cursor = reading.begins { socket.begin(at: cursor) }
+        if let cursor = reading.begins { socket.begin(at: cursor, of: self) }
         if let cursor = reading.gap {
             loop.counters.gaps += 1
-            socket.gap(at: cursor)
+            socket.gap(at: cursor, of: self)
         }
         for message in reading.messages { write(message, to: socket) }
-        asksWhenDrained = reading.asksAgain && stay == .always
+        asksWhenDrained = reading.asksAgain && (stay == .always || listens)
         socket.endOfPiece()
         if !socket.isCrowded { onDrained() }
     }
 
-    func onDeliver(incarnation: UInt64, _ message: StoredMessage) {
+    func onDeliver(incarnation: UInt64, _ message: StoredMessage, shared: SharedFrames? = nil) {
         guard let socket else { return }
         switch machine.onDeliver(attachment: machine.attachment, incarnation: incarnation, sequence: message.sequence) {
         case .write:
-            write(message, to: socket)
-            if message.publishedAt > 0 {
+            write(message, to: socket, shared: shared)
+            if message.publishedAt > 0, socket.transport != nil {
                 loop.counters.latency.record(microseconds: Moment.wallMicroseconds() - message.publishedAt)
             }
             socket.endOfPiece()
-        case .drop: loop.counters.staleDeliveries += 1
+        // One that asks gets it with the answer.
+        case .drop: if !listens { loop.counters.staleDeliveries += 1 }
         case .hole:
             loop.counters.staleDeliveries += 1
             loop.counters.reattached += 1
@@ -104,6 +127,9 @@ final class EdgeSession {
         perform(machine.onDetached(attachment: machine.attachment, now: Moment.now().monotonic))
         settle()
     }
+
+    /// The node has missed what this session may have missed too.
+    func askAgain() { perform(machine.ask(now: Moment.now().monotonic)) }
 
     /// Another member owns the key now.
     func ownerHasChanged(now: Int64) { perform(machine.ownerHasChanged(now: now)) }
@@ -128,13 +154,14 @@ final class EdgeSession {
             asksWhenDrained = false
             release()
             guard let fresh = loop.sessions.insert(self) else {
+                hasRoom = false
                 socket?.end(loop.door.farewell(.tryLater))
                 return
             }
             number = fresh
             mayBeAttached = true
             settle()
-            loop.ask(key, number: fresh, start: start, stay: stay)
+            loop.ask(key, number: fresh, start: start, stay: listens ? .never : stay)
         case .close(let reason):
             release()
             socket?.end(loop.door.farewell(reason))
@@ -156,8 +183,8 @@ final class EdgeSession {
         mayBeAttached = false
     }
 
-    private func write(_ message: StoredMessage, to socket: any EdgeSocket) {
-        loop.counters.written[socket.transport.place] += 1
-        socket.write(message)
+    private func write(_ message: StoredMessage, to socket: any EdgeSocket, shared: SharedFrames? = nil) {
+        if let transport = socket.transport { loop.counters.written[transport.place] += 1 }
+        socket.write(message, of: self, shared: shared)
     }
 }

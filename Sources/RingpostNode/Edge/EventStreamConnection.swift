@@ -1,5 +1,6 @@
 // A client's event stream after its request: one handler, no HTTP left; the end of the connection is the end of the
-// response. A browser's EventSource reconnects by itself and resumes with Last-Event-ID, because `id:` is the cursor.
+// response. A browser's EventSource reconnects by itself and resumes with Last-Event-ID, because `id:` says where each of its
+// subscriptions stands.
 import NIOCore
 import RingpostCore
 import RingpostWire
@@ -9,24 +10,33 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
     static let retryMilliseconds = 500...1_500
 
     private var lastWrite = Moment.now().monotonic
+    private var resumePoint: ResumePoint
 
-    init(key: Key, start: AttachStart, loop: NodeLoop) { super.init(.eventStream, key: key, start: start, loop: loop) }
+    init(wish: ClientWish, loop: NodeLoop) {
+        resumePoint = wish.resumePoint
+        super.init(.eventStream, wish: wish, loop: loop)
+    }
 
     func open() {
         let retry = Self.retryMilliseconds.lowerBound + Int(loop.freshRandom() % UInt64(Self.retryMilliseconds.count))
         write { EventStreamEncoder.writeRetry(milliseconds: retry, into: &$0) }
-        openSession()
+        openSessions()
     }
 
-    override func begin(at cursor: Cursor) { control("attached", cursor, ControlEvent.attached(cursor)) }
-    override func gap(at cursor: Cursor) { control("gap", cursor, ControlEvent.gap(cursor)) }
+    override func begin(at cursor: Cursor, of session: EdgeSession) { control(.attached, cursor, session) }
+    override func gap(at cursor: Cursor, of session: EdgeSession) { control(.gap, cursor, session) }
 
-    override func write(_ message: StoredMessage) {
-        guard let incarnation = session?.cursor?.incarnation else { return }
-        var id: [UInt8] = []
-        id.reserveCapacity(Cursor.textBytesMax)
-        Cursor(incarnation: incarnation, sequence: message.sequence).append(to: &id)
-        write { EventStreamEncoder.writeEvent(event: nil, id: id, data: message.envelope, into: &$0) }
+    override func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {
+        guard let incarnation = session.cursor?.incarnation else { return }
+        move(session, to: Cursor(incarnation: incarnation, sequence: message.sequence))
+        writeID()
+        write {
+            if let shared {
+                $0.writeImmutableBuffer(shared.event)
+            } else {
+                EventStreamEncoder.writeEvent(event: nil, id: nil, data: message.envelope, into: &$0)
+            }
+        }
         lastWrite = Moment.now().monotonic
     }
 
@@ -52,9 +62,20 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
         write { EventStreamEncoder.writeComment("", into: &$0) }
     }
 
-    private func control(_ name: String, _ cursor: Cursor, _ data: [UInt8]) {
+    private func move(_ session: EdgeSession, to cursor: Cursor) {
+        if session.key.kind == .channel { resumePoint[session.key] = cursor } else { resumePoint.user = cursor }
+    }
+
+    private func writeID() {
         var id: [UInt8] = []
-        cursor.append(to: &id)
-        write { EventStreamEncoder.writeEvent(event: name, id: id, data: data, into: &$0) }
+        id.reserveCapacity(Cursor.textBytesMax)
+        resumePoint.append(to: &id)
+        write { EventStreamEncoder.writeID(id, into: &$0) }
+    }
+
+    private func control(_ event: ControlEvent, _ cursor: Cursor, _ session: EdgeSession) {
+        move(session, to: cursor)
+        writeID()
+        write { EventStreamEncoder.writeEvent(event: event.name, id: nil, data: event.json(session.key, cursor), into: &$0) }
     }
 }

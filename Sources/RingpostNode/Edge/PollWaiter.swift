@@ -1,18 +1,21 @@
-// One poll: asks the owner once, answers with what is there, or waits for the next message until its time is over.
+// One poll: asks the owners once, answers with what is there, or waits for the next message until its time is over.
 import NIOCore
 import RingpostCore
+import RingpostWire
 
 final class PollWaiter: EdgeSocket, @unchecked Sendable {
     private let loop: NodeLoop
-    private var session: EdgeSession?
+    private var sessions: [EdgeSession] = []
     private var timer: Scheduled<Void>?
-    private var cursor: Cursor?
+    private var resumePoint = ResumePoint()
+    private var waits = false
     private var hasGap = false
+    private var channelGaps: [Key] = []
     private var messages: [StoredMessage] = []
     /// Gets the answer; called once.
     private var answer: ((HTTPResponse) -> Void)?
     let remote: String
-    var transport: Transport { .poll }
+    var transport: Transport? { .poll }
     var isCrowded: Bool { true }
 
     init(loop: NodeLoop, remote: String, answer: @escaping (HTTPResponse) -> Void) {
@@ -21,16 +24,21 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         self.answer = answer
     }
 
-    func start(key: Key, start: AttachStart, waitSeconds: Int) {
-        loop.counters.sockets[transport.place] += 1
-        loop.counters.opened[transport.place] += 1
-        let session = EdgeSession(key: key, start: start, stay: waitSeconds > 0 ? .ifEmpty : .never, socket: self, loop: loop)
-        self.session = session
-        // A plain poll waits for nothing but the owner's answer.
-        let patience = waitSeconds > 0 ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SessionMachine.answerMillisecondsMax)
+    func start(_ wish: ClientWish, waitSeconds: Int) {
+        loop.counters.sockets[Transport.poll.place] += 1
+        loop.counters.opened[Transport.poll.place] += 1
+        resumePoint = wish.resumePoint
+        waits = waitSeconds > 0
+        let stay = waits ? AttachRequest.Stay.ifEmpty : .never
+        let subscriptions = [wish.user].compactMap { $0 } + wish.channels
+        sessions = subscriptions.map { EdgeSession(key: $0.key, start: $0.start, stay: stay, socket: self, loop: loop) }
+        // A plain poll waits for nothing but the owners' answers.
+        let patience = waits ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SessionMachine.answerMillisecondsMax)
         timer = loop.eventLoop.scheduleTask(in: patience) { self.finish() }
-        // Where there is no room it has ended the poll itself.
-        _ = session.start()
+        for session in sessions {
+            // Where there is no room it has ended the poll itself.
+            if !session.start() { return }
+        }
     }
 
     /// The client is gone.
@@ -39,19 +47,17 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         finish()
     }
 
-    func begin(at cursor: Cursor) { self.cursor = cursor }
+    func begin(at cursor: Cursor, of session: EdgeSession) {}
 
-    func gap(at cursor: Cursor) {
-        self.cursor = cursor
-        hasGap = true
+    func gap(at cursor: Cursor, of session: EdgeSession) {
+        if session.key.kind == .channel { channelGaps.append(session.key) } else { hasGap = true }
     }
 
-    func write(_ message: StoredMessage) { messages.append(message) }
+    func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) { messages.append(message) }
 
     func endOfPiece() {
-        cursor = session?.cursor ?? cursor
-        let waits = session?.isWaitingForMore == true && messages.isEmpty && !hasGap
-        if !waits { finish() }
+        // What there is goes at once, but only with a cursor for everything that was asked for.
+        if sessions.allSatisfy({ $0.cursor != nil }), !waits || !messages.isEmpty || hasGap || !channelGaps.isEmpty { finish() }
     }
 
     func end(_ farewell: Farewell) {
@@ -66,20 +72,26 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     ///
     /// - Parameter farewell: when and where to ask next; made up while the node's clients go elsewhere.
     func finish(_ farewell: Farewell? = nil) {
-        guard let cursor else {
+        for session in sessions {
+            guard let cursor = session.cursor else { continue }
+            if session.key.kind == .channel { resumePoint[session.key] = cursor } else { resumePoint.user = cursor }
+        }
+        guard sessions.contains(where: { $0.cursor != nil }) else {
             respond(.problem(farewell == nil ? .ownerUnreachable : .stopping, farewell: farewell))
             return
         }
         var body: [UInt8] = []
-        body.reserveCapacity(96 + messages.reduce(0) { $0 + $1.envelope.count + 1 })
+        body.reserveCapacity(128 + messages.reduce(0) { $0 + $1.envelope.count + 1 })
         body.append(text: "{\"cursor\":\"")
-        cursor.append(to: &body)
-        body.append(text: hasGap ? "\",\"gap\":true,\"messages\":[" : "\",\"messages\":[")
-        for (place, message) in messages.enumerated() {
-            if place > 0 { body.append(UInt8(ascii: ",")) }
-            body.append(contentsOf: message.envelope)
+        resumePoint.append(to: &body)
+        body.append(text: "\"")
+        if hasGap { body.append(text: ",\"gap\":true") }
+        if !channelGaps.isEmpty {
+            body.append(text: ",\"gaps\":")
+            body.append(channelGaps) { channel, body in channel.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &body) } }
         }
-        body.append(UInt8(ascii: "]"))
+        body.append(text: ",\"messages\":")
+        body.append(messages) { $1.append(contentsOf: $0.envelope) }
         (farewell ?? (loop.door.isMoving ? loop.door.farewell(.goingAway) : nil))?.appendMembers(to: &body)
         body.append(UInt8(ascii: "}"))
         var response = HTTPResponse.json(body)
@@ -88,13 +100,26 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     }
 
     private func respond(_ response: HTTPResponse) {
-        guard let session else { return }
-        self.session = nil
+        guard !sessions.isEmpty else { return }
+        let sessions = sessions
+        self.sessions = []
         timer?.cancel()
-        session.stop()
-        loop.counters.sockets[transport.place] -= 1
+        for session in sessions { session.stop() }
+        loop.counters.sockets[Transport.poll.place] -= 1
         let answer = answer
         self.answer = nil
         answer?(response)
+    }
+}
+
+extension [UInt8] {
+    /// Appends a JSON array.
+    fileprivate mutating func append<Item>(_ elements: [Item], as write: (Item, inout [UInt8]) -> Void) {
+        append(UInt8(ascii: "["))
+        for (place, element) in elements.enumerated() {
+            if place > 0 { append(UInt8(ascii: ",")) }
+            write(element, &self)
+        }
+        append(UInt8(ascii: "]"))
     }
 }

@@ -1,44 +1,64 @@
-// What a WebSocket and an event stream have in common: one session for as long as the socket lives, bounded bytes, and a
+// What a WebSocket and an event stream have in common: a session with the user's mailbox and one with each channel, bounded bytes, and a
 // last word that says why it ends. A subclass knows how its transport writes these.
+import NIOCore
 import RingpostCore
 
 class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
-    let transport: Transport
+    private let streamTransport: Transport
     private(set) var session: EdgeSession?
-    private let key: Key
-    private let start: AttachStart
+    /// In the order in which they were asked for.
+    private(set) var channels: [EdgeSession] = []
+    private let wish: ClientWish
     /// Counted as a socket of the loop; one that was turned away never is.
     private var isCounted = false
 
-    init(_ transport: Transport, key: Key, start: AttachStart, loop: NodeLoop) {
-        self.transport = transport
-        self.key = key
-        self.start = start
+    init(_ transport: Transport, wish: ClientWish, loop: NodeLoop) {
+        streamTransport = transport
+        self.wish = wish
         super.init(loop: loop)
     }
 
+    var transport: Transport? { streamTransport }
+
     // MARK: For subclasses
 
-    func begin(at cursor: Cursor) {}
-    func gap(at cursor: Cursor) {}
-    func write(_ message: StoredMessage) {}
+    func begin(at cursor: Cursor, of session: EdgeSession) {}
+    func gap(at cursor: Cursor, of session: EdgeSession) {}
+    func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {}
     /// Writes the transport's last word.
     func writeEnd(_ farewell: Farewell) {}
 
     // MARK: Life
 
     /// Called once the handler is in place and the answer to the request is on its way.
-    func openSession() {
+    func openSessions() {
         isCounted = true
-        loop.counters.sockets[transport.place] += 1
-        loop.counters.opened[transport.place] += 1
-        let session = EdgeSession(key: key, start: start, stay: .always, socket: self, loop: loop)
-        self.session = session
-        // Where there is no room it has ended the socket itself.
+        loop.counters.sockets[streamTransport.place] += 1
+        loop.counters.opened[streamTransport.place] += 1
+        if let user = wish.user {
+            let session = EdgeSession(key: user.key, start: user.start, stay: .always, socket: self, loop: loop)
+            self.session = session
+            // Where there is no room it has ended the socket itself.
+            guard session.start() else { return }
+        }
+        for (channel, start) in wish.channels where !isClosing { subscribe(channel, start: start) }
+    }
+
+    /// The session with a channel.
+    func channel(_ key: Key) -> EdgeSession? { channels.first { $0.key == key } }
+
+    func subscribe(_ channel: Key, start: AttachStart) {
+        let session = EdgeSession(key: channel, start: start, stay: .always, socket: self, loop: loop)
+        channels.append(session)
         _ = session.start()
     }
 
-    /// Called instead of ``openSession()``: the client is told when and where to come back, and nothing is made for it.
+    func unsubscribe(_ session: EdgeSession) {
+        session.stop()
+        channels.removeAll { $0 === session }
+    }
+
+    /// Called instead of ``openSessions()``: the client is told when and where to come back, and nothing is made for it.
     func turnAway(_ farewell: Farewell) { finish { writeEnd(farewell) } }
 
     var remote: String { remoteText }
@@ -59,17 +79,26 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     /// The last word, then nothing more.
     func finish(_ lastWord: () -> Void) {
         guard isOpen, !isClosing else { return }
-        session?.stop()
+        stopSessions()
         lastWord()
         closeWhenFlushed()
     }
 
-    override func onDrained() { session?.onDrained() }
+    private func stopSessions() {
+        session?.stop()
+        for channel in channels { channel.stop() }
+    }
+
+    override func onDrained() {
+        session?.onDrained()
+        for channel in channels { channel.onDrained() }
+    }
 
     override func onGone() {
-        session?.stop()
+        stopSessions()
         session = nil
-        if isCounted { loop.counters.sockets[transport.place] -= 1 }
+        channels = []
+        if isCounted { loop.counters.sockets[streamTransport.place] -= 1 }
         isCounted = false
     }
 }

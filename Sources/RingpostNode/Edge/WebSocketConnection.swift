@@ -1,30 +1,32 @@
 // A client's WebSocket after the upgrade: one handler, no HTTP left. Messages leave as text frames; what comes in is
-// pings, pongs and closes (and text that nobody asked for yet, which is answered with an error).
+// pings, pongs and closes, and commands: text frames that say which channels to listen to.
 import NIOCore
 import RingpostCore
 import RingpostWire
 
 final class WebSocketConnection: StreamSocket, @unchecked Sendable {
-    /// A client has little to say yet.
-    static let messageBytesMax = 16 * 1_024
+    /// A command of a client.
+    static let messageBytesMax = 128 * 1_024
 
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
     private var lastHeard = Moment.now().monotonic
     private var isPinged = false
 
-    init(key: Key, start: AttachStart, loop: NodeLoop) { super.init(.webSocket, key: key, start: start, loop: loop) }
+    init(wish: ClientWish, loop: NodeLoop) { super.init(.webSocket, wish: wish, loop: loop) }
 
     func open(leftover: ByteBuffer) {
-        openSession()
+        openSessions()
         if leftover.readableBytes > 0 {
             input = leftover
             onBytes()
         }
     }
 
-    override func begin(at cursor: Cursor) { writeText(ControlEvent.attached(cursor)) }
-    override func gap(at cursor: Cursor) { writeText(ControlEvent.gap(cursor)) }
-    override func write(_ message: StoredMessage) { writeText(message.envelope) }
+    override func begin(at cursor: Cursor, of session: EdgeSession) { writeText(ControlEvent.attached.json(session.key, cursor)) }
+    override func gap(at cursor: Cursor, of session: EdgeSession) { writeText(ControlEvent.gap.json(session.key, cursor)) }
+    override func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {
+        if let shared { write(shared.webSocket) } else { writeText(message.envelope) }
+    }
     override func writeEnd(_ farewell: Farewell) { writeClose(farewell.reason.webSocketCode, farewell.webSocketReason) }
 
     override func onBytes() {
@@ -35,7 +37,8 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
                 switch event {
                 case .ping(let payload): write { WebSocketEncoder.writePong(payload, into: &$0) }
                 case .pong: break
-                case .text, .binary: writeText(ControlEvent.unsupported)
+                case .text(let text): onCommand(text)
+                case .binary: writeText(ControlEvent.error("unsupported", "commands are JSON in text frames"))
                 case .close(let code, _): finish { writeClose(code ?? 1_000, "") }
                 }
                 endOfPiece()
@@ -54,6 +57,55 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         } else if silence >= pause, !isPinged {
             isPinged = true
             write { WebSocketEncoder.writePing(ByteBuffer(), into: &$0) }
+        }
+    }
+
+    // MARK: Commands
+
+    private func onCommand(_ text: ByteBuffer) {
+        do throws(ProblemReport) {
+            switch try ClientCommand(text) {
+            case .subscribe(let wishes): for wish in wishes { subscribe(wish) }
+            case .unsubscribe(let names): for name in names { unsubscribe(name) }
+            }
+        } catch {
+            writeText(ControlEvent.error(error.problem.code, error.message))
+        }
+    }
+
+    /// Each channel gets an answer of its own: `attached`, once the owner has said where it begins, or an error.
+    private func subscribe(_ wish: ClientCommand.Subscription) {
+        do throws(ProblemReport) {
+            let key = try key(wish.channel)
+            let start = try ClientWish.start(wish.since.map { Array($0.utf8) })
+            if let session = channel(key) {
+                // Asked for already: the answer to that comes, or has come.
+                if let cursor = session.cursor { begin(at: cursor, of: session) }
+                return
+            }
+            let most = loop.shared.configuration.limits.socketChannelsMax
+            if channels.count >= most { throw ProblemReport(.tooManyChannels, "a socket listens to at most \(most) channels") }
+            subscribe(key, start: start)
+        } catch {
+            writeText(ControlEvent.error(error.problem.code, error.message, channel: wish.channel))
+        }
+    }
+
+    private func unsubscribe(_ name: String) {
+        do throws(ProblemReport) {
+            let key = try key(name)
+            let session = channel(key)
+            if let session { unsubscribe(session) }
+            writeText(ControlEvent.unsubscribed.json(key, session?.cursor))
+        } catch {
+            writeText(ControlEvent.error(error.problem.code, error.message, channel: name))
+        }
+    }
+
+    private func key(_ channel: String) throws(ProblemReport) -> Key {
+        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        do throws(NameError) { return try Key(.channel, name: Array(channel.utf8), hasher: view.hasher) } catch {
+            throw ProblemReport(.badName, error.message)
         }
     }
 

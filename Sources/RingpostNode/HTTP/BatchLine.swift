@@ -1,4 +1,4 @@
-// One line of a batch: {"user":"alice","data":…,"idempotencyKey":"…","ttl":60}. The data travels as the bytes that the
+// One line of a batch: {"user":"alice","data":…,"idempotencyKey":"…","ttl":60}, or with "channel" in place of "user". The data travels as the bytes that the
 // producer wrote, so the line is not decoded as a whole; only its outermost object is taken apart.
 import FoundationEssentials
 import HashRing
@@ -11,9 +11,7 @@ struct BatchLine {
     init(_ line: [UInt8], hasher: KeyHasher, payloadBytesMax: Int) throws(ProblemReport) {
         guard JSONText.isValid(line) else { throw ProblemReport(.badJSON, "this is not valid JSON") }
         guard let members = Self.members(of: line) else { throw ProblemReport(.badJSON, "this is not a JSON object") }
-        guard let user = members["user"].flatMap({ Self.decode(String.self, line[$0]) }) else {
-            throw ProblemReport(.badName, "\"user\" must be a string")
-        }
+        let (kind, name) = try Self.target(members, line)
         guard let data = members["data"].map({ Array(line[$0]) }) else { throw ProblemReport(.badParameter, "\"data\" is missing") }
         if data.count > payloadBytesMax {
             throw ProblemReport(.tooLarge, "the payload has \(data.count) bytes; at most \(payloadBytesMax) are taken")
@@ -28,11 +26,23 @@ struct BatchLine {
         var timeToLive: UInt32?
         if let range = members["ttl"] { timeToLive = try ProducerRoutes.timeToLive(String(decoding: line[range], as: UTF8.self)) }
         do throws(NameError) {
-            let key = try Key(.user, name: Array(user.utf8), hasher: hasher)
+            let key = try Key(kind, name: Array(name.utf8), hasher: hasher)
             request = PublishRequest(
                 key: key, data: JSONText.compactLineBreaks(data), idempotencyKey: Array(idempotencyKey.utf8), timeToLive: timeToLive)
         } catch {
             throw ProblemReport(.badName, error.message)
+        }
+    }
+
+    private static func target(_ members: [String: Range<Int>], _ line: [UInt8]) throws(ProblemReport) -> (KeyKind, String) {
+        switch (members["user"], members["channel"]) {
+        case (let user?, nil):
+            if let name = decode(String.self, line[user]) { return (.user, name) }
+            throw ProblemReport(.badName, "\"user\" must be a string")
+        case (nil, let channel?):
+            if let name = decode(String.self, line[channel]) { return (.channel, name) }
+            throw ProblemReport(.badName, "\"channel\" must be a string")
+        default: throw ProblemReport(.badName, "say for whom: \"user\" or \"channel\", a string")
         }
     }
 

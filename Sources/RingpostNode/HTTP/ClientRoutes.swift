@@ -37,12 +37,18 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            let wish = try ClientWish(request.head, hasher: try hasher())
+            let limits = loop.shared.configuration.limits
+            let isWebSocket = path == "/v1/ws"
+            let wish = try ClientWish(
+                request.head, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax, mayBeEmpty: isWebSocket,
+                hasher: try hasher())
             switch path {
             case "/v1/ws": try openWebSocket(wish, request, connection)
             case "/v1/sse": try openEventStream(wish, request, connection)
             case "/v1/poll": poll(wish, request, connection)
-            default: connection.respond(to: request.number, try locate(wish.key))
+            default:
+                guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
+                connection.respond(to: request.number, try locate(user.key))
             }
         } catch {
             connection.respond(to: request.number, .problem(error.problem, error.message))
@@ -69,7 +75,7 @@ struct ClientRoutes: HTTPRoutes {
         // RFC 6455, 4.2.2: the key and this constant, hashed.
         let text = (request.head[.secWebSocketKey] ?? "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         let accept = Data(Insecure.SHA1.hash(data: Data(text.utf8))).base64EncodedString()
-        let socket = WebSocketConnection(key: wish.key, start: wish.start, loop: loop)
+        let socket = WebSocketConnection(wish: wish, loop: loop)
         let headers: [HTTPResponseWriter.Header] = [
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept),
         ]
@@ -80,7 +86,7 @@ struct ClientRoutes: HTTPRoutes {
 
     private func openEventStream(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
         let farewell = try knock(request, connection)
-        let socket = EventStreamConnection(key: wish.key, start: wish.start, loop: loop)
+        let socket = EventStreamConnection(wish: wish, loop: loop)
         let headers: [HTTPResponseWriter.Header] = [
             ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
             ("Connection", "close"),
@@ -100,7 +106,7 @@ struct ClientRoutes: HTTPRoutes {
 
     private func admit(_ connection: HTTPConnection) -> Farewell? {
         if connection.isAdmitted, !loop.door.isMoving { return nil }
-        let hasRoom = loop.sessions.count < loop.shared.configuration.limits.socketsMax
+        let hasRoom = loop.clientSockets < loop.shared.configuration.limits.socketsMax
         let farewell = loop.door.onClient(hasRoom: hasRoom, now: Moment.now().monotonic, counters: &loop.counters)
         connection.isAdmitted = farewell == nil
         return farewell
@@ -123,7 +129,7 @@ struct ClientRoutes: HTTPRoutes {
             connection?.respond(to: number, response)
         }
         connection.hold(waiter, number)
-        waiter.start(key: wish.key, start: wish.start, waitSeconds: wait)
+        waiter.start(wish, waitSeconds: wait)
     }
 
     private func locate(_ key: Key) throws(ProblemReport) -> HTTPResponse {
@@ -132,49 +138,6 @@ struct ClientRoutes: HTTPRoutes {
             user: key.text, slot: key.slot, owner: .init(id: owner.id, client: owner.client, api: owner.api),
             isSelf: owner.id == loop.shared.configuration.id)
         return .json(JSONDocument.encode(answer))
-    }
-}
-
-/// What a client asks for in its query.
-struct ClientWish {
-    let key: Key
-    let start: AttachStart
-    private let wait: Int?
-
-    /// The wait when none is given.
-    static let waitSecondsDefault = 25
-
-    init(_ head: HTTPRequestHead, hasher: KeyHasher) throws(ProblemReport) {
-        guard let query = HTTPQuery(head.query ?? ByteBufferView()) else {
-            throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
-        }
-        guard let name = query.bytes("user") else { throw ProblemReport(.badName, "say for whom: ?user=…") }
-        if query.count(of: "user") > 1 { throw ProblemReport(.badParameter, "user is given twice") }
-        do throws(NameError) {
-            key = try Key(.user, name: name, hasher: hasher)
-        } catch {
-            throw ProblemReport(.badName, error.message)
-        }
-        // What an EventSource brings when it reconnects is newer than what stands in its address.
-        let lastSeen = head.withBytes(of: .lastEventID) { $0.map { Array($0) } }
-        start = try Self.start(lastSeen.flatMap { $0.isEmpty ? nil : $0 } ?? query.bytes("since"))
-        if let text = query["wait"] {
-            guard let seconds = Int(text), seconds >= 0 else {
-                throw ProblemReport(.badParameter, "wait takes a number of seconds")
-            }
-            wait = seconds
-        } else {
-            wait = nil
-        }
-    }
-
-    func waitSeconds(max most: Int) -> Int { min(wait ?? Self.waitSecondsDefault, most) }
-
-    private static func start(_ since: [UInt8]?) throws(ProblemReport) -> AttachStart {
-        guard let since, !since.isEmpty else { return .now }
-        if since.elementsEqual("earliest".utf8) { return .earliest }
-        guard let cursor = Cursor(text: since) else { throw ProblemReport(.badCursor) }
-        return .after(cursor)
     }
 }
 

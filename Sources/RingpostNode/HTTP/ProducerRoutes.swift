@@ -26,9 +26,9 @@ final class ProducerRoutes: HTTPRoutes {
 
     func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
         do throws(ProblemReport) {
-            if let name = request.head.withPathBytes({ Self.user(inPath: $0) }) {
+            if let (kind, name) = request.head.withPathBytes({ Self.target(inPath: $0) }) {
                 try requirePost(request, connection)
-                try publish(toUser: name, request, connection)
+                try publish(to: kind, name, request, connection)
             } else if request.head.withPathBytes({ Self.isBatch($0) }) {
                 try requirePost(request, connection)
                 try publishBatch(request, connection)
@@ -48,7 +48,7 @@ final class ProducerRoutes: HTTPRoutes {
 
     // MARK: One message
 
-    private static let usersPrefix: StaticString = "/v1/users/"
+    private static let prefixes: [(kind: KeyKind, prefix: StaticString)] = [(.user, "/v1/users/"), (.channel, "/v1/channels/")]
     private static let messagesSuffix: StaticString = "/messages"
     private static let batchPath: StaticString = "/v1/messages"
 
@@ -56,22 +56,25 @@ final class ProducerRoutes: HTTPRoutes {
         path.count == batchPath.utf8CodeUnitCount && path.starts(with: batchPath)
     }
 
-    /// The undecoded user of `/v1/users/{user}/messages`.
-    private static func user(inPath path: UnsafeRawBufferPointer) -> [UInt8]? {
-        let prefix = usersPrefix.utf8CodeUnitCount
+    /// The undecoded name in `/v1/users/{user}/messages` or `/v1/channels/{channel}/messages`.
+    private static func target(inPath path: UnsafeRawBufferPointer) -> (KeyKind, name: [UInt8])? {
+        guard let (kind, start) = prefixes.first(where: { path.starts(with: $0.prefix) }) else { return nil }
+        let prefix = start.utf8CodeUnitCount
         let suffix = messagesSuffix.utf8CodeUnitCount
-        guard path.count >= prefix + suffix, path.starts(with: usersPrefix) else { return nil }
+        guard path.count >= prefix + suffix else { return nil }
         let tail = UnsafeRawBufferPointer(rebasing: path[(path.count - suffix)...])
         guard tail.starts(with: messagesSuffix) else { return nil }
         let name = path[prefix..<(path.count - suffix)]
-        return name.contains(UInt8(ascii: "/")) ? nil : Array(name)
+        return name.contains(UInt8(ascii: "/")) ? nil : (kind, Array(name))
     }
 
-    private func publish(toUser name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+    private func publish(
+        to kind: KeyKind, _ name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection
+    ) throws(ProblemReport) {
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-        let key = try Self.key(percentEncoded: name, hasher: view.hasher)
-        guard let kind = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
-        let data = try Payload.encode(request.body, kind: kind, bytesMax: limits.payloadBytesMax)
+        let key = try Self.key(kind, percentEncoded: name, hasher: view.hasher)
+        guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
+        let data = try Payload.encode(request.body, kind: format, bytesMax: limits.payloadBytesMax)
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
         let message = try PublishRequest(
             key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: try Self.timeToLive(request.head[.ringpostTTL])
@@ -80,11 +83,11 @@ final class ProducerRoutes: HTTPRoutes {
         loop.publish(message, to: connection, tag: request.number)
     }
 
-    static func key(percentEncoded name: [UInt8], hasher: KeyHasher) throws(ProblemReport) -> Key {
+    static func key(_ kind: KeyKind, percentEncoded name: [UInt8], hasher: KeyHasher) throws(ProblemReport) -> Key {
         let decoded = name.contains(UInt8(ascii: "%")) ? HTTPTarget.decode(name) : name
         guard let decoded else { throw ProblemReport(.badName, "the name is not valid percent-encoding") }
         do throws(NameError) {
-            return try Key(.user, name: decoded, hasher: hasher)
+            return try Key(kind, name: decoded, hasher: hasher)
         } catch {
             throw ProblemReport(.badName, error.message)
         }

@@ -38,6 +38,12 @@ enum Crossing: Sendable {
     case attached(ReturnAddress, Result<AttachReply, Problem>)
     case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
     case detached(ReturnAddress)
+    /// To the loop of a channel's slot: a loop has its first socket that listens to it, or its last one has gone.
+    case tune(Key, loop: Int)
+    case untune(Key, loop: Int)
+    /// To each loop with sockets that listen to the channel.
+    case fanOut(Key, FanItem)
+    case channelLost(Key, CloseReason)
     /// To the loop of the slot: an owner's frame, and who it is; the answer goes to the loop of the connection.
     case slotRequest(SlotFrame, MemberIdentity, channel: UInt32)
     case slotReply(channel: UInt32, SlotFrame)

@@ -56,6 +56,11 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         loop.markDirty(self)
     }
 
+    /// Appends bytes that others are written too: they are copied only behind what waits already.
+    func write(_ bytes: ByteBuffer) {
+        write { if $0.readableBytes == 0 { $0 = bytes } else { $0.writeImmutableBuffer(bytes) } }
+    }
+
     /// Hands what waits to NIO, unless NIO still holds an earlier piece.
     func flush() {
         isDirty = false

@@ -12,6 +12,12 @@ extension NodeLoop {
         cross(.attach(request, epoch: view?.epoch ?? 0), to: slotLoop(key.slot))
     }
 
+    /// At the loop of the slot: asks the owner.
+    func ask(_ request: AttachRequest) {
+        let epoch = view?.epoch ?? 0
+        decide { $0.attach(request, epoch: epoch, fromLink: false, now: $1, actions: &$2) }
+    }
+
     func detach(_ key: Key, number: UInt64) {
         let address = ReturnAddress(channel: ChannelAddress(loop: index).channel, id: number)
         cross(.detach(address, key), to: slotLoop(key.slot))
@@ -50,9 +56,19 @@ extension NodeLoop {
 
     // MARK: At the loop of the slot
 
+    /// Behind what the node's own attachment has brought: an answer never ends before what has been shown already.
+    func askInTurn(_ request: AttachRequest) {
+        guard let hub = hubs[request.key] else {
+            cross(.attached(request.address, .failure(.retry)), to: ChannelAddress(request.address).loop)
+            return
+        }
+        hub.ask(request)
+    }
+
     /// Ends the attachment wherever it is: here, or on a link that still remembers it (the owner may have changed since).
     func detachAtSlot(_ address: ReturnAddress, _ key: Key) {
         forget(address, key)
+        hubs[key]?.forget(address)
         guard ChannelAddress(address).connection == 0 else { return }
         for link in links { link?.detach(address, key) }
     }

@@ -39,6 +39,10 @@ final class NodeLoop: @unchecked Sendable {
     var sessions: RequestTable<EdgeSession>
     /// Sessions that are not settled: they are looked at in every tick.
     var restless: Set<UInt64> = []
+    /// Channels that sockets of this loop listen to.
+    var fans: [Key: ChannelFan] = [:]
+    /// Channels of this loop's slots that sockets of this node listen to.
+    var hubs: [Key: ChannelHub] = [:]
     /// Every socket of this loop, client's and link's, for deadlines and for closing.
     var sockets: [LoopSocket?] = []
     var freeSockets: [Int] = []
@@ -79,7 +83,7 @@ final class NodeLoop: @unchecked Sendable {
         machine = LoopMachine(
             me: shared.identity, index: index, loopCount: shared.loopCount, seed: random.next(),
             limits: LoopLimits(mailbox: limits.mailbox, lanes: limits.lanes))
-        sessions = RequestTable(countMax: limits.socketsMax)
+        sessions = RequestTable(countMax: limits.socketsMax + limits.channelsMax)
         outgoing = Array(repeating: [], count: shared.loopCount)
         messageBase = random.next()
     }
@@ -101,6 +105,7 @@ final class NodeLoop: @unchecked Sendable {
         let now = Moment.now().monotonic
         decide { $0.onTick(now: $1, actions: &$2) }
         for number in restless { sessions[number]?.onTick(now: now) }
+        onChannelTick(now: now)
         onMoveTick(now: now)
         onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
@@ -199,8 +204,13 @@ final class NodeLoop: @unchecked Sendable {
         case .submit(let publish, let context): decide { $0.submit(publish, context, now: $1, actions: &$2) }
         case .attach(let request, let epoch):
             let fromLink = ChannelAddress(request.address).connection != 0
+            if !fromLink, request.key.kind == .channel, request.stay == .never { return askInTurn(request) }
             decide { $0.attach(request, epoch: epoch, fromLink: fromLink, now: $1, actions: &$2) }
         case .detach(let address, let key): detachAtSlot(address, key)
+        case .tune(let channel, let loop): tune(channel, loop: loop)
+        case .untune(let channel, let loop): hubs[channel]?.untune(loop)
+        case .fanOut(let channel, let item): fans[channel]?.take(item)
+        case .channelLost(let channel, let reason): fans[channel]?.end(door.farewell(reason))
         case .answer(let address, let result): onAnswer(address, result)
         case .attached(let address, let result): onAttached(address, result)
         case .deliver(let address, let incarnation, let message): onDeliver(address, incarnation: incarnation, message)

@@ -7,6 +7,9 @@ struct LoopSnapshot: Sendable {
     var mailboxes = 0
     var historyBytes = 0
     var attachments = 0
+    /// Channels of this loop's slots that sockets of the node listen to, and this loop's sockets that listen to any.
+    var channels = 0
+    var channelListeners = 0
     var parked = 0
     var inFlight = 0
     var windowKeys = 0
@@ -26,7 +29,8 @@ struct LoopSnapshot: Sendable {
     static func += (one: inout LoopSnapshot, other: LoopSnapshot) {
         one.counters += other.counters
         for path: WritableKeyPath<LoopSnapshot, Int> in [
-            \.mailboxes, \.historyBytes, \.attachments, \.parked, \.inFlight, \.windowKeys, \.linksUp, \.linksDown,
+            \.mailboxes, \.historyBytes, \.attachments, \.channels, \.channelListeners, \.parked, \.inFlight, \.windowKeys, \.linksUp,
+            \.linksDown,
             \.linkBytes, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
@@ -43,6 +47,8 @@ extension NodeLoop {
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount
+        snapshot.channels = hubs.count
+        snapshot.channelListeners = fans.values.reduce(0) { $0 + $1.count }
         snapshot.parked = machine.parkedCount
         snapshot.inFlight = machine.inFlightCount
         snapshot.windowKeys = machine.windowCount

@@ -24,6 +24,12 @@ enum MetricsText {
         page.counter("ringpost_gaps_total", "Times a client was told of a gap", [([], counters.gaps)])
         page.counter("ringpost_reattached_total", "Times a socket attached again", [([], counters.reattached)])
         page.counter("ringpost_stale_deliveries_total", "Deliveries that continued no cursor", [([], counters.staleDeliveries)])
+        page.gauge("ringpost_channels", "Channels that sockets of this node listen to", [([], snapshot.channels)])
+        page.gauge("ringpost_channel_listeners", "Sockets' subscriptions to channels", [([], snapshot.channelListeners)])
+        page.counter(
+            "ringpost_channel_dropped_total",
+            "Messages that came faster than an event loop serves their channel; sockets ask for them again",
+            [([], counters.fanDropped)])
         page.gauge("ringpost_mailboxes", "Keys with state on this node", [([], snapshot.mailboxes)])
         page.gauge("ringpost_history_bytes", "Bytes of history kept", [([], snapshot.historyBytes)])
         page.gauge("ringpost_attachments", "Attachments to mailboxes of this node", [([], snapshot.attachments)])

@@ -97,7 +97,7 @@ struct OperatorRoutes {
         }
         let key: Key
         do throws(ProblemReport) {
-            key = try ProducerRoutes.key(percentEncoded: name, hasher: view.hasher)
+            key = try ProducerRoutes.key(.user, percentEncoded: name, hasher: view.hasher)
         } catch {
             return loop.eventLoop.makeFailedFuture(error)
         }

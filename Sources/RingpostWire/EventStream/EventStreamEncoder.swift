@@ -19,6 +19,11 @@ public enum EventStreamEncoder {
         output.writeStaticString("\n")
     }
 
+    /// Writes the id of the event that follows.
+    public static func writeID(_ id: [UInt8], into output: inout ByteBuffer) {
+        id.withUnsafeBytes { writeField("id: ", $0, into: &output) }
+    }
+
     /// Writes one event; see the other overload.
     public static func writeEvent(event: String? = nil, id: [UInt8]? = nil, data: ByteBuffer, into output: inout ByteBuffer) {
         data.withUnsafeReadableBytes { writeEvent(event: event, id: id, data: $0, into: &output) }

@@ -32,6 +32,11 @@ public struct HTTPQuery: Sendable {
         parameters.first { $0.name.elementsEqual(name.utf8) }?.value
     }
 
+    /// All values of that name, as they were decoded, in their order.
+    public func all(_ name: String) -> [[UInt8]] {
+        parameters.compactMap { $0.name.elementsEqual(name.utf8) ? $0.value : nil }
+    }
+
     /// The first value of that name as text; nil if there is none *or if it is no UTF-8*. Whoever must tell the two apart
     /// asks ``bytes(_:)`` and ``UTF8Check``.
     public subscript(name: String) -> String? {

@@ -83,7 +83,7 @@ final class ReplayBoard: Sendable {
                 let latency = state.ledger.onMessage(
                     number, to: recipient, incarnation: cursor.incarnation, sequence: message.sequence, at: now)
                 if let latency { state.latencies[transport]?.record(UInt64(max(latency, 0))) }
-            case .disconnected: break
+            case .disconnected, .listening, .channelGap: break
             case .reconnecting: state.reconnects += 1
             }
         }

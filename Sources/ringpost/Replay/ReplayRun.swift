@@ -105,7 +105,7 @@ struct ReplayRun: Sendable {
         let key = "replay-\(board.runID)-\(number)"
         for attempt in 0... {
             do throws(ProducerError) {
-                return board.onReceipt(number, try await producer.send(payload, to: user, idempotency: .key(key)))
+                return board.onReceipt(number, try await producer.send(payload, to: .user(user), idempotency: .key(key)))
             } catch {
                 guard error.isWorthARepeat, attempt < Self.repeatsMax else { return board.onFailure(number, error) }
                 board.onRepeat()

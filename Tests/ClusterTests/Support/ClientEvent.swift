@@ -8,10 +8,12 @@ struct Message: Decodable, Equatable, Sendable {
     let cursor: String
     let id: String
     let at: Int64
+    /// The channel that it came on.
+    let channel: String?
     /// The payload as text: a JSON string's content, or the JSON itself.
     let data: String
 
-    private enum CodingKeys: String, CodingKey { case seq, cursor, id, at, data }
+    private enum CodingKeys: String, CodingKey { case seq, cursor, id, at, channel, data }
 
     init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
@@ -19,6 +21,7 @@ struct Message: Decodable, Equatable, Sendable {
         cursor = try values.decode(String.self, forKey: .cursor)
         id = try values.decode(String.self, forKey: .id)
         at = try values.decode(Int64.self, forKey: .at)
+        channel = try values.decodeIfPresent(String.self, forKey: .channel)
         // Payloads that aren't text are compared byte for byte where they matter, not here.
         data = (try? values.decode(String.self, forKey: .data)) ?? ""
     }

@@ -80,7 +80,8 @@ struct NodeEventSources: Sendable {
             const say = (word, rest) => console.log(number + ' ' + word + ' ' + (rest || ''));
             const source = new EventSource(url);
             const told = event => {
-                if (JSON.parse(event.data).cursor !== event.lastEventId) say('wrong id', event.lastEventId);
+                // With channels an id has a cursor for each.
+                if (!event.lastEventId.split('.').some(part => part.endsWith(JSON.parse(event.data).cursor))) say('wrong id', event.lastEventId);
                 say('json', event.data);
             };
             source.onopen = () => say('open');
@@ -114,6 +115,11 @@ struct CurlStream: Listener {
         return (String(output[..<end.lowerBound]), String(output[end.upperBound...]))
     }
 
+    /// With channels an id has a cursor for each.
+    private static func id(_ id: String?, holds cursor: String) -> Bool {
+        id?.split(separator: ".").contains { $0 == cursor || $0.hasSuffix("-" + cursor) } ?? false
+    }
+
     func events() throws -> [ClientEvent] {
         var events: [ClientEvent] = []
         let blocks = stream().components(separatedBy: "\n\n").dropLast()
@@ -133,8 +139,9 @@ struct CurlStream: Listener {
             }
             let event = ClientEvent(json: data.joined(separator: "\n"))
             switch event {
-            case .message(let message) where message.cursor == id && type == "message": events.append(event)
-            case .attached(id) where type == "attached", .gap(id) where type == "gap": events.append(event)
+            case .message(let message) where Self.id(id, holds: message.cursor) && type == "message": events.append(event)
+            case .attached(let cursor) where Self.id(id, holds: cursor) && type == "attached": events.append(event)
+            case .gap(let cursor) where Self.id(id, holds: cursor) && type == "gap": events.append(event)
             default: events.append(.other(block))
             }
         }

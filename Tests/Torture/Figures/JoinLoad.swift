@@ -122,7 +122,7 @@ final class JoinLoad: Sendable {
         let number = board.onSend(user: user)
         meter.onSend(user: user, at: board.now)
         do throws(ProducerError) {
-            try await producer.enqueueWaiting(.json(Array("{\"u\":\(user),\"n\":\(number)}".utf8)), to: users[user]) { result in
+            try await producer.enqueueWaiting(.json(Array("{\"u\":\(user),\"n\":\(number)}".utf8)), to: .user(users[user])) { result in
                 switch result {
                 case .success(let receipt):
                     let known = PublishReceipt(sequence: receipt.sequence, owner: receipt.owner, isMirrored: receipt.isMirrored)

@@ -49,7 +49,7 @@ final class LinkPublisher: Publisher {
 
     func publish(_ payload: [UInt8], to user: String, key: String) async -> PublishOutcome {
         do throws(ProducerError) {
-            let receipt = try await producer.send(.json(payload), to: user, idempotency: .key(key))
+            let receipt = try await producer.send(.json(payload), to: .user(user), idempotency: .key(key))
             last.withLock { $0 = receipt.via }
             return .receipt(PublishReceipt(sequence: receipt.sequence, owner: receipt.owner, isMirrored: receipt.isMirrored))
         } catch {

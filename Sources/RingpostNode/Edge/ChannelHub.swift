@@ -1,0 +1,126 @@
+// A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
+// the loop of the channel's slot, and hands each message once to every loop that has such sockets.
+import DequeModule
+import RingpostCore
+
+/// What goes to all sockets of a channel.
+enum FanItem: Sendable {
+    case message(incarnation: UInt64, StoredMessage)
+    /// The node has missed something: every socket has to ask for it itself.
+    case gap
+}
+
+final class ChannelHub: EdgeSocket {
+    /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
+    static let lingerMilliseconds: Int64 = 5_000
+    /// Questions that wait for the node's own attachment; beyond it they are refused, and asked again.
+    static let questionsMax = 65_536
+
+    let key: Key
+    private unowned let loop: NodeLoop
+    private var session: EdgeSession?
+    private var loops: Set<Int> = []
+    private var questions: Deque<AttachRequest> = []
+    private var emptySince: Int64 = .max
+
+    var transport: Transport? { nil }
+    var remote: String { "" }
+    var isCrowded: Bool { false }
+
+    init(_ key: Key, loop: NodeLoop) {
+        self.key = key
+        self.loop = loop
+    }
+
+    /// False when this node holds as many attachments as it may.
+    func start() -> Bool {
+        let session = EdgeSession(key: key, start: .now, stay: .always, socket: self, loop: loop)
+        self.session = session
+        return session.start()
+    }
+
+    func stop() {
+        session?.stop()
+        session = nil
+        for request in questions { refuse(request) }
+        questions = []
+    }
+
+    // MARK: The loops
+
+    func tune(_ loop: Int) {
+        loops.insert(loop)
+        emptySince = .max
+    }
+
+    func untune(_ loop: Int) {
+        loops.remove(loop)
+        if loops.isEmpty { emptySince = Moment.now().monotonic }
+    }
+
+    func isOver(now: Int64) -> Bool { loops.isEmpty && now - emptySince >= Self.lingerMilliseconds }
+
+    /// A socket wants what it has not seen.
+    func ask(_ request: AttachRequest) {
+        if session?.isWaitingForMore == true {
+            loop.ask(request)
+        } else if questions.count < Self.questionsMax {
+            questions.append(request)
+        } else {
+            refuse(request)
+        }
+    }
+
+    func forget(_ address: ReturnAddress) {
+        if !questions.isEmpty { questions.removeAll { $0.address == address } }
+    }
+
+    private func refuse(_ request: AttachRequest) {
+        loop.cross(.attached(request.address, .failure(.retry)), to: ChannelAddress(request.address).loop)
+    }
+
+    // MARK: The owner's side
+
+    func begin(at cursor: Cursor, of session: EdgeSession) {}
+
+    func gap(at cursor: Cursor, of session: EdgeSession) { fanOut(.gap) }
+
+    func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {
+        guard let cursor = session.cursor else { return }
+        fanOut(.message(incarnation: cursor.incarnation, message))
+    }
+
+    func endOfPiece() {
+        while session?.isWaitingForMore == true, let request = questions.popFirst() { loop.ask(request) }
+    }
+
+    /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
+    func end(_ farewell: Farewell) {
+        for target in loops { loop.cross(.channelLost(key, farewell.reason), to: target) }
+        loop.hubs[key] = nil
+        stop()
+    }
+
+    private func fanOut(_ item: FanItem) {
+        for target in loops { loop.cross(.fanOut(key, item), to: target) }
+    }
+}
+
+extension NodeLoop {
+    /// A loop has its first socket that listens to the channel.
+    func tune(_ channel: Key, loop: Int) {
+        if let hub = hubs[channel] { return hub.tune(loop) }
+        let hub = ChannelHub(channel, loop: self)
+        hub.tune(loop)
+        hubs[channel] = hub
+        // Where there is no room it has ended itself.
+        _ = hub.start()
+    }
+
+    func onChannelTick(now: Int64) {
+        for (key, hub) in hubs where hub.isOver(now: now) {
+            hub.stop()
+            hubs[key] = nil
+        }
+    }
+}
