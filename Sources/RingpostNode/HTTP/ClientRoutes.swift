@@ -104,9 +104,10 @@ struct ClientRoutes: HTTPRoutes {
         return admit(connection)
     }
 
+    private var hasRoom: Bool { loop.clientSockets < loop.shared.configuration.limits.socketsMax }
+
     private func admit(_ connection: HTTPConnection) -> Farewell? {
         if connection.isAdmitted, !loop.door.isMoving { return nil }
-        let hasRoom = loop.clientSockets < loop.shared.configuration.limits.socketsMax
         let farewell = loop.door.onClient(hasRoom: hasRoom, now: Moment.now().monotonic, counters: &loop.counters)
         connection.isAdmitted = farewell == nil
         return farewell
@@ -122,6 +123,10 @@ struct ClientRoutes: HTTPRoutes {
         } else if wait > 0, let farewell = admit(connection) {
             let message = "this node takes in as many clients as it may; come back after \(farewell.afterMilliseconds ?? 0) ms"
             connection.respond(to: request.number, .problem(.overloaded, message, farewell: farewell))
+            return
+        }
+        if !hasRoom {
+            connection.respond(to: request.number, .problem(.overloaded, farewell: loop.door.farewell(.tryLater)))
             return
         }
         let number = request.number
