@@ -59,6 +59,8 @@ public struct NodeConfiguration: Sendable {
     public var loops: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
     public var allowedOrigins: [String] = []
+    /// What clients may publish themselves.
+    public var clientPublish = ClientPublishPolicy()
     /// What the node takes before it says no.
     public var limits = NodeLimits()
 
@@ -82,6 +84,8 @@ public struct NodeLimits: Sendable {
     public var socketChannelsMax = 255
     /// Channels that an event stream or a poll listens to: all their cursors stand in one.
     public var streamChannelsMax = 32
+    /// Messages that one client publishes in a second, and twice as many at once.
+    public var clientPublishesPerSecond = 50
     /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.
     public var connectionsPerSecond: Int?
     /// Clients' connections that the node takes at once; two seconds' worth unless given.

@@ -51,6 +51,11 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")
     var allowOrigin: [String] = []
     @Option(
+        help: "A channel that clients may publish to on their WebSockets, with all below it: game also game:42; * for all. Repeatable.")
+    var clientPublish: [String] = []
+    @Flag(help: "Clients may publish to users.")
+    var clientPublishUsers = false
+    @Option(
         help: "Connections of clients that the node takes in a second; others are told when to come back. (default: 5000 an event loop)")
     var connectRate: Int?
     @Option(help: "Connections of clients that it takes at once. (default: two seconds' worth)")

@@ -43,6 +43,10 @@ struct NodeSettings {
         if !options.allowOrigin.isEmpty {
             values["allowOrigin"] = ConfigValue(.stringArray(options.allowOrigin), isSecret: false)
         }
+        if !options.clientPublish.isEmpty {
+            values["clientPublish"] = ConfigValue(.stringArray(options.clientPublish), isSecret: false)
+        }
+        if options.clientPublishUsers { values["clientPublishUsers"] = ConfigValue(.bool(true), isSecret: false) }
         return values
     }
 
@@ -86,6 +90,8 @@ struct NodeSettings {
         node.limits.connectionsPerSecond = try number(reader, "connectRate", 1...1_000_000)
         node.limits.connectionsBurst = try number(reader, "connectBurst", 1...10_000_000)
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
+        node.clientPublish = ClientPublishPolicy(
+            channels: reader.stringArray(forKey: "clientPublish") ?? [], users: reader.bool(forKey: "clientPublishUsers") ?? false)
         if node.advertise == nil, node.zookeeper != nil {
             for address in [node.client, node.api, node.link] where ["0.0.0.0", "::"].contains(address.host) {
                 throw NodeError("\(address) is reachable under many names: say which one others should use with --advertise")

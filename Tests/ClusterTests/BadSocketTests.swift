@@ -22,7 +22,7 @@ extension ClusterTests {
         private static let abuses = [
             Abuse("2^63 bytes", [0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1002, 1009),
             Abuse("2^63 - 1 bytes", [0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4], 1009),
-            Abuse("too large a message", [0x81, 0xFE, 0x40, 0x01, 0, 0, 0, 0], 1009),
+            Abuse("too large a message", [0x81, 0xFF, 0, 0, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0], 1009),
             Abuse("unmasked", [0x81, 0x01, 0x61], 1002),
             Abuse("text that is no UTF-8", RawWebSocket.masked(0x81, [0xC3, 0x28]), 1007),
             Abuse("half a character", RawWebSocket.masked(0x81, [0x61, 0xC3]), 1007),

@@ -139,6 +139,52 @@ extension ClusterTests {
             #expect(again.messages.isEmpty && again.gap == nil)
         }
 
+        @Test func aClientPublishesWhatIsOpened() async throws {
+            let node = try await NodeProcess.alone(options: ["--client-publish", "chat"])
+            let socket = try await RawWebSocket(node, user: "speaker")
+            let listener = try PythonWebSockets(["ws://127.0.0.1:\(node.client)/v1/ws?channels=chat:1"]).sockets[0]
+            try await listener.waitUntilAttached()
+            func next() async throws -> String {
+                while true {
+                    let text = String(decoding: try await socket.frame().payload, as: UTF8.self)
+                    if !text.contains(#""event":"attached""#) { return text }
+                }
+            }
+            func say(_ text: String) async throws -> String {
+                try await socket.connection.send(RawWebSocket.masked(0x81, Array(text.utf8)))
+                return try await next()
+            }
+            let answer = try await say(#"{"publish":{"channel":"chat:1","data":{"text":"hi"},"idempotencyKey":"k"},"ref":{"n":7}}"#)
+            #expect(answer.hasPrefix(#"{"event":"receipt","ref":{"n":7},"receipt":{"channel":"chat:1","seq":1,"#))
+            let again = try await say(#"{"publish":{"channel":"chat:1","data":{"text":"hi"},"idempotencyKey":"k"}}"#)
+            #expect(again.hasPrefix(#"{"event":"receipt","receipt":{"#) && again.hasSuffix(#","repeated":true}}"#))
+            for (command, code) in [
+                (#"{"publish":{"channel":"other","data":1},"ref":"a"}"#, "forbidden"),
+                (#"{"publish":{"user":"bob","data":1},"ref":"a"}"#, "forbidden"),
+                (#"{"publish":{"channel":"chat"},"ref":"a"}"#, "bad_parameter"), (#"{"publish":{"data":1},"ref":"a"}"#, "bad_name"),
+                (#"{"publish":[],"ref":"a"}"#, "bad_json"),
+            ] {
+                #expect(try await say(command).hasPrefix(#"{"event":"error","ref":"a","error":{"code":"\#(code)""#), "\(command)")
+            }
+            #expect(
+                try await say(#"{"publish":{"channel":"chat","data":1},"ref":"\#(String(repeating: "x", count: 65))"}"#).contains(
+                    "bad_parameter"))
+            // One that doesn't know when to stop is slowed down, and nobody else.
+            for _ in 0..<150 {
+                try await socket.connection.send(RawWebSocket.masked(0x81, Array(#"{"publish":{"channel":"chat:2","data":0}}"#.utf8)))
+            }
+            var receipts = 0
+            var refusals = 0
+            while receipts + refusals < 150 {
+                let text = try await next()
+                if text.contains(#""event":"receipt""#) { receipts += 1 }
+                if text.contains(#""code":"too_fast""#) || text.contains(#""code":"overloaded""#) { refusals += 1 }
+            }
+            #expect(receipts > 0 && refusals > 0)
+            #expect(try await node.publish("from a producer", onChannel: "chat:1").seq == 2)
+            #expect(try await listener.messages(2).map(\.seq) == [1, 2])
+        }
+
         @Test func theDeathOfAChannelsOwnerIsNotNoticed() async throws {
             let cluster = try await Cluster.start()
             let owner = try await cluster.nodes[0].publish("0", onChannel: "lasting").owner

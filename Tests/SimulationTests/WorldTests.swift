@@ -135,6 +135,10 @@ private final class Ear: SimEnd {
 
 @Suite struct MemoryTests {
     private final class Traces: @unchecked Sendable {
+        weak var simulation: Simulation?
+        weak var network: SimNetwork?
+        weak var session: SimSession?
+        weak var checker: SimChecker?
         weak var node: SimNode?
         weak var process: SimProcess?
         weak var client: SimClient?
@@ -147,12 +151,17 @@ private final class Ear: SimEnd {
         let schedule = Schedule("a look", "nodes start and run", nodes: 3) { simulation in
             for node in simulation.nodes { node.start() }
             simulation.run(until: 6_000_000)
+            traces.simulation = simulation
+            traces.network = simulation.network
+            traces.session = simulation.zooKeeper.sessions.first
+            traces.checker = simulation.checker
             traces.node = simulation.nodes[1]
             traces.process = simulation.nodes[1].process
             traces.client = simulation.clients.first
             traces.producer = simulation.producers.first
         }
         #expect(Simulation(SimulationSettings(seed: 11, schedule: schedule)).run().violations.isEmpty)
+        #expect(traces.simulation == nil && traces.network == nil && traces.session == nil && traces.checker == nil)
         #expect(traces.node == nil && traces.process == nil && traces.client == nil && traces.producer == nil)
     }
 }

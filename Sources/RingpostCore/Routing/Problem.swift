@@ -17,6 +17,9 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     case upgradeRequired = 12
     case forbiddenOrigin = 13
     case tooManyChannels = 14
+    case forbidden = 15
+    /// More often than it may.
+    case tooFast = 16
     /// The idempotency window is full.
     case windowFull = 20
     /// Too much waits already, here or at the owner.
@@ -52,6 +55,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .upgradeRequired: "upgrade_required"
         case .forbiddenOrigin: "forbidden_origin"
         case .tooManyChannels: "too_many_channels"
+        case .forbidden: "forbidden"
+        case .tooFast: "too_fast"
         case .windowFull: "window_full"
         case .overloaded: "overloaded"
         case .noOwner: "no_owner"
@@ -68,7 +73,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     public var status: Int {
         switch self {
         case .badRequest, .badName, .badCursor, .badJSON, .badParameter, .tooManyChannels: 400
-        case .forbiddenOrigin: 403
+        case .forbiddenOrigin, .forbidden: 403
         case .notFound: 404
         case .methodNotAllowed: 405
         case .requestTimeout: 408
@@ -76,7 +81,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .tooLarge: 413
         case .unsupportedMediaType: 415
         case .upgradeRequired: 426
-        case .windowFull: 429
+        case .windowFull, .tooFast: 429
         case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping: 503
         case .internalError: 500
         }
@@ -98,6 +103,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: "send application/json or text in UTF-8"
         case .upgradeRequired: "this path speaks WebSocket version 13 only"
         case .forbiddenOrigin: "pages of this origin may not use this node"
+        case .forbidden: "clients may not publish this here"
+        case .tooFast: "this comes too often; slow down"
         case .tooManyChannels: "this is more channels than one socket may listen to"
         case .windowFull: "too many idempotency keys are remembered already; try again later"
         case .overloaded: "too much waits already; try again later"
@@ -115,6 +122,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     public var retryAfterSeconds: Int? {
         switch self {
         case .windowFull, .overloaded, .noOwner, .frozen: 2
+        case .tooFast: 1
         case .retry, .ownerUnreachable, .outcomeUnknown, .stopping: 1
         default: nil
         }

@@ -19,10 +19,7 @@ public struct AdmissionGate: Sendable {
     /// Nobody is sent away for longer: it is what clients take from a server at most.
     public static let waitMillisecondsMax: Int64 = 60_000
 
-    private let tokensPerMillisecond: Double
-    private let burst: Double
-    private var tokens: Double
-    private var filledAt: Int64?
+    private var bucket: TokenBucket
     /// When the latest appointment is due.
     private var lastAppointment = -Double.infinity
     /// Clients that found no place within the longest wait.
@@ -36,9 +33,7 @@ public struct AdmissionGate: Sendable {
     ///   - share: how many loops share them. Every loop's bucket holds at least one token, or it would never admit anybody.
     public init(ratePerSecond: Int, burst: Int, share: Int = 1) {
         precondition(ratePerSecond > 0 && share > 0, "a gate for \(ratePerSecond) a second over \(share) loops never opens")
-        tokensPerMillisecond = Double(ratePerSecond) / Double(share) / 1_000
-        self.burst = max(1, Double(burst) / Double(share))
-        tokens = self.burst
+        bucket = TokenBucket(ratePerSecond: Double(ratePerSecond) / Double(share), burst: Double(burst) / Double(share))
     }
 
     /// What becomes of a connection.
@@ -49,21 +44,13 @@ public struct AdmissionGate: Sendable {
 
     /// A client wants in.
     public mutating func onConnection(now: Int64) -> Decision {
-        fill(now)
-        if tokens >= 1 {
-            tokens -= 1
-            return .admit
-        }
-        let due = max(Double(now) + (1 - tokens) / tokensPerMillisecond, lastAppointment + 1 / tokensPerMillisecond)
+        if bucket.take(now: now) { return .admit }
+        let rate = bucket.tokensPerMillisecond
+        let due = max(Double(now) + (1 - bucket.tokens) / rate, lastAppointment + 1 / rate)
         let wait = (due - Double(now)).rounded(.up)
         guard wait <= Double(Self.waitMillisecondsMax) else { return .comeBack(afterMilliseconds: overflowWait()) }
         lastAppointment = due
         return .comeBack(afterMilliseconds: Int(max(wait, Double(Self.waitMillisecondsMin))))
-    }
-
-    private mutating func fill(_ now: Int64) {
-        if let filledAt { tokens = min(burst, tokens + Double(max(0, now - filledAt)) * tokensPerMillisecond) }
-        filledAt = max(now, filledAt ?? now)
     }
 
     /// The queue is longer than anybody may be sent away for: evenly over the second half of the longest wait.

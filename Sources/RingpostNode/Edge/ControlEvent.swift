@@ -34,8 +34,25 @@ enum ControlEvent {
         return bytes
     }
 
-    /// `{"event":"error","error":{"code":"bad_name","message":"…"}}`; with the channel that it is about, if it is about one.
-    static func error(_ code: String, _ message: String, channel: String? = nil) -> [UInt8] {
+    /// `{"event":"receipt","ref":7,"receipt":{…}}`
+    static func receipt(_ receipt: Receipt, key: Key, reference: [UInt8]?) -> [UInt8] {
+        var bytes = Array("{\"event\":\"receipt\"".utf8)
+        append(reference, to: &bytes)
+        bytes.append(text: ",\"receipt\":")
+        receipt.appendJSON(key: key, to: &bytes)
+        bytes.append(text: "}")
+        return bytes
+    }
+
+    private static func append(_ reference: [UInt8]?, to bytes: inout [UInt8]) {
+        guard let reference else { return }
+        bytes.append(text: ",\"ref\":")
+        bytes.append(contentsOf: reference)
+    }
+
+    /// `{"event":"error","error":{"code":"bad_name","message":"…"}}`; with the channel that it is about, or what the client called its
+    /// message, if it is about one.
+    static func error(_ code: String, _ message: String, channel: String? = nil, reference: [UInt8]? = nil) -> [UInt8] {
         var bytes = Array("{\"event\":\"error\"".utf8)
         func quoted(_ text: String) {
             var text = text
@@ -45,6 +62,7 @@ enum ControlEvent {
             bytes.append(text: ",\"channel\":")
             quoted(channel)
         }
+        append(reference, to: &bytes)
         bytes.append(text: ",\"error\":{\"code\":\"")
         bytes.append(contentsOf: code.utf8)
         bytes.append(text: "\",\"message\":")

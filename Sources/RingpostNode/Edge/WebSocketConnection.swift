@@ -1,5 +1,5 @@
 // A client's WebSocket after the upgrade: one handler, no HTTP left. Messages leave as text frames; what comes in is
-// pings, pongs and closes, and commands: text frames that say which channels to listen to.
+// pings, pongs and closes, and commands: text frames that say which channels to listen to, or publish.
 import NIOCore
 import RingpostCore
 import RingpostWire
@@ -11,6 +11,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
     private var lastHeard = Moment.now().monotonic
     private var isPinged = false
+    private lazy var publisher = ClientPublisher(loop: loop) { [weak self] in self?.writeText($0) }
 
     init(wish: ClientWish, loop: NodeLoop) { super.init(.webSocket, wish: wish, loop: loop) }
 
@@ -64,9 +65,14 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
 
     private func onCommand(_ text: ByteBuffer) {
         do throws(ProblemReport) {
-            switch try ClientCommand(text) {
+            guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+            let bytesMax = loop.shared.configuration.limits.payloadBytesMax
+            switch try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax) {
             case .subscribe(let wishes): for wish in wishes { subscribe(wish) }
             case .unsubscribe(let names): for name in names { unsubscribe(name) }
+            case .publish(.success(let request), let reference): publisher.publish(request, reference: reference)
+            case .publish(.failure(let report), let reference):
+                writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
             }
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message))

@@ -1,0 +1,51 @@
+// Publishes of one client's WebSocket: what it may, how often, and the receipts on their way back.
+import RingpostCore
+
+final class ClientPublisher: PublishSink {
+    /// Publishes of one socket that are under way; beyond it they are answered "overloaded".
+    static let inFlightMax = 64
+
+    private let loop: NodeLoop
+    private let answer: ([UInt8]) -> Void
+    private var bucket: TokenBucket
+    /// What waits for its receipt, by tag: whom it was for, and how the client named it.
+    private var waiting: [UInt64: (key: Key, reference: [UInt8]?)] = [:]
+    private var lastTag: UInt64 = 0
+
+    /// - Parameter answer: writes a text frame.
+    init(loop: NodeLoop, answer: @escaping ([UInt8]) -> Void) {
+        self.loop = loop
+        self.answer = answer
+        let rate = Double(loop.shared.configuration.limits.clientPublishesPerSecond)
+        bucket = TokenBucket(ratePerSecond: rate, burst: 2 * rate)
+    }
+
+    /// - Parameter reference: JSON that the answer repeats.
+    func publish(_ request: PublishRequest, reference: [UInt8]?) {
+        do throws(ProblemReport) {
+            let configuration = loop.shared.configuration
+            guard configuration.clientPublish.allows(request.key) else { throw ProblemReport(.forbidden) }
+            guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+            guard bucket.take(now: Moment.now().monotonic) else {
+                throw ProblemReport(
+                    .tooFast, "a client publishes at most \(configuration.limits.clientPublishesPerSecond) messages a second")
+            }
+            if waiting.count >= Self.inFlightMax { throw ProblemReport(.overloaded) }
+            let message = try request.publish(on: loop, hasher: view.hasher)
+            lastTag += 1
+            waiting[lastTag] = (request.key, reference)
+            loop.publish(message, to: self, tag: lastTag)
+        } catch {
+            loop.counters.count(.failure(error.problem))
+            answer(ControlEvent.error(error.problem.code, error.message, reference: reference))
+        }
+    }
+
+    func onAnswer(tag: UInt64, _ result: PublishResult) {
+        guard let (key, reference) = waiting.removeValue(forKey: tag) else { return }
+        switch result {
+        case .success(let receipt): answer(ControlEvent.receipt(receipt, key: key, reference: reference))
+        case .failure(let problem): answer(ControlEvent.error(problem.code, problem.message, reference: reference))
+        }
+    }
+}
