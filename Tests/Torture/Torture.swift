@@ -55,6 +55,8 @@ struct Torture: AsyncParsableCommand {
     var commit = "unknown"
     @Flag(help: "Print the three figures instead: a join under 10,000 sockets, an owner's death, an orderly stop.")
     var figures = false
+    @Option(help: "Only this figure: join, death or stop. Repeatable.")
+    var figure: [Figures.Name] = []
     @Option(help: "Sockets for the figure of a join.")
     var sockets = 10_000
 
@@ -85,8 +87,9 @@ struct Torture: AsyncParsableCommand {
             } else if mode == .loopback { LoopbackLandscape() } else { ProxyLandscape() }
         timeline.say("seed \(settings.seed), \(landscape.mode), logs in \(settings.logs)")
         let isClean =
-            figures
-            ? try await Figures(settings: settings, landscape: landscape, timeline: timeline, sockets: sockets).run()
+            figures || !figure.isEmpty
+            ? try await Figures(settings: settings, landscape: landscape, timeline: timeline, sockets: sockets)
+                .run(figure.isEmpty ? Figures.Name.allCases : figure)
             : try await TortureRun(settings: settings, landscape: landscape, timeline: timeline).perform()
         if !isClean { throw ExitCode.failure }
     }

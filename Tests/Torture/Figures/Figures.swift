@@ -1,5 +1,6 @@
 // The three figures by which a change of the cluster is measured. Each has a cluster of its own.
 
+import ArgumentParser
 import Foundation
 
 struct Figures {
@@ -14,12 +15,22 @@ struct Figures {
         let holds: Bool
     }
 
+    enum Name: String, CaseIterable, ExpressibleByArgument {
+        case join, death, stop
+    }
+
     /// - Returns: whether all of them hold.
-    func run() async throws -> Bool {
+    func run(_ names: [Name]) async throws -> Bool {
         var lines: [Line] = []
-        lines += await figure("join") { try await JoinFigure(figures: self).lines() }
-        lines += await figure("death") { try await DeathFigure(figures: self).lines() }
-        lines += await figure("stop") { try await StopFigure(figures: self).lines() }
+        for name in names {
+            lines += await figure(name.rawValue) {
+                switch name {
+                case .join: try await JoinFigure(figures: self).lines()
+                case .death: try await DeathFigure(figures: self).lines()
+                case .stop: try await StopFigure(figures: self).lines()
+                }
+            }
+        }
         for line in lines { print("\(line.holds ? "holds" : "MISSED"): \(line.text)") }
         print("\nseed \(settings.seed), commit \(settings.commit), \(Machine.description); \(landscape.mode)")
         return lines.allSatisfy(\.holds)
@@ -35,13 +46,16 @@ struct Figures {
     /// What the judge has to say, after it was given time.
     static func verdict(_ board: Board, _ what: String) async throws -> Line {
         _ = try await board.stragglers(secondsMax: Director.stragglerSecondsMax)
+        let stuck = board.read { $0.stuck() }.map {
+            "; listener \($0.listener) of user \($0.user) lacks \($0.missing), the first of them \($0.first) of \($0.of)"
+        }
         var total = Tally()
         for row in board.rows { total.merge(row.tally) }
         let counts = [
             ("lost", total.lost), ("gaps", total.gaps), ("duplicates", total.duplicates), ("disorder", total.disorder),
             ("second voices", total.voices), ("disconnects", total.disconnects), ("refused", total.refused),
         ].map { "\($0) \($1)" }.joined(separator: ", ")
-        return Line(text: "\(what): \(total.acknowledged) messages acknowledged; \(counts)", holds: total.isClean)
+        return Line(text: "\(what): \(total.acknowledged) messages acknowledged; \(counts)\(stuck.joined())", holds: total.isClean)
     }
 }
 

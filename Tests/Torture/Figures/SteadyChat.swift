@@ -2,12 +2,14 @@
 
 import Foundation
 import RingpostClient
+import Synchronization
 
 final class SteadyChat: Sendable {
     let board: Board
     private let speakers: Speakers
     private let listeners: Listeners
     private let nodes: [TortureNode]
+    private let talk = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameter nodes: where the listeners sit.
     init(chat: Chat, nodes: [TortureNode], publishers: [any Publisher], perSecond: Double) {
@@ -22,13 +24,15 @@ final class SteadyChat: Sendable {
     func begin(seconds: Double) async throws {
         await listeners.spread(over: nodes)
         await listeners.awaitAttached()
-        Task { [speakers] in await speakers.run() }
+        talk.withLock { $0 = Task { [speakers] in await speakers.run() } }
         try await Task.sleep(for: .seconds(seconds))
     }
 
     /// Ends the talk, and returns when everyone has heard everything.
     func end() async throws {
         speakers.stop()
+        // A speaker between two messages may still send one: nobody may stop listening before.
+        await talk.withLock { $0 }?.value
         let deadline = ContinuousClock.now + .seconds(Director.recoverySecondsMax)
         while board.read({ $0.unanswered }) > 0, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
         _ = try await board.stragglers(secondsMax: Director.stragglerSecondsMax)

@@ -256,6 +256,16 @@ extension Judge {
         return count
     }
 
+    /// Which listeners lack acknowledged messages: how many, and the number of the first of them among the user's.
+    func stuck() -> [(listener: Int, user: Int, missing: Int, first: Int, of: Int)] {
+        listeners.indices.compactMap { listener in
+            guard let begin = listeners[listener].first else { return nil }
+            let messages = users[listeners[listener].user].messages
+            let missing = (begin..<max(begin, messages.count)).filter { messages[$0].acknowledgedAt != nil && !has(listener, $0) }
+            return missing.first.map { (listener, listeners[listener].user, missing.count, $0, messages.count) }
+        }
+    }
+
     /// Nobody waits any more for what is missing now: what was not there in time counts as lost at the end, and is not waited for twice.
     mutating func giveUpMissing() {
         for listener in listeners.indices { listeners[listener].floor = users[listeners[listener].user].messages.count }
