@@ -1,6 +1,5 @@
 // A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
 // the loop of the channel's slot, and hands each message once to every loop that has such sockets.
-import DequeModule
 import RingpostCore
 
 /// What goes to all sockets of a channel.
@@ -20,7 +19,7 @@ final class ChannelHub: EdgeSocket {
     private unowned let loop: NodeLoop
     private var session: EdgeSession?
     private var loops: Set<Int> = []
-    private var questions: Deque<AttachRequest> = []
+    private var questions: [ReturnAddress: AttachRequest] = [:]
     private var emptySince: Int64 = .max
 
     var transport: Transport? { nil }
@@ -42,8 +41,8 @@ final class ChannelHub: EdgeSocket {
     func stop() {
         session?.stop()
         session = nil
-        for request in questions { refuse(request) }
-        questions = []
+        for request in questions.values { refuse(request) }
+        questions = [:]
     }
 
     // MARK: The loops
@@ -51,11 +50,14 @@ final class ChannelHub: EdgeSocket {
     func tune(_ loop: Int) {
         loops.insert(loop)
         emptySince = .max
+        self.loop.idleHubs.remove(key)
     }
 
     func untune(_ loop: Int) {
         loops.remove(loop)
-        if loops.isEmpty { emptySince = Moment.now().monotonic }
+        if !loops.isEmpty { return }
+        emptySince = Moment.now().monotonic
+        self.loop.idleHubs.insert(key)
     }
 
     func isOver(now: Int64) -> Bool { loops.isEmpty && now - emptySince >= Self.lingerMilliseconds }
@@ -65,15 +67,13 @@ final class ChannelHub: EdgeSocket {
         if session?.isWaitingForMore == true {
             loop.ask(request)
         } else if questions.count < Self.questionsMax {
-            questions.append(request)
+            questions[request.address] = request
         } else {
             refuse(request)
         }
     }
 
-    func forget(_ address: ReturnAddress) {
-        if !questions.isEmpty { questions.removeAll { $0.address == address } }
-    }
+    func forget(_ address: ReturnAddress) { questions[address] = nil }
 
     private func refuse(_ request: AttachRequest) {
         loop.cross(.attached(request.address, .failure(.retry)), to: ChannelAddress(request.address).loop)
@@ -91,13 +91,17 @@ final class ChannelHub: EdgeSocket {
     }
 
     func endOfPiece() {
-        while session?.isWaitingForMore == true, let request = questions.popFirst() { loop.ask(request) }
+        guard session?.isWaitingForMore == true, !questions.isEmpty else { return }
+        let waiting = questions.values
+        questions = [:]
+        for request in waiting { ask(request) }
     }
 
     /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
     func end(_ farewell: Farewell) {
         for target in loops { loop.cross(.channelLost(key, farewell.reason), to: target) }
         loop.hubs[key] = nil
+        loop.idleHubs.remove(key)
         stop()
     }
 
@@ -118,9 +122,9 @@ extension NodeLoop {
     }
 
     func onChannelTick(now: Int64) {
-        for (key, hub) in hubs where hub.isOver(now: now) {
-            hub.stop()
-            hubs[key] = nil
+        for key in idleHubs where hubs[key]?.isOver(now: now) != false {
+            hubs.removeValue(forKey: key)?.stop()
+            idleHubs.remove(key)
         }
     }
 }

@@ -36,7 +36,7 @@ final class EdgeSession {
     /// A channel's, of a client: what comes for all comes to it through the fan.
     private let listens: Bool
     private var isListening = false
-    private var hasRoom = true
+    private var isOver = false
 
     var cursor: Cursor? { machine.cursor }
     /// Attached: the next message comes by itself.
@@ -54,21 +54,21 @@ final class EdgeSession {
         machine = SessionMachine(start: start, isShared: listens, now: since)
     }
 
-    /// Asks the owner; false when this node holds as many sessions as it may.
+    /// Asks the owner; false when it is over already: this node holds as many sessions as it may, or the answer came at once and was all
+    /// that the socket wanted.
     func start() -> Bool {
         if listens {
-            isListening = loop.listen(self)
-            if !isListening {
-                end(loop.door.farewell(.tryLater))
-                return false
-            }
+            // First, because it may be over before this returns.
+            isListening = true
+            if !loop.listen(self) { end(loop.door.farewell(.tryLater)) }
         }
-        perform(machine.ask(now: since))
-        return hasRoom
+        if !isOver { perform(machine.ask(now: since)) }
+        return !isOver
     }
 
     /// The socket is gone, or has what it wanted.
     func stop() {
+        isOver = true
         machine.onClose()
         release()
         if isListening { loop.stopListening(self) }
@@ -100,7 +100,8 @@ final class EdgeSession {
         for message in reading.messages { write(message, to: socket) }
         asksWhenDrained = reading.asksAgain && (stay == .always || listens)
         socket.endOfPiece()
-        if !socket.isCrowded { onDrained() }
+        // A poll counts as crowded, but there is nothing in its way if nothing was written.
+        if !socket.isCrowded || reading.messages.isEmpty { onDrained() }
     }
 
     func onDeliver(incarnation: UInt64, _ message: StoredMessage, shared: SharedFrames? = nil) {
@@ -154,7 +155,6 @@ final class EdgeSession {
             asksWhenDrained = false
             release()
             guard let fresh = loop.sessions.insert(self) else {
-                hasRoom = false
                 socket?.end(loop.door.farewell(.tryLater))
                 return
             }

@@ -68,8 +68,12 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
             guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
             let bytesMax = loop.shared.configuration.limits.payloadBytesMax
             switch try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax) {
-            case .subscribe(let wishes): for wish in wishes { subscribe(wish) }
-            case .unsubscribe(let names): for name in names { unsubscribe(name) }
+            case .subscribe(let wishes):
+                try check(wishes.count)
+                for wish in wishes { subscribe(wish) }
+            case .unsubscribe(let names):
+                try check(names.count)
+                for name in names { unsubscribe(name) }
             case .publish(.success(let request), let reference): publisher.publish(request, reference: reference)
             case .publish(.failure(let report), let reference):
                 writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
@@ -77,6 +81,12 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message))
         }
+    }
+
+    /// Each name is answered, so there is a bound to what one command can ask for.
+    private func check(_ count: Int) throws(ProblemReport) {
+        let most = loop.shared.configuration.limits.socketChannelsMax
+        if count > most { throw ProblemReport(.tooManyChannels, "one command names at most \(most) channels, not \(count)") }
     }
 
     /// Each channel gets an answer of its own: `attached`, once the owner has said where it begins, or an error.

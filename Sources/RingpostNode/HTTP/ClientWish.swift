@@ -35,10 +35,9 @@ struct ClientWish {
         var channels: [Key] = []
         for name in Self.channelNames(query) {
             let channel = try Self.key(.channel, name, hasher)
-            if !channels.contains(channel) { channels.append(channel) }
-        }
-        if channels.count > channelsMax {
-            throw ProblemReport(.tooManyChannels, "\(channels.count) channels; at most \(channelsMax) are taken here")
+            if channels.contains(channel) { continue }
+            if channels.count >= channelsMax { throw ProblemReport(.tooManyChannels, "at most \(channelsMax) channels are taken here") }
+            channels.append(channel)
         }
         // A WebSocket can say later what it listens to.
         if user == nil, channels.isEmpty, !mayBeEmpty { throw ProblemReport(.badName, "say for whom: ?user=…, or to what: ?channels=…") }

@@ -43,6 +43,8 @@ final class NodeLoop: @unchecked Sendable {
     var fans: [Key: ChannelFan] = [:]
     /// Channels of this loop's slots that sockets of this node listen to.
     var hubs: [Key: ChannelHub] = [:]
+    /// Of these, those that nobody listens to any more, for a while.
+    var idleHubs: Set<Key> = []
     /// Every socket of this loop, client's and link's, for deadlines and for closing.
     var sockets: [LoopSocket?] = []
     var freeSockets: [Int] = []
