@@ -84,6 +84,8 @@ public struct NodeLimits: Sendable {
     public var socketChannelsMax = 255
     /// Channels that an event stream or a poll listens to: all their cursors stand in one.
     public var streamChannelsMax = 32
+    /// Sockets of one event loop that listen to one channel.
+    public var channelListenersMax = 50_000
     /// Messages that one client publishes in a second, and twice as many at once.
     public var clientPublishesPerSecond = 50
     /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.

@@ -32,16 +32,21 @@ struct ListenCommand: AsyncParsableCommand {
     @Flag(help: "Go to whatever node a stopping one names, not only to those given with --url.")
     var follow = false
 
+    @Flag(help: "Also say who comes to the channels, and goes.")
+    var presence = false
+
     @Flag(help: "Print each message as one line of JSON.")
     var json = false
 
     func validate() throws {
         if user == nil, channels.isEmpty { throw ValidationError("say to what: --user, --channel, or both") }
+        if presence, transport == .longPoll || transport == .polling { throw ValidationError("--presence needs --transport ws or sse") }
     }
 
     func run() async throws {
         var options = Subscriber.Options()
         options.followsAddresses = follow
+        options.presence = presence
         let subscriber = Subscriber(
             urls: try url.endpoints(), user: user, channels: channels, transport: transport, since: since, options: options)
         let listening = Task { try await listen(subscriber) }
@@ -72,6 +77,10 @@ struct ListenCommand: AsyncParsableCommand {
                     "gap: messages of \(Console.printable(channel)) were lost to the bounds of its history; it goes on after \(place)")
             case .message(let message):
                 Console.line(json ? message.jsonLine : message.line)
+            case .present(let channel, let subscribers, let users):
+                Console.note("\(Console.printable(channel)) has \(subscribers) subscribers: \(users.printable)")
+            case .joined(let channel, let users): Console.note("\(users.printable) joined \(Console.printable(channel))")
+            case .left(let channel, let users): Console.note("\(users.printable) left \(Console.printable(channel))")
             case .disconnected(let reason): Console.note("disconnected: \(reason)")
             case .reconnecting(let milliseconds): Console.note("reconnecting in \((Double(milliseconds) / 1_000).text(decimals: 1)) s")
             }
@@ -97,12 +106,8 @@ enum Signals {
 extension Message {
     /// `HH:MM:SS  #42  text`, the time on this machine's clock.
     fileprivate var line: String {
-        var seconds = time_t(at / 1_000)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
         let place = channel.map { "\(Console.printable($0))#\(sequence)" } ?? "#\(sequence)"
-        return "\(clock)  \(place)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
+        return "\(Clock.time(at))  \(place)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
     }
 
     fileprivate var jsonLine: String {

@@ -37,6 +37,11 @@ struct LocateCommand: AsyncParsableCommand {
             "owner    \(owner ?? "nobody: no member has weight") at epoch \(report.epoch)",
         ]
         if !report.next.isEmpty { lines.append("next     \(report.next.joined(separator: ", "))") }
+        if report.online == true {
+            lines.append("online   \(report.since.map { "since \(Clock.text($0))" } ?? "yes")")
+        } else {
+            lines.append("offline  \(report.lastSeen.map { "last seen \(Clock.text($0))" } ?? "not seen for a day")")
+        }
         lines.append("cursor   \(report.cursor ?? "none")")
         if let history = report.history { lines.append("history  \(history.messages) messages, \(history.bytes) bytes") }
         if report.sockets.isEmpty { lines.append("sockets  none") }

@@ -55,6 +55,10 @@ struct NodeCommand: AsyncParsableCommand {
     var clientPublish: [String] = []
     @Flag(help: "Clients may publish to users.")
     var clientPublishUsers = false
+    @Option(help: "Messages that one channel takes in a second, and twice as many at once. (default: 2000)")
+    var channelRate: Int?
+    @Option(help: "Sockets of one event loop that may listen to one channel. (default: 50000)")
+    var channelSubscribersMax: Int?
     @Option(
         help: "Connections of clients that the node takes in a second; others are told when to come back. (default: 5000 an event loop)")
     var connectRate: Int?

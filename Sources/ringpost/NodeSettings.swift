@@ -37,7 +37,9 @@ struct NodeSettings {
         for case (let key, .some(let text)) in texts { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
         let numbers = [
             "weight": options.weight, "loops": options.loops, "sessionTimeout": options.sessionTimeout, "payloadMax": options.payloadMax,
-            "drainSeconds": options.drainSeconds, "connectRate": options.connectRate, "connectBurst": options.connectBurst,
+            "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
+            "channelSubscribersMax": options.channelSubscribersMax,
+            "connectRate": options.connectRate, "connectBurst": options.connectBurst,
         ]
         for case (let key, .some(let number)) in numbers { values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false) }
         if !options.allowOrigin.isEmpty {
@@ -87,6 +89,8 @@ struct NodeSettings {
         node.sessionTimeoutMilliseconds = try number(reader, "sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
         node.drainMilliseconds = Int64(try number(reader, "drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         node.limits.payloadBytesMax = try number(reader, "payloadMax", 1...1_048_576) ?? node.limits.payloadBytesMax
+        if let rate = try number(reader, "channelRate", 1...1_000_000) { node.limits.mailbox.channelMessagesPerSecond = Double(rate) }
+        node.limits.channelListenersMax = try number(reader, "channelSubscribersMax", 1...1_000_000) ?? node.limits.channelListenersMax
         node.limits.connectionsPerSecond = try number(reader, "connectRate", 1...1_000_000)
         node.limits.connectionsBurst = try number(reader, "connectBurst", 1...10_000_000)
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []

@@ -11,11 +11,12 @@ struct Ringpost: AsyncParsableCommand {
         version: RingpostVersion.text,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [NodeCommand.self]),
-            CommandGroup(name: "Messages", subcommands: [SendCommand.self, ListenCommand.self, ReplayCommand.self]),
+            CommandGroup(name: "Messages", subcommands: [SendCommand.self, ListenCommand.self, ChatCommand.self, ReplayCommand.self]),
             CommandGroup(
                 name: "Operating",
                 subcommands: [
-                    RingCommand.self, NodesCommand.self, LocateCommand.self, PlanCommand.self, DrainCommand.self, WeightCommand.self,
+                    RingCommand.self, NodesCommand.self, LocateCommand.self, ChannelCommand.self, PlanCommand.self, DrainCommand.self,
+                    WeightCommand.self,
                 ]),
         ])
 }

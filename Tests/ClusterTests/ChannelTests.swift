@@ -98,6 +98,7 @@ extension ClusterTests {
             (#"{"#, "bad_json"),
             (#"{"subscribe":"c"}"#, "bad_json"), (#"{"subscribe":["c"],"unsubscribe":["c"]}"#, "bad_parameter"), ("[]", "bad_json"),
             (#"{"subscribe":[\#((0...255).map { "\"c\($0)\"" }.joined(separator: ","))]}"#, "too_many_channels"),
+            (#"{"unsubscribe":[\#((0...255).map { "\"c\($0)\"" }.joined(separator: ","))]}"#, "too_many_channels"),
         ])
         func whatASocketCannotAskForIsAnsweredWithAnError(command: String, code: String) async throws {
             let socket = try await RawWebSocket(try await Shared.cluster().nodes[2], user: "clumsy")

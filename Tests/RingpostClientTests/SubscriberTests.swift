@@ -25,7 +25,7 @@ import Testing
             case .disconnected: events.append("disconnected")
             case .listening(let channel, let cursor): events.append("listening to \(channel) \(cursor)")
             case .channelGap(let channel, let cursor): events.append("gap in \(channel) \(cursor)")
-            case .reconnecting: break
+            case .present, .joined, .left, .reconnecting: break
             }
             if left == 0 { break }
         }

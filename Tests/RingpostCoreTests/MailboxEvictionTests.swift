@@ -99,7 +99,7 @@ import Testing
             let name = UInt8(truncatingIfNeeded: dice >> 33) % 20
             switch (dice >> 50) % 10 {
             case 0: _ = owner.attach(name, at: step)
-            case 1: owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(name))
+            case 1: _ = owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(name), now: Moment(monotonic: 0, wall: 0))
             case 2: owner.store.forgetIdle(now: step, limit: 3)
             default: _ = owner.publish(name, at: step, bytes: Int((dice >> 40) % 300))
             }
@@ -137,7 +137,7 @@ import Testing
         #expect(owner.publish(3) == .failure(.overloaded))
         #expect(owner.attach(3) == .overloaded)
         #expect(owner.publish(1) == .success(1))
-        owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(2))
+        _ = owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
         #expect(owner.publish(3) == .success(1))
         #expect(owner.kept(1...3) == [1, -1, 1])
     }
@@ -178,7 +178,7 @@ import Testing
         #expect(owner.kept(1...4) == [-1, 1, -1, 1])
         owner.store.forgetIdle(now: 1_500)
         #expect(owner.kept(1...4) == [-1, 1, -1, -1], "somebody is attached to 2")
-        owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(2))
+        _ = owner.store.detach(ReturnAddress(channel: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
         owner.store.forgetIdle(now: 2_500)
         #expect(owner.store.mailboxCount == 0)
         #expect(owner.store.historyBytes == 0)

@@ -55,6 +55,17 @@ import Testing
             attached(
                 [StoredMessage(sequence: 2, envelope: [0x7B, 0x7D]), StoredMessage(sequence: 3, envelope: [])], gap: false, isLive: false),
             .detach(attachment: 1, key: user), .detached(attachment: 2),
+            .presenceReport(attachment: 1, key: channel, PresenceReport(isWhole: true, others: .max, listeners: [])),
+            .presenceReport(
+                attachment: .max, key: channel,
+                PresenceReport(
+                    isWhole: false, wantsNews: true, wantsList: true, others: 0,
+                    listeners: [
+                        .init(user: [0x61], count: PresenceCount(sockets: 3)),
+                        .init(user: Array(repeating: 0x62, count: 256), count: PresenceCount(sockets: 0, lingers: true)),
+                    ])),
+            .presenceNews(attachment: 1, PresenceNews(isWhole: true, subscribers: 0, joined: [])),
+            .presenceNews(attachment: 1, PresenceNews(isWhole: false, subscribers: .max, joined: [[0x61]], left: [[0x62], [0x63]])),
             .deliver(attachments: [1], incarnation: 2, StoredMessage(sequence: 3, envelope: [0x7B, 0x7D], publishedAt: 4)),
             .deliver(
                 attachments: Array(0..<UInt64(LinkProtocol.addressesMax)), incarnation: 2, StoredMessage(sequence: 3, envelope: [])),
@@ -187,9 +198,24 @@ import Testing
         #expect(fault(.attach(attachment: 1, epoch: 1, key: key, .now, .never)) == "a broken attach frame")
     }
 
+    @Test func presenceNames() {
+        let listeners = (0...LinkProtocol.presenceNamesMax).map {
+            PresenceReport.Listener(user: [UInt8($0 & 0x7F | 1)], count: .init(sockets: 1))
+        }
+        let key = Key(.channel, trusted: [0x61], hash: KeyHash(rawValue: 1))
+        let many = PresenceReport(isWhole: true, others: 0, listeners: listeners)
+        #expect(fault(.presenceReport(attachment: 1, key: key, many)) == "a broken presenceReport frame")
+        let news = PresenceNews(isWhole: true, subscribers: 1, joined: listeners.map(\.user))
+        #expect(fault(.presenceNews(attachment: 1, news)) == "a broken presenceNews frame")
+        #expect(
+            fault(.presenceNews(attachment: 1, PresenceNews(isWhole: true, subscribers: 1, joined: [[]]))) == "a broken presenceNews frame")
+    }
+
     @Test func unknownTypes() {
         let types = Set((0...UInt8.max).filter { fault(.detached(attachment: 1), setType($0)) != "a frame of unknown type \($0)" })
-        let known: [UInt8] = [0x01, 0x02, 0x03, 0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x40, 0x41, 0x42]
+        let known: [UInt8] = [
+            0x01, 0x02, 0x03, 0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x40, 0x41, 0x42,
+        ]
         #expect(types == Set(known + Array(0x50...0x55) + Array(0x58...0x5E)))
     }
 
@@ -289,6 +315,12 @@ import Testing
             isWithinBounds(forward.key) && (1...2).contains(forward.hops) && forward.budgetMilliseconds <= 10_000
                 && forward.timeToLiveSeconds ?? 0 <= Publish.timeToLiveSecondsMax
         case .attach(_, _, let key, _, _), .detach(_, let key): isWithinBounds(key)
+        case .presenceReport(_, let key, let report):
+            isWithinBounds(key) && report.listeners.count <= LinkProtocol.presenceNamesMax
+                && report.listeners.allSatisfy { (1...Key.userBytesMax).contains($0.user.count) }
+        case .presenceNews(_, let news):
+            news.joined.count + news.left.count <= LinkProtocol.presenceNamesMax
+                && (news.joined + news.left).allSatisfy { (1...Key.userBytesMax).contains($0.count) }
         case .deliver(let attachments, _, _): (1...LinkProtocol.addressesMax).contains(attachments.count)
         default: true
         }

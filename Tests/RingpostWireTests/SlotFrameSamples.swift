@@ -12,7 +12,8 @@ enum SlotFrameSamples {
         receipt: Receipt(
             sequence: 4, epoch: 9, owner: "nöd", outcome: .dropped, mirrored: true, id: MessageID(high: 1, low: 2)), until: 29_999)
     private static let items: [SlotItem] = [
-        .mailbox(MailboxHead(key: user, incarnation: .max, appended: 9, resumableFrom: 9, lostAgo: .max)), .message(message),
+        .mailbox(MailboxHead(key: user, incarnation: .max, appended: 9, resumableFrom: 9, lostAgo: .max, lastSeen: 1_700_000_000_000)),
+        .message(message),
         .message(late), .mailbox(MailboxHead(key: user, incarnation: 0, appended: 1, resumableFrom: 0, lostAgo: 0)),
         .remembered(user.hash, remembered),
     ]
@@ -29,7 +30,7 @@ enum SlotFrameSamples {
         .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
         .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
         .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
-        .append(term: 1, slot: 258, position: 3, .nothing),
+        .append(term: 1, slot: 258, position: 3, .nothing), .append(term: 1, slot: 258, position: 4, .seen(user, at: 1_700_000_000_000)),
         .release([SlotTerm(slot: 0, term: 2), SlotTerm(slot: .max, term: 1)]),
         .holdings(
             term: 5,

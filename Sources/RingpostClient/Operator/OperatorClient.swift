@@ -25,6 +25,14 @@ public struct OperatorClient: Sendable {
     /// Everything about one user.
     public func user(_ user: String) async throws(OperatorError) -> UserReport { try Self.decode(await get(Self.path(user: user))) }
 
+    /// Who listens to a channel, and where it stands.
+    public func channel(_ channel: String) async throws(OperatorError) -> ChannelReport {
+        try Self.decode(await get(Self.path(channel: channel)))
+    }
+
+    /// Where the questions about a channel are asked.
+    public static func path(channel: String) -> String { "/v1/channels/\(channel.percentEncoded)" }
+
     /// Where the questions about a user are asked.
     public static func path(user: String) -> String { "/v1/users/\(user.percentEncoded)" }
 

@@ -40,6 +40,12 @@ public struct UserReport: Decodable, Equatable, Sendable {
     public let cursor: String?
     /// What the owner keeps.
     public let history: History?
+    /// Whether the user is there, with a socket or between two polls.
+    public let online: Bool?
+    /// Since when, in milliseconds since 1970: as long as the oldest of the sockets is there.
+    public let since: Int64?
+    /// When the user was last there, in milliseconds since 1970; `nil` for one who is there, or was not for a day.
+    public let lastSeen: Int64?
     /// The user's sockets on all nodes that answered.
     public let sockets: [Socket]
     /// Nodes that did not answer; they may hold sockets too.

@@ -6,6 +6,8 @@ struct ChannelStart {
     let channel: String
     /// A cursor, or "earliest"; `nil` for now.
     let since: String?
+    /// With who comes and goes.
+    var presence = false
 
     /// `{"subscribe":[{"channel":"room","since":"…"},…]}`
     static func command(_ channels: [ChannelStart]) -> [UInt8] {
@@ -21,6 +23,7 @@ struct ChannelStart {
                 bytes += Array(",\"since\":".utf8)
                 quoted(since)
             }
+            if start.presence { bytes += Array(",\"presence\":true".utf8) }
             bytes.append(UInt8(ascii: "}"))
         }
         return bytes + Array("]}".utf8)

@@ -8,6 +8,9 @@ enum StreamItem: Equatable, Sendable {
     case listening(channel: String, cursor: String)
     case channelGap(channel: String, cursor: String)
     case message(Message)
+    case present(channel: String, subscribers: Int, users: [String])
+    case joined(channel: String, users: [String])
+    case left(channel: String, users: [String])
     /// Where all subscriptions together can be resumed, as an event stream's id or a poll's answer says it.
     case resume(String)
     /// An event stream's wish for the pause before the next connection.
@@ -33,6 +36,10 @@ enum StreamItem: Equatable, Sendable {
         case "gap":
             guard let cursor = fields.cursor else { return nil }
             return fields.channel.map { .channelGap(channel: $0, cursor: cursor) } ?? .gap(cursor: cursor)
+        case "presence": return fields.channel.map { .present(channel: $0, subscribers: fields.subscribers, users: fields.users) }
+        case "join": return fields.channel.map { .joined(channel: $0, users: fields.users) }
+        case "leave": return fields.channel.map { .left(channel: $0, users: fields.users) }
+        case "error": return .closing(fields.refusal)
         default: return nil
         }
     }
@@ -65,6 +72,9 @@ private struct MessageFields {
     var channel: String?
     var at: UInt64 = 0
     var data: [UInt8]?
+    var subscribers = 0
+    var users: [String] = []
+    var refusal = Disconnect("refused")
 
     mutating func take(_ bytes: UnsafeRawBufferPointer, _ name: Range<Int>, _ value: Range<Int>) {
         if bytes.holds("data", at: name) { data = Array(bytes[value]) }
@@ -72,7 +82,28 @@ private struct MessageFields {
         if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
         if bytes.holds("id", at: name) { id = bytes.text(at: value) }
         if bytes.holds("channel", at: name) { channel = bytes.text(at: value) }
+        if bytes.holds("subscribers", at: name) { subscribers = bytes.unsigned(at: value).map(Int.init(clamping:)) ?? 0 }
+        if bytes.holds("users", at: name) {
+            var elements = JSONReader(bytes, value)
+            while let element = elements.nextElement() { if let user = bytes.text(at: element) { users.append(user) } }
+        }
+        if bytes.holds("error", at: name) { refusal = Self.refusal(bytes, value) }
         if bytes.holds("at", at: name) { at = bytes.unsigned(at: value) ?? 0 }
+    }
+
+    /// A command was refused: `{"code":"…","message":"…"}`. What is full may have room another time; what is wrong stays wrong.
+    private static func refusal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Disconnect {
+        var reader = JSONReader(bytes, range)
+        var code = "refused"
+        var message = ""
+        while let (name, value) = reader.nextMember() {
+            if bytes.holds("code", at: name) { code = bytes.text(at: value) ?? code }
+            if bytes.holds("message", at: name) { message = bytes.text(at: value) ?? message }
+        }
+        let problem = Problem.allCases.first { $0.code == code }
+        let isFinal = problem.map { $0.retryAfterSeconds == nil } ?? true
+        return Disconnect(
+            code, final: isFinal ? .refused(status: problem?.status ?? 400, code: code, message: message) : nil)
     }
 
     var message: Message? {

@@ -35,6 +35,8 @@ public struct Subscriber: AsyncSequence, Sendable {
         /// given; with this, always. Not by default: behind a load balancer a client may reach no node's own address, and it
         /// need not trust one that it was not given by its own user.
         public var followsAddresses = false
+        /// Also hear who comes to the channels, and goes; polls can't.
+        public var presence = false
 
         /// The defaults.
         public init() {}
@@ -76,7 +78,8 @@ public struct Subscriber: AsyncSequence, Sendable {
 
     /// Without the cursor.
     fileprivate var query: String {
-        ((user == nil ? [] : [userQuery]) + channels.map { "channel=\($0.percentEncoded)" }).joined(separator: "&")
+        ((user == nil ? [] : [userQuery]) + channels.map { "channel=\($0.percentEncoded)" } + (options.presence ? ["presence=true"] : []))
+            .joined(separator: "&")
     }
 
     /// Begins a subscription of its own; nothing is connected before the first `next`.
@@ -181,7 +184,9 @@ final class SubscriberSession {
         switch subscriber.transport {
         case .webSocket:
             let channels = subscriber.channels.map {
-                ChannelStart(channel: $0, since: machine.channelCursors[$0] ?? (subscriber.since == "earliest" ? "earliest" : nil))
+                ChannelStart(
+                    channel: $0, since: machine.channelCursors[$0] ?? (subscriber.since == "earliest" ? "earliest" : nil),
+                    presence: subscriber.options.presence)
             }
             return try await WebSocketConnection.open(url, query: subscriber.userQuery, since: machine.cursor, channels: channels)
         case .eventStream:

@@ -30,6 +30,12 @@ public enum SubscriberEvent: Hashable, Sendable {
     case gap(cursor: String)
     /// Messages of a channel were lost to the bounds of its history; it goes on after this cursor.
     case channelGap(channel: String, cursor: String)
+    /// Who listens to a channel, where that was asked for, by name; the number counts sockets, of users and of nobody.
+    case present(channel: String, subscribers: Int, users: [String])
+    /// These users listen to a channel now.
+    case joined(channel: String, users: [String])
+    /// These users listen to a channel no more.
+    case left(channel: String, users: [String])
     /// The connection has ended, for this reason.
     case disconnected(String)
     /// The next attempt comes after a pause, at the last cursor.

@@ -63,6 +63,9 @@ struct SubscriberMachine: Sendable {
         case .resume(let cursor):
             if resumesTogether { self.cursor = cursor }
             return nil
+        case .present(let channel, let subscribers, let users): return .present(channel: channel, subscribers: subscribers, users: users)
+        case .joined(let channel, let users): return .joined(channel: channel, users: users)
+        case .left(let channel, let users): return .left(channel: channel, users: users)
         case .retry(let milliseconds):
             retryMilliseconds = milliseconds
             return nil

@@ -77,6 +77,7 @@ extension LoopMachine {
             return
         }
         store.touch(box, now: now.monotonic)
+        if request.key.kind == .user { store.boxes[box].lastSeen = now.wall }
         if isKnown, owner.isServing {
             let reply = store.read(request, at: box, now: now.monotonic)
             let onlyContinues = !reply.gap && !reply.messages.isEmpty && request.start.isCursor
@@ -85,7 +86,14 @@ extension LoopMachine {
                 return
             }
         }
-        let entry = isKnown ? SlotEntry.nothing : .created(request.key, incarnation: store.boxes[box].incarnation)
+        let entry: SlotEntry =
+            if !isKnown {
+                .created(request.key, incarnation: store.boxes[box].incarnation)
+            } else if request.key.kind == .user {
+                .seen(request.key, at: now.wall)
+            } else {
+                .nothing
+            }
         log(entry, in: slot, waiter: .attach(request), now: now, actions: &actions)
     }
 
@@ -104,15 +112,17 @@ extension LoopMachine {
     }
 
     /// Ends an attachment, or the wish for one.
-    public mutating func detach(_ address: ReturnAddress, from key: Key) {
-        store.detach(address, from: key)
+    public mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) {
+        if store.detach(address, from: key, now: now) { departures.append(key) }
+        endPresence(of: address, on: key, now: now)
         if earlyAddresses.remove(address) != nil { forgetEarlyAttaches { $0.address == address } }
         forgetAttaches(inSlot: key.slot) { $0.address == address }
     }
 
     /// An accepted link connection is gone, and with it all its attachments and questions.
-    public mutating func channelEnded(_ channel: UInt32) {
-        store.detachAll(channel: channel)
+    public mutating func channelEnded(_ channel: UInt32, now: Moment) {
+        departures += store.detachAll(channel: channel, now: now)
+        endPresences(channel: channel, now: now)
         forgetEarlyAttaches { $0.address.channel == channel }
         for place in slots.indices where slots[place].owner?.waiting.isEmpty == false {
             forgetAttaches(inSlot: slot(at: place)) { $0.address.channel == channel }

@@ -19,6 +19,10 @@ extension LoopMachine {
                 return
             }
         }
+        guard publish.key.kind == .user || takes(publish.key, now: now.monotonic) else {
+            answers.append((request, .failure(.tooFast)))
+            return
+        }
         guard mayLog, let box = store.place(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic)
         else {
             answers.append((request, .failure(.overloaded)))
@@ -69,18 +73,18 @@ extension LoopMachine {
     }
 
     /// Puts one more step at the end of a slot's log and sends it to all who have a copy.
-    mutating func log(_ entry: SlotEntry, in slot: Int, waiter: SlotWaiter, now: Moment, actions: inout [LoopAction]) {
+    mutating func log(_ entry: SlotEntry, in slot: Int, waiter: SlotWaiter?, now: Moment, actions: inout [LoopAction]) {
         let place = place(slot)
         slots[place].copy.position += 1
         let position = slots[place].copy.position
         if commitsAlone(slot, now: now) {
             slots[place].owner?.committed = position
             show(entry, now: now, actions: &actions)
-            tell(waiter, isMirrored: false, now: now, actions: &actions)
+            if let waiter { tell(waiter, isMirrored: false, now: now, actions: &actions) }
             return
         }
         slots[place].owner?.entries.append(entry)
-        slots[place].owner?.waiting.append((position, waiter))
+        if let waiter { slots[place].owner?.waiting.append((position, waiter)) }
         uncommittedCount += 1
         uncommittedBytes += entry.payloadBytes
         guard let term = slots[place].owner?.term, let holders = slots[place].owner?.holders else { return }

@@ -44,6 +44,9 @@ extension LoopMachine {
         let routing = routing
         lanes.onTick(now: now.monotonic, route: routing.route, actions: &laneActions)
         if !vacant.isEmpty { considerVacant(now: now, actions: &actions) }
+        tellPresences(now: now, actions: &actions)
+        logDepartures(now: now, actions: &actions)
+        forgetRestingChannels(now: now.monotonic)
         store.forgetIdle(now: now.monotonic)
         // Of copies nobody ever asks; their receipts have to go too.
         store.window.expire(now.monotonic)

@@ -120,7 +120,10 @@ extension LoopMachine {
         uncommittedCount -= owner.entries.count
         uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
         for holder in owner.holders { peers[holder.peer].underWay.remove(slot) }
-        for address in store.detachAll(slot: slot) { actions.append(.detached(address)) }
+        for (address, key) in store.detachAll(slot: slot) {
+            actions.append(.detached(address))
+            if key.kind == .channel { presences[key] = nil }
+        }
         for (_, waiter) in owner.waiting {
             switch waiter {
             // The next owner may have it or not: the router asks it again.

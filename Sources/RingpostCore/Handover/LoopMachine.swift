@@ -21,6 +21,10 @@ public enum LoopAction: Equatable, Sendable {
     case deliver(ReturnAddress, incarnation: UInt64, StoredMessage)
     /// The attachment is gone because the key changed hands: its edge attaches again.
     case detached(ReturnAddress)
+    /// Tell a channel's owner who listens, over the link to it.
+    case report(peer: UInt32, ReturnAddress, Key, PresenceReport)
+    /// Tell a node that listens to a channel who comes and goes.
+    case presence(ReturnAddress, PresenceNews)
     /// Find out how long a slot must be waited for of which nobody has a copy.
     case askRoster
     /// Call ``LoopMachine/onMoves(now:actions:)`` after ``SlotLimits/movePauseMilliseconds``.
@@ -105,6 +109,15 @@ public struct LoopMachine {
     var earlyAttaches: [(request: AttachRequest, epoch: UInt64, fromLink: Bool)] = []
     /// Of these, so that most detachments needn't look through them.
     var earlyAddresses: Set<ReturnAddress> = []
+    /// Who listens to this loop's channels.
+    var presences: [Key: ChannelPresence] = [:]
+    /// Of these, those that have something to tell, or will have.
+    var restlessPresences: Set<Key> = []
+    /// How fast messages came to channels lately; a channel that is not here has come to rest.
+    var channelBuckets: [Key: TokenBucket] = [:]
+    var channelBucketsLookedAt: Int64 = .min
+    /// Users whose last socket has gone, until the holders of their slots are told when.
+    var departures: Deque<Key> = []
     /// How many attachments wait, for an epoch or for slots which are not ready.
     var waitingAttaches = 0
     /// For incarnations.

@@ -70,6 +70,8 @@ public enum SlotEntry: Hashable, Sendable {
     case message(Key, incarnation: UInt64, StoredMessage, Remembered?)
     /// A mailbox was created by a first attachment.
     case created(Key, incarnation: UInt64)
+    /// A user was there, in milliseconds since 1970; proves too that the owner still is one.
+    case seen(Key, at: Int64)
     /// Only to be confirmed: proves that the owner still is one.
     case nothing
 
@@ -231,7 +233,7 @@ public enum SlotItem: Hashable, Sendable {
 
     var payloadBytes: Int {
         switch self {
-        case .mailbox(let head): head.key.name.count + 48
+        case .mailbox(let head): head.key.name.count + 56
         case .message(let message): message.envelope.count + 48
         case .remembered: 96
         }
@@ -250,13 +252,16 @@ public struct MailboxHead: Hashable, Sendable {
     public let resumableFrom: UInt64
     /// How long ago the newest of the messages that the history has lost had come into it; `Int64.max` if it has lost none.
     public let lostAgo: Int64
+    /// When a socket of the user was last there, in milliseconds since 1970; 0 for never.
+    public let lastSeen: Int64
 
     /// A mailbox's head with all its parts.
-    public init(key: Key, incarnation: UInt64, appended: UInt64, resumableFrom: UInt64, lostAgo: Int64) {
+    public init(key: Key, incarnation: UInt64, appended: UInt64, resumableFrom: UInt64, lostAgo: Int64, lastSeen: Int64 = 0) {
         self.key = key
         self.incarnation = incarnation
         self.appended = appended
         self.resumableFrom = resumableFrom
         self.lostAgo = lostAgo
+        self.lastSeen = lastSeen
     }
 }

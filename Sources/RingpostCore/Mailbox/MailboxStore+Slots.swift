@@ -49,13 +49,13 @@ extension MailboxStore {
         }
     }
 
-    /// Ends all attachments to a slot's mailboxes and returns them.
-    mutating func detachAll(slot: Int) -> [ReturnAddress] {
-        var detached: [ReturnAddress] = []
+    /// Ends all attachments to a slot's mailboxes and returns them, with what they were attached to.
+    mutating func detachAll(slot: Int) -> [(address: ReturnAddress, key: Key)] {
+        var detached: [(address: ReturnAddress, key: Key)] = []
         var place = Int(heads[index(slot)])
         while place >= 0 {
             if !boxes[place].attachments.isEmpty {
-                detached += boxes[place].attachments
+                detached += boxes[place].attachments.map { ($0, boxes[place].key) }
                 boxes[place].attachments = []
             }
             place = boxes[place].after
@@ -85,7 +85,7 @@ extension MailboxStore {
                 .mailbox(
                     MailboxHead(
                         key: box.key, incarnation: box.incarnation, appended: box.appended, resumableFrom: box.resumableFrom,
-                        lostAgo: lostAgo)))
+                        lostAgo: lostAgo, lastSeen: box.lastSeen)))
             for message in box.history { add(.message(message.shifted(by: -now))) }
         }
         for (key, remembered) in window.entries(ofSlot: slot, now: now) { add(.remembered(key, remembered.shifted(by: -now))) }
@@ -105,6 +105,7 @@ extension MailboxStore {
                 guard current >= 0 else { continue }
                 boxes[current].appended = head.appended
                 boxes[current].resumableFrom = head.resumableFrom
+                boxes[current].lastSeen = head.lastSeen
                 boxes[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
             case .message(let message):
                 guard current >= 0 else { continue }

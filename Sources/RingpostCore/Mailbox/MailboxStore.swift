@@ -69,6 +69,10 @@ struct MailboxStore {
         switch entry {
         case .nothing: break
         case .created(let key, let incarnation): _ = open(key, incarnation: incarnation, now: now)
+        case .seen(let key, let wall):
+            guard let place = places[key] else { return }
+            touch(place, now: now)
+            boxes[place].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
             guard let place = open(key, incarnation: incarnation, now: now) else { return }
             touch(place, now: now)
@@ -105,20 +109,32 @@ struct MailboxStore {
     }
 
     /// Ends an attachment; one that isn't there is no fault (it may have been ended from the other side).
-    mutating func detach(_ address: ReturnAddress, from key: Key) {
-        guard let place = places[key], let found = boxes[place].attachments.firstIndex(of: address) else { return }
+    ///
+    /// - Returns: whether it was the last one of a user.
+    mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
+        guard let place = places[key], let found = boxes[place].attachments.firstIndex(of: address) else { return false }
         boxes[place].attachments.swapAt(found, boxes[place].attachments.count - 1)
         boxes[place].attachments.removeLast()
         attachmentCount -= 1
+        return noteDeparture(at: place, now: now)
     }
 
-    /// Ends every attachment of a link that has closed.
-    mutating func detachAll(channel: UInt32) {
+    /// Ends every attachment of a link that has closed; returns the users who have no other.
+    mutating func detachAll(channel: UInt32, now: Moment) -> [Key] {
+        var departed: [Key] = []
         for place in boxes.indices where boxes[place].attachments.contains(where: { $0.channel == channel }) {
             let before = boxes[place].attachments.count
             boxes[place].attachments.removeAll { $0.channel == channel }
             attachmentCount -= before - boxes[place].attachments.count
+            if noteDeparture(at: place, now: now) { departed.append(boxes[place].key) }
         }
+        return departed
+    }
+
+    private mutating func noteDeparture(at place: Int, now: Moment) -> Bool {
+        guard boxes[place].attachments.isEmpty, boxes[place].key.kind == .user else { return false }
+        boxes[place].lastSeen = now.wall
+        return true
     }
 
     private static func read(_ box: Mailbox, from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int) -> AttachReply {
@@ -167,7 +183,7 @@ struct MailboxStore {
         let box = boxes[place]
         return MailboxSummary(
             cursor: Cursor(incarnation: box.incarnation, sequence: box.committed), historyMessages: box.history.count,
-            historyBytes: box.historyBytes, attachments: box.attachments)
+            historyBytes: box.historyBytes, attachments: box.attachments, lastSeen: box.lastSeen)
     }
 }
 
@@ -181,4 +197,6 @@ public struct MailboxSummary: Sendable {
     public let historyBytes: Int
     /// Who is attached.
     public let attachments: [ReturnAddress]
+    /// When a socket of the user was last there, in milliseconds since 1970; 0 for never.
+    public let lastSeen: Int64
 }

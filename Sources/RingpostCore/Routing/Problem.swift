@@ -20,6 +20,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     case forbidden = 15
     /// More often than it may.
     case tooFast = 16
+    /// A channel has as many subscribers on this event loop as it may.
+    case channelFull = 17
     /// The idempotency window is full.
     case windowFull = 20
     /// Too much waits already, here or at the owner.
@@ -57,6 +59,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .tooManyChannels: "too_many_channels"
         case .forbidden: "forbidden"
         case .tooFast: "too_fast"
+        case .channelFull: "channel_full"
         case .windowFull: "window_full"
         case .overloaded: "overloaded"
         case .noOwner: "no_owner"
@@ -82,7 +85,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: 415
         case .upgradeRequired: 426
         case .windowFull, .tooFast: 429
-        case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping: 503
+        case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping, .channelFull: 503
         case .internalError: 500
         }
     }
@@ -105,6 +108,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .forbiddenOrigin: "pages of this origin may not use this node"
         case .forbidden: "clients may not publish this here"
         case .tooFast: "this comes too often; slow down"
+        case .channelFull: "as many sockets listen to this channel here as may; connect to another node"
         case .tooManyChannels: "this is more channels than one socket may listen to"
         case .windowFull: "too many idempotency keys are remembered already; try again later"
         case .overloaded: "too much waits already; try again later"
@@ -121,7 +125,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     /// Seconds for `Retry-After`, where trying again makes sense.
     public var retryAfterSeconds: Int? {
         switch self {
-        case .windowFull, .overloaded, .noOwner, .frozen: 2
+        case .windowFull, .overloaded, .noOwner, .frozen, .channelFull: 2
         case .tooFast: 1
         case .retry, .ownerUnreachable, .outcomeUnknown, .stopping: 1
         default: nil

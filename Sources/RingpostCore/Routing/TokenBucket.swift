@@ -19,6 +19,9 @@ public struct TokenBucket: Sendable {
         tokens = size
     }
 
+    /// As many tokens as there can be: it is as if nothing had ever been taken.
+    func isFull(now: Int64) -> Bool { tokens + Double(max(0, now - (filledAt ?? now))) * tokensPerMillisecond >= size }
+
     /// Takes a token out; false when there is none.
     public mutating func take(now: Int64) -> Bool {
         if let filledAt { tokens = min(size, tokens + Double(max(0, now - filledAt)) * tokensPerMillisecond) }

@@ -7,6 +7,7 @@ import RingpostWire
 /// A message in the forms in which sockets are written it, each made when it is first wanted.
 final class SharedFrames {
     private let envelope: [UInt8]
+    private let eventName: String?
     /// A text frame.
     private(set) lazy var webSocket: ByteBuffer = {
         var frame = ByteBuffer()
@@ -17,11 +18,20 @@ final class SharedFrames {
     /// An event without its id.
     private(set) lazy var event: ByteBuffer = {
         var lines = ByteBuffer()
-        EventStreamEncoder.writeEvent(event: nil, id: nil, data: envelope, into: &lines)
+        EventStreamEncoder.writeEvent(event: eventName, id: nil, data: envelope, into: &lines)
         return lines
     }()
 
-    init(_ message: StoredMessage) { envelope = message.envelope }
+    init(_ message: StoredMessage) {
+        envelope = message.envelope
+        eventName = nil
+    }
+
+    /// What is no message: an event with a name.
+    init(_ json: [UInt8], event: String) {
+        envelope = json
+        eventName = event
+    }
 }
 
 /// Used on its loop only.
@@ -29,12 +39,23 @@ final class ChannelFan: @unchecked Sendable {
     private enum Item {
         case message(incarnation: UInt64, StoredMessage, SharedFrames)
         case gap
+        /// Who is there, for those who have not been told yet; and what has changed, for those who have.
+        case everybody(SharedFrames)
+        case presence(SharedFrames)
     }
 
     let key: Key
     private unowned let loop: NodeLoop
     private var out = FanOut<EdgeSession, Item>()
     private var isRunning = false
+    private var presence = LoopPresence()
+    private var board = PresenceBoard()
+    /// Sessions that want to hear who comes and goes.
+    private var watchers = 0
+    private var wantsList = false
+    private var saysWatching = false
+    /// Something was dropped: who is there has to be said anew.
+    private var hasLost = false
 
     init(_ key: Key, loop: NodeLoop) {
         self.key = key
@@ -42,18 +63,71 @@ final class ChannelFan: @unchecked Sendable {
     }
 
     var count: Int { out.count }
+    /// Nobody listens, and nobody is between two polls.
+    var isOver: Bool { out.count == 0 && presence.isEmpty }
 
-    func add(_ session: EdgeSession) { out.add(session) }
-    func remove(_ session: EdgeSession) { out.remove(session) }
+    func add(_ session: EdgeSession) {
+        out.add(session)
+        presence.open(session.user?.name)
+        loop.restlessFans.insert(key)
+    }
+
+    func remove(_ session: EdgeSession) {
+        out.remove(session)
+        presence.close(session.user?.name, lingersUntil: session.lingersUntil, now: Moment.now().monotonic)
+        loop.restlessFans.insert(key)
+        guard session.isWatching else { return }
+        watchers -= 1
+        if watchers == 0 { board = PresenceBoard() }
+    }
+
+    /// One more session wants to hear who comes and goes.
+    func watch() {
+        watchers += 1
+        if board.hasBegun {
+            push(.everybody(ControlEvent.presence(key, board)))
+        } else {
+            wantsList = true
+            loop.restlessFans.insert(key)
+        }
+    }
 
     func take(_ item: FanItem) {
-        let isTooMuch =
-            switch item {
-            case .message(let incarnation, let message): out.push(.message(incarnation: incarnation, message, SharedFrames(message)))
-            case .gap: out.push(.gap)
-            }
-        if isTooMuch { loop.counters.fanDropped += 1 }
+        switch item {
+        case .message(let incarnation, let message): push(.message(incarnation: incarnation, message, SharedFrames(message)))
+        case .gap: push(.gap)
+        }
+    }
+
+    /// What the owner says of who listens.
+    func take(_ news: PresenceNews) {
+        if watchers == 0 { return }
+        let isFirst = !board.hasBegun
+        let (joined, left) = board.take(news)
+        if isFirst { return push(.everybody(ControlEvent.presence(key, board))) }
+        if !left.isEmpty { push(.presence(ControlEvent.leave(key, left))) }
+        if !joined.isEmpty { push(.presence(ControlEvent.join(key, joined))) }
+    }
+
+    private func push(_ item: Item) {
+        if out.push(item) {
+            loop.counters.fanDropped += 1
+            hasLost = watchers > 0
+        }
         if !isRunning { run() }
+    }
+
+    /// Says what has changed; false when there is nothing more to look at.
+    func onTick(now: Int64) -> Bool {
+        if presence.isLingering { presence.expire(now: now) }
+        let watches = watchers > 0
+        if presence.hasNews || wantsList || watches != saysWatching {
+            let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
+            loop.cross(.listeners(key, loop: loop.index, report), to: loop.slotLoop(key.slot))
+            wantsList = false
+            saysWatching = watches
+        }
+        return presence.isLingering
     }
 
     /// Some sockets at a time; those of other keys have their turn in between.
@@ -62,6 +136,7 @@ final class ChannelFan: @unchecked Sendable {
         for _ in 0..<FanOut<EdgeSession, Item>.sliceMembersMax {
             guard let (session, items) = out.next() else {
                 isRunning = false
+                if hasLost { sayAnew() }
                 return
             }
             for item in items {
@@ -69,10 +144,18 @@ final class ChannelFan: @unchecked Sendable {
                 case .message(let incarnation, let message, let frames):
                     session.onDeliver(incarnation: incarnation, message, shared: frames)
                 case .gap: session.askAgain()
+                case .everybody(let frames): session.tell(frames, isList: true)
+                case .presence(let frames): session.tell(frames, isList: false)
                 }
             }
         }
         loop.eventLoop.execute { self.run() }
+    }
+
+    private func sayAnew() {
+        hasLost = false
+        for session in out.all { session.forgetList() }
+        push(.everybody(ControlEvent.presence(key, board)))
     }
 
     /// All who listen are better off elsewhere.
@@ -80,15 +163,28 @@ final class ChannelFan: @unchecked Sendable {
 }
 
 extension NodeLoop {
+    /// What stands against one more socket of this loop that listens to a channel; counted.
+    func objection(to channel: Key) -> Problem? {
+        let limits = shared.configuration.limits
+        let problem: Problem? =
+            if let fan = fans[channel] {
+                fan.count >= limits.channelListenersMax ? .channelFull : nil
+            } else {
+                fans.count >= limits.channelsMax ? .overloaded : nil
+            }
+        if problem != nil { counters.channelsRefused += 1 }
+        return problem
+    }
+
     /// A socket of this loop listens to a channel from now on. It asks for what it has not seen after this.
     ///
-    /// - Returns: false when there are too many channels already.
+    /// - Returns: false when there are too many already.
     func listen(_ session: EdgeSession) -> Bool {
+        if objection(to: session.key) != nil { return false }
         if let fan = fans[session.key] {
             fan.add(session)
             return true
         }
-        if fans.count >= shared.configuration.limits.channelsMax { return false }
         let fan = ChannelFan(session.key, loop: self)
         fan.add(session)
         fans[session.key] = fan
@@ -99,8 +195,41 @@ extension NodeLoop {
     func stopListening(_ session: EdgeSession) {
         guard let fan = fans[session.key] else { return }
         fan.remove(session)
-        if fan.count > 0 { return }
-        fans[session.key] = nil
-        cross(.untune(session.key, loop: index), to: slotLoop(session.key.slot))
+        endIfOver(fan)
     }
+
+    private func endIfOver(_ fan: ChannelFan) {
+        guard fan.isOver else { return }
+        fans[fan.key] = nil
+        restlessFans.remove(fan.key)
+        cross(.untune(fan.key, loop: index), to: slotLoop(fan.key.slot))
+    }
+
+    func watch(_ session: EdgeSession) { fans[session.key]?.watch() }
+
+    /// In every tick: who listens to what, where that has changed.
+    func onFanTick(now: Int64) {
+        for key in restlessFans {
+            guard let fan = fans[key], fan.onTick(now: now) else {
+                restlessFans.remove(key)
+                if let fan = fans[key] { endIfOver(fan) }
+                continue
+            }
+        }
+    }
+
+    /// A user's poll has ended, and the next one is waited for.
+    func remember(_ user: Key, since: Int64, until: Int64) {
+        if pollers[user] == nil, pollers.count >= Poller.countMax { return }
+        pollers[user] = Poller(since: min(since, pollers[user].map { $0.until > since ? $0.since : since } ?? since), until: until)
+    }
+}
+
+/// A user who polls: there from the first poll until the next one has not come.
+struct Poller {
+    /// Pollers that one event loop remembers between their polls; beyond it they count only while they wait.
+    static let countMax = 100_000
+
+    let since: Int64
+    let until: Int64
 }

@@ -21,10 +21,19 @@ final class ChannelHub: EdgeSocket {
     private var loops: Set<Int> = []
     private var questions: [ReturnAddress: AttachRequest] = [:]
     private var emptySince: Int64 = .max
+    private var presence = PresenceTally<Int>()
+    /// Loops with sockets that want to hear who comes and goes.
+    private var watching: Set<Int> = []
+    private var wantsList = false
+    private var saysWatching = false
+    /// The attachment under which the owner knows who listens here.
+    private var reported: ReturnAddress?
 
     var transport: Transport? { nil }
     var remote: String { "" }
     var isCrowded: Bool { false }
+    var user: Key? { nil }
+    var lingersUntil: Int64? { nil }
 
     init(_ key: Key, loop: NodeLoop) {
         self.key = key
@@ -55,6 +64,9 @@ final class ChannelHub: EdgeSocket {
 
     func untune(_ loop: Int) {
         loops.remove(loop)
+        watching.remove(loop)
+        presence.remove(loop)
+        self.loop.restlessHubs.insert(key)
         if !loops.isEmpty { return }
         emptySince = Moment.now().monotonic
         self.loop.idleHubs.insert(key)
@@ -79,6 +91,41 @@ final class ChannelHub: EdgeSocket {
         loop.cross(.attached(request.address, .failure(.retry)), to: ChannelAddress(request.address).loop)
     }
 
+    // MARK: Presence
+
+    func take(_ report: PresenceReport, from loop: Int) {
+        guard loops.contains(loop), report.isWhole || presence.isKnown(loop) else { return }
+        presence.take(report, from: loop)
+        if report.wantsNews { watching.insert(loop) } else { watching.remove(loop) }
+        if report.wantsNews, report.wantsList { wantsList = true }
+        self.loop.restlessHubs.insert(key)
+    }
+
+    func take(_ news: PresenceNews) {
+        for target in watching { loop.cross(.presenceNews(key, news), to: target) }
+    }
+
+    /// Tells the owner who listens here, where that has changed; to a new owner everything. False when there is nothing more to do.
+    func onPresenceTick() -> Bool {
+        guard let attachment = session?.attachment else { return session != nil }
+        let watches = !watching.isEmpty
+        if attachment != reported {
+            presence.beginAnew()
+            wantsList = watches
+        }
+        if presence.hasNews || wantsList || watches != saysWatching {
+            let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
+            let (key, node) = (key, loop.shared.identity.id)
+            loop.decide { $0.report(report, on: key, from: attachment, node: node, fromLink: false, now: $1, actions: &$2) }
+        }
+        reported = attachment
+        wantsList = false
+        saysWatching = watches
+        return false
+    }
+
+    func tell(_ frames: SharedFrames) {}
+
     // MARK: The owner's side
 
     func begin(at cursor: Cursor, of session: EdgeSession) {}
@@ -91,6 +138,8 @@ final class ChannelHub: EdgeSocket {
     }
 
     func endOfPiece() {
+        // A new owner, or the same one anew: it has heard nothing of who listens.
+        if session?.attachment != reported { loop.restlessHubs.insert(key) }
         guard session?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values
         questions = [:]
@@ -102,6 +151,7 @@ final class ChannelHub: EdgeSocket {
         for target in loops { loop.cross(.channelLost(key, farewell.reason), to: target) }
         loop.hubs[key] = nil
         loop.idleHubs.remove(key)
+        loop.restlessHubs.remove(key)
         stop()
     }
 
@@ -126,5 +176,6 @@ extension NodeLoop {
             hubs.removeValue(forKey: key)?.stop()
             idleHubs.remove(key)
         }
+        for key in restlessHubs where hubs[key]?.onPresenceTick() != true { restlessHubs.remove(key) }
     }
 }

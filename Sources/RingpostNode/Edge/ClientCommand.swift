@@ -7,22 +7,25 @@ import RingpostCore
 import RingpostWire
 
 enum ClientCommand {
-    /// A channel, and where to begin: a cursor or "earliest"; with the next message unless given.
+    /// A channel, and where to begin: a cursor or "earliest"; with the next message unless given. With who comes and goes, if wanted.
     struct Subscription: Decodable {
         let channel: String
         let since: String?
+        let presence: Bool
 
-        private enum CodingKeys: CodingKey { case channel, since }
+        private enum CodingKeys: CodingKey { case channel, since, presence }
 
         init(from decoder: any Decoder) throws {
             if let name = try? decoder.singleValueContainer().decode(String.self) {
                 channel = name
                 since = nil
+                presence = false
                 return
             }
             let container = try decoder.container(keyedBy: CodingKeys.self)
             channel = try container.decode(String.self, forKey: .channel)
             since = try container.decodeIfPresent(String.self, forKey: .since)
+            presence = try container.decodeIfPresent(Bool.self, forKey: .presence) ?? false
         }
     }
 

@@ -44,6 +44,33 @@ enum ControlEvent {
         return bytes
     }
 
+    /// `{"event":"presence","channel":"room","subscribers":3,"users":["alice","bob"]}`: who is there.
+    static func presence(_ channel: Key, _ board: PresenceBoard) -> SharedFrames {
+        users("presence", channel, board.everybody, subscribers: board.subscribers)
+    }
+
+    /// `{"event":"join","channel":"room","users":["bob"]}`
+    static func join(_ channel: Key, _ joined: [[UInt8]]) -> SharedFrames { users("join", channel, joined) }
+
+    /// `{"event":"leave","channel":"room","users":["bob"]}`
+    static func leave(_ channel: Key, _ left: [[UInt8]]) -> SharedFrames { users("leave", channel, left) }
+
+    private static func users(_ event: StaticString, _ channel: Key, _ users: [[UInt8]], subscribers: UInt32? = nil) -> SharedFrames {
+        var bytes = Array("{\"event\":\"\(event)\",\"channel\":".utf8)
+        channel.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
+        if let subscribers {
+            bytes.append(text: ",\"subscribers\":")
+            bytes.append(decimal: UInt64(subscribers))
+        }
+        bytes.append(text: ",\"users\":[")
+        for (place, user) in users.enumerated() {
+            if place > 0 { bytes.append(UInt8(ascii: ",")) }
+            user.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
+        }
+        bytes.append(text: "]}")
+        return SharedFrames(bytes, event: "\(event)")
+    }
+
     private static func append(_ reference: [UInt8]?, to bytes: inout [UInt8]) {
         guard let reference else { return }
         bytes.append(text: ",\"ref\":")

@@ -8,6 +8,10 @@ protocol EdgeSocket: AnyObject {
     var transport: Transport? { get }
     /// The client's address, for operators.
     var remote: String { get }
+    /// As whom the client listens; `nil` for nobody.
+    var user: Key? { get }
+    /// Of a poll, until when the next one is waited for; `nil` where the end of the socket is the end.
+    var lingersUntil: Int64? { get }
     /// More bytes wait than a replay may add to.
     var isCrowded: Bool { get }
     /// Where the client begins.
@@ -16,6 +20,10 @@ protocol EdgeSocket: AnyObject {
     func gap(at cursor: Cursor, of session: EdgeSession)
     /// - Parameter shared: the message's forms, where others get the same.
     func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?)
+    /// Writes who listens to a channel, comes to it, or goes.
+    func tell(_ frames: SharedFrames)
+    /// The owner says who listens: for a node's own attachment.
+    func take(_ news: PresenceNews)
     /// What has been written since the last call is one piece.
     func endOfPiece()
     func end(_ farewell: Farewell)
@@ -37,15 +45,28 @@ final class EdgeSession {
     private let listens: Bool
     private var isListening = false
     private var isOver = false
+    /// The client wants to hear who comes to the channel, and goes; the fan knows; and the client has been told who is there.
+    private var watches: Bool
+    private(set) var isWatching = false
+    private var hasList = false
 
+    /// What the owner knows it by, while it is attached.
+    var attachment: ReturnAddress? {
+        machine.isLive && number != 0 ? ReturnAddress(channel: ChannelAddress(loop: loop.index).channel, id: number) : nil
+    }
+    var user: Key? { socket?.user }
+    var lingersUntil: Int64? { socket?.lingersUntil }
     var cursor: Cursor? { machine.cursor }
     /// Attached: the next message comes by itself.
     var isWaitingForMore: Bool { machine.isLive }
     var transport: Transport? { socket?.transport ?? nil }
     var remote: String { socket?.remote ?? "" }
 
-    init(key: Key, start: AttachStart, stay: AttachRequest.Stay, socket: any EdgeSocket, loop: NodeLoop) {
+    init(
+        key: Key, start: AttachStart, stay: AttachRequest.Stay, watches: Bool = false, socket: any EdgeSocket, loop: NodeLoop
+    ) {
         self.key = key
+        self.watches = watches
         self.stay = stay
         self.socket = socket
         self.loop = loop
@@ -98,6 +119,7 @@ final class EdgeSession {
             socket.gap(at: cursor, of: self)
         }
         for message in reading.messages { write(message, to: socket) }
+        beginWatching()
         asksWhenDrained = reading.asksAgain && (stay == .always || listens)
         socket.endOfPiece()
         // A poll counts as crowded, but there is nothing in its way if nothing was written.
@@ -121,6 +143,32 @@ final class EdgeSession {
             perform(machine.ask(now: Moment.now().monotonic))
         }
     }
+
+    func onPresence(_ news: PresenceNews) { socket?.take(news) }
+
+    /// The client wants to hear who comes and goes, from now on.
+    func watch() {
+        watches = true
+        beginWatching()
+    }
+
+    /// Once the client knows that it listens.
+    private func beginWatching() {
+        guard watches, !isWatching, isListening, cursor != nil else { return }
+        isWatching = true
+        loop.watch(self)
+    }
+
+    /// Who listens, comes or goes; one that has not been told who is there can't make anything of who comes.
+    func tell(_ frames: SharedFrames, isList: Bool) {
+        guard isWatching, let socket, isList != hasList else { return }
+        hasList = true
+        socket.tell(frames)
+        socket.endOfPiece()
+    }
+
+    /// Something was lost on the way: the client is told anew who is there.
+    func forgetList() { hasList = false }
 
     func onDetached() {
         mayBeAttached = false

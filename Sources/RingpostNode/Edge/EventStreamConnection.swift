@@ -40,6 +40,11 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
         lastWrite = Moment.now().monotonic
     }
 
+    override func tell(_ frames: SharedFrames) {
+        write { $0.writeImmutableBuffer(frames.event) }
+        lastWrite = Moment.now().monotonic
+    }
+
     /// An EventSource reconnects by itself to the address that it has, which may well be this node's again: it is kept away
     /// a little longer than who can choose.
     override func writeEnd(_ farewell: Farewell) {

@@ -17,6 +17,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     let remote: String
     var transport: Transport? { .poll }
     var isCrowded: Bool { true }
+    private(set) var user: Key?
+    private(set) var lingersUntil: Int64?
 
     init(loop: NodeLoop, remote: String, answer: @escaping (HTTPResponse) -> Void) {
         self.loop = loop
@@ -28,6 +30,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         loop.counters.sockets[Transport.poll.place] += 1
         loop.counters.opened[Transport.poll.place] += 1
         resumePoint = wish.resumePoint
+        user = wish.user?.key
+        if waitSeconds > 0 { lingersUntil = Moment.now().monotonic + 2_000 * Int64(waitSeconds) }
         waits = waitSeconds > 0
         let stay = waits ? AttachRequest.Stay.ifEmpty : .never
         let subscriptions = [wish.user].compactMap { $0 } + wish.channels
@@ -54,6 +58,9 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     }
 
     func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) { messages.append(message) }
+
+    func tell(_ frames: SharedFrames) {}
+    func take(_ news: PresenceNews) {}
 
     func endOfPiece() {
         // What there is goes at once, but only with a cursor for everything that was asked for.
@@ -104,6 +111,7 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         let sessions = sessions
         self.sessions = []
         timer?.cancel()
+        if let user, let lingersUntil, let since = sessions.first?.since { loop.remember(user, since: since, until: lingersUntil) }
         for session in sessions { session.stop() }
         loop.counters.sockets[Transport.poll.place] -= 1
         let answer = answer

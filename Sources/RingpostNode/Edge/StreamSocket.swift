@@ -19,12 +19,16 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     }
 
     var transport: Transport? { streamTransport }
+    var user: Key? { wish.user?.key }
+    var lingersUntil: Int64? { nil }
 
     // MARK: For subclasses
 
     func begin(at cursor: Cursor, of session: EdgeSession) {}
     func gap(at cursor: Cursor, of session: EdgeSession) {}
     func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {}
+    func tell(_ frames: SharedFrames) {}
+    func take(_ news: PresenceNews) {}
     /// Writes the transport's last word.
     func writeEnd(_ farewell: Farewell) {}
 
@@ -41,14 +45,14 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
             // Where there is no room it has ended the socket itself.
             guard session.start() else { return }
         }
-        for (channel, start) in wish.channels where !isClosing { subscribe(channel, start: start) }
+        for (channel, start) in wish.channels where !isClosing { subscribe(channel, start: start, watches: wish.watches) }
     }
 
     /// The session with a channel.
     func channel(_ key: Key) -> EdgeSession? { channels.first { $0.key == key } }
 
-    func subscribe(_ channel: Key, start: AttachStart) {
-        let session = EdgeSession(key: channel, start: start, stay: .always, socket: self, loop: loop)
+    func subscribe(_ channel: Key, start: AttachStart, watches: Bool) {
+        let session = EdgeSession(key: channel, start: start, stay: .always, watches: watches, socket: self, loop: loop)
         channels.append(session)
         _ = session.start()
     }

@@ -28,6 +28,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     override func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {
         if let shared { write(shared.webSocket) } else { writeText(message.envelope) }
     }
+    override func tell(_ frames: SharedFrames) { write(frames.webSocket) }
     override func writeEnd(_ farewell: Farewell) { writeClose(farewell.reason.webSocketCode, farewell.webSocketReason) }
 
     override func onBytes() {
@@ -97,11 +98,13 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
             if let session = channel(key) {
                 // Asked for already: the answer to that comes, or has come.
                 if let cursor = session.cursor { begin(at: cursor, of: session) }
+                if wish.presence { session.watch() }
                 return
             }
             let most = loop.shared.configuration.limits.socketChannelsMax
             if channels.count >= most { throw ProblemReport(.tooManyChannels, "a socket listens to at most \(most) channels") }
-            subscribe(key, start: start)
+            if let problem = loop.objection(to: key) { throw ProblemReport(problem) }
+            subscribe(key, start: start, watches: wish.presence)
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message, channel: wish.channel))
         }

@@ -45,7 +45,11 @@ struct ClientRoutes: HTTPRoutes {
             switch path {
             case "/v1/ws": try openWebSocket(wish, request, connection)
             case "/v1/sse": try openEventStream(wish, request, connection)
-            case "/v1/poll": poll(wish, request, connection)
+            case "/v1/poll":
+                if wish.watches {
+                    throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
+                }
+                poll(wish, request, connection)
             default:
                 guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
                 connection.respond(to: request.number, try locate(user.key))

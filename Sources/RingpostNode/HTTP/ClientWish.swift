@@ -11,6 +11,8 @@ struct ClientWish {
     let channels: [(key: Key, start: AttachStart)]
     /// What the client knows already.
     let resumePoint: ResumePoint
+    /// The client wants to hear who comes to its channels, and goes.
+    let watches: Bool
     private let wait: Int?
 
     /// The wait when none is given.
@@ -42,6 +44,11 @@ struct ClientWish {
         // A WebSocket can say later what it listens to.
         if user == nil, channels.isEmpty, !mayBeEmpty { throw ProblemReport(.badName, "say for whom: ?user=…, or to what: ?channels=…") }
         self.channels = channels.map { (key: $0, start: resumePoint[$0].map(AttachStart.after) ?? begin) }
+        switch query["presence"] {
+        case nil, "false": watches = false
+        case "true": watches = true
+        default: throw ProblemReport(.badParameter, "presence is true or false")
+        }
         if let text = query["wait"] {
             guard let seconds = Int(text), seconds >= 0 else {
                 throw ProblemReport(.badParameter, "wait takes a number of seconds")

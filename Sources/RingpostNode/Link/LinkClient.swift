@@ -194,6 +194,11 @@ final class LinkClient: @unchecked Sendable {
         send(.detach(attachment: attachment, key: key))
     }
 
+    func report(_ address: ReturnAddress, _ channel: Key, _ report: PresenceReport) {
+        let attachment = WireAttachment.number(address)
+        if attachments.contains(attachment) { send(.presenceReport(attachment: attachment, key: channel, report)) }
+    }
+
     /// Asks the member; the answer is `nil` when the link breaks first, or too many questions wait already.
     func ask(_ question: LinkQuestion, argument: [UInt8], answer: @escaping ([UInt8]?) -> Void) {
         guard isUp, questions.count < Self.questionsMax else {
@@ -225,6 +230,8 @@ final class LinkClient: @unchecked Sendable {
                 loop.cross(
                     .deliver(WireAttachment.address(attachment), incarnation: incarnation, message), to: try originLoop(attachment))
             }
+        case .presenceNews(let attachment, let news):
+            loop.cross(.presence(WireAttachment.address(attachment), news), to: try originLoop(attachment))
         case .detached(let attachment):
             attachments.remove(attachment)
             loop.cross(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))

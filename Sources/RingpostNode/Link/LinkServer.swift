@@ -185,6 +185,11 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
             try check(key)
             let address = ReturnAddress(channel: ChannelAddress(loop: loop.index, connection: number).channel, id: attachment)
             loop.cross(.detach(address, key), to: loop.slotLoop(key.slot))
+        case .presenceReport(let attachment, let key, let report):
+            try check(key)
+            guard case .node(let member) = state, key.kind == .channel else { throw LinkError("a report on what is no channel") }
+            let address = ReturnAddress(channel: ChannelAddress(loop: loop.index, connection: number).channel, id: attachment)
+            loop.cross(.report(key, address, node: member.id, report), to: loop.slotLoop(key.slot))
         case .slot(let frame): try cross(frame)
         case .ping(let query, let sentAt, let standing):
             if case .node(let identity) = state { loop.shared.onStanding(of: identity, standing) }

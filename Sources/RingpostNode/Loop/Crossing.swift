@@ -41,6 +41,13 @@ enum Crossing: Sendable {
     /// To the loop of a channel's slot: a loop has its first socket that listens to it, or its last one has gone.
     case tune(Key, loop: Int)
     case untune(Key, loop: Int)
+    /// To the loop of a channel's slot: who of a loop's sockets listens to it, and who of another node's.
+    case listeners(Key, loop: Int, PresenceReport)
+    case report(Key, ReturnAddress, node: String, PresenceReport)
+    /// To the loop that the address names.
+    case presence(ReturnAddress, PresenceNews)
+    /// To each loop with sockets that want to hear who comes to the channel, and goes.
+    case presenceNews(Key, PresenceNews)
     /// To each loop with sockets that listen to the channel.
     case fanOut(Key, FanItem)
     case channelLost(Key, CloseReason)

@@ -53,6 +53,8 @@ struct LoopCounters: Sendable {
     var staleDeliveries: UInt64 = 0
     /// Messages that a channel's sockets were too slow for as a whole: who misses one asks for it.
     var fanDropped: UInt64 = 0
+    /// Subscriptions refused because a channel, or an event loop, has as many as it may.
+    var channelsRefused: UInt64 = 0
     /// Requests that could not be read, by status.
     var badRequests: [Int: UInt64] = [:]
     /// Strangers, garbage and silence on the link port.
@@ -86,7 +88,7 @@ struct LoopCounters: Sendable {
         for path: WritableKeyPath<LoopCounters, UInt64> in [
             \.delivered, \.stored, \.dropped, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
             \.writes,
-            \.linkReconnects, \.fanDropped,
+            \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }
         for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions] {
             for place in one[keyPath: path].indices { one[keyPath: path][place] += other[keyPath: path][place] }

@@ -45,6 +45,15 @@ extension NodeLoop {
         session.onDeliver(incarnation: incarnation, message)
     }
 
+    func onPresence(_ address: ReturnAddress, _ news: PresenceNews) {
+        let channel = ChannelAddress(address)
+        if channel.connection != 0 {
+            accepted[channel.connection]?.send(.presenceNews(attachment: address.id, news))
+            return
+        }
+        sessions[address.id]?.onPresence(news)
+    }
+
     func onDetached(_ address: ReturnAddress) {
         let channel = ChannelAddress(address)
         if channel.connection != 0 {

@@ -21,6 +21,8 @@ final class NodeLoop: @unchecked Sendable {
     static let tickMilliseconds: Int64 = 50
     /// Every socket's deadline is looked at once in so many ticks.
     static let ticksPerRound = 20
+    /// Pollers who have not come back are looked for once in so many ticks.
+    static let ticksPerPollerRound = 200
 
     /// Publishes that one loop's connections may wait for; beyond it they are answered "overloaded".
     static let waitersMax = 1 << 20
@@ -45,6 +47,11 @@ final class NodeLoop: @unchecked Sendable {
     var hubs: [Key: ChannelHub] = [:]
     /// Of these, those that nobody listens to any more, for a while.
     var idleHubs: Set<Key> = []
+    /// Fans and hubs that have something to say of who listens.
+    var restlessFans: Set<Key> = []
+    var restlessHubs: Set<Key> = []
+    /// Users who are between two polls.
+    var pollers: [Key: Poller] = [:]
     /// Every socket of this loop, client's and link's, for deadlines and for closing.
     var sockets: [LoopSocket?] = []
     var freeSockets: [Int] = []
@@ -107,11 +114,13 @@ final class NodeLoop: @unchecked Sendable {
         let now = Moment.now().monotonic
         decide { $0.onTick(now: $1, actions: &$2) }
         for number in restless { sessions[number]?.onTick(now: now) }
+        onFanTick(now: now)
         onChannelTick(now: now)
         onMoveTick(now: now)
         onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
         tickCount += 1
+        if tickCount % Self.ticksPerPollerRound == 0 { pollers = pollers.filter { $0.value.until > now } }
         for place in stride(from: tickCount % Self.ticksPerRound, to: sockets.count, by: Self.ticksPerRound) {
             sockets[place]?.onRound(now: now)
         }
@@ -211,6 +220,11 @@ final class NodeLoop: @unchecked Sendable {
         case .detach(let address, let key): detachAtSlot(address, key)
         case .tune(let channel, let loop): tune(channel, loop: loop)
         case .untune(let channel, let loop): hubs[channel]?.untune(loop)
+        case .listeners(let channel, let loop, let report): hubs[channel]?.take(report, from: loop)
+        case .report(let channel, let address, let node, let report):
+            decide { $0.report(report, on: channel, from: address, node: node, fromLink: true, now: $1, actions: &$2) }
+        case .presence(let address, let news): onPresence(address, news)
+        case .presenceNews(let channel, let news): fans[channel]?.take(news)
         case .fanOut(let channel, let item): fans[channel]?.take(item)
         case .channelLost(let channel, let reason): fans[channel]?.end(door.farewell(reason))
         case .answer(let address, let result): onAnswer(address, result)
@@ -221,12 +235,12 @@ final class NodeLoop: @unchecked Sendable {
             decide { $0.onRequest(frame, from: member, channel: channel, now: $1, actions: &$2) }
         case .slotReply(let channel, let frame): accepted[ChannelAddress(channel: channel).connection]?.send(.slot(frame))
         case .closeChannel(let channel): accepted[ChannelAddress(channel: channel).connection]?.closeNow()
-        case .channelEnded(let channel): machine.channelEnded(channel)
+        case .channelEnded(let channel): machine.channelEnded(channel, now: .now())
         case .streamEnded(let stream): machine.streamEnded(stream)
         }
     }
 
-    func forget(_ address: ReturnAddress, _ key: Key) { machine.detach(address, from: key) }
+    func forget(_ address: ReturnAddress, _ key: Key) { machine.detach(address, from: key, now: .now()) }
 
     func setFull(_ link: UInt32, _ isFull: Bool) { machine.setFull(link, isFull) }
 
@@ -260,6 +274,8 @@ final class NodeLoop: @unchecked Sendable {
         case .deliver(let address, let incarnation, let message):
             cross(.deliver(address, incarnation: incarnation, message), to: ChannelAddress(address).loop)
         case .detached(let address): cross(.detached(address), to: ChannelAddress(address).loop)
+        case .report(let peer, let address, let channel, let report): links[Int(peer)]?.report(address, channel, report)
+        case .presence(let address, let news): cross(.presence(address, news), to: ChannelAddress(address).loop)
         case .askRoster: shared.askRoster(for: self)
         case .moveSoon:
             _ = eventLoop.scheduleTask(in: .milliseconds(SlotLimits.movePauseMilliseconds)) {

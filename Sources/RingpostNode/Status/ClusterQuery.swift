@@ -46,18 +46,23 @@ extension NodeShared {
         return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { $0.merged }
     }
 
+    /// What this node knows of a channel as its owner.
+    func channelReport(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<ChannelReport> {
+        let loop = loops[key.slot % loopCount]
+        return loop.eventLoop.submit { loop.channelReport(on: key) }.hop(to: eventLoop)
+    }
+
     /// Answers another node's question; not at all when it makes no sense.
     func answer(_ question: LinkQuestion, _ argument: [UInt8], on eventLoop: any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void)
     {
         switch question {
         case .status: report(on: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
         case .key:
-            guard let hasher = view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return }
-            do throws(NameError) {
-                let key = try Key(kind, name: Array(argument.dropFirst()), hasher: hasher)
+            guard let key = key(argument) else { return }
+            if key.kind == .channel {
+                channelReport(on: key, eventLoop: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
+            } else {
                 report(on: key, eventLoop: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
-            } catch {
-                logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
             }
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
@@ -65,6 +70,15 @@ extension NodeShared {
                 let json = JSONDocument.encode(await take(order))
                 eventLoop.execute { answer(json) }
             }
+        }
+    }
+
+    /// The kind byte and the name.
+    private func key(_ argument: [UInt8]) -> Key? {
+        guard let hasher = view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return nil }
+        do throws(NameError) { return try Key(kind, name: Array(argument.dropFirst()), hasher: hasher) } catch {
+            logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
+            return nil
         }
     }
 
@@ -96,7 +110,8 @@ extension [KeyReport] {
     /// All that several loops or nodes know of one key.
     var merged: KeyReport {
         KeyReport(
-            sockets: flatMap(\.sockets), cursor: lazy.compactMap(\.cursor).first, history: lazy.compactMap(\.history).first)
+            sockets: flatMap(\.sockets), cursor: lazy.compactMap(\.cursor).first, history: lazy.compactMap(\.history).first,
+            since: lazy.compactMap(\.since).min(), lastSeen: lazy.compactMap(\.lastSeen).max())
     }
 }
 

@@ -80,9 +80,31 @@ extension NodeLoop {
                     edge: shared.configuration.id, transport: transport.rawValue, remote: session.remote,
                     connectedSeconds: (now - session.since) / 1_000, cursor: session.cursor?.text))
         }
+        let poller = pollers[key].flatMap { $0.until > now ? $0.since : nil }
+        let sessions = sessions.numbers.compactMap { self.sessions[$0] }.filter { $0.key == key && $0.transport != nil }
+        let wall = Moment.now().wall
+        report.since = (sessions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
         if let summary = machine.summary(of: key) {
             report.cursor = summary.cursor.text
             report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+            if summary.lastSeen > 0, machine.isServing(key) { report.lastSeen = summary.lastSeen }
+        }
+        return report
+    }
+
+    /// What this loop knows of a channel of its slots, as its owner.
+    func channelReport(on key: Key) -> ChannelReport {
+        var report = ChannelReport(isOwner: machine.isServing(key))
+        guard report.isOwner else { return report }
+        if let summary = machine.summary(of: key) {
+            report.cursor = summary.cursor.text
+            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+        }
+        if let presence = machine.presence(of: key) {
+            report.subscribers = presence.subscribers
+            report.users = presence.users.map { .init(user: String(decoding: $0.user, as: UTF8.self), sockets: $0.sockets) }
+            report.nodes = presence.nodes.sorted { $0.key < $1.key }.map { .init(node: $0.key, subscribers: $0.value) }
+            report.complete = presence.isComplete
         }
         return report
     }

@@ -24,12 +24,7 @@ enum MetricsText {
         page.counter("ringpost_gaps_total", "Times a client was told of a gap", [([], counters.gaps)])
         page.counter("ringpost_reattached_total", "Times a socket attached again", [([], counters.reattached)])
         page.counter("ringpost_stale_deliveries_total", "Deliveries that continued no cursor", [([], counters.staleDeliveries)])
-        page.gauge("ringpost_channels", "Channels that sockets of this node listen to", [([], snapshot.channels)])
-        page.gauge("ringpost_channel_listeners", "Sockets' subscriptions to channels", [([], snapshot.channelListeners)])
-        page.counter(
-            "ringpost_channel_dropped_total",
-            "Messages that came faster than an event loop serves their channel; sockets ask for them again",
-            [([], counters.fanDropped)])
+        writeChannels(snapshot, to: &page)
         page.gauge("ringpost_mailboxes", "Keys with state on this node", [([], snapshot.mailboxes)])
         page.gauge("ringpost_history_bytes", "Bytes of history kept", [([], snapshot.historyBytes)])
         page.gauge("ringpost_attachments", "Attachments to mailboxes of this node", [([], snapshot.attachments)])
@@ -62,6 +57,18 @@ enum MetricsText {
             "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
         page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
         return page.text
+    }
+
+    private static func writeChannels(_ snapshot: LoopSnapshot, to page: inout Page) {
+        page.gauge("ringpost_channels", "Channels that sockets of this node listen to", [([], snapshot.channels)])
+        page.gauge("ringpost_channel_listeners", "Sockets' subscriptions to channels", [([], snapshot.channelListeners)])
+        page.counter(
+            "ringpost_channel_dropped_total",
+            "Messages that came faster than an event loop serves their channel; sockets ask for them again",
+            [([], snapshot.counters.fanDropped)])
+        page.counter(
+            "ringpost_channel_refused_total", "Subscriptions refused because a channel or an event loop has as many as it may",
+            [([], snapshot.counters.channelsRefused)])
     }
 
     private static func writeClients(_ counters: LoopCounters, to page: inout Page) {

@@ -49,6 +49,47 @@ struct KeyReport: Codable, Sendable {
     /// Set by the node that holds the mailbox.
     var cursor: String?
     var history: History?
+    /// Milliseconds since 1970: since when somebody is there, between two polls too; and when somebody last was, as the owner knows it.
+    var since: Int64?
+    var lastSeen: Int64?
+}
+
+/// What a channel's owner knows of it, as it travels on links.
+struct ChannelReport: Codable, Sendable {
+    struct User: Codable, Sendable {
+        let user: String
+        let sockets: Int
+    }
+
+    struct Node: Codable, Sendable {
+        let node: String
+        let subscribers: Int
+    }
+
+    /// False where the one who was asked is not the owner.
+    var isOwner = false
+    var cursor: String?
+    var history: KeyReport.History?
+    var subscribers = 0
+    var users: [User] = []
+    var nodes: [Node] = []
+    var complete = true
+}
+
+/// `GET /v1/channels/{channel}`.
+struct ChannelAnswer: Encodable {
+    let channel: String
+    let hash: String
+    let slot: Int
+    let epoch: UInt64
+    let owner: String
+    let next: [String]
+    let cursor: String?
+    let history: KeyReport.History?
+    let subscribers: Int
+    let users: [ChannelReport.User]
+    let nodes: [ChannelReport.Node]
+    let complete: Bool
 }
 
 /// `GET /v1/ring`.
@@ -97,6 +138,9 @@ struct UserAnswer: Encodable {
     let next: [String]
     let cursor: String?
     let history: KeyReport.History?
+    let online: Bool
+    let since: Int64?
+    let lastSeen: Int64?
     let sockets: [KeyReport.Socket]
     let unanswered: [String]
 }

@@ -15,8 +15,7 @@ struct OperatorRoutes {
     func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
         let path = request.head.pathText
         if let (node, order) = Self.order(inPath: path) { return handle(order, to: node, request, on: connection) }
-        let isUser = path.hasPrefix("/v1/users/") && path.utf8.count > 10 && !path.dropFirst(10).contains("/")
-        guard isUser || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
+        guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
             connection.respond(
                 to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
             return
@@ -40,6 +39,15 @@ struct OperatorRoutes {
         }
     }
 
+    /// The undecoded name in `/v1/users/{user}` or `/v1/channels/{channel}`.
+    private static func name(inPath path: String) -> (kind: KeyKind, name: [UInt8])? {
+        for (kind, prefix) in [(KeyKind.user, "/v1/users/"), (.channel, "/v1/channels/")] where path.hasPrefix(prefix) {
+            let name = path.utf8.dropFirst(prefix.utf8.count)
+            return name.isEmpty || name.contains(UInt8(ascii: "/")) ? nil : (kind, Array(name))
+        }
+        return nil
+    }
+
     private func answer(_ path: String, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPResponse> {
         switch path {
         case "/healthz": return loop.eventLoop.makeSucceededFuture(.text("ok\n"))
@@ -49,7 +57,16 @@ struct OperatorRoutes {
                 .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
             }
         case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
-        default: return user(Array(path.utf8.dropFirst(10)))
+        default:
+            guard let view = shared.view, let (kind, name) = Self.name(inPath: path) else {
+                return loop.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+            }
+            do throws(ProblemReport) {
+                let key = try ProducerRoutes.key(kind, percentEncoded: name, hasher: view.hasher)
+                return kind == .user ? user(key, view) : channel(key, view)
+            } catch {
+                return loop.eventLoop.makeFailedFuture(error)
+            }
         }
     }
 
@@ -91,16 +108,36 @@ struct OperatorRoutes {
         }
     }
 
-    private func user(_ name: [UInt8]) -> EventLoopFuture<HTTPResponse> {
-        guard let view = shared.view else {
-            return loop.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+    /// The owner alone knows who listens: it is asked, wherever it is.
+    private func channel(_ key: Key, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
+        let preference = view.ring.preference(ofSlot: key.slot, count: 3).map { view.members[$0].id }
+        return ownersReport(on: key, view).flatMapThrowing { report in
+            guard let report else { throw ProblemReport(.ownerUnreachable) }
+            // Before it has the slot's history, or because the ring has just changed.
+            if !report.isOwner { throw ProblemReport(.retry) }
+            return .json(
+                JSONDocument.encode(
+                    ChannelAnswer(
+                        channel: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
+                        owner: preference.first ?? "", next: Array(preference.dropFirst()), cursor: report.cursor, history: report.history,
+                        subscribers: report.subscribers, users: report.users, nodes: report.nodes, complete: report.complete)))
         }
-        let key: Key
-        do throws(ProblemReport) {
-            key = try ProducerRoutes.key(.user, percentEncoded: name, hasher: view.hasher)
-        } catch {
-            return loop.eventLoop.makeFailedFuture(error)
+    }
+
+    private func ownersReport(on key: Key, _ view: MembershipView) -> EventLoopFuture<ChannelReport?> {
+        guard let owner = view.ring.owner(ofSlot: key.slot) else {
+            return loop.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
+        if owner == view.selfPlace { return shared.channelReport(on: key, eventLoop: loop.eventLoop).map { $0 } }
+        guard let link = loop.links.lazy.compactMap({ $0 }).first(where: { $0.member == view.members[owner].identity }) else {
+            return loop.eventLoop.makeSucceededFuture(nil)
+        }
+        return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: loop).map { json in
+            json.flatMap { try? JSONDecoder().decode(ChannelReport.self, from: Data($0)) }
+        }
+    }
+
+    private func user(_ key: Key, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
         let own = shared.report(on: key, eventLoop: loop.eventLoop)
         let others = shared.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: loop)
         let me = shared.configuration.id
@@ -114,7 +151,9 @@ struct OperatorRoutes {
                     UserAnswer(
                         user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "",
-                        next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history, sockets: merged.sockets,
+                        next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history,
+                        online: merged.since != nil, since: merged.since, lastSeen: merged.since == nil ? owner?.lastSeen : nil,
+                        sockets: merged.sockets,
                         unanswered: reports.filter { $0.value == nil }.keys.sorted())))
         }
     }

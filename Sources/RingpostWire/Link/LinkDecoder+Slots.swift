@@ -107,7 +107,9 @@ extension LinkDecoder {
     private static func entry(_ body: inout ByteBuffer) -> SlotEntry? {
         guard let kind = body.readInteger(as: UInt8.self).flatMap(LinkEntry.init(rawValue:)) else { return nil }
         if kind == .nothing { return .nothing }
-        guard let key = key(&body), let incarnation = body.readWord() else { return nil }
+        guard let key = key(&body) else { return nil }
+        if kind == .seen { return body.readTime().map { .seen(key, at: $0) } }
+        guard let incarnation = body.readWord() else { return nil }
         if kind == .created { return .created(key, incarnation: incarnation) }
         var remembered: Remembered?
         if kind == .rememberedMessage {
@@ -136,11 +138,13 @@ extension LinkDecoder {
         switch kind {
         case .mailbox:
             guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readPosition(),
-                let resumableFrom = body.readWord(), resumableFrom <= appended, let lostAgo = body.readTime(), lostAgo >= 0
+                let resumableFrom = body.readWord(), resumableFrom <= appended, let lostAgo = body.readTime(), lostAgo >= 0,
+                let lastSeen = body.readTime()
             else { return nil }
             return .mailbox(
                 MailboxHead(
-                    key: key, incarnation: incarnation, appended: appended, resumableFrom: resumableFrom, lostAgo: lostAgo))
+                    key: key, incarnation: incarnation, appended: appended, resumableFrom: resumableFrom, lostAgo: lostAgo,
+                    lastSeen: lastSeen))
         case .message: return body.readTime().flatMap { message(&body, appendedAt: $0) }.map(SlotItem.message)
         case .remembered:
             guard let key = body.readWord(), let remembered = readRemembered(&body) else { return nil }

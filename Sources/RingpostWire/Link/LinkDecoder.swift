@@ -50,6 +50,8 @@ public struct LinkDecoder: Sendable {
             return .detach(attachment: attachment, key: key)
         case .detached: return body.readWord().map { .detached(attachment: $0) }
         case .deliver: return deliver(&body)
+        case .presenceReport: return presenceReport(&body)
+        case .presenceNews: return presenceNews(&body)
         case .ping: return beat(&body).map { .ping(query: $0, sentAt: $1, $2) }
         case .pong: return beat(&body).map { .pong(query: $0, sentAt: $1, $2) }
         case .ask:

@@ -113,6 +113,10 @@ extension LinkEncoder {
             buffer.writeInteger(LinkEntry.created.rawValue)
             write(key, into: &buffer)
             buffer.writeInteger(incarnation, endianness: .little)
+        case .seen(let key, let wall):
+            buffer.writeInteger(LinkEntry.seen.rawValue)
+            write(key, into: &buffer)
+            buffer.writeInteger(wall, endianness: .little)
         case .nothing: buffer.writeInteger(LinkEntry.nothing.rawValue)
         }
     }
@@ -130,6 +134,7 @@ extension LinkEncoder {
                 buffer.writeInteger(head.appended, endianness: .little)
                 buffer.writeInteger(head.resumableFrom, endianness: .little)
                 buffer.writeInteger(head.lostAgo, endianness: .little)
+                buffer.writeInteger(head.lastSeen, endianness: .little)
             case .message(let message):
                 buffer.writeInteger(LinkItem.message.rawValue)
                 buffer.writeInteger(message.appendedAt, endianness: .little)

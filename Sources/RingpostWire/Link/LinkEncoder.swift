@@ -38,6 +38,8 @@ public enum LinkEncoder {
         case .detached(let attachment): framed(.detached, &buffer) { $0.writeInteger(attachment, endianness: .little) }
         case .deliver(let attachments, let incarnation, let message):
             writeDeliver(to: attachments, incarnation: incarnation, message, into: &buffer)
+        case .presenceReport(let attachment, let key, let report): write(report, attachment, key, into: &buffer)
+        case .presenceNews(let attachment, let news): write(news, attachment, into: &buffer)
         case .ping(let query, let sentAt, let standing): write(.ping, query, sentAt, standing, into: &buffer)
         case .pong(let query, let sentAt, let standing): write(.pong, query, sentAt, standing, into: &buffer)
         case .slot(let frame): write(frame, into: &buffer)

@@ -16,6 +16,8 @@ public enum LinkProtocol {
     public static let payloadBytesMax = frameBytesMax - 64 * 1_024
     /// A frame before the handshake is over is shorter.
     public static let handshakeBytesMax = 1_024
+    /// Users that one frame about who listens names at most: those who are listed, and those who may be back.
+    public static let presenceNamesMax = 6 * PresenceList.listedMax
     /// Attachments one deliver frame names at most.
     public static let addressesMax = 1_024
 }
@@ -222,6 +224,10 @@ public enum LinkFrame: Hashable, Sendable {
     case detached(attachment: UInt64)
     /// `expiresAt` does not travel: what is delivered is written.
     case deliver(attachments: [UInt64], incarnation: UInt64, StoredMessage)
+    /// Of a node's sockets that listen to a channel.
+    case presenceReport(attachment: UInt64, key: Key, PresenceReport)
+    /// Who comes to a channel, and goes.
+    case presenceNews(attachment: UInt64, PresenceNews)
     /// `query` numbers the outage query that it also is; `sentAt` comes back as it was.
     case ping(query: UInt64, sentAt: Int64, LinkStanding)
     case pong(query: UInt64, sentAt: Int64, LinkStanding)

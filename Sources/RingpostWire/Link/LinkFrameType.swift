@@ -14,6 +14,8 @@ enum LinkFrameType: UInt8 {
     case detach = 0x23
     case detached = 0x24
     case deliver = 0x25
+    case presenceReport = 0x26
+    case presenceNews = 0x27
     case ping = 0x30
     case pong = 0x31
     case ask = 0x40
@@ -47,6 +49,11 @@ enum LinkFlag {
     static let mirrored: UInt8 = 1
     static let repeated: UInt8 = 2
 
+    static let isWhole: UInt8 = 1
+    static let wantsNews: UInt8 = 2
+    static let wantsList: UInt8 = 4
+    static let lingers: UInt8 = 1
+
     static let isFirst: UInt8 = 1
     static let isLast: UInt8 = 2
     static let isThere: UInt8 = 4
@@ -70,6 +77,7 @@ enum LinkEntry: UInt8 {
     case rememberedMessage = 2
     case created = 3
     case nothing = 4
+    case seen = 5
 }
 
 enum LinkItem: UInt8 {

@@ -84,6 +84,7 @@ final class ReplayBoard: Sendable {
                     number, to: recipient, incarnation: cursor.incarnation, sequence: message.sequence, at: now)
                 if let latency { state.latencies[transport]?.record(UInt64(max(latency, 0))) }
             case .disconnected, .listening, .channelGap: break
+            case .present, .joined, .left: break
             case .reconnecting: state.reconnects += 1
             }
         }

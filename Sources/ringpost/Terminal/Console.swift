@@ -13,6 +13,9 @@ enum Console {
     /// A line on standard output.
     static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
+    /// Text on standard output, as it is.
+    static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
+
     /// Bytes and a line's end on standard output.
     static func line(_ bytes: [UInt8]) { write(bytes + [0x0A], to: STDOUT_FILENO) }
 
@@ -66,4 +69,9 @@ func jsonQuoted(_ text: String) -> String {
         }
     }
     return output + "\""
+}
+
+extension [String] {
+    /// Names, fit for a terminal.
+    var printable: String { isEmpty ? "nobody" : map(Console.printable).joined(separator: ", ") }
 }

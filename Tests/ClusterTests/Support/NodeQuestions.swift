@@ -66,6 +66,9 @@ struct UserPicture: Decodable {
     let next: [String]
     let cursor: String?
     let history: History?
+    let online: Bool
+    let since: Int64?
+    let lastSeen: Int64?
     let sockets: [Socket]
     let unanswered: [String]
 }

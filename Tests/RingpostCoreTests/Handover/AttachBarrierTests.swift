@@ -127,8 +127,8 @@ import Testing
         net.run()
         #expect(net.heard(9) == [], "the owner does not know yet that it is one")
         #expect(net.nodes["a"]?.machine.load.waitingAttachments == 3)
-        net.tell("a") { machine, _, _ in
-            machine.detach(ReturnAddress(channel: net.connections["d>a"]?.number ?? 0, id: 8), from: net.key())
+        net.tell("a") { machine, now, _ in
+            machine.detach(ReturnAddress(channel: net.connections["d>a"]?.number ?? 0, id: 8), from: net.key(), now: now)
         }
         net.view(2, "abcd")
         net.run()

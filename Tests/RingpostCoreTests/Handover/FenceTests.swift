@@ -41,7 +41,7 @@ import Testing
         net.run()
         #expect(
             net.steps().prefix(6) == [
-                "b>c append t1 @3 #3", "b>c append t1 @4 nothing", "b<c refused t1 min 2", "b: socket 9 retry", "b>a inquire t3",
+                "b>c append t1 @3 #3", "b>c append t1 @4 seen", "b<c refused t1 min 2", "b: socket 9 retry", "b>a inquire t3",
                 "b>c inquire t3",
             ])
         net.pass(50)

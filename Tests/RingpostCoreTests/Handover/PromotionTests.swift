@@ -21,6 +21,20 @@ import Testing
         #expect(net.result(1) == "#3" && net.heard(9) == ["0…3: #1 #2 #3 live"])
     }
 
+    @Test func theMirrorKnowsWhenAUserWasLastThere() {
+        let net = Wiring.settled("abcd", "abcd", messages: 1)
+        net.attach(9, at: "a")
+        net.run()
+        net.pass(60_000)
+        let gone = net.now("b").wall
+        net.detach(9, at: "a")
+        net.pass(100)
+        net.kill("a")
+        net.view(2, "bcd")
+        net.pass(20_000)
+        #expect(net.nodes["b"]?.machine.summary(of: net.key())?.lastSeen == gone)
+    }
+
     @Test func theTailIsConfirmedBeforeItIsShown() throws {
         let net = Wiring.settled("abcd", "abcd", messages: 2)
         net.attach(9, at: "d")

@@ -216,8 +216,8 @@ final class Wiring {
         namesByNumber[connection.number] = nil
         note("\(name) cut")
         tell(connection.from) { $0.linkIsDown(connection.number, now: $1, actions: &$2) }
-        tell(connection.to) { machine, _, _ in
-            machine.channelEnded(connection.number)
+        tell(connection.to) { machine, now, _ in
+            machine.channelEnded(connection.number, now: now)
             machine.streamEnded(connection.stream)
         }
         for (attachment, number) in attachedOver.sorted(by: { $0.key < $1.key }) where number == connection.number {
@@ -351,7 +351,7 @@ final class Wiring {
     }
 
     func detach(_ number: UInt64, at id: String, _ key: Key? = nil) {
-        tell(id) { machine, _, _ in machine.detach(ReturnAddress(channel: 0, id: number), from: key ?? self.key()) }
+        tell(id) { machine, now, _ in machine.detach(ReturnAddress(channel: 0, id: number), from: key ?? self.key(), now: now) }
     }
 
     /// Hands a frame to a node as if it had just come on a connection of its own; what is said back is not carried on.
@@ -387,6 +387,8 @@ final class Wiring {
             if address.channel == 0 { hear(packet, at: id) } else { reply(on: address.channel, packet) }
         case .detached(let address) where address.channel == 0: hear(.detached(address.id), at: id)
         case .detached(let address): reply(on: address.channel, .detached(address.id))
+        // No node of these has sockets that listen to channels.
+        case .report, .presence: break
         case .askRoster:
             nodes[id]?.rosterQuestions += 1
             if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, now: $1, actions: &$2) } }

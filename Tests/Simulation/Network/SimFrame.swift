@@ -22,6 +22,7 @@ enum SimFrame {
     case forward(request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, Publish, budgetMilliseconds: Int64)
     case attach(AttachRequest, epoch: UInt64)
     case detach(attachment: UInt64, Key)
+    case report(attachment: UInt64, Key, PresenceReport)
     // Links, from the accepting end.
     case welcome
     case pong(query: UInt64, SimStanding)
@@ -29,6 +30,7 @@ enum SimFrame {
     case attached(attachment: UInt64, Result<AttachReply, Problem>)
     case deliver(attachment: UInt64, incarnation: UInt64, StoredMessage)
     case detached(attachment: UInt64)
+    case news(attachment: UInt64, PresenceNews)
     // Links, both ways.
     case slot(SlotFrame)
     case members(epoch: UInt64, [Member], generation: UInt64)
@@ -62,6 +64,11 @@ extension SimFrame {
         case .deliver(let attachment, let incarnation, let message):
             "deliver to \(attachment): \(incarnation.hexadecimal)-\(message.sequence)"
         case .detach(let attachment, _): "detach \(attachment)"
+        case .report(let attachment, let key, let report):
+            "report of \(attachment) on \(key.text)\(report.isWhole ? ", whole" : ""): "
+                + report.listeners.map { "\(String(decoding: $0.user, as: UTF8.self)) \($0.count.sockets)" }.joined(separator: ", ")
+        case .news(let attachment, let news):
+            "news to \(attachment)\(news.isWhole ? ", whole" : ""): \(news.joined.count) joined, \(news.left.count) left"
         case .detached(let attachment): "detached \(attachment)"
         case .hello, .welcome, .ping, .pong, .members, .produce, .produced, .subscribe, .begin, .gap, .message, .polled: nil
         }
@@ -89,6 +96,7 @@ extension SimFrame {
             "\(key.text) \(incarnation.hexadecimal)-\(message.sequence) is "
                 + "\(SimMessage.number(inEnvelope: message.envelope).map(String.init) ?? "?")"
         case .created(let key, let incarnation): "\(key.text) is \(incarnation.hexadecimal)"
+        case .seen(let key, _): "\(key.text) is seen"
         case .nothing: "nothing"
         }
     }

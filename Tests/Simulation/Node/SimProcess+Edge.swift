@@ -132,7 +132,7 @@ extension SimProcess {
     private func release(_ socket: SimSocket) {
         guard socket.number != 0, socket.mayBeAttached else { return }
         let address = ReturnAddress(channel: 0, id: socket.number)
-        loop.detach(address, from: socket.key)
+        loop.detach(address, from: socket.key, now: moment)
         for link in links where link.attachments.remove(socket.number) != nil && link.isUp {
             link.connection?.send(.detach(attachment: socket.number, socket.key), from: .dialling)
         }
@@ -147,4 +147,8 @@ extension SimProcess {
         for number in socket.numbers { attachments[number] = nil }
         sockets.removeAll { $0 === socket }
     }
+}
+
+extension SimProcess {
+    func onNews(_ attachment: UInt64, _ news: PresenceNews) {}
 }

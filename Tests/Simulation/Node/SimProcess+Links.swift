@@ -231,7 +231,7 @@ extension SimProcess {
 
     func onClosed(_ end: SimAccepted) {
         guard accepted.removeValue(forKey: end.channel) != nil else { return }
-        loop.channelEnded(end.channel)
+        loop.channelEnded(end.channel, now: moment)
         loop.streamEnded(end.stream)
     }
 
@@ -260,7 +260,11 @@ extension SimProcess {
             let address = ReturnAddress(channel: end.channel, id: request.address.id)
             let local = AttachRequest(key: request.key, address: address, start: request.start, stay: request.stay)
             withLoop { $0.attach(local, epoch: epoch, fromLink: true, now: self.moment, actions: &$1) }
-        case .detach(let attachment, let key): loop.detach(ReturnAddress(channel: end.channel, id: attachment), from: key)
+        case .detach(let attachment, let key):
+            loop.detach(ReturnAddress(channel: end.channel, id: attachment), from: key, now: moment)
+        case .report(let attachment, let key, let report):
+            let address = ReturnAddress(channel: end.channel, id: attachment)
+            withLoop { $0.report(report, on: key, from: address, node: peer.id, fromLink: true, now: self.moment, actions: &$1) }
         case .slot(let request):
             withLoop { $0.onRequest(request, from: peer, channel: end.channel, now: self.moment, actions: &$1) }
         default: break

@@ -62,6 +62,14 @@ extension SimProcess {
             } else {
                 onDetached(address.id)
             }
+        case .report(let peer, let address, let key, let report):
+            send(.report(attachment: address.id, key, report), to: peer)
+        case .presence(let address, let news):
+            if address.channel != 0 {
+                accepted[address.channel]?.connection.send(.news(attachment: address.id, news), from: .accepting)
+            } else {
+                onNews(address.id, news)
+            }
         case .askRoster: askRoster()
         case .moveSoon:
             after(milliseconds: SlotLimits.movePauseMilliseconds) { self.withLoop { $0.onMoves(now: self.moment, actions: &$1) } }

@@ -129,7 +129,7 @@ final class Listeners: Sendable {
             update(seat) { $0.cursor = message.cursor }
             onMessage?(seat, message)
         case .disconnected(let reason): onEnd(seat, reason)
-        case .reconnecting, .listening, .channelGap: break
+        case .reconnecting, .listening, .channelGap, .present, .joined, .left: break
         }
     }
 

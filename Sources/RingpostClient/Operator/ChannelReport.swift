@@ -1,0 +1,45 @@
+// What the cluster knows of one channel, as Swift values.
+
+/// The answer to `GET /v1/channels/{channel}`.
+public struct ChannelReport: Decodable, Equatable, Sendable {
+    /// One user who listens.
+    public struct User: Decodable, Equatable, Sendable {
+        /// The user's id.
+        public let user: String
+        /// Sockets and polls; 0 for one who was here a moment ago, or is between two polls.
+        public let sockets: Int
+    }
+
+    /// One node that holds subscribers.
+    public struct Node: Decodable, Equatable, Sendable {
+        /// Its id.
+        public let node: String
+        /// How many it holds.
+        public let subscribers: Int
+    }
+
+    /// The channel's name.
+    public let channel: String
+    /// The key's place: 16 hexadecimal digits.
+    public let hash: String
+    /// The hash's upper 16 bits.
+    public let slot: Int
+    /// The epoch of the ring that was looked at.
+    public let epoch: UInt64
+    /// The node that owns the channel.
+    public let owner: String
+    /// Who comes after the owner, the mirror first.
+    public let next: [String]
+    /// Where the channel's order stands; `nil` before its first message and its first subscriber.
+    public let cursor: String?
+    /// What the owner keeps.
+    public let history: UserReport.History?
+    /// All sockets that listen, of users and of nobody.
+    public let subscribers: Int
+    /// Users who listen, by name; a thousand at most.
+    public let users: [User]
+    /// Where they are.
+    public let nodes: [Node]
+    /// False for a few seconds after the channel got another owner: a node may not have said yet who listens there.
+    public let complete: Bool
+}

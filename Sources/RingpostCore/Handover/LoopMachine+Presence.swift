@@ -1,0 +1,95 @@
+// Who listens to the channels of this loop's slots, and how fast messages come to them. Presence is not logged and not mirrored: it is what the nodes say, and they say it
+// again to whoever becomes the owner.
+
+extension LoopMachine {
+    /// A node says who of its sockets listens to a channel; it goes to where the channel's attachments go.
+    ///
+    /// - Parameters:
+    ///   - report: what it says.
+    ///   - key: the channel.
+    ///   - address: the node's attachment to it; without that nothing is believed.
+    ///   - node: the node's id.
+    ///   - fromLink: another node says it.
+    ///   - now: the present time.
+    ///   - actions: gets the report on its way to the owner.
+    public mutating func report(
+        _ report: PresenceReport, on key: Key, from address: ReturnAddress, node: String, fromLink: Bool, now: Moment,
+        actions: inout [LoopAction]
+    ) {
+        switch routes[place(key.slot)] {
+        case .here:
+            guard let box = store.places[key], store.boxes[box].attachments.contains(address) else { return }
+            presences[key, default: ChannelPresence(now: now.monotonic)].take(report, from: address, node: node, now: now.monotonic)
+            restlessPresences.insert(key)
+        case .peer(let link) where !fromLink: actions.append(.report(peer: link, address, key, report))
+        // Who has changed hands is told so, attaches again, and reports anew.
+        case .peer, .preparing, .unreachable, .nobody: break
+        }
+    }
+
+    /// Who listens to a channel; `nil` where this node is not its owner, or nobody does.
+    public func presence(of key: Key) -> PresenceSummary? { presences[key]?.summary }
+
+    /// Whether this node owns the key, and serves it.
+    public func isServing(_ key: Key) -> Bool { if case .here = routes[place(key.slot)] { true } else { false } }
+
+    /// An attachment is gone.
+    mutating func endPresence(of address: ReturnAddress, on key: Key, now: Moment) {
+        guard presences[key] != nil else { return }
+        presences[key]?.remove(address, now: now.monotonic)
+        restlessPresences.insert(key)
+    }
+
+    /// A link connection is gone.
+    mutating func endPresences(channel: UInt32, now: Moment) {
+        for key in presences.keys {
+            presences[key]?.removeAll(channel: channel, now: now.monotonic)
+            restlessPresences.insert(key)
+        }
+    }
+
+    /// In every tick: who left a moment ago, and did not come back, is remembered by all who hold the slot. Some at a time: when a node
+    /// dies, all its users go at once, and most are back before their turn comes.
+    mutating func logDepartures(now: Moment, actions: inout [LoopAction]) {
+        var looked = 0
+        var logged = 0
+        while looked < Self.departuresLookedMax, logged < Self.departuresLoggedMax, let key = departures.popFirst() {
+            looked += 1
+            guard case .here = routes[place(key.slot)], let box = store.places[key], store.boxes[box].attachments.isEmpty, mayLog,
+                mayAct(now)
+            else { continue }
+            logged += 1
+            log(.seen(key, at: store.boxes[box].lastSeen), in: key.slot, waiter: nil, now: now, actions: &actions)
+        }
+        if departures.count > Self.departuresMax { departures.removeFirst(departures.count - Self.departuresMax) }
+    }
+
+    /// Whether a channel takes one more message now.
+    mutating func takes(_ channel: Key, now: Int64) -> Bool {
+        let rate = limits.mailbox.channelMessagesPerSecond
+        return channelBuckets[channel, default: TokenBucket(ratePerSecond: rate, burst: 2 * rate)].take(now: now)
+    }
+
+    /// Now and then: a full bucket is as good as none.
+    mutating func forgetRestingChannels(now: Int64) {
+        if now < channelBucketsLookedAt + 5_000 { return }
+        channelBucketsLookedAt = now
+        channelBuckets = channelBuckets.filter { !$0.value.isFull(now: now) }
+    }
+
+    private static var departuresLookedMax: Int { 4_096 }
+    private static var departuresLoggedMax: Int { 256 }
+    /// Beyond it the times of those who left first stay with the owner alone.
+    private static var departuresMax: Int { 65_536 }
+
+    /// In every tick: what has changed is told, all at once.
+    mutating func tellPresences(now: Moment, actions: inout [LoopAction]) {
+        if restlessPresences.isEmpty { return }
+        // In an order that does not depend on chance, so that a simulation repeats exactly.
+        for key in restlessPresences.sorted(by: { $0.hash.rawValue < $1.hash.rawValue }) {
+            for (address, news) in presences[key]?.onTick(now: now.monotonic) ?? [] { actions.append(.presence(address, news)) }
+            if presences[key]?.isOver != false { presences[key] = nil }
+            if presences[key]?.isRestless != true { restlessPresences.remove(key) }
+        }
+    }
+}
