@@ -66,7 +66,8 @@ package final class Simulation {
         for slot in stride(from: settings.loopIndex, to: HashRing.slotCount, by: SimulationSettings.loopCount) {
             for number in 0..<SimulationSettings.keysPerSlot {
                 let hash = KeyHash(rawValue: UInt64(slot) << 48 | UInt64(number))
-                keys.append(Key(.user, trusted: Array("u\(keys.count)".utf8), hash: hash))
+                let kind = number == SimulationSettings.keysPerSlot - 1 ? KeyKind.channel : .user
+                keys.append(Key(kind, trusted: Array("\(kind == .user ? "u" : "c")\(keys.count)".utf8), hash: hash))
             }
         }
         for key in keys {

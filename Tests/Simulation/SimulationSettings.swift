@@ -7,6 +7,7 @@ import RingpostCore
 package struct SimulationSettings: Sendable {
     /// With so many loops each machine has four slots, and what is not looked at costs nothing.
     static let loopCount = 16_384
+    /// The last of them is a channel.
     static let keysPerSlot = 2
     /// The last of them polls.
     static let clientsPerKey = 3

@@ -31,13 +31,19 @@ import Testing
     @Test func outagePlusWeightRaise() throws { try play("outage-plus-weight-raise") }
 }
 
+@Suite struct ChannelScheduleTests {
+    @Test func channelOwnerKilled() throws { try play("channel-owner-killed", seeds: 1...4) }
+    @Test func channelOwnerLeaves() throws { try play("channel-owner-leaves") }
+    @Test func subscribersCutOff() throws { try play("subscribers-cut-off") }
+}
+
 @Suite struct LifeScheduleTests {
     @Test func allStartAtOnce() throws { try play("all-start-at-once") }
     @Test func allRestartAtOnce() throws { try play("all-restart-at-once") }
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 18)
-        #expect(Set(Schedule.named.map(\.name)).count == 18)
+        #expect(Schedule.named.count == 21)
+        #expect(Set(Schedule.named.map(\.name)).count == 21)
     }
 }

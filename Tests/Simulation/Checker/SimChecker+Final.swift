@@ -141,6 +141,26 @@ extension SimChecker {
                 return "client \(client.number) of \(client.key.text) is at \(at), not at \(end)"
             }
         }
+        return absent()
+    }
+
+    /// A channel whose clients have not all been told of each other, and of nobody else; `nil` when all have.
+    private func absent() -> String? {
+        for key in simulation.keys where key.kind == .channel {
+            let clients = simulation.clients.filter { $0.key == key }
+            let users = Set(clients.map(\.user))
+            for client in clients where !client.polls && client.present != users {
+                let names = client.present.map { $0.map { String(decoding: $0, as: UTF8.self) }.sorted() } ?? []
+                return "client \(client.number) of \(key.text) was told that \(names) are there, \(users.count) are"
+            }
+            let summaries = simulation.nodes.compactMap { $0.process?.loop.presence(of: key) }
+            guard let summary = summaries.first, summaries.count == 1 else {
+                return "\(summaries.count) nodes know who listens to \(key.text)"
+            }
+            if summary.subscribers != clients.count || Set(summary.users.map(\.user)) != users {
+                return "the owner of \(key.text) counts \(summary.subscribers) subscribers, \(summary.users.count) users"
+            }
+        }
         return nil
     }
 }

@@ -62,6 +62,9 @@ final class SimChecker {
     private var voices: [Int: Voice] = [:]
     private var numbers: [MessageID: UInt64] = [:]
     private(set) var gaps = 0
+    /// Times that a client was told that a user has left, and who must not be among them.
+    private(set) var leaves = 0
+    var stayers: Set<[UInt8]> = []
     private(set) var receipts = 0
     /// The most of each bounded thing.
     private(set) var most: [String: Int] = [:]
@@ -101,6 +104,19 @@ final class SimChecker {
 
     /// The id under which a message is on its way.
     func name(_ id: MessageID, _ message: SimMessage) { numbers[id] = message.number }
+
+    // MARK: Presence
+
+    /// Who is told that somebody comes has not been told before that they are there, and the other way round.
+    func onPresence(_ client: SimClient, _ user: [UInt8], _ what: String) {
+        fail("client \(client.number) of \(client.key.text) is told that \(String(decoding: user, as: UTF8.self)) \(what)")
+    }
+
+    /// A client is told that a user has left. Where nobody may leave, that is wrong.
+    func onLeave(_ client: SimClient, _ user: [UInt8]) {
+        leaves += 1
+        if stayers.contains(user) { onPresence(client, user, "leaves, who was there all the time") }
+    }
 
     // MARK: Owners
 

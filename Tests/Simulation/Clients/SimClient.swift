@@ -8,8 +8,12 @@ final class SimClient: SimEnd {
     private unowned let simulation: Simulation
     let number: Int
     let key: Key
+    /// As whom it listens to a channel.
+    let user: [UInt8]
+    /// Who listens to its channel, as it was told on this connection; `nil` before it was.
+    private(set) var present: Set<[UInt8]>?
     /// Asks again and again instead of staying.
-    private let polls: Bool
+    let polls: Bool
     private var random: SplitMix64
     private var connection: SimConnection?
     private(set) var cursor: Cursor?
@@ -21,6 +25,7 @@ final class SimClient: SimEnd {
     init(number: Int, key: Key, polls: Bool, simulation: Simulation) {
         self.number = number
         self.key = key
+        user = Array("client \(number)".utf8)
         self.polls = polls
         self.simulation = simulation
         random = simulation.random.split()
@@ -44,8 +49,9 @@ final class SimClient: SimEnd {
         let connection = simulation.network.connect(from: SimNetwork.outside, self, to: target, process)
         process.accept(connection)
         self.connection = connection
+        present = nil
         let stay = !polls ? AttachRequest.Stay.always : random.percent(20) ? .never : .ifEmpty
-        connection.send(.subscribe(key, cursor.map(AttachStart.after) ?? .now, stay), from: .dialling)
+        connection.send(.subscribe(key, cursor.map(AttachStart.after) ?? .now, stay, user: user), from: .dialling)
     }
 
     /// The client goes away by itself and comes back elsewhere.
@@ -78,6 +84,14 @@ final class SimClient: SimEnd {
             let next = Cursor(incarnation: incarnation, sequence: message.sequence)
             simulation.checker.onMessage(self, before: cursor, at: next, SimMessage.number(inEnvelope: message.envelope))
             cursor = next
+        case .present(let users):
+            if present != nil { simulation.checker.fail("client \(number) is told twice who is in \(key.text)") }
+            present = Set(users)
+        case .joined(let users):
+            for user in users where present?.insert(user).inserted != true { simulation.checker.onPresence(self, user, "joins again") }
+        case .left(let users):
+            for user in users where present?.remove(user) == nil { simulation.checker.onPresence(self, user, "leaves and was not there") }
+            for user in users { simulation.checker.onLeave(self, user) }
         case .polled(let end):
             if cursor != end, let cursor { simulation.checker.onSilentGap(self, from: cursor, to: end) }
             cursor = end

@@ -38,10 +38,14 @@ enum SimFrame {
     case produce(request: UInt64, SimMessage, restarts: Bool, budgetMilliseconds: Int64)
     case produced(request: UInt64, PublishResult)
     // Clients.
-    case subscribe(Key, AttachStart, AttachRequest.Stay)
+    case subscribe(Key, AttachStart, AttachRequest.Stay, user: [UInt8])
     case begin(Cursor)
     case gap(Cursor)
     case message(incarnation: UInt64, StoredMessage)
+    /// Who listens to the channel, comes or goes.
+    case present([[UInt8]])
+    case joined([[UInt8]])
+    case left([[UInt8]])
     /// A poll's answer ends, with the cursor for the next one.
     case polled(Cursor)
 }
@@ -70,7 +74,9 @@ extension SimFrame {
         case .news(let attachment, let news):
             "news to \(attachment)\(news.isWhole ? ", whole" : ""): \(news.joined.count) joined, \(news.left.count) left"
         case .detached(let attachment): "detached \(attachment)"
-        case .hello, .welcome, .ping, .pong, .members, .produce, .produced, .subscribe, .begin, .gap, .message, .polled: nil
+        case .hello, .welcome, .ping, .pong, .members, .produce, .produced, .subscribe, .begin, .gap, .message, .present, .joined, .left,
+            .polled:
+            nil
         }
     }
 

@@ -2,12 +2,18 @@
 
 import RingpostCore
 
-/// A client's socket at the node that has accepted it.
+/// A client's socket at the node that has accepted it, or a node's own attachment to a channel.
 final class SimSocket {
     let key: Key
     /// Anything but `always` is a poll.
     let stay: AttachRequest.Stay
-    let connection: SimConnection
+    /// `nil` of a node's own attachment.
+    let connection: SimConnection?
+    /// Of a channel.
+    weak var hub: SimHub?
+    /// As whom the client listens.
+    let user: [UInt8]
+    var hasList = false
     var machine: SessionMachine
     /// The current attachment's number in the node's table; 0 for none.
     var number: UInt64 = 0
@@ -16,27 +22,31 @@ final class SimSocket {
     /// All numbers that it ever had: what comes late for one of them still finds the machine, which has to know it for late.
     var numbers: [UInt64] = []
 
-    init(key: Key, stay: AttachRequest.Stay, connection: SimConnection, machine: SessionMachine) {
+    init(key: Key, stay: AttachRequest.Stay, connection: SimConnection?, user: [UInt8], machine: SessionMachine) {
         self.key = key
+        self.user = user
         self.stay = stay
         self.connection = connection
         self.machine = machine
     }
 
-    func closeWithResume() { connection.close(from: .accepting) }
+    func closeWithResume() { connection?.close(from: .accepting) }
+
+    func send(_ frame: SimFrame) { connection?.send(frame, from: .accepting) }
 }
 
 extension SimProcess {
     /// A poll is answered after so long, whether or not there is something.
     static let pollMilliseconds: Int64 = 1_500
 
-    func subscribe(_ connection: SimConnection, _ key: Key, _ start: AttachStart, _ stay: AttachRequest.Stay) {
+    func subscribe(_ connection: SimConnection, _ key: Key, _ start: AttachStart, _ stay: AttachRequest.Stay, _ user: [UInt8]) {
         handshakes.removeAll { $0 === connection }
         guard !isLeaving, !isMovingSockets else { return connection.close(from: .accepting) }
-        var machine = SessionMachine(start: start, now: now)
+        var machine = SessionMachine(start: start, isShared: key.kind == .channel, now: now)
         machine.writesOldAttachments = simulation.settings.writesOldAttachments
-        let socket = SimSocket(key: key, stay: stay, connection: connection, machine: machine)
+        let socket = SimSocket(key: key, stay: stay, connection: connection, user: user, machine: machine)
         sockets.append(socket)
+        if key.kind == .channel { listen(socket) }
         perform(socket.machine.ask(now: now), socket)
         if stay != .always { after(milliseconds: Self.pollMilliseconds) { self.endPoll(socket) } }
     }
@@ -46,7 +56,7 @@ extension SimProcess {
         guard sockets.contains(where: { $0 === socket }) else { return }
         let cursor = socket.machine.cursor
         drop(socket)
-        if let cursor { socket.connection.send(.polled(cursor), from: .accepting) }
+        if let cursor { socket.send(.polled(cursor)) }
         socket.closeWithResume()
     }
 
@@ -61,24 +71,33 @@ extension SimProcess {
         }
         guard let reading = socket.machine.onReply(attachment: number, reply, now: now) else { return }
         socket.mayBeAttached = reply.isLive
-        if let cursor = reading.begins { socket.connection.send(.begin(cursor), from: .accepting) }
+        if let hub = socket.hub, hub.session === socket { return onReading(reading, reply.incarnation, hub) }
+        if let cursor = reading.begins { socket.send(.begin(cursor)) }
         if let cursor = reading.gap {
             simulation.say(name, "gap for \(socket.key.text) at \(cursor.text)")
-            socket.connection.send(.gap(cursor), from: .accepting)
+            socket.send(.gap(cursor))
         }
         for message in reading.messages { write(message, reply.incarnation, socket) }
         if socket.stay != .always {
-            if !socket.machine.isLive || !reading.messages.isEmpty || reading.gap != nil { endPoll(socket) }
-            return
+            // A channel's poll that found nothing waits for the fan, where it has caught up with it.
+            let goesOn = socket.hub == nil ? socket.machine.isLive : socket.stay == .ifEmpty
+            if !goesOn || !reading.messages.isEmpty || reading.gap != nil { return endPoll(socket) }
+            if socket.machine.isLive { return }
         }
+        socket.hub?.show(to: socket)
         // The socket takes the piece, then the rest is asked for.
         if reading.asksAgain { after(milliseconds: random.draw(0...3)) { self.perform(socket.machine.ask(now: self.now), socket) } }
     }
 
     func onDeliver(_ attachment: UInt64, incarnation: UInt64, _ message: StoredMessage) {
         guard let (socket, number) = attachments[attachment] else { return }
+        onDeliver(to: socket, number, incarnation: incarnation, message)
+    }
+
+    func onDeliver(to socket: SimSocket, _ number: UInt32, incarnation: UInt64, _ message: StoredMessage) {
         switch socket.machine.onDeliver(attachment: number, incarnation: incarnation, sequence: message.sequence) {
         case .write:
+            if let hub = socket.hub, hub.session === socket { return fanOut(message, incarnation, hub) }
             write(message, incarnation, socket)
             if socket.stay != .always { endPoll(socket) }
         case .drop: break
@@ -103,7 +122,7 @@ extension SimProcess {
     }
 
     private func write(_ message: StoredMessage, _ incarnation: UInt64, _ socket: SimSocket) {
-        socket.connection.send(.message(incarnation: incarnation, message), from: .accepting)
+        socket.send(.message(incarnation: incarnation, message))
     }
 
     // MARK: Performing
@@ -117,13 +136,17 @@ extension SimProcess {
             let number = lastAttachment
             socket.number = number
             socket.numbers.append(number)
-            socket.mayBeAttached = socket.stay != .never
+            let isShared = socket.hub.map { $0.session !== socket } ?? false
+            socket.mayBeAttached = socket.stay != .never && !isShared
             attachments[number] = (socket, socket.machine.attachment)
             let address = ReturnAddress(channel: 0, id: number)
-            let request = AttachRequest(key: socket.key, address: address, start: start, stay: socket.stay)
+            let request = AttachRequest(key: socket.key, address: address, start: start, stay: isShared ? .never : socket.stay)
+            // Behind what the node's own attachment has brought.
+            if isShared, let hub = socket.hub, !hub.session.machine.isLive { return hub.questions.append(request) }
             withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
         case .close:
             simulation.say(name, "closes a socket of \(socket.key.text) with resume")
+            if let hub = socket.hub, hub.session === socket { return end(hub) }
             drop(socket)
             socket.closeWithResume()
         }
@@ -146,9 +169,6 @@ extension SimProcess {
         release(socket)
         for number in socket.numbers { attachments[number] = nil }
         sockets.removeAll { $0 === socket }
+        socket.hub?.drop(socket, now: now)
     }
-}
-
-extension SimProcess {
-    func onNews(_ attachment: UInt64, _ news: PresenceNews) {}
 }

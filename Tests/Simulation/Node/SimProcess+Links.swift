@@ -191,6 +191,7 @@ extension SimProcess {
             if case .success(let reply) = result, reply.isLive {} else { link.attachments.remove(attachment) }
             onAttached(attachment, result)
         case .deliver(let attachment, let incarnation, let message): onDeliver(attachment, incarnation: incarnation, message)
+        case .news(let attachment, let news): onNews(attachment, news)
         case .detached(let attachment):
             link.attachments.remove(attachment)
             onDetached(attachment)

@@ -65,7 +65,7 @@ extension SimProcess {
     /// Sends all clients elsewhere, one after the other.
     private func moveSockets(milliseconds: Int64, _ completion: @escaping () -> Void) {
         isMovingSockets = true
-        let leaving = sockets
+        let leaving = sockets.filter { $0.connection != nil }
         for (place, socket) in leaving.enumerated() {
             after(milliseconds: milliseconds * Int64(place) / Int64(leaving.count)) {
                 guard self.isMovingSockets, self.sockets.contains(where: { $0 === socket }) else { return }

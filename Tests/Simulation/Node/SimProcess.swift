@@ -69,6 +69,8 @@ final class SimProcess: SimEnd {
     var sockets: [SimSocket] = []
     var attachments: [UInt64: (socket: SimSocket, number: UInt32)] = [:]
     var lastAttachment: UInt64 = 0
+    /// Channels that sockets of this process listen to.
+    var hubs: [Key: SimHub] = [:]
 
     init(node: SimNode, simulation: Simulation) {
         self.node = node
@@ -109,7 +111,7 @@ final class SimProcess: SimEnd {
         isDead = true
         for link in links { link.connection.map { $0.endFor(self, .dialling, silently: silently) } }
         for (_, end) in accepted.sorted(by: { $0.key < $1.key }) { end.connection.endFor(self, .accepting, silently: silently) }
-        for socket in sockets { socket.connection.endFor(self, .accepting, silently: silently) }
+        for socket in sockets { socket.connection?.endFor(self, .accepting, silently: silently) }
         for waiting in handshakes { waiting.endFor(self, .accepting, silently: silently) }
         forget()
     }
@@ -123,6 +125,7 @@ final class SimProcess: SimEnd {
         accepted = [:]
         attachments = [:]
         sockets = []
+        hubs = [:]
         for link in links { link.connection = nil }
     }
 
@@ -168,6 +171,7 @@ final class SimProcess: SimEnd {
     private func tick() {
         withLoop { $0.onTick(now: self.moment, actions: &$1) }
         for socket in sockets { perform(socket.machine.onTick(now: now), socket) }
+        tickHubs()
         for link in links { onTick(link) }
         closeSilentEnds()
         tickOrders()
@@ -189,7 +193,7 @@ final class SimProcess: SimEnd {
                 self.greet(connection, from: from, to: to, generation: generation)
             case .produce(let request, let message, let restarts, let budget):
                 self.produce(connection, request: request, message, restarts: restarts, budgetMilliseconds: budget)
-            case .subscribe(let key, let start, let stay): self.subscribe(connection, key, start, stay)
+            case .subscribe(let key, let start, let stay, let user): self.subscribe(connection, key, start, stay, user)
             default: self.route(frame, connection)
             }
         }
