@@ -13,9 +13,11 @@ struct TortureRun {
         let cluster = try await TortureCluster.start(settings, landscape: landscape)
         defer { cluster.end() }
         timeline.say("\(cluster.residents.count) nodes are in the ring")
-        let seats = Listeners.seats(users: chat.users.count, each: TortureSettings.listenersEach)
-        let board = Board(userCount: chat.users.count, listeners: seats.map(\.user))
-        let listeners = Listeners(seats: seats, users: chat.users, board: board)
+        let seats = Listeners.seats(users: chat.users.count, each: TortureSettings.listenersEach).map { seat in
+            Listeners.Seat(user: seat.user, transport: seat.transport, channel: chat.channel(ofUser: seat.user))
+        }
+        let board = Board(userCount: chat.orders.count, listeners: Listeners.orders(seats))
+        let listeners = Listeners(seats: seats, users: chat.users, channels: chat.channels, board: board)
         await listeners.spread(over: cluster.residents)
         let speakers = Speakers(
             chat: chat, board: board, publishers: Director.publishers(cluster.residents), perSecond: settings.perSecond)
@@ -33,6 +35,9 @@ struct TortureRun {
             timeline.complain("\(error)")
         }
         await listeners.end()
+        // Who never began was promised nothing, so nobody could miss anything.
+        let silent = Listeners.orders(seats).count - board.read { $0.attached }
+        if silent > 0 { timeline.complain("\(silent) listeners never began") }
         return report(board, chat: chat)
     }
 

@@ -42,6 +42,23 @@ public struct Subscriber: AsyncSequence, Sendable {
         public init() {}
     }
 
+    /// Where a subscription stands, for another one with the same user, channels and transport to go on from.
+    public struct Place: Equatable, Sendable {
+        let cursor: String?
+        let channels: [String: String]
+
+        /// The beginning.
+        public init() {
+            cursor = nil
+            channels = [:]
+        }
+
+        init(cursor: String?, channels: [String: String] = [:]) {
+            self.cursor = cursor
+            self.channels = channels
+        }
+    }
+
     /// A message with its envelope takes at most so many bytes; a larger one ends the connection.
     static let messageBytesMax = 2 * 1_024 * 1_024
 
@@ -52,7 +69,7 @@ public struct Subscriber: AsyncSequence, Sendable {
     public let channels: [String]
     /// How they come.
     public let transport: Transport
-    let since: String?
+    let place: Place
     let options: Options
 
     /// - Parameters:
@@ -64,13 +81,28 @@ public struct Subscriber: AsyncSequence, Sendable {
         urls: [Endpoint], user: String?, channels: [String] = [], transport: Transport = .webSocket, since: String? = nil,
         options: Options = Options()
     ) {
+        let beginning = since == "earliest" ? Dictionary(channels.map { ($0, "earliest") }, uniquingKeysWith: { $1 }) : [:]
+        self.init(
+            urls: urls, user: user, channels: channels, transport: transport, place: Place(cursor: since, channels: beginning),
+            options: options)
+    }
+
+    /// - Parameters:
+    ///   - urls: client addresses, at least one; when a connection ends or can't be made, the next one's turn comes.
+    ///   - user: whose messages; with `nil` only those of channels come.
+    ///   - channels: what else to listen to.
+    ///   - place: where a subscription like this one stood.
+    public init(
+        urls: [Endpoint], user: String?, channels: [String] = [], transport: Transport = .webSocket, place: Place,
+        options: Options = Options()
+    ) {
         precondition(!urls.isEmpty, "a subscriber needs an address to connect to")
         precondition(user != nil || !channels.isEmpty, "a subscriber needs something to listen to")
         self.channels = channels
         self.urls = urls
         self.user = user
         self.transport = transport
-        self.since = since
+        self.place = place
         self.options = options
     }
 
@@ -95,6 +127,9 @@ public struct Subscriber: AsyncSequence, Sendable {
         /// Where to resume with `since` everything that has come so far; `nil` before anything has, and where several subscriptions are
         /// resumed each with a cursor of its own, as on a WebSocket with channels.
         public var resumeCursor: String? { session.resumeCursor }
+
+        /// Where to go on from with another subscriber like this one.
+        public var place: Place { session.place }
 
         /// The next event; `nil` once the task has been cancelled.
         public mutating func next() async throws(SubscriberError) -> SubscriberEvent? { try await session.next() }
@@ -136,11 +171,12 @@ final class SubscriberSession {
     init(_ subscriber: Subscriber) {
         self.subscriber = subscriber
         machine = SubscriberMachine(
-            since: subscriber.since, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
+            place: subscriber.place, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
             resumesTogether: subscriber.transport != .webSocket && !subscriber.channels.isEmpty)
     }
 
     var endpoint: Endpoint { machine.endpoint }
+    var place: Subscriber.Place { Subscriber.Place(cursor: machine.cursor, channels: machine.channelCursors) }
     var resumeCursor: String? { machine.channelCursors.isEmpty || machine.resumesTogether ? machine.cursor : nil }
 
     nonisolated(nonsending) func next() async throws(SubscriberError) -> SubscriberEvent? {
@@ -180,13 +216,12 @@ final class SubscriberSession {
 
     private nonisolated(nonsending) func connect() async throws(Disconnect) -> any SubscriberConnection {
         let url = machine.endpoint
-        let isResuming = machine.cursor != nil && machine.cursor != subscriber.since
+        let isResuming = machine.cursor != nil && machine.cursor != subscriber.place.cursor
         switch subscriber.transport {
         case .webSocket:
             let channels = subscriber.channels.map {
                 ChannelStart(
-                    channel: $0, since: machine.channelCursors[$0] ?? (subscriber.since == "earliest" ? "earliest" : nil),
-                    presence: subscriber.options.presence)
+                    channel: $0, since: machine.channelCursors[$0], presence: subscriber.options.presence)
             }
             return try await WebSocketConnection.open(url, query: subscriber.userQuery, since: machine.cursor, channels: channels)
         case .eventStream:

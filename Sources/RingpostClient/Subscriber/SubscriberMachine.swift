@@ -27,9 +27,10 @@ struct SubscriberMachine: Sendable {
     ///   - endpoints: what the caller knows, at least one; each attempt goes to the next.
     ///   - followsAddresses: also goes to addresses that a node names and the caller did not.
     ///   - resumesTogether: several subscriptions share one cursor.
-    init(since: String?, endpoints: [Endpoint], followsAddresses: Bool = false, resumesTogether: Bool = false) {
+    init(place: Subscriber.Place, endpoints: [Endpoint], followsAddresses: Bool = false, resumesTogether: Bool = false) {
         precondition(!endpoints.isEmpty, "a subscriber needs an address to connect to")
-        cursor = since
+        cursor = place.cursor
+        channelCursors = place.channels
         self.resumesTogether = resumesTogether
         self.endpoints = endpoints
         self.followsAddresses = followsAddresses

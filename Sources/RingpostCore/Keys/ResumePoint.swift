@@ -20,6 +20,9 @@ public struct ResumePoint: Hashable, Sendable {
         set { channels[channel.hash] = newValue }
     }
 
+    /// The cursors of all channels, in no order.
+    public var channelCursors: [Cursor] { Array(channels.values) }
+
     /// Reads the text that ``append(to:)`` makes; `nil` for anything else.
     public init?(text: some Collection<UInt8>) {
         let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

@@ -13,9 +13,11 @@ final class SteadyChat: Sendable {
 
     /// - Parameter nodes: where the listeners sit.
     init(chat: Chat, nodes: [TortureNode], publishers: [any Publisher], perSecond: Double) {
-        let seats = Listeners.seats(users: chat.users.count, each: 1, transports: [.webSocket, .eventStream])
-        board = Board(userCount: chat.users.count, listeners: seats.map(\.user))
-        listeners = Listeners(seats: seats, users: chat.users, board: board)
+        let seats = Listeners.seats(users: chat.users.count, each: 1, transports: [.webSocket, .eventStream]).map { seat in
+            Listeners.Seat(user: seat.user, transport: seat.transport, channel: chat.channel(ofUser: seat.user))
+        }
+        board = Board(userCount: chat.orders.count, listeners: Listeners.orders(seats))
+        listeners = Listeners(seats: seats, users: chat.users, channels: chat.channels, board: board)
         speakers = Speakers(chat: chat, board: board, publishers: publishers, perSecond: perSecond)
         self.nodes = nodes
     }

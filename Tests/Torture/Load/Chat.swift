@@ -7,8 +7,15 @@ struct Chat: Sendable {
     /// Lines of a log that are used; over and over, so that more would only take time to read.
     static let linesMax = 20_000
 
+    /// So many users are in one channel.
+    static let usersPerChannel = 12
+
     /// Whose messages there are, the most addressed first.
     let users: [String]
+    /// Channels, each with some of the users.
+    var channels: [String] { (0..<(users.count + Self.usersPerChannel - 1) / Self.usersPerChannel).map { "room:\($0)" } }
+    /// All that have an order of their own: users, then channels. What is said of a "user" in the judge's words holds for both.
+    var orders: [Producer.Destination] { users.map { .user($0) } + channels.map { .channel($0) } }
     /// Where it comes from, for the report.
     let source: String
     private let log: Data
@@ -36,9 +43,13 @@ struct Chat: Sendable {
         source = URL(fileURLWithPath: path).lastPathComponent
     }
 
-    /// A user's message of this number: `{"u":3,"n":12,"from":…,"text":…}`, the log's own JSON strings untouched.
-    func payload(user: Int, number: Int) -> [UInt8] {
-        var payload = Array("{\"u\":\(user),\"n\":\(number)".utf8)
+    /// The channel that a user listens to, as the number of its order.
+    func channel(ofUser user: Int) -> Int { users.count + user / Self.usersPerChannel }
+
+    /// An order's message of this number: `{"u":3,"n":12,"from":…,"text":…}`, the log's own JSON strings untouched.
+    func payload(order: Int, number: Int) -> [UInt8] {
+        var payload = Array("{\"u\":\(order),\"n\":\(number)".utf8)
+        let user = order % users.count
         log.withUnsafeBytes { bytes in
             guard !lines[user].isEmpty, let line = ChatLine(bytes, lines[user][number % lines[user].count]) else {
                 return payload += ",\"from\":\"nobody\",\"text\":\"line \(number), é\\t\\\"quoted\\\"\"".utf8

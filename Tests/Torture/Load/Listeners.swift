@@ -2,6 +2,7 @@
 // one by itself, as any client does; between two faults they are spread over all nodes again.
 
 import RingpostClient
+import RingpostCore
 import Synchronization
 
 final class Listeners: Sendable {
@@ -9,6 +10,8 @@ final class Listeners: Sendable {
     struct Seat: Sendable {
         let user: Int
         let transport: Subscriber.Transport
+        /// The channel that it listens to as well, as the number of its order.
+        var channel: Int?
     }
 
     private struct Sitting {
@@ -20,13 +23,17 @@ final class Listeners: Sendable {
         var isAttached = false
         /// It has had to go elsewhere since the fault began.
         var wasMoved = false
-        var cursor: String?
+        /// Where its subscriptions stand.
+        var place = Subscriber.Place()
         var task: Task<Void, Never>?
     }
 
     /// So many connect at a time: a node's backlog is bounded.
     static let connectingMax = 250
     static let connectSecondsMax = 10.0
+
+    /// By the number that a listener has for the board, whose order it hears: one for each seat, then one for each seat's channel.
+    static func orders(_ seats: [Seat]) -> [Int] { seats.map(\.user) + seats.compactMap(\.channel) }
 
     /// - Returns: `each` seats for each user, these transports in turn.
     static func seats(users: Int, each: Int, transports: [Subscriber.Transport] = Subscriber.Transport.allCases) -> [Seat] {
@@ -35,14 +42,16 @@ final class Listeners: Sendable {
 
     private let seats: [Seat]
     private let users: [String]
+    private let channels: [String]
     private let board: Board
     /// Told of each message, after the board.
     private let onMessage: (@Sendable (Int, Message) -> Void)?
     private let sittings: Mutex<[Sitting]>
 
-    init(seats: [Seat], users: [String], board: Board, onMessage: (@Sendable (Int, Message) -> Void)? = nil) {
+    init(seats: [Seat], users: [String], channels: [String] = [], board: Board, onMessage: (@Sendable (Int, Message) -> Void)? = nil) {
         self.seats = seats
         self.users = users
+        self.channels = channels
         self.board = board
         self.onMessage = onMessage
         sittings = Mutex(Array(repeating: Sitting(), count: seats.count))
@@ -66,7 +75,7 @@ final class Listeners: Sendable {
             await task?.value
             let order = Array(nodes[home...] + nodes[..<home])
             sittings.withLock { sittings in
-                sittings[seat] = Sitting(nodes: order, cursor: sittings[seat].cursor)
+                sittings[seat] = Sitting(nodes: order, place: sittings[seat].place)
                 sittings[seat].task = Task { await self.listen(seat) }
             }
         }
@@ -90,47 +99,63 @@ final class Listeners: Sendable {
     }
 
     private func listen(_ seat: Int) async {
-        let (nodes, cursor) = sittings.withLock { ($0[seat].nodes, $0[seat].cursor) }
+        let (nodes, place) = sittings.withLock { ($0[seat].nodes, $0[seat].place) }
         var options = Subscriber.Options()
         options.pollMilliseconds = 100
         options.waitSeconds = 5
         let subscriber = Subscriber(
-            urls: nodes.map(\.client), user: users[seats[seat].user], transport: seats[seat].transport, since: cursor, options: options)
+            urls: nodes.map(\.client), user: users[seats[seat].user],
+            channels: seats[seat].channel.map { [channels[$0 - users.count]] } ?? [], transport: seats[seat].transport, place: place,
+            options: options)
         var events = subscriber.makeAsyncIterator()
         do throws(SubscriberError) {
             while let event = try await events.next() {
                 // After the end of a connection this is the next one's already.
                 let endpoint = events.endpoint
                 hear(event, seat, at: nodes.first { $0.client == endpoint }?.id ?? "")
+                let place = events.place
+                update(seat) { $0.place = place }
             }
         } catch {
             board.onSocketEnd(seat, node: "", "the subscription has ended for good: \(error)")
         }
     }
 
+    /// The number of the seat's listener to its channel.
+    private func channelListener(_ seat: Int) -> Int { seats.count + seat }
+
     private func hear(_ event: SubscriberEvent, _ seat: Int, at node: String) {
         switch event {
         case .attached(let cursor):
-            board.onAttached(seat, cursor)
-            update(seat) {
-                $0.isAttached = true
-                $0.node = node
-                $0.cursor = $0.cursor ?? cursor
-            }
-        case .gap(let cursor):
-            board.onGap(seat, cursor)
-            update(seat) {
-                $0.isAttached = true
-                $0.node = node
-                $0.cursor = cursor
-            }
+            onBegin(seat, cursor, at: node) { board.onAttached($0, $1) }
+        case .listening(_, let cursor): board.onAttached(channelListener(seat), cursor)
+        case .gap(let cursor): onBegin(seat, cursor, at: node) { board.onGap($0, $1) }
+        case .channelGap(_, let cursor): if let cursor = Self.cursors(cursor).channel { board.onGap(channelListener(seat), cursor) }
         case .message(let message):
-            board.onMessage(seat, message, node: node, wasMoved: sittings.withLock { $0[seat].wasMoved })
-            update(seat) { $0.cursor = message.cursor }
+            let wasMoved = sittings.withLock { $0[seat].wasMoved }
+            board.onMessage(message.channel == nil ? seat : channelListener(seat), message, node: node, wasMoved: wasMoved)
             onMessage?(seat, message)
         case .disconnected(let reason): onEnd(seat, reason)
-        case .reconnecting, .listening, .channelGap, .present, .joined, .left: break
+        case .reconnecting, .present, .joined, .left: break
         }
+    }
+
+    private func onBegin(_ seat: Int, _ cursor: String, at node: String, _ tell: (Int, String) -> Void) {
+        let cursors = Self.cursors(cursor)
+        if let user = cursors.user { tell(seat, user) }
+        // A poll begins with all its subscriptions at once; their gaps are told one by one.
+        if let channel = cursors.channel, cursors.user != channel { board.onAttached(channelListener(seat), channel) }
+        update(seat) {
+            $0.isAttached = true
+            $0.node = node
+        }
+    }
+
+    /// A cursor is a user's, a channel's, or one for both.
+    private static func cursors(_ text: String) -> (user: String?, channel: String?) {
+        if Cursor(text: text.utf8) != nil { return (text, text) }
+        let point = ResumePoint(text: text.utf8)
+        return (point?.user?.text, point?.channelCursors.first?.text)
     }
 
     private func onEnd(_ seat: Int, _ reason: String) {

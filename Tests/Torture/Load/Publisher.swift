@@ -30,7 +30,7 @@ enum PublishOutcome: Sendable {
 protocol Publisher: Sendable {
     /// The node that takes the messages, as far as known.
     var node: String { get }
-    func publish(_ payload: [UInt8], to user: String, key: String) async -> PublishOutcome
+    func publish(_ payload: [UInt8], to destination: Producer.Destination, key: String) async -> PublishOutcome
     func close() async
 }
 
@@ -47,9 +47,9 @@ final class LinkPublisher: Publisher {
 
     var node: String { last.withLock { $0 } }
 
-    func publish(_ payload: [UInt8], to user: String, key: String) async -> PublishOutcome {
+    func publish(_ payload: [UInt8], to destination: Producer.Destination, key: String) async -> PublishOutcome {
         do throws(ProducerError) {
-            let receipt = try await producer.send(.json(payload), to: .user(user), idempotency: .key(key))
+            let receipt = try await producer.send(.json(payload), to: destination, idempotency: .key(key))
             last.withLock { $0 = receipt.via }
             return .receipt(PublishReceipt(sequence: receipt.sequence, owner: receipt.owner, isMirrored: receipt.isMirrored))
         } catch {
@@ -90,8 +90,13 @@ struct HTTPPublisher: Publisher {
         api = node.api
     }
 
-    func publish(_ payload: [UInt8], to user: String, key: String) async -> PublishOutcome {
-        var request = HTTPClientRequest(url: "\(api.url)/v1/users/\(user.percentEncoded)/messages")
+    func publish(_ payload: [UInt8], to destination: Producer.Destination, key: String) async -> PublishOutcome {
+        let path =
+            switch destination {
+            case .user(let name): "users/\(name.percentEncoded)"
+            case .channel(let name): "channels/\(name.percentEncoded)"
+            }
+        var request = HTTPClientRequest(url: "\(api.url)/v1/\(path)/messages")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "Idempotency-Key", value: key)

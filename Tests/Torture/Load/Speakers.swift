@@ -2,6 +2,7 @@
 // refused, or of which nobody knows, is repeated with its idempotency key.
 
 import Foundation
+import RingpostClient
 import RingpostCore
 import Synchronization
 
@@ -11,6 +12,7 @@ final class Speakers: Sendable {
     static let repeatPauseMilliseconds = 100
 
     private let chat: Chat
+    private let orders: [Producer.Destination]
     private let board: Board
     private let publishers: Mutex<[any Publisher]>
     private let intervalMilliseconds: Double
@@ -23,13 +25,14 @@ final class Speakers: Sendable {
         self.chat = chat
         self.board = board
         self.publishers = Mutex(publishers)
-        intervalMilliseconds = 1_000 * Double(chat.users.count) / perSecond
+        orders = chat.orders
+        intervalMilliseconds = 1_000 * Double(orders.count) / perSecond
     }
 
     /// Sends until `stop`, and returns when the last message has its answer.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            for user in chat.users.indices { group.addTask { await self.speak(user) } }
+            for user in orders.indices { group.addTask { await self.speak(user) } }
         }
     }
 
@@ -44,7 +47,7 @@ final class Speakers: Sendable {
         while !stopped.withLock({ $0 }) {
             try? await Task.sleep(for: .milliseconds(intervalMilliseconds * .random(in: 0.5...1.5)))
             let number = board.onSend(user: user)
-            await send(chat.payload(user: user, number: number), user: user, number: number)
+            await send(chat.payload(order: user, number: number), user: user, number: number)
         }
     }
 
@@ -55,7 +58,7 @@ final class Speakers: Sendable {
         for attempt in 0... {
             let publisher = publishers.withLock { $0[(user + number + attempt) % $0.count] }
             nodes.insert(publisher.node)
-            switch await publisher.publish(payload, to: chat.users[user], key: "\(prefix)-\(user)-\(number)") {
+            switch await publisher.publish(payload, to: orders[user], key: "\(prefix)-\(user)-\(number)") {
             case .receipt(let receipt):
                 nodes.insert(publisher.node)
                 return board.onReceipt(user: user, number: number, receipt, nodes: nodes)

@@ -43,7 +43,7 @@ struct FaultTable {
     static func origin(_ settings: TortureSettings, mode: String, chat: Chat) -> String {
         "seed \(settings.seed), commit \(settings.commit), \(Machine.description); \(mode); \(settings.nodeCount) nodes and 2 that visit, "
             + "\(settings.zookeeperCount) ZooKeeper server\(settings.zookeeperCount == 1 ? "" : "s"), "
-            + "sessions of \(Double(settings.sessionMilliseconds) / 1_000) s; \(chat.source), \(chat.users.count) users with "
+            + "sessions of \(Double(settings.sessionMilliseconds) / 1_000) s; \(chat.source), \(chat.users.count) users in \(chat.channels.count) channels with "
             + "\(TortureSettings.listenersEach) listeners each on ws, sse, poll and polling, \(Int(settings.perSecond)) messages a second"
     }
 }
