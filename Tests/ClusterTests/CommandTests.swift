@@ -123,6 +123,7 @@ extension ClusterTests {
             }
             #expect(number("messages") == messages)
             #expect(number("delivered") == messages)
+            #expect(ended.output.contains("\nchannels  "), "\(ended.output)")
             for name in ["lost", "duplicated", "out of order"] { #expect(number(name) == 0, "\(name): \(ended.output)") }
         }
 

@@ -133,6 +133,17 @@ import Testing
         #expect([plan.lines, plan.undirected, plan.malformed, plan.others] == [6, 1, 1, 0])
     }
 
+    @Test func whatAddressesNobodyGoesToAChannelOfItsDay() {
+        let plan = Array(Self.log.utf8).withUnsafeBytes {
+            ReplayPlan($0, userMax: 10, messageMax: .max, speed: 60, withChannels: true)
+        }
+        #expect(plan.channels == ["day:2004-12-25"] && plan.calls.map(\.recipient) == [0])
+        #expect(plan.subscribers == [[0, 1, 2]], "carl and ann are addressed by nobody")
+        #expect(plan.messages.count == 4)
+        let few = Array(Self.log.utf8).withUnsafeBytes { ReplayPlan($0, userMax: 10, messageMax: 2, speed: 0, withChannels: true) }
+        #expect(few.messages.count == 2 && few.calls.count == 1)
+    }
+
     @Test func limits() {
         #expect(Self.plan(users: 1).messages.count == 2)
         #expect(Self.plan(users: 1).others == 2)

@@ -66,6 +66,12 @@ package struct ReplayPlan: Sendable {
     package let users: [String]
     /// In the order of the file.
     package let messages: [Message]
+    /// One for each day on which something was said to nobody, named after it: `day:2004-12-25`.
+    package private(set) var channels: [String] = []
+    /// By channel, the users who said something on that day, or to whom something was said.
+    package private(set) var subscribers: [[UInt32]] = []
+    /// What was said to nobody, in the order of the file; the recipient is the channel's place.
+    package private(set) var calls: [Message] = []
     /// Lines in the file.
     package let lines: Int
     /// Lines that address nobody.
@@ -79,10 +85,11 @@ package struct ReplayPlan: Sendable {
     ///
     /// - Parameters:
     ///   - userMax: how many users to choose.
-    ///   - messageMax: how many messages to choose at most.
+    ///   - messageMax: how many messages to choose at most, to users and to nobody each.
     ///   - speed: how much faster than in the log; 0 for all at once.
-    package init(_ bytes: UnsafeRawBufferPointer, userMax: Int, messageMax: Int, speed: Double) {
-        var counts: [String: Int] = [:]
+    ///   - withChannels: also what was said to nobody.
+    package init(_ bytes: UnsafeRawBufferPointer, userMax: Int, messageMax: Int, speed: Double, withChannels: Bool = false) {
+        var addressed: [String: Int] = [:]
         var lines = 0
         var undirected = 0
         var malformed = 0
@@ -90,26 +97,49 @@ package struct ReplayPlan: Sendable {
             lines += 1
             guard let entry = ChatLine(bytes, line) else { return malformed += 1 }
             guard let to = entry.to.flatMap({ bytes.text(at: $0) }) else { return undirected += 1 }
-            counts[to, default: 0] += 1
+            addressed[to, default: 0] += 1
         }
-        let chosen = counts.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }.prefix(userMax).map(\.key)
+        let chosen = addressed.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }.prefix(userMax).map(\.key)
         users = chosen
         let places = Dictionary(uniqueKeysWithValues: chosen.enumerated().map { ($0.element, UInt32($0.offset)) })
         var schedule = ReplaySchedule(speed: speed)
-        var found: [(line: Range<Int>, recipient: UInt32)] = []
+        var found: [(line: Range<Int>, recipient: UInt32, isCall: Bool)] = []
+        var counts = (messages: 0, calls: 0)
+        var days = ReplayDays()
         Self.eachLine(bytes) { line in
-            guard found.count < messageMax, let entry = ChatLine(bytes, line), let to = entry.to.flatMap({ bytes.text(at: $0) }),
-                let place = places[to]
-            else { return }
-            found.append((line, place))
+            guard counts.messages < messageMax || withChannels && counts.calls < messageMax, let entry = ChatLine(bytes, line) else {
+                return
+            }
+            let to = entry.to.flatMap { bytes.text(at: $0) }
+            if withChannels { days.onLine(bytes, entry, [to, bytes.text(at: entry.from)].compactMap { $0.flatMap { places[$0] } }) }
+            if let place = to.flatMap({ places[$0] }), counts.messages < messageMax {
+                found.append((line, place, false))
+                counts.messages += 1
+            } else if to == nil, withChannels, counts.calls < messageMax {
+                found.append((line, days.channel, true))
+                counts.calls += 1
+            } else {
+                return
+            }
             schedule.append(minutes: ChatLine.minutes(bytes, entry.at))
         }
-        let dues = schedule.dueMilliseconds()
-        messages = zip(found, dues).map { Message(line: $0.line, recipient: $0.recipient, dueMilliseconds: $1) }
+        let planned = zip(found, schedule.dueMilliseconds()).map { found, due in
+            (isCall: found.isCall, Message(line: found.line, recipient: found.recipient, dueMilliseconds: due))
+        }
+        messages = planned.filter { !$0.isCall }.map(\.1)
+        // A day on which none of the chosen users was there has nobody to listen.
+        let kept = days.subscribers.indices.filter { !days.subscribers[$0].isEmpty }
+        channels = kept.map { days.names[$0] }
+        subscribers = kept.map { days.subscribers[$0].sorted() }
+        let newPlaces = Dictionary(uniqueKeysWithValues: kept.enumerated().map { (UInt32($0.element), UInt32($0.offset)) })
+        calls = planned.compactMap { isCall, message in
+            guard isCall, let place = newPlaces[message.recipient] else { return nil }
+            return Message(line: message.line, recipient: place, dueMilliseconds: message.dueMilliseconds)
+        }
         self.lines = lines
         self.undirected = undirected
         self.malformed = malformed
-        others = lines - undirected - malformed - found.count
+        others = lines - undirected - malformed - messages.count
     }
 
     private static func eachLine(_ bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
@@ -120,6 +150,31 @@ package struct ReplayPlan: Sendable {
             if end > start { body(start..<end) }
             start = end + 1
         }
+    }
+}
+
+/// The days of a chat log, and who was there on each.
+private struct ReplayDays {
+    private(set) var names: [String] = []
+    private(set) var subscribers: [Set<UInt32>] = []
+    private var places: [String: UInt32] = [:]
+    /// The day of the last line.
+    private(set) var channel: UInt32 = 0
+    private var stamp: ArraySlice<UInt8> = []
+
+    mutating func onLine(_ bytes: UnsafeRawBufferPointer, _ entry: ChatLine, _ users: [UInt32]) {
+        // "2004-12-25T09:14", with its quotes.
+        let day = bytes[entry.at].dropFirst().prefix(10)
+        if !stamp.elementsEqual(day) {
+            stamp = Array(day)[...]
+            let name = "day:" + String(decoding: day, as: UTF8.self)
+            channel = places[name] ?? UInt32(names.count)
+            if places.updateValue(channel, forKey: name) == nil {
+                names.append(name)
+                subscribers.append([])
+            }
+        }
+        subscribers[Int(channel)].formUnion(users)
     }
 }
 

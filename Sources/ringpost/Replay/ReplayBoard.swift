@@ -7,6 +7,9 @@ import Synchronization
 final class ReplayBoard: Sendable {
     struct State {
         var ledger: DeliveryLedger
+        var channelLedger: ChannelLedger
+        /// Subscriptions to channels that stand.
+        var listening = 0
         var latencies: [Subscriber.Transport: Histogram<UInt32>]
         var attached = 0
         var reconnects = 0
@@ -22,6 +25,7 @@ final class ReplayBoard: Sendable {
     static let failuresMax = 5
 
     private let state: Mutex<State>
+    private let channels: [String: Int]
     private let start = ContinuousClock.now
     /// Makes the idempotency keys of this run its own: the same log replayed again must not get the first run's receipts.
     let runID = UInt64.random(in: 0 ... .max).hexadecimal
@@ -30,7 +34,9 @@ final class ReplayBoard: Sendable {
         let ledger = DeliveryLedger(recipients: plan.messages.map(\.recipient), recipientCount: plan.users.count)
         let latencies = Dictionary(
             uniqueKeysWithValues: Set(transports).map { ($0, Histogram<UInt32>(numberOfSignificantValueDigits: .three)) })
-        state = Mutex(State(ledger: ledger, latencies: latencies))
+        let channelLedger = ChannelLedger(messages: plan.calls.map(\.recipient), subscribers: plan.subscribers.map(\.count))
+        channels = Dictionary(uniqueKeysWithValues: plan.channels.enumerated().map { ($0.element, $0.offset) })
+        state = Mutex(State(ledger: ledger, channelLedger: channelLedger, latencies: latencies))
     }
 
     /// Microseconds since the board was set up.
@@ -54,6 +60,20 @@ final class ReplayBoard: Sendable {
         }
     }
 
+    func onCall(_ number: Int) { state.withLock { $0.channelLedger.onSend(number, at: now) } }
+
+    func onCallReceipt(_ number: Int, _ receipt: SendReceipt) {
+        state.withLock { $0.channelLedger.onReceipt(number, sequence: receipt.sequence) }
+    }
+
+    func onCallFailure(_ number: Int, _ error: ProducerError) {
+        let mayBeAppended = if case .outcomeUnknown = error { true } else { false }
+        state.withLock { state in
+            state.channelLedger.onFailure(number, mayBeAppended: mayBeAppended)
+            Self.keep("message \(number) to a channel: \(error)", &state)
+        }
+    }
+
     func onFailure(_ number: Int, _ error: ProducerError) {
         let mayBeAppended = if case .outcomeUnknown = error { true } else { false }
         state.withLock { state in
@@ -70,25 +90,37 @@ final class ReplayBoard: Sendable {
             switch event {
             case .attached(let cursor):
                 if isFirst { state.attached += 1 }
-                guard let cursor = Cursor(text: cursor.utf8) else { return Self.keep("unreadable cursor \(cursor)", &state) }
+                guard let cursor = Self.userCursor(cursor) else { return Self.keep("unreadable cursor \(cursor)", &state) }
                 state.ledger.onAttached(recipient, incarnation: cursor.incarnation, sequence: cursor.sequence)
             case .gap(let cursor):
-                guard let cursor = Cursor(text: cursor.utf8) else { return Self.keep("unreadable cursor \(cursor)", &state) }
+                guard let cursor = Self.userCursor(cursor) else { return Self.keep("unreadable cursor \(cursor)", &state) }
                 state.ledger.onGap(recipient, incarnation: cursor.incarnation, sequence: cursor.sequence)
             case .message(let message):
                 guard let cursor = Cursor(text: message.cursor.utf8) else {
                     return Self.keep("unreadable cursor \(message.cursor)", &state)
                 }
                 let number = ReplayPayload.number(message.data)
+                if let channel = message.channel {
+                    let latency = state.channelLedger.onMessage(
+                        number, on: channels[channel] ?? -1, to: recipient, incarnation: cursor.incarnation, sequence: message.sequence,
+                        at: now)
+                    if let latency { state.latencies[transport]?.record(UInt64(max(latency, 0))) }
+                    return
+                }
                 let latency = state.ledger.onMessage(
                     number, to: recipient, incarnation: cursor.incarnation, sequence: message.sequence, at: now)
                 if let latency { state.latencies[transport]?.record(UInt64(max(latency, 0))) }
-            case .disconnected, .listening, .channelGap: break
+            case .listening: state.listening += 1
+            case .channelGap(let channel, _): state.channelLedger.onGap(recipient, channel: channels[channel] ?? -1)
+            case .disconnected: break
             case .present, .joined, .left: break
             case .reconnecting: state.reconnects += 1
             }
         }
     }
+
+    /// Of one that stands for channels too, as a poll's, the user's part.
+    private static func userCursor(_ text: String) -> Cursor? { Cursor(text: text.utf8) ?? ResumePoint(text: text.utf8)?.user }
 
     func onSubscriberError(_ user: String, _ error: SubscriberError) {
         state.withLock { Self.keep("client of \(Console.printable(user)): \(error)", &$0) }

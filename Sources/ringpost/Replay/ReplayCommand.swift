@@ -9,7 +9,8 @@ struct ReplayCommand: AsyncParsableCommand {
         abstract: "Replay a chat log through the cluster and check that everyone got exactly their messages, in order.",
         discussion: """
             Example: ringpost replay chat.jsonl --speed 100 --users 500
-            The file has one object a line: {"at":"2004-12-25T09:14","from":"ann","to":"bob","text":"…"}. Lines with "to": null are skipped.
+            The file has one object a line: {"at":"2004-12-25T09:14","from":"ann","to":"bob","text":"…"}. Lines with "to": null go to a
+            channel of their day, to which all chosen users listen who were there on that day.
             Ends with status 1 when anything was lost, came twice, out of order, or to the wrong user.
             """)
 
@@ -22,13 +23,16 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(help: "Replay what was said to the users addressed most.")
     var users = 500
 
-    @Option(help: "Replay at most so many messages.")
+    @Option(help: "Replay at most so many messages to users, and as many to channels.")
     var messages: Int?
 
     @OptionGroup var api: APIOptions
 
     @Option(help: "Transports that the users' clients share evenly: ws, sse, poll (long polls), polling (plain polls).")
     var transports = "ws,sse,poll,polling"
+
+    @Flag(inversion: .prefixedNo, help: "Also say what addresses nobody, on one channel a day.")
+    var channels = true
 
     @Option(help: "Decides who uses which transport at which node; the summary names it.")
     var seed: UInt64?
@@ -51,7 +55,9 @@ struct ReplayCommand: AsyncParsableCommand {
                 Console.note("ringpost: can't read \(file)")
                 throw ExitCode.failure
             }
-            let plan = log.withUnsafeBytes { ReplayPlan($0, userMax: users, messageMax: messages ?? .max, speed: speed) }
+            let plan = log.withUnsafeBytes {
+                ReplayPlan($0, userMax: users, messageMax: messages ?? .max, speed: speed, withChannels: channels)
+            }
             if plan.messages.isEmpty {
                 Console.note("ringpost: no line of \(file) addresses anybody; expected {\"at\":…,\"from\":…,\"to\":…,\"text\":…} a line")
                 throw ExitCode.failure
@@ -59,6 +65,10 @@ struct ReplayCommand: AsyncParsableCommand {
             Console.note(
                 "\(plan.messages.count) messages to \(plan.users.count) users through \(nodes.count) nodes (\(plan.lines) lines, \(plan.undirected) address nobody, \(plan.others) others, \(plan.malformed) unreadable)"
             )
+            if !plan.calls.isEmpty {
+                Console.note(
+                    "\(plan.calls.count) messages on \(plan.channels.count) channels, one a day, to the users who were there on that day")
+            }
             if speed > 0, let last = plan.messages.last?.dueMilliseconds {
                 Console.note("at this speed it takes about \(max(1, last / 60_000)) min; --speed 0 goes as fast as it can")
             }
@@ -70,7 +80,7 @@ struct ReplayCommand: AsyncParsableCommand {
             throw Console.fail(error)
         }
         for line in report.lines() { Console.line(line) }
-        if !report.verdict.isClean { throw ExitCode.failure }
+        if !report.isClean { throw ExitCode.failure }
     }
 
     private func chosenTransports() throws -> [Subscriber.Transport] {

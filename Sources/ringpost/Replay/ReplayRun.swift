@@ -12,12 +12,17 @@ struct ReplayRun: Sendable {
     /// A message that a node could not take, or of which nobody knows what came, is sent again with its key so many times.
     static let repeatsMax = 8
 
+    /// Channels of one event stream or poll.
+    static let streamChannelsMax = 32
+
     private let plan: ReplayPlan
     private let log: Data
     private let board: ReplayBoard
     private let producers: [Producer]
     private let subscribers: [Subscriber]
     private let seed: UInt64
+    /// Subscriptions to channels that will be told of.
+    private let listening: Int
 
     init(plan: ReplayPlan, log: Data, nodes: [NodeReport], transports: [Subscriber.Transport], seed: UInt64) throws(ReplayError) {
         self.plan = plan
@@ -33,10 +38,16 @@ struct ReplayRun: Sendable {
         // Every pairing of node and transport gets its part of the users, the most addressed ones spread too.
         var generator = SplitMix64(seed: seed)
         let places = Array(plan.users.indices).shuffled(using: &generator)
-        subscribers = zip(plan.users, places).map { user, place in
-            Subscriber(
-                urls: clients.rotated(by: place / transports.count), user: user, transport: transports[place % transports.count])
+        var channels = [[String]](repeating: [], count: plan.users.count)
+        for (name, users) in zip(plan.channels, plan.subscribers) { for user in users { channels[Int(user)].append(name) } }
+        subscribers = zip(plan.users.indices, places).map { user, place in
+            // Who was there on more days than an event stream or a poll can listen to has a WebSocket.
+            let transport = channels[user].count > Self.streamChannelsMax ? .webSocket : transports[place % transports.count]
+            return Subscriber(
+                urls: clients.rotated(by: place / transports.count), user: plan.users[user], channels: channels[user], transport: transport)
         }
+        // Polls say nothing of single subscriptions: they begin with all of them.
+        listening = subscribers.filter { $0.transport == .webSocket || $0.transport == .eventStream }.reduce(0) { $0 + $1.channels.count }
     }
 
     func perform() async throws(ReplayError) -> ReplayReport {
@@ -44,7 +55,8 @@ struct ReplayRun: Sendable {
             for recipient in subscribers.indices { group.addTask { await listen(recipient) } }
             group.addTask { await showProgress() }
             defer { group.cancelAll() }
-            guard await wait(secondsMax: Self.attachSecondsMax, until: { board.read { $0.attached == subscribers.count } }) else {
+            let isAttached = { board.read { $0.attached == subscribers.count && $0.listening >= listening } }
+            guard await wait(secondsMax: Self.attachSecondsMax, until: isAttached) else {
                 let (attached, failures) = board.read { ($0.attached, $0.failures) }
                 return .failure(
                     ReplayError(
@@ -53,7 +65,7 @@ struct ReplayRun: Sendable {
             }
             let start = board.now
             await send()
-            _ = await wait(secondsMax: Self.stragglerSecondsMax) { board.read { $0.ledger.missing == 0 } }
+            _ = await wait(secondsMax: Self.stragglerSecondsMax) { board.read { $0.ledger.missing + $0.channelLedger.missing == 0 } }
             return .success(ReplayReport(board, plan: plan, seed: seed, microseconds: board.now - start))
         }
         if Console.errorIsTerminal { Console.status("") }
@@ -81,35 +93,58 @@ struct ReplayRun: Sendable {
     private func send() async {
         var numbers = [[Int]](repeating: [], count: plan.users.count)
         for (number, message) in plan.messages.enumerated() { numbers[Int(message.recipient)].append(number) }
+        var calls = [[Int]](repeating: [], count: plan.channels.count)
+        for (number, call) in plan.calls.enumerated() { calls[Int(call.recipient)].append(number) }
         let start = ContinuousClock.now
         await withTaskGroup(of: Void.self) { group in
             for (recipient, numbers) in numbers.enumerated() where !numbers.isEmpty {
-                group.addTask { await send(numbers, to: plan.users[recipient], start: start) }
+                group.addTask {
+                    for number in numbers {
+                        let payload = await payload(of: plan.messages[number], number: number, start: start)
+                        board.onSend(number)
+                        switch await send(number, payload, to: .user(plan.users[recipient])) {
+                        case .success(let receipt): board.onReceipt(number, receipt)
+                        case .failure(let error): board.onFailure(number, error)
+                        }
+                    }
+                }
+            }
+            for (channel, numbers) in calls.enumerated() where !numbers.isEmpty {
+                group.addTask {
+                    for number in numbers {
+                        let payload = await payload(of: plan.calls[number], number: number, start: start)
+                        board.onCall(number)
+                        switch await send(number, payload, to: .channel(plan.channels[channel])) {
+                        case .success(let receipt): board.onCallReceipt(number, receipt)
+                        case .failure(let error): board.onCallFailure(number, error)
+                        }
+                    }
+                }
             }
         }
     }
 
-    private func send(_ numbers: [Int], to user: String, start: ContinuousClock.Instant) async {
-        for number in numbers {
-            let message = plan.messages[number]
-            if message.dueMilliseconds > 0 { try? await Task.sleep(until: start + .milliseconds(message.dueMilliseconds)) }
-            let payload = log.withUnsafeBytes { ReplayPayload.json($0, message.line, number: number) }
-            board.onSend(number)
-            await send(number, .json(payload), to: user)
-        }
+    /// Waits until the message is due.
+    private func payload(of message: ReplayPlan.Message, number: Int, start: ContinuousClock.Instant) async -> Producer.Payload {
+        if message.dueMilliseconds > 0 { try? await Task.sleep(until: start + .milliseconds(message.dueMilliseconds)) }
+        return .json(log.withUnsafeBytes { ReplayPayload.json($0, message.line, number: number) })
     }
 
     /// Repeats with the same key go to the same producer: it keeps the order that a refusal may have broken.
-    private func send(_ number: Int, _ payload: Producer.Payload, to user: String) async {
+    private func send(_ number: Int, _ payload: Producer.Payload, to destination: Producer.Destination) async
+        -> Result<SendReceipt, ProducerError>
+    {
         let producer = producers[number % producers.count]
         let key = "replay-\(board.runID)-\(number)"
-        for attempt in 0... {
+        var attempt = 0
+        while true {
             do throws(ProducerError) {
-                return board.onReceipt(number, try await producer.send(payload, to: .user(user), idempotency: .key(key)))
+                return .success(try await producer.send(payload, to: destination, idempotency: .key(key)))
             } catch {
-                guard error.isWorthARepeat, attempt < Self.repeatsMax else { return board.onFailure(number, error) }
+                guard error.isWorthARepeat, attempt < Self.repeatsMax else { return .failure(error) }
                 board.onRepeat()
                 try? await Task.sleep(for: .milliseconds(100 << min(attempt, 5)))
+                attempt += 1
             }
         }
     }
@@ -130,8 +165,10 @@ struct ReplayRun: Sendable {
         while !Task.isCancelled {
             let line = board.read { state in
                 let counts = state.ledger.counts
-                return "attached \(state.attached)/\(subscribers.count)  sent \(counts.acknowledged)/\(counts.planned)  "
-                    + "delivered \(counts.delivered)  under way \(state.ledger.missing)  reconnects \(state.reconnects)"
+                let calls = state.channelLedger.counts
+                let sent = counts.acknowledged + calls.acknowledged
+                return "attached \(state.attached)/\(subscribers.count)  sent \(sent)/\(plan.messages.count + plan.calls.count)  "
+                    + "delivered \(counts.delivered + calls.delivered)  under way \(state.ledger.missing + state.channelLedger.missing)  reconnects \(state.reconnects)"
             }
             if Console.errorIsTerminal { Console.status(line) } else { Console.note(line) }
             try? await Task.sleep(for: pause)

@@ -1,5 +1,5 @@
 // A terminal in which lines appear above the one that is being typed. Without a terminal, lines go in and out as they are.
-import Dispatch
+import Foundation
 import Synchronization
 
 import Glibc
@@ -8,7 +8,6 @@ import Glibc
 final class ChatTerminal: Sendable {
     private struct State {
         var editor = LineEditor()
-        var source: (any DispatchSourceRead)?
         var before: termios?
         var isClosed = false
     }
@@ -37,11 +36,9 @@ final class ChatTerminal: Sendable {
                 tcsetattr(STDIN_FILENO, TCSANOW, &settings)
                 Console.text(prompt)
             }
-            let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO, queue: .global())
-            source.setEventHandler { self.read() }
-            source.resume()
-            state.source = source
         }
+        // A thread that waits in `read` until the process ends: a source of events is not told of the end of a pipe in every case.
+        Thread.detachNewThread { while self.read() {} }
     }
 
     /// Gives the terminal back as it was. The lines end.
@@ -49,7 +46,6 @@ final class ChatTerminal: Sendable {
         state.withLock { state in
             if state.isClosed { return }
             state.isClosed = true
-            state.source?.cancel()
             if var before = state.before {
                 tcsetattr(STDIN_FILENO, TCSANOW, &before)
                 Console.text("\r\u{1B}[2K")
@@ -71,10 +67,15 @@ final class ChatTerminal: Sendable {
         }
     }
 
-    private func read() {
+    /// False when there is nothing more to read.
+    private func read() -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let count = Glibc.read(STDIN_FILENO, &buffer, buffer.count)
-        if count <= 0 { return close() }
+        if count < 0, errno == EINTR { return true }
+        if count <= 0 {
+            close()
+            return false
+        }
         var isOver = false
         state.withLock { state in
             for byte in buffer[..<count] {
@@ -87,6 +88,7 @@ final class ChatTerminal: Sendable {
             if isInteractive { Console.text("\r\u{1B}[2K\(prompt)\(state.editor.text)") }
         }
         if isOver { close() }
+        return !isOver
     }
 }
 
