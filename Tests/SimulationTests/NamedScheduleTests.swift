@@ -28,6 +28,7 @@ import Testing
 
 @Suite struct OutageScheduleTests {
     @Test func outagePlusNewcomer() throws { try play("outage-plus-newcomer") }
+    @Test func agreedThenPromoted() throws { try play("agreed-then-promoted", seeds: 1...12) }
     @Test func outagePlusWeightRaise() throws { try play("outage-plus-weight-raise") }
 }
 
@@ -43,7 +44,7 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 21)
-        #expect(Set(Schedule.named.map(\.name)).count == 21)
+        #expect(Schedule.named.count == 22)
+        #expect(Set(Schedule.named.map(\.name)).count == 22)
     }
 }

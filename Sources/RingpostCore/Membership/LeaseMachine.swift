@@ -65,6 +65,10 @@ public struct LeaseMachine: Sendable {
     /// The other members with weight that have not said goodbye.
     private var others: Set<MemberIdentity> = []
     private var epoch: UInt64 = 0
+    /// When this node was last without ZooKeeper, and may have told a peer so: for H after that the peer may rely on it.
+    private var lastWithout: Int64
+    /// A member has gone that may rely on such an answer: this node may have taken its place, and must not act until that is over.
+    private var held: (since: Int64, until: Int64)
     /// When a peer last said that it reaches ZooKeeper, by the time of the query it answered.
     private var peerReachedAt: Int64?
 
@@ -80,27 +84,30 @@ public struct LeaseMachine: Sendable {
         outageMax = Int64(document.outageMaxMilliseconds)
         leasedUntil = now
         outageUntil = now
+        lastWithout = now
+        held = (now, now)
         nextSync = now
         nextQuery = now
     }
 
     // MARK: - What holds now
 
-    /// The node may act while the clock is below this.
+    /// The node may act while the clock is below this, unless it holds back for one that has gone.
     public var actUntil: Int64 { max(leasedUntil, outageUntil) }
 
     /// Whether the node may act as owner or mirror.
-    public func mayAct(now: Int64) -> Bool { now < actUntil }
+    public func mayAct(now: Int64) -> Bool { now >= held.until && now < actUntil }
 
     /// The state for readiness and metrics.
     public func state(now: Int64) -> LeaseState {
+        if now < held.until { return .frozen(since: held.since) }
         if now < leasedUntil { return .leased }
         return now < outageUntil ? .outage : .frozen(since: actUntil)
     }
 
     /// All of it, to be handed to those who act.
     public func lease(now: Int64) -> Lease {
-        Lease(state: state(now: now), actUntil: actUntil, reachesZooKeeper: reachesZooKeeper(now: now))
+        Lease(state: state(now: now), actUntil: now < held.until ? held.since : actUntil, reachesZooKeeper: reachesZooKeeper(now: now))
     }
 
     /// Whether ZooKeeper answers: connected, a sync answered since, and none unanswered for S/3. That leaves as long to hear from everybody
@@ -118,6 +125,7 @@ public struct LeaseMachine: Sendable {
         if maySync { due.append(nextSync) }
         if let oldest = syncsUnderWay.first, reachesZooKeeper(now: now) { due.append(oldest + sessionTimeout / 3) }
         if !reachesZooKeeper(now: now) { due.append(nextQuery) }
+        if now < held.until { due.append(held.until) }
         if mayAct(now: now) {
             due.append(now < leasedUntil ? leasedUntil : outageUntil)
         }
@@ -174,6 +182,7 @@ public struct LeaseMachine: Sendable {
 
     /// A sync was answered. Answers may come late and in any order; the newest one that was sent counts.
     public mutating func syncAnswered(sentAt: Int64, now: Int64) -> [Action] {
+        noteReach(now: now)
         // One that isn't under way any more belongs to an earlier session or connection, or a newer one has been answered.
         guard syncsUnderWay.contains(sentAt) else { return [] }
         syncsUnderWay.removeAll { $0 <= sentAt }
@@ -201,8 +210,19 @@ public struct LeaseMachine: Sendable {
 
     /// A new epoch. What was answered at the old one proves nothing any more: somebody may have been promoted.
     ///
-    /// - Parameter others: the other members with weight.
-    public mutating func membersChanged(epoch: UInt64, others: Set<MemberIdentity>, now: Int64) -> [Action] {
+    /// This only takes rights away, for ``tick(now:)`` to give: what is allowed at the new epoch must not be used before the new ring is in
+    /// force, and what was allowed at the old one not after. So the shell publishes the lease, then the ring, and then calls `tick`.
+    ///
+    /// - Parameters:
+    ///   - others: the other members with weight.
+    ///   - idle: those without.
+    public mutating func membersChanged(epoch: UInt64, others: Set<MemberIdentity>, idle: Set<MemberIdentity> = [], now: Int64) {
+        noteReach(now: now)
+        // Who has gone may have asked just before, and been told that this node was at the same epoch and without ZooKeeper: it acts on
+        // that until H after it asked, wherever its session is.
+        if !self.others.isSubset(of: others.union(idle)), now < lastWithout + heartbeatTimeout {
+            held = (since: now < held.until ? held.since : now, until: lastWithout + heartbeatTimeout)
+        }
         if epoch != self.epoch || others != self.others {
             self.epoch = epoch
             self.others = others
@@ -210,7 +230,6 @@ public struct LeaseMachine: Sendable {
             outageUntil = min(outageUntil, max(leasedUntil, now))
             nextQuery = now
         }
-        return tick(now: now)
     }
 
     /// A member has said goodbye: it acts no more and need not be asked.
@@ -246,6 +265,8 @@ public struct LeaseMachine: Sendable {
         return tick(now: now)
     }
 
+    private mutating func noteReach(now: Int64) { if !reachesZooKeeper(now: now) { lastWithout = max(lastWithout, now) } }
+
     private mutating func settle(_ query: Query) {
         guard hasHeldLease, !query.isSpoiled, others.isSubset(of: query.agreed) else { return }
         outageUntil = max(outageUntil, min(query.sentAt + heartbeatTimeout, leasedUntil + outageMax))
@@ -255,6 +276,7 @@ public struct LeaseMachine: Sendable {
 
     /// Sends what is due.
     public mutating func tick(now: Int64) -> [Action] {
+        noteReach(now: now)
         guard case .member = membership else { return [] }
         var actions: [Action] = []
         // Two syncs of one millisecond could not be told apart.

@@ -168,12 +168,13 @@ extension MembershipService {
         logger.notice("\(view)", metadata: ["slots": "\(view.slotsOwned)"])
         makeLeaseMachine(now: now)
         let others = Set(view.othersWithWeight.map(\.identity))
-        let actions = leaseMachine?.membersChanged(epoch: view.epoch, others: others, now: now)
-        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring. The questions last: answers to
-        // them are compared with the new epoch.
+        let idle = Set(view.members.map(\.identity)).subtracting(others)
+        leaseMachine?.membersChanged(epoch: view.epoch, others: others, idle: idle, now: now)
+        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring. What the new one allows, and the
+        // questions, last: a copy must not be acknowledged to an owner that the new ring has replaced.
         publishLease(now: now)
         hooks.onView(view)
-        perform(actions, now: now)
+        perform(leaseMachine?.tick(now: now), now: now)
     }
 
     func logLease(_ lease: Lease, before: Lease, now: Int64) {

@@ -147,11 +147,13 @@ extension SimProcess {
     private func announce(_ view: MembershipView) {
         simulation.say(name, "takes \(view)")
         makeLeaseMachine()
-        let actions = lease?.membersChanged(epoch: view.epoch, others: Set(view.othersWithWeight.map(\.identity)), now: now)
-        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring.
+        let others = Set(view.othersWithWeight.map(\.identity))
+        let idle = Set(view.members.map(\.identity)).subtracting(others)
+        lease?.membersChanged(epoch: view.epoch, others: others, idle: idle, now: now)
+        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring. What the new one allows comes last.
         publishLease()
         take(view)
-        perform(actions)
+        perform(lease?.tick(now: now))
     }
 
     private func take(_ next: MembershipView) {

@@ -1,7 +1,7 @@
 // Stories about ZooKeeper being away, for everybody or for some.
 
 extension Schedule {
-    static let outages: [Schedule] = [outagePlusNewcomer, outagePlusWeightRaise]
+    static let outages: [Schedule] = [outagePlusNewcomer, outagePlusWeightRaise, agreedThenPromoted]
 
     private static let outagePlusNewcomer = Schedule(
         "outage-plus-newcomer", "ZooKeeper is away for all members, then back for a newcomer only", nodes: 4
@@ -23,6 +23,29 @@ extension Schedule {
         story.wait(story.random.draw(0...8_000))
         story.healZooKeeper(places)
         story.wait(3_000)
+    }
+
+    private static let agreedThenPromoted = Schedule(
+        "agreed-then-promoted",
+        "one of two tells the other that it is without ZooKeeper too, and learns a moment later that the other's session has ended",
+        nodes: 3
+    ) { (story: Story) in
+        // It reaches ZooKeeper, and what it learns there it tells the others.
+        story.nodes[2].weight = 0
+        story.start(3)
+        let owner = story.owner()
+        let other = story.mirror()
+        var places = story.cutZooKeeper([owner])
+        // Its session lives on while the owner's ends.
+        story.wait(story.random.draw(500...1_100))
+        places += story.cutZooKeeper([other])
+        let isOver = story.wait(atMost: 4_000) { !story.zooKeeper.members.contains { $0.id == owner?.id } }
+        story.require(isOver, "the owner's session ends")
+        let takesOver = story.wait(atMost: 4_000) { other?.process?.view?.members.contains { $0.id == owner?.id } == false }
+        story.require(takesOver, "the other one hears of it")
+        story.wait(story.random.draw(1_000...3_000))
+        story.healZooKeeper(places)
+        story.settle()
     }
 
     private static let outagePlusWeightRaise = Schedule(
