@@ -290,7 +290,25 @@ extension LoopMachine {
         case .sent:
             slots[place(slot)].owner?.holders[number].state = .waiting
             sayAgain(slot, toHolder: number, now: now, actions: &actions)
-        case .releasing: send(.release(SlotTerm(slot: UInt16(slot), term: owner.term)), to: holder.peer, actions: &actions)
+        case .releasing: release(slot, from: holder.peer, now: now, actions: &actions)
+        }
+    }
+
+    /// Says again what was decided with the right to act. Without it the mirror that made the holder dispensable may be gone for long, and
+    /// this copy void already: the holder's may be the last one.
+    private mutating func release(_ slot: Int, from peer: Int, now: Moment, actions: inout [LoopAction]) {
+        guard mayAct(now) else {
+            stalled.insert(slot)
+            return
+        }
+        guard let owner = slots[place(slot)].owner, peers[peer].link != nil else { return }
+        send(.release(SlotTerm(slot: UInt16(slot), term: owner.term)), to: peer, actions: &actions)
+    }
+
+    /// The right to act is back.
+    mutating func releaseAgain(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        for holder in slots[place(slot)].owner?.holders ?? [] where holder.state == .releasing {
+            release(slot, from: holder.peer, now: now, actions: &actions)
         }
     }
 

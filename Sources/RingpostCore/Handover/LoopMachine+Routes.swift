@@ -62,7 +62,10 @@ extension LoopMachine {
         let (waitToCommit, waitToAcknowledge) = (stalled.sorted(), unacknowledged.sorted())
         stalled = []
         unacknowledged = []
-        for slot in waitToCommit { advance(slot, now: now, actions: &actions) }
+        for slot in waitToCommit {
+            advance(slot, now: now, actions: &actions)
+            releaseAgain(slot, now: now, actions: &actions)
+        }
         for slot in waitToAcknowledge { acknowledge(slot, now: now, actions: &actions) }
         settle(now: now, actions: &actions)
     }

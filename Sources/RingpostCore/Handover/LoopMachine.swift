@@ -88,7 +88,7 @@ public struct LoopMachine {
     var fullLinks: Set<UInt32> = []
     /// Until when this node may act, on its monotonic clock.
     public internal(set) var leaseUntil: Int64 = .min
-    /// Slots with something to commit or to acknowledge that the lease did not allow.
+    /// Slots with something to commit, to release or to acknowledge that the lease did not allow.
     var stalled: Set<Int> = []
     var unacknowledged: Set<Int> = []
     /// Steps of the logs that are not committed.

@@ -74,6 +74,24 @@ import Testing
         #expect(without.result(1) == "#3", "or until its member has left")
     }
 
+    /// Cut off, its copy may be void and the new mirror gone: then the one that was to be released has the last one.
+    @Test func anOwnerThatMayNotActReleasesNobody() {
+        let net = beforeTheJoin()
+        net.hold("a>c")
+        net.view(2, "abcd")
+        net.run()
+        #expect(net.queued("a>c") == ["release t1"])
+        net.cut("a>c")
+        net.letGo()
+        net.lease("a", until: net.time)
+        net.dial("a", "c")
+        net.pass(1_000)
+        #expect(net.copies() == ["a t1@2 serves", "b t1@2", "c t1@2"])
+        net.lease("a")
+        net.run()
+        #expect(net.copies() == ["a t1@2 serves", "b t1@2"])
+    }
+
     @Test func whatWasReleasedIsNoCopy() {
         let net = beforeTheJoin()
         net.hold("a<c released")
