@@ -209,6 +209,35 @@ extension ClusterTests {
             }
         }
 
+        /// Where a channel can't be heard for ten seconds its sockets are sent away. Who comes back there hears it again, though others
+        /// are still expected to poll.
+        @Test func whoComesBackAfterALongSilenceHearsAgain() async throws {
+            let cluster = try await Cluster.start(sessionTimeoutMilliseconds: 15_000, tickTimeMilliseconds: 1_000)
+            let owner = try await cluster.nodes[0].publish("0", onChannel: "silent").owner
+            let node = try cluster.nodes.first { $0.id != owner } ?? { throw HarnessError("one node only") }()
+            let urls = (0..<8).map { _ in "ws://127.0.0.1:\(node.client)/v1/ws?channels=silent" }
+            let before = try PythonWebSockets(urls)
+            for socket in before.sockets { try await socket.waitUntilAttached() }
+            // Connections are spread over the node's event loops.
+            let polls = try (0..<8).map {
+                try ChildProcess("curl", arguments: ["-s", "\(node.clientURL)/v1/poll?user=p\($0)&channels=silent&wait=60"])
+            }
+            try await eventually(within: 30, "all listen") { try await node.metrics()["ringpost_channel_listeners"] == 16 }
+            try cluster.take(owner).kill()
+            for socket in before.sockets {
+                let closes = try await socket.wait("sent away", seconds: 60) { !$0.closes.isEmpty }.closes
+                #expect(closes.allSatisfy { $0.hasPrefix("4009 resume: owner_unreachable") }, "\(closes)")
+            }
+            for poll in polls { _ = try await poll.waitForExit(deadlineSeconds: 60) }
+            try await eventually(within: 60, "another owner") {
+                (try? await node.publish("1", onChannel: "silent", key: "k1")) != nil
+            }
+            let after = try PythonWebSockets(urls.map { "\($0)&since=earliest" })
+            for socket in after.sockets { _ = try await socket.messages(2) }
+            _ = try await node.publish("2", onChannel: "silent")
+            for socket in after.sockets { #expect(try await socket.messages(3).map(\.data) == ["0", "1", "2"], "\(socket.name)") }
+        }
+
         @Test func aBatchAndACommandReachAChannel() async throws {
             let cluster = try await Shared.cluster()
             let node = cluster.nodes[0]

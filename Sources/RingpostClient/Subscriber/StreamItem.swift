@@ -152,9 +152,10 @@ struct PollAnswer: Equatable, Sendable {
         if leave.wishMilliseconds != nil || !leave.at.isEmpty { self.leave = leave }
     }
 
-    /// Where this answer begins: the place before its first message.
+    /// Where this answer begins for the user: the place before the user's first message.
     var beginning: String {
-        guard let first = messages.first, let cursor = Cursor(text: first.cursor.utf8), cursor.sequence > 0 else { return cursor }
+        guard let first = messages.first(where: { $0.channel == nil }), let cursor = Cursor(text: first.cursor.utf8), cursor.sequence > 0
+        else { return cursor }
         return Cursor(incarnation: cursor.incarnation, sequence: cursor.sequence - 1).text
     }
 }

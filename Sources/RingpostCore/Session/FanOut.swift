@@ -32,6 +32,9 @@ public struct FanOut<Member: AnyObject, Item> {
         members.append(member)
     }
 
+    /// Whether a member is in.
+    public func contains(_ member: Member) -> Bool { places[ObjectIdentifier(member)] != nil }
+
     /// Takes a member out; nobody else is passed over or served twice for it.
     public mutating func remove(_ member: Member) {
         guard var gap = places.removeValue(forKey: ObjectIdentifier(member)) else { return }

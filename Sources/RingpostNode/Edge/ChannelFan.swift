@@ -73,6 +73,8 @@ final class ChannelFan: @unchecked Sendable {
     }
 
     func remove(_ session: EdgeSession) {
+        // It may have been an earlier fan's.
+        guard out.contains(session) else { return }
         out.remove(session)
         presence.close(session.user?.name, lingersUntil: session.lingersUntil, now: Moment.now().monotonic)
         loop.restlessFans.insert(key)
@@ -203,6 +205,13 @@ extension NodeLoop {
         fans[fan.key] = nil
         restlessFans.remove(fan.key)
         cross(.untune(fan.key, loop: index), to: slotLoop(fan.key.slot))
+    }
+
+    /// The node listens to the channel no more: all who listen here are better off elsewhere. Who is between two polls is forgotten too, for
+    /// the fan must not outlive what feeds it; whoever comes next makes a new one.
+    func onChannelLost(_ channel: Key, _ reason: CloseReason) {
+        restlessFans.remove(channel)
+        fans.removeValue(forKey: channel)?.end(door.farewell(reason))
     }
 
     func watch(_ session: EdgeSession) { fans[session.key]?.watch() }

@@ -226,7 +226,7 @@ final class NodeLoop: @unchecked Sendable {
         case .presence(let address, let news): onPresence(address, news)
         case .presenceNews(let channel, let news): fans[channel]?.take(news)
         case .fanOut(let channel, let item): fans[channel]?.take(item)
-        case .channelLost(let channel, let reason): fans[channel]?.end(door.farewell(reason))
+        case .channelLost(let channel, let reason): onChannelLost(channel, reason)
         case .answer(let address, let result): onAnswer(address, result)
         case .attached(let address, let result): onAttached(address, result)
         case .deliver(let address, let incarnation, let message): onDeliver(address, incarnation: incarnation, message)

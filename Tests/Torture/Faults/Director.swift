@@ -106,7 +106,13 @@ final class Director {
         }
         let late = try await board.stragglers(secondsMax: Self.stragglerSecondsMax)
         if late > 0 {
+            let stuck = board.read { $0.stuck() }
             timeline.say("  \(late) acknowledged messages have not come to a listener")
+            for listener in stuck.prefix(Judge.incidentsMax) {
+                timeline.say(
+                    "  \(listeners.description(of: listener.listener)) lacks \(listener.missing), the first is \(listener.first) of \(listener.of)"
+                )
+            }
             board.read { $0.giveUpMissing() }
         }
     }

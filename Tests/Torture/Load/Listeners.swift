@@ -121,6 +121,15 @@ final class Listeners: Sendable {
         }
     }
 
+    /// A listener in words.
+    func description(of listener: Int) -> String {
+        let seat = seats[listener % seats.count]
+        let order = listener < seats.count ? users[seat.user] : channels[(seat.channel ?? users.count) - users.count]
+        let sitting = sittings.withLock { $0[listener % seats.count] }
+        return
+            "listener \(listener) of \(order) on \(seat.transport.rawValue) at \(sitting.node)\(sitting.isAttached ? "" : ", not attached,")"
+    }
+
     /// The number of the seat's listener to its channel.
     private func channelListener(_ seat: Int) -> Int { seats.count + seat }
 
