@@ -1,5 +1,5 @@
-// Who listens to the channels of this loop's slots, and how fast messages come to them. Presence is not logged and not mirrored: it is what the nodes say, and they say it
-// again to whoever becomes the owner.
+// Who listens to the channels of this loop's slots, how fast messages come to them, and when users were last there. Presence is not logged
+// and not mirrored: it is what the nodes say, and they say it again to whoever becomes the owner.
 
 extension LoopMachine {
     /// A node says who of its sockets listens to a channel; it goes to where the channel's attachments go.
@@ -20,7 +20,7 @@ extension LoopMachine {
         case .here:
             guard let box = store.places[key], store.boxes[box].attachments.contains(address) else { return }
             presences[key, default: ChannelPresence(now: now.monotonic)].take(report, from: address, node: node, now: now.monotonic)
-            restlessPresences.insert(key)
+            tellingPresences.insert(key)
         case .peer(let link) where !fromLink: actions.append(.report(peer: link, address, key, report))
         // Who has changed hands is told so, attaches again, and reports anew.
         case .peer, .preparing, .unreachable, .nobody: break
@@ -37,14 +37,13 @@ extension LoopMachine {
     mutating func endPresence(of address: ReturnAddress, on key: Key, now: Moment) {
         guard presences[key] != nil else { return }
         presences[key]?.remove(address, now: now.monotonic)
-        restlessPresences.insert(key)
+        tellingPresences.insert(key)
     }
 
     /// A link connection is gone.
     mutating func endPresences(channel: UInt32, now: Moment) {
-        for key in presences.keys {
-            presences[key]?.removeAll(channel: channel, now: now.monotonic)
-            restlessPresences.insert(key)
+        for key in presences.keys where presences[key]?.removeAll(channel: channel, now: now.monotonic) == true {
+            tellingPresences.insert(key)
         }
     }
 
@@ -82,14 +81,24 @@ extension LoopMachine {
     /// Beyond it the times of those who left first stay with the owner alone.
     private static var departuresMax: Int { 65_536 }
 
-    /// In every tick: what has changed is told, all at once.
+    /// In every tick: what has changed is told, all at once. Those that only wait for a time are looked at now and then: when this node takes
+    /// a member's place, all of that member's channels wait for theirs.
     mutating func tellPresences(now: Moment, actions: inout [LoopAction]) {
-        if restlessPresences.isEmpty { return }
+        var keys = tellingPresences
+        tellingPresences = []
+        if now.monotonic >= expectingPresencesLookedAt + Self.expectingPauseMilliseconds {
+            expectingPresencesLookedAt = now.monotonic
+            keys.formUnion(expectingPresences)
+            expectingPresences = []
+        }
+        if keys.isEmpty { return }
         // In an order that does not depend on chance, so that a simulation repeats exactly.
-        for key in restlessPresences.sorted(by: { $0.hash.rawValue < $1.hash.rawValue }) {
+        for key in keys.sorted(by: { $0.hash.rawValue < $1.hash.rawValue }) {
             for (address, news) in presences[key]?.onTick(now: now.monotonic) ?? [] { actions.append(.presence(address, news)) }
             if presences[key]?.isOver != false { presences[key] = nil }
-            if presences[key]?.isRestless != true { restlessPresences.remove(key) }
+            if presences[key]?.isExpecting == true { expectingPresences.insert(key) }
         }
     }
+
+    private static var expectingPauseMilliseconds: Int64 { 250 }
 }

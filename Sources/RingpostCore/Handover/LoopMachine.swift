@@ -111,8 +111,10 @@ public struct LoopMachine {
     var earlyAddresses: Set<ReturnAddress> = []
     /// Who listens to this loop's channels.
     var presences: [Key: ChannelPresence] = [:]
-    /// Of these, those that have something to tell, or will have.
-    var restlessPresences: Set<Key> = []
+    /// Of these, those that have something to tell now, and those that will have when the time comes.
+    var tellingPresences: Set<Key> = []
+    var expectingPresences: Set<Key> = []
+    var expectingPresencesLookedAt: Int64 = .min
     /// How fast messages came to channels lately; a channel that is not here has come to rest.
     var channelBuckets: [Key: TokenBucket] = [:]
     var channelBucketsLookedAt: Int64 = .min

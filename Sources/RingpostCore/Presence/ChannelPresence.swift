@@ -27,8 +27,8 @@ public struct ChannelPresence {
 
     /// Nobody reports, and nobody may come back.
     var isOver: Bool { tally.isEmpty && listed.isEmpty }
-    /// There is something to tell, or there will be: ``onTick(now:)`` has something to look at.
-    var isRestless: Bool { !isComplete || !leaving.isEmpty || !owing.isEmpty || !joined.isEmpty || !left.isEmpty }
+    /// There will be something to tell when the time comes.
+    var isExpecting: Bool { !isComplete || !leaving.isEmpty }
 
     /// A node's report; one that was not heard of before has to say everything.
     mutating func take(_ report: PresenceReport, from address: ReturnAddress, node: String, now: Int64) {
@@ -49,9 +49,11 @@ public struct ChannelPresence {
         look(now: now)
     }
 
-    /// All attachments that came on a connection are gone.
-    mutating func removeAll(channel: UInt32, now: Int64) {
-        for address in nodes.keys where address.channel == channel { remove(address, now: now) }
+    /// All attachments that came on a connection are gone; false when there were none.
+    mutating func removeAll(channel: UInt32, now: Int64) -> Bool {
+        let gone = nodes.keys.filter { $0.channel == channel }
+        for address in gone { remove(address, now: now) }
+        return !gone.isEmpty
     }
 
     /// Takes over what has changed in the tally.

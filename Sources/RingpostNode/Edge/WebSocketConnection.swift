@@ -87,7 +87,12 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     /// Each name is answered, so there is a bound to what one command can ask for.
     private func check(_ count: Int) throws(ProblemReport) {
         let most = loop.shared.configuration.limits.socketChannelsMax
-        if count > most { throw ProblemReport(.tooManyChannels, "one command names at most \(most) channels, not \(count)") }
+        if count > most { throw tooManyChannels("one command names at most \(most) channels, not \(count)") }
+    }
+
+    private func tooManyChannels(_ sentence: String) -> ProblemReport {
+        loop.counters.channelsRefused += 1
+        return ProblemReport(.tooManyChannels, sentence)
     }
 
     /// Each channel gets an answer of its own: `attached`, once the owner has said where it begins, or an error.
@@ -102,7 +107,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
                 return
             }
             let most = loop.shared.configuration.limits.socketChannelsMax
-            if channels.count >= most { throw ProblemReport(.tooManyChannels, "a socket listens to at most \(most) channels") }
+            if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
             if let problem = loop.objection(to: key) { throw ProblemReport(problem) }
             subscribe(key, start: start, watches: wish.presence)
         } catch {

@@ -53,7 +53,7 @@ struct LoopCounters: Sendable {
     var staleDeliveries: UInt64 = 0
     /// Messages that a channel's sockets were too slow for as a whole: who misses one asks for it.
     var fanDropped: UInt64 = 0
-    /// Subscriptions refused because a channel, or an event loop, has as many as it may.
+    /// Subscriptions refused because a channel, a socket or an event loop has as many as it may.
     var channelsRefused: UInt64 = 0
     /// Requests that could not be read, by status.
     var badRequests: [Int: UInt64] = [:]

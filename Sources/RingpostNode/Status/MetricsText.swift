@@ -67,7 +67,7 @@ enum MetricsText {
             "Messages that came faster than an event loop serves their channel; sockets ask for them again",
             [([], snapshot.counters.fanDropped)])
         page.counter(
-            "ringpost_channel_refused_total", "Subscriptions refused because a channel or an event loop has as many as it may",
+            "ringpost_channel_refused_total", "Subscriptions refused because a channel, a socket or an event loop has as many as it may",
             [([], snapshot.counters.channelsRefused)])
     }
 
