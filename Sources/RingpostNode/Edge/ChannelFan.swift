@@ -44,6 +44,8 @@ final class ChannelFan: @unchecked Sendable {
         case presence(SharedFrames)
     }
 
+    private static let slicePause = TimeAmount.microseconds(50)
+
     let key: Key
     private unowned let loop: NodeLoop
     private var out = FanOut<EdgeSession, Item>()
@@ -151,7 +153,9 @@ final class ChannelFan: @unchecked Sendable {
                 }
             }
         }
-        loop.eventLoop.execute { self.run() }
+        // An event loop runs all tasks that are due before it looks at its sockets again, those too that tasks add. So the next slice waits for
+        // a moment, from when this one's sockets have been written to: that is when others have their turn.
+        loop.eventLoop.execute { self.loop.eventLoop.assumeIsolated().scheduleTask(in: Self.slicePause) { self.run() } }
     }
 
     private func sayAnew() {
