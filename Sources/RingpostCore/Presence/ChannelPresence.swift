@@ -59,17 +59,20 @@ public struct ChannelPresence {
     /// Takes over what has changed in the tally.
     private mutating func look(now: Int64) {
         guard tally.hasNews else { return }
-        for listener in tally.report().listeners {
-            if listener.count.isPresent {
-                if listed.updateValue(.max, forKey: listener.user) == nil, left.remove(listener.user) == nil {
-                    joined.insert(listener.user)
-                }
-            } else if listed[listener.user] == .max {
-                let at = listed.count > Self.listedMax ? now : now + Self.lingerMilliseconds
-                listed[listener.user] = at
-                leaving.append((listener.user, at))
-            }
+        let report = tally.report()
+        for listener in report.listeners where listener.count.isPresent {
+            if listed.updateValue(.max, forKey: listener.user) == nil, left.remove(listener.user) == nil { joined.insert(listener.user) }
         }
+        for listener in report.listeners where !listener.count.isPresent { leave(listener.user, now: now) }
+        // In an order that does not depend on chance, so that a simulation repeats exactly.
+        if report.isWhole { for user in Self.ordered(listed.keys.filter { !tally[$0].isPresent }) { leave(user, now: now) } }
+    }
+
+    private mutating func leave(_ user: [UInt8], now: Int64) {
+        guard listed[user] == .max else { return }
+        let at = listed.count > Self.listedMax ? now : now + Self.lingerMilliseconds
+        listed[user] = at
+        leaving.append((user, at))
     }
 
     /// What is to be told now, and to whom.

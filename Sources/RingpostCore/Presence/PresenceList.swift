@@ -101,6 +101,8 @@ public struct LoopPresence {
     public var isEmpty: Bool { list.isEmpty }
     /// Somebody is between two polls: ``expire(now:)`` has something to look at.
     public var isLingering: Bool { !lingering.isEmpty }
+    /// How many are between two polls, or may be.
+    public var lingeringCount: Int { lingering.count }
 
     /// A socket listens.
     ///

@@ -58,6 +58,8 @@ final class ChannelFan: @unchecked Sendable {
     private var saysWatching = false
     /// Something was dropped: who is there has to be said anew.
     private var hasLost = false
+    /// Somebody new wants to know who is there: said to all of them at once, in the next tick.
+    private var owesList = false
 
     init(_ key: Key, loop: NodeLoop) {
         self.key = key
@@ -78,22 +80,26 @@ final class ChannelFan: @unchecked Sendable {
         // It may have been an earlier fan's.
         guard out.contains(session) else { return }
         out.remove(session)
-        presence.close(session.user?.name, lingersUntil: session.lingersUntil, now: Moment.now().monotonic)
+        let lingersUntil = loop.lingerers < Poller.countMax ? session.lingersUntil : nil
+        track { $0.close(session.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
         loop.restlessFans.insert(key)
         guard session.isWatching else { return }
         watchers -= 1
         if watchers == 0 { board = PresenceBoard() }
     }
 
+    /// Keeps the number of those who linger on this loop up to date.
+    private func track(_ change: (inout LoopPresence) -> Void) {
+        let before = presence.lingeringCount
+        change(&presence)
+        loop.lingerers += presence.lingeringCount - before
+    }
+
     /// One more session wants to hear who comes and goes.
     func watch() {
         watchers += 1
-        if board.hasBegun {
-            push(.everybody(ControlEvent.presence(key, board)))
-        } else {
-            wantsList = true
-            loop.restlessFans.insert(key)
-        }
+        if board.hasBegun { owesList = true } else { wantsList = true }
+        loop.restlessFans.insert(key)
     }
 
     func take(_ item: FanItem) {
@@ -123,7 +129,9 @@ final class ChannelFan: @unchecked Sendable {
 
     /// Says what has changed; false when there is nothing more to look at.
     func onTick(now: Int64) -> Bool {
-        if presence.isLingering { presence.expire(now: now) }
+        if presence.isLingering { track { $0.expire(now: now) } }
+        if owesList, board.hasBegun { push(.everybody(ControlEvent.presence(key, board))) }
+        owesList = false
         let watches = watchers > 0
         if presence.hasNews || wantsList || watches != saysWatching {
             let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
@@ -165,7 +173,10 @@ final class ChannelFan: @unchecked Sendable {
     }
 
     /// All who listen are better off elsewhere.
-    func end(_ farewell: @autoclosure () -> Farewell) { for session in out.all { session.end(farewell()) } }
+    func end(_ farewell: @autoclosure () -> Farewell) {
+        for session in out.all { session.end(farewell()) }
+        track { $0 = LoopPresence() }
+    }
 }
 
 extension NodeLoop {
@@ -240,7 +251,7 @@ extension NodeLoop {
 
 /// A user who polls: there from the first poll until the next one has not come.
 struct Poller {
-    /// Pollers that one event loop remembers between their polls; beyond it they count only while they wait.
+    /// Pollers that one event loop remembers between their polls, and as many that channels do; beyond it they count only while they wait.
     static let countMax = 100_000
 
     let since: Int64

@@ -52,6 +52,8 @@ final class NodeLoop: @unchecked Sendable {
     var restlessHubs: Set<Key> = []
     /// Users who are between two polls.
     var pollers: [Key: Poller] = [:]
+    /// How many of them channels wait for, each counted by its channels.
+    var lingerers = 0
     /// Every socket of this loop, client's and link's, for deadlines and for closing.
     var sockets: [LoopSocket?] = []
     var freeSockets: [Int] = []

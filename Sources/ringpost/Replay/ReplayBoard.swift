@@ -49,36 +49,38 @@ final class ReplayBoard: Sendable {
 
     // MARK: Producers
 
-    func onSend(_ number: Int) { state.withLock { $0.ledger.onSend(number, at: now) } }
+    /// To a user, or on a channel; each is numbered by itself.
+    enum Kind {
+        case message
+        case call
+    }
+
+    func onSend(_ number: Int, _ kind: Kind) {
+        state.withLock { state in
+            switch kind {
+            case .message: state.ledger.onSend(number, at: now)
+            case .call: state.channelLedger.onSend(number, at: now)
+            }
+        }
+    }
 
     func onRepeat() { state.withLock { $0.repeats += 1 } }
 
-    func onReceipt(_ number: Int, _ receipt: SendReceipt) {
+    /// With a receipt, or for good without one.
+    func onEnd(_ number: Int, _ kind: Kind, _ result: Result<SendReceipt, ProducerError>) {
         state.withLock { state in
-            state.ledger.onReceipt(number, sequence: receipt.sequence)
-            if receipt.via == receipt.owner { state.direct += 1 } else { state.forwarded += 1 }
-        }
-    }
-
-    func onCall(_ number: Int) { state.withLock { $0.channelLedger.onSend(number, at: now) } }
-
-    func onCallReceipt(_ number: Int, _ receipt: SendReceipt) {
-        state.withLock { $0.channelLedger.onReceipt(number, sequence: receipt.sequence) }
-    }
-
-    func onCallFailure(_ number: Int, _ error: ProducerError) {
-        let mayBeAppended = if case .outcomeUnknown = error { true } else { false }
-        state.withLock { state in
-            state.channelLedger.onFailure(number, mayBeAppended: mayBeAppended)
-            Self.keep("message \(number) to a channel: \(error)", &state)
-        }
-    }
-
-    func onFailure(_ number: Int, _ error: ProducerError) {
-        let mayBeAppended = if case .outcomeUnknown = error { true } else { false }
-        state.withLock { state in
-            state.ledger.onFailure(number, mayBeAppended: mayBeAppended)
-            Self.keep("message \(number): \(error)", &state)
+            switch (kind, result) {
+            case (.message, .success(let receipt)):
+                state.ledger.onReceipt(number, sequence: receipt.sequence)
+                if receipt.via == receipt.owner { state.direct += 1 } else { state.forwarded += 1 }
+            case (.call, .success(let receipt)): state.channelLedger.onReceipt(number, sequence: receipt.sequence)
+            case (.message, .failure(let error)):
+                state.ledger.onFailure(number, mayBeAppended: error.mayBeAppended)
+                Self.keep("message \(number): \(error)", &state)
+            case (.call, .failure(let error)):
+                state.channelLedger.onFailure(number, mayBeAppended: error.mayBeAppended)
+                Self.keep("message \(number) to a channel: \(error)", &state)
+            }
         }
     }
 
@@ -156,4 +158,8 @@ enum ReplayPayload {
             return nil
         }
     }
+}
+
+extension ProducerError {
+    fileprivate var mayBeAppended: Bool { if case .outcomeUnknown = self { true } else { false } }
 }

@@ -91,32 +91,20 @@ struct ReplayRun: Sendable {
     // MARK: Sending
 
     private func send() async {
-        var numbers = [[Int]](repeating: [], count: plan.users.count)
-        for (number, message) in plan.messages.enumerated() { numbers[Int(message.recipient)].append(number) }
-        var calls = [[Int]](repeating: [], count: plan.channels.count)
-        for (number, call) in plan.calls.enumerated() { calls[Int(call.recipient)].append(number) }
         let start = ContinuousClock.now
         await withTaskGroup(of: Void.self) { group in
-            for (recipient, numbers) in numbers.enumerated() where !numbers.isEmpty {
-                group.addTask {
-                    for number in numbers {
-                        let payload = await payload(of: plan.messages[number], number: number, start: start)
-                        board.onSend(number)
-                        switch await send(number, payload, to: .user(plan.users[recipient])) {
-                        case .success(let receipt): board.onReceipt(number, receipt)
-                        case .failure(let error): board.onFailure(number, error)
-                        }
-                    }
-                }
-            }
-            for (channel, numbers) in calls.enumerated() where !numbers.isEmpty {
-                group.addTask {
-                    for number in numbers {
-                        let payload = await payload(of: plan.calls[number], number: number, start: start)
-                        board.onCall(number)
-                        switch await send(number, payload, to: .channel(plan.channels[channel])) {
-                        case .success(let receipt): board.onCallReceipt(number, receipt)
-                        case .failure(let error): board.onCallFailure(number, error)
+            for (kind, messages, destinations) in [
+                (ReplayBoard.Kind.message, plan.messages, plan.users.map(Producer.Destination.user)),
+                (.call, plan.calls, plan.channels.map(Producer.Destination.channel)),
+            ] {
+                var numbers = [[Int]](repeating: [], count: destinations.count)
+                for (number, message) in messages.enumerated() { numbers[Int(message.recipient)].append(number) }
+                for (recipient, numbers) in numbers.enumerated() where !numbers.isEmpty {
+                    group.addTask {
+                        for number in numbers {
+                            let payload = await payload(of: messages[number], number: number, start: start)
+                            board.onSend(number, kind)
+                            board.onEnd(number, kind, await send(number, payload, to: destinations[recipient]))
                         }
                     }
                 }

@@ -12,6 +12,9 @@ final class ChatTerminal: Sendable {
         var isClosed = false
     }
 
+    private static let linesMax = 1_000
+    private static let fullPauseSeconds = 0.01
+
     /// What was typed, line by line; ends with the input.
     let lines: AsyncStream<String>
     private let typed: AsyncStream<String>.Continuation
@@ -21,8 +24,8 @@ final class ChatTerminal: Sendable {
 
     init(prompt: String) {
         self.prompt = prompt
-        // What is typed while a message is on its way; nobody types faster than that.
-        (lines, typed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1_000))
+        // What is typed while a message is on its way; a pipe that brings more is read later.
+        (lines, typed) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.linesMax))
     }
 
     func open() {
@@ -76,17 +79,13 @@ final class ChatTerminal: Sendable {
             close()
             return false
         }
-        var isOver = false
-        state.withLock { state in
-            for byte in buffer[..<count] {
-                switch state.editor.take(byte) {
-                case .nothing: break
-                case .line(let line): typed.yield(line)
-                case .end: isOver = isInteractive
-                }
-            }
+        let (whole, isOver) = state.withLock { state in
+            let steps = buffer[..<count].map { state.editor.take($0) }
             if isInteractive { Console.text("\r\u{1B}[2K\(prompt)\(state.editor.text)") }
+            return (steps.compactMap { if case .line(let line) = $0 { line } else { nil } }, isInteractive && steps.contains(.end))
         }
+        // This thread has nothing else to do, and what it doesn't read waits in the pipe.
+        for line in whole { while case .dropped = typed.yield(line) { Thread.sleep(forTimeInterval: Self.fullPauseSeconds) } }
         if isOver { close() }
         return !isOver
     }

@@ -89,6 +89,22 @@ import Testing
         #expect(presence.summary.nodes == ["n2": 1])
     }
 
+    /// One report may change more than it is shorter to name one by one: who is not named any more has gone all the same.
+    @Test func aCrowdThatGoesAtOnceIsGone() {
+        var presence = ChannelPresence(now: 0)
+        var board = PresenceBoard()
+        func crowd(_ letter: String) -> [String: UInt32] {
+            Dictionary(uniqueKeysWithValues: (0..<PresenceList.listedMax + 200).map { ("\(letter)\($0)", 1) })
+        }
+        presence.take(report(crowd("a"), list: true), from: one, node: "n1", now: 0)
+        _ = hear(&presence, one, &board, now: 2 * linger)
+        presence.take(report(crowd("b"), list: true), from: one, node: "n1", now: 2 * linger)
+        _ = hear(&presence, one, &board, now: 3 * linger)
+        _ = hear(&presence, one, &board, now: 4 * linger)
+        #expect(names(board.everybody).allSatisfy { $0.hasPrefix("b") } && board.everybody.count == PresenceList.listedMax)
+        #expect(presence.summary.users.count == PresenceList.listedMax && presence.summary.subscribers == PresenceList.listedMax + 200)
+    }
+
     /// However many come and go, what is kept and what is said in one piece stays bounded.
     @Test func aCrowdThatComesAndGoesStaysBounded() {
         var presence = ChannelPresence(now: 0)
