@@ -1,0 +1,105 @@
+// What a producer's or operator's key may do, as it stands in the file of keys: one JSON object a line. The key itself is not in it, only
+// its hash.
+import HashRing
+
+/// What a key may be used for.
+public enum APIScope: String, Codable, Sendable, CaseIterable {
+    case publishUsers = "publish-users"
+    case publishChannels = "publish-channels"
+    /// Questions about users, channels, nodes; metrics.
+    case read
+    /// Orders to nodes, revocations, disconnects.
+    case administer
+}
+
+/// One line of a file of keys.
+public struct APIKeyRecord: Codable, Hashable, Sendable {
+    /// A file has at most this many keys.
+    public static let countMax = 10_000
+    /// A line has at most so many bytes.
+    public static let lineBytesMax = 16_384
+    /// What a hash begins with.
+    public static let hashPrefix = "sha256:"
+
+    /// Which key it is; stands in the key's text too, and in logs.
+    public let id: String
+    /// `sha256:` and 64 hexadecimal digits of SHA-256 over the secret's text. No slow hash: the secret is 256 random bits.
+    public let hash: String
+    /// What it may be used for.
+    public let scopes: [APIScope]
+    /// Patterns that limit users and channels of publishes and questions; `nil` for all.
+    public let names: [String]?
+    /// For people.
+    public let note: String?
+    /// When it ends, in seconds since 1970; `nil` for never.
+    public let expires: Int64?
+    /// Messages in a second, and twice as many at once, on each node; `nil` for no bound of its own.
+    public let rate: Int?
+
+    /// All of it.
+    public init(
+        id: String, hash: String, scopes: [APIScope], names: [String]? = nil, note: String? = nil, expires: Int64? = nil, rate: Int? = nil
+    ) {
+        self.id = id
+        self.hash = hash
+        self.scopes = scopes
+        self.names = names
+        self.note = note
+        self.expires = expires
+        self.rate = rate
+    }
+
+    /// What is wrong with it, as the end of a sentence; `nil` when nothing is.
+    public var fault: String? {
+        let digits = hash.utf8.dropFirst(Self.hashPrefix.utf8.count)
+        if !hash.hasPrefix(Self.hashPrefix) || digits.count != 64 || !digits.allSatisfy({ Self.hexadecimal.contains($0) }) {
+            return "has a hash that is not \(Self.hashPrefix) and 64 hexadecimal digits"
+        }
+        if id.isEmpty || id.utf8.count > 64 { return "has an id that is empty or too long" }
+        if let names, NamePatterns(names) == nil { return "has names that are no patterns" }
+        if let rate, rate < 1 { return "has a rate of \(rate)" }
+        return nil
+    }
+
+    private static let hexadecimal = Set("0123456789abcdef".utf8)
+}
+
+/// What a request with a certain key may do.
+public struct APIGrant: Hashable, Sendable {
+    /// Which key it is, for logs and for counting; `nil` where none is asked for.
+    public let id: String?
+    private let scopes: Set<APIScope>
+    /// Users and channels that it is limited to.
+    public let names: NamePatterns
+
+    /// Everything: where no key is asked for.
+    public static let all = APIGrant(id: nil, scopes: Set(APIScope.allCases), names: .all)
+
+    /// - Parameter record: one without a fault.
+    public init(_ record: APIKeyRecord) {
+        self.init(id: record.id, scopes: Set(record.scopes), names: record.names.flatMap(NamePatterns.init) ?? .all)
+    }
+
+    private init(id: String?, scopes: Set<APIScope>, names: NamePatterns) {
+        self.id = id
+        self.scopes = scopes
+        self.names = names
+    }
+
+    /// Whether the key may be used to publish there.
+    public func allowsPublish(_ kind: KeyKind, _ name: [UInt8]) -> Bool {
+        scopes.contains(kind == .user ? .publishUsers : .publishChannels) && names.matches(name)
+    }
+
+    /// Whether the key may be used to ask about a user or channel.
+    public func allowsReading(_ name: [UInt8]) -> Bool { scopes.contains(.read) && names.matches(name) }
+
+    /// Whether the key may be used for questions about the whole: who is limited to some names learns nothing about others.
+    public var allowsReadingAll: Bool { scopes.contains(.read) && names.isAll }
+
+    /// Whether the key may give orders.
+    public var allowsOrders: Bool { scopes.contains(.administer) }
+
+    /// Whether the key may order something about a user.
+    public func allowsOrders(about name: [UInt8]) -> Bool { scopes.contains(.administer) && names.matches(name) }
+}
