@@ -1,5 +1,6 @@
 // Publishes of one client's WebSocket: what it may, how often, and the receipts on their way back.
 import RingpostCore
+import RingpostWire
 
 final class ClientPublisher: PublishSink {
     /// Publishes of one socket that are under way; beyond it they are answered "overloaded".

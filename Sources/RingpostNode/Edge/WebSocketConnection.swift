@@ -78,6 +78,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
             case .publish(.success(let request), let reference): publisher.publish(request, reference: reference)
             case .publish(.failure(let report), let reference):
                 writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
+            case .token: writeText(ControlEvent.error("unsupported", "this node takes no tokens"))
             }
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message))

@@ -5,8 +5,6 @@ import RingpostCore
 import RingpostWire
 
 final class ProducerRoutes: HTTPRoutes {
-    static let idempotencyKeyBytesMax = 255
-
     let loop: NodeLoop
     private let operators: OperatorRoutes
 
@@ -76,9 +74,9 @@ final class ProducerRoutes: HTTPRoutes {
         guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
         let data = try Payload.encode(request.body, kind: format, bytesMax: limits.payloadBytesMax)
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
-        let message = try PublishRequest(
-            key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: try Self.timeToLive(request.head[.ringpostTTL])
-        ).publish(on: loop, hasher: view.hasher)
+        let timeToLive = try PublishRequest.timeToLive(request.head[.ringpostTTL])
+        let message = try PublishRequest(key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: timeToLive)
+            .publish(on: loop, hasher: view.hasher)
         connection.awaitReceipt(for: key, request.number)
         loop.publish(message, to: connection, tag: request.number)
     }
@@ -93,14 +91,6 @@ final class ProducerRoutes: HTTPRoutes {
         }
     }
 
-    static func timeToLive(_ text: String?) throws(ProblemReport) -> UInt32? {
-        guard let text else { return nil }
-        guard let seconds = UInt32(text), seconds <= Publish.timeToLiveSecondsMax else {
-            throw ProblemReport(.badParameter, "Ringpost-TTL takes whole seconds from 0 to \(Publish.timeToLiveSecondsMax)")
-        }
-        return seconds
-    }
-
     // MARK: Many messages
 
     private func publishBatch(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
@@ -110,7 +100,7 @@ final class ProducerRoutes: HTTPRoutes {
         {
             throw ProblemReport(.unsupportedMediaType, "send NDJSON: one JSON object a line")
         }
-        let lines = request.body.readableBytesView.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
+        let lines = BatchLine.split(request.body.readableBytesView)
         if lines.count > limits.batchMessagesMax {
             throw ProblemReport(.tooLarge, "\(lines.count) messages; at most \(limits.batchMessagesMax) are taken in one batch")
         }
@@ -122,17 +112,11 @@ final class ProducerRoutes: HTTPRoutes {
     }
 }
 
-/// A publish before it has an id and a deadline.
-struct PublishRequest {
-    let key: Key
-    let data: [UInt8]
-    let idempotencyKey: [UInt8]
-    let timeToLive: UInt32?
-    var budgetMilliseconds = Publish.budgetMillisecondsMax
-
+extension PublishRequest {
+    /// The publish with its id and deadline.
     func publish(on loop: NodeLoop, hasher: KeyHasher) throws(ProblemReport) -> Publish {
-        if idempotencyKey.count > ProducerRoutes.idempotencyKeyBytesMax {
-            throw ProblemReport(.badParameter, "an idempotency key has at most \(ProducerRoutes.idempotencyKeyBytesMax) bytes")
+        if idempotencyKey.count > Self.idempotencyKeyBytesMax {
+            throw ProblemReport(.badParameter, "an idempotency key has at most \(Self.idempotencyKeyBytesMax) bytes")
         }
         let isRepeatable = !idempotencyKey.isEmpty
         return Publish(
