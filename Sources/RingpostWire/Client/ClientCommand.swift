@@ -51,7 +51,7 @@ package enum ClientCommand: Sendable {
     /// A reference is repeated in the answer, so it is short.
     package static let referenceBytesMax = 64
     /// The longest token.
-    package static let tokenBytesMax = 8_192
+    package static let tokenBytesMax = TokenText.bytesMax
 
     /// Reads a frame.
     ///
