@@ -32,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -39,7 +40,10 @@ let package = Package(
         .target(
             name: "RingpostCore",
             dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")], swiftSettings: optimized),
-        .target(name: "RingpostWire", dependencies: ["HashRing", "RingpostCore", nioCore], swiftSettings: optimized),
+        .target(
+            name: "RingpostWire",
+            dependencies: ["HashRing", "RingpostCore", nioCore, .product(name: "X509", package: "swift-certificates")],
+            swiftSettings: optimized),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
         .target(
@@ -50,6 +54,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: optimized),
@@ -59,6 +64,7 @@ let package = Package(
                 "RingpostCore", "RingpostWire", nioCore, nioPosix, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
@@ -66,6 +72,9 @@ let package = Package(
             name: "ringpost",
             dependencies: [
                 "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -92,6 +101,7 @@ let package = Package(
                 "RingpostClient", "RingpostCore", "RingpostWire", nioCore, nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .testTarget(
             name: "ClusterTests",

@@ -30,7 +30,7 @@ enum Checks {
     static let allowedImports: [String: Set<String>] = [
         "HashRing": [],
         "RingpostCore": Set(["HashRing", "DequeModule"]).union(jsonModules),
-        "RingpostWire": ["HashRing", "RingpostCore", "NIOCore"],
+        "RingpostWire": ["HashRing", "RingpostCore", "NIOCore", "X509"],
         "CZooKeeper": [],
         "ZooKeeperClient": ["CZooKeeper", "Logging", "Synchronization", "Dispatch", "Foundation"],
         "RingpostNode": Set([
@@ -38,11 +38,12 @@ enum Checks {
             "ServiceLifecycle",
         ]).union(systemModules),
         "RingpostClient": Set([
-            "RingpostCore", "RingpostWire", "NIOCore", "NIOPosix", "Logging", "NIOHTTP1", "NIOWebSocket", "DequeModule", "AsyncHTTPClient",
+            "RingpostCore", "RingpostWire", "NIOCore", "NIOPosix", "Logging", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "DequeModule",
+            "AsyncHTTPClient",
         ]).union(systemModules),
         "ringpost": Set([
             "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", "Logging", "ArgumentParser", "Configuration", "ServiceLifecycle",
-            "UnixSignals", "Histogram", "SystemPackage",
+            "UnixSignals", "Histogram", "SystemPackage", "Crypto", "CryptoExtras", "JWTKit",
         ]).union(systemModules),
     ]
     /// What needs no line in Package.swift. Only the shells may have all of it.

@@ -1,7 +1,8 @@
-// The process's one HTTP client, made when it is first needed: a command that only prints its help starts no thread.
+// How the process's HTTP clients are made: one for each set of trusted authorities, which is one in nearly all processes.
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 enum SharedHTTP {
     /// Each event stream and each waiting poll keeps a connection of its own, so the bound a host is a process's bound.
@@ -10,9 +11,9 @@ enum SharedHTTP {
     static let silenceSecondsMax: Int64 = 60
     static let connectMillisecondsMax: Int64 = 2_500
 
-    /// Lives as long as the process; connections close with it.
-    static let client: HTTPClient = {
+    static func makeClient(_ tls: TLSConfiguration) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = tls
         configuration.timeout = .init(connect: .milliseconds(connectMillisecondsMax), read: .seconds(silenceSecondsMax))
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsPerHostMax
         configuration.redirectConfiguration = .disallow
@@ -20,5 +21,5 @@ enum SharedHTTP {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
         return HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
-    }()
+    }
 }

@@ -11,16 +11,27 @@ public struct OperatorClient: Sendable {
     /// A longer answer is none: a thousand members take about half of it.
     public static let answerBytesMax = 1_048_576
 
-    private let api: [Endpoint]
+    private let api: [Access]
 
-    /// - Parameter api: API addresses, asked in this order until one answers.
-    public init(api: [Endpoint]) { self.api = api }
+    /// - Parameters:
+    ///   - api: API addresses, asked in this order until one answers.
+    ///   - apiKey: says what the client may do; `nil` where nodes ask nobody.
+    ///   - trust: whom to believe to be a node, at `https://` addresses.
+    public init(api: [Endpoint], apiKey: String? = nil, trust: TrustRoots = .system) {
+        self.api = api.map { Access($0, trust: trust, credential: apiKey) }
+    }
 
     /// The ring and its members.
     public func ring() async throws(OperatorError) -> RingReport { try Self.decode(await get("/v1/ring")) }
 
     /// The members.
     public func nodes() async throws(OperatorError) -> NodesReport { try Self.decode(await get("/v1/nodes")) }
+
+    /// The members, with the endpoint that answered: what it names, it names without a scheme.
+    func nodesAndWhoNamesThem() async throws(OperatorError) -> (NodesReport, Endpoint) {
+        let (body, endpoint) = try await ask("/v1/nodes", method: .GET)
+        return (try Self.decode(body), endpoint)
+    }
 
     /// Everything about one user.
     public func user(_ user: String) async throws(OperatorError) -> UserReport { try Self.decode(await get(Self.path(user: user))) }
@@ -47,20 +58,22 @@ public struct OperatorClient: Sendable {
     }
 
     /// An answer's body as it came.
-    public func get(_ path: String) async throws(OperatorError) -> [UInt8] { try await ask(path, method: .GET) }
+    public func get(_ path: String) async throws(OperatorError) -> [UInt8] { try await ask(path, method: .GET).body }
 
     /// Orders can be given twice, so they too are tried at one node after the other.
-    private func ask(_ path: String, method: HTTPMethod, body: String? = nil) async throws(OperatorError) -> [UInt8] {
+    func ask(_ path: String, method: HTTPMethod, body: String? = nil) async throws(OperatorError) -> (body: [UInt8], from: Endpoint) {
         var reasons: [String] = []
-        for endpoint in api {
+        for access in api {
+            let endpoint = access.url
             do {
-                return try await Self.ask(endpoint.url + path, method: method, body: body)
+                return (try await Self.ask(access, path, method: method, body: body), endpoint)
             } catch let error as OperatorError {
                 // 503 and the like may be this node's trouble only.
                 guard case .refused(let status, _, let message) = error, status >= 500 else { throw error }
                 reasons.append("\(endpoint.url) answers HTTP \(status): \(message)")
             } catch {
-                reasons.append("nothing answers at \(endpoint.url): is a node running there? (ringpost node)")
+                let sentence = TLSFailure.sentence(error, at: endpoint.url)
+                reasons.append(sentence ?? "nothing answers at \(endpoint.url): is a node running there? (ringpost node)")
             }
         }
         throw .unreachable(reasons)
@@ -71,14 +84,18 @@ public struct OperatorClient: Sendable {
         do { return try JSONDecoder().decode(Report.self, from: Data(body)) } catch { throw .unreadable(sentence(error)) }
     }
 
-    private static func ask(_ url: String, method: HTTPMethod, body: String?) async throws -> [UInt8] {
-        var request = HTTPClientRequest(url: url)
+    private static func ask(_ access: Access, _ path: String, method: HTTPMethod, body: String?) async throws -> [UInt8] {
+        if let credential = access.credential, !Credential.isFit(credential) {
+            throw OperatorError.refused(status: 401, code: "unauthorized", message: "an API key is printable ASCII without spaces")
+        }
+        var request = HTTPClientRequest(url: access.url.url + path)
         request.method = method
+        request.headers.add(contentsOf: access.headers)
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body))
         }
-        let response = try await SharedHTTP.client.execute(request, timeout: .milliseconds(timeoutMilliseconds))
+        let response = try await access.trust.store.http.execute(request, timeout: .milliseconds(timeoutMilliseconds))
         let bytes = Array(try await response.body.collect(upTo: answerBytesMax).readableBytesView)
         if response.status == .ok || response.status == .accepted { return bytes }
         let document: ErrorDocument? = try? decode(bytes)

@@ -52,6 +52,13 @@ public final class Producer: Sendable {
         public var waitingMax = 65_536
         /// How long one message may take, from hand-over to answer; 10 s at most.
         public var budgetMilliseconds = Publish.budgetMillisecondsMax
+        /// Says what the producer may do; `nil` where nodes ask nobody.
+        public var apiKey: String?
+        /// Whom to believe to be a node, where TLS is spoken.
+        public var trust = TrustRoots.system
+        /// Whether the links that an API names speak TLS; `nil`: if the API does. Links that are given themselves say it with
+        /// `https://`. A node that is found by its API has to show a certificate for its id there, any other one for its host.
+        public var linkTLS: Bool?
         /// Where to report lost links; says nothing by default.
         public var logger = Logger(label: "ringpost.producer", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -79,7 +86,7 @@ public final class Producer: Sendable {
     ///
     /// - Parameter api: API addresses ("http://127.0.0.1:8081"); the first that answers is believed.
     public convenience init(api: [Endpoint], options: Options = Options()) {
-        self.init(.api(OperatorClient(api: api)), options)
+        self.init(.api(OperatorClient(api: api, apiKey: options.apiKey, trust: options.trust), isTLS: options.linkTLS), options)
     }
 
     /// A producer for known link addresses, tried in this order.
@@ -90,7 +97,8 @@ public final class Producer: Sendable {
     private init(_ directory: LinkDirectory, _ options: Options) {
         precondition(options.inFlightMax > 0, "a producer that may hold \(options.inFlightMax) messages can't send any")
         self.options = options
-        shell = ProducerShell(directory: directory, logger: options.logger)
+        shell = ProducerShell(
+            directory: directory, trust: options.trust, apiKey: options.apiKey, logger: options.logger)
         var prefix: [UInt8] = []
         MessageID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)).append(to: &prefix)
         keyPrefix = prefix

@@ -45,14 +45,25 @@ final class ProducerLink: ChannelInboundHandler {
     // The producer owns its link and outlives it; on both sides the event loop keeps what is in use.
     private weak var delegate: (any ProducerLinkDelegate)?
 
-    init(delegate: any ProducerLinkDelegate) { self.delegate = delegate }
+    private let address: Endpoint
+    private let apiKey: String
+
+    /// - Parameters:
+    ///   - address: for sentences.
+    ///   - apiKey: `nil` where nodes ask nobody.
+    init(delegate: any ProducerLinkDelegate, address: Endpoint, apiKey: String?) {
+        self.delegate = delegate
+        self.address = address
+        self.apiKey = apiKey ?? ""
+    }
 
     // MARK: From the socket
 
     func channelActive(context: ChannelHandlerContext) {
         channel = context.channel
         lastHeard = .now()
-        let hello = LinkHello(role: .producer, cluster: "", generation: 0, from: "ringpost-producer", boot: 0, to: "", toBoot: 0)
+        let hello = LinkHello(
+            role: .producer, cluster: "", generation: 0, from: "ringpost-producer", boot: 0, to: "", toBoot: 0, credential: apiKey)
         LinkEncoder.write(.hello(hello), into: &unsent)
         flush()
         let link = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -82,7 +93,9 @@ final class ProducerLink: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { goDown("the connection broke: \(error)") }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        goDown(TLSFailure.sentence(error, at: address.url) ?? "the connection broke: \(error)")
+    }
 
     private func handle(_ frame: LinkFrame) {
         switch (state, frame) {

@@ -39,21 +39,25 @@ final class ProducerShell: @unchecked Sendable {
 
     let loop: any EventLoop
     private let directory: LinkDirectory
+    private let trust: TrustRoots
+    private let apiKey: String?
     private let logger: Logger
     private let inbox = Mutex(Inbox())
     private var machine = ProducerMachine<SendCompletion>(spread: .random(in: 0 ... .max))
     private var state = State.idle
     /// Addresses not tried since the last time the directory was asked.
-    private var untried: Deque<Endpoint> = []
+    private var untried: Deque<LinkTarget> = []
     private var backoff = Backoff()
     private var upSince: NIODeadline = .now()
     private var tick: Scheduled<Void>?
     private var lastFailure = "no node has been tried yet"
     private var onFirstRound: [@Sendable (Result<String, ProducerError>) -> Void] = []
 
-    init(directory: LinkDirectory, logger: Logger) {
+    init(directory: LinkDirectory, trust: TrustRoots, apiKey: String?, logger: Logger) {
         loop = MultiThreadedEventLoopGroup.singleton.next()
         self.directory = directory
+        self.trust = trust
+        self.apiKey = apiKey
         self.logger = logger
     }
 
@@ -152,16 +156,23 @@ final class ProducerShell: @unchecked Sendable {
     private func dial() {
         loop.preconditionInEventLoop()
         state = .connecting
-        guard let address = untried.popFirst() else { return askDirectory() }
-        let link = NIOLoopBound(ProducerLink(delegate: self), eventLoop: loop)
+        guard let target = untried.popFirst() else { return askDirectory() }
+        let address = target.endpoint
+        let link = NIOLoopBound(ProducerLink(delegate: self, address: address, apiKey: apiKey), eventLoop: loop)
         ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(Self.connectMillisecondsMax))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(link.value) }
+            .channelInitializer { [trust] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if address.isTLS { try channel.pipeline.syncOperations.addHandler(trust.store.handler(for: target.name)) }
+                    try channel.pipeline.syncOperations.addHandler(link.value)
+                }
             }
             .connect(host: address.host, port: address.port)
-            .whenFailure { _ in self.onFailure("nothing answers at \(address): is a node running there? (ringpost node)") }
+            .whenFailure { error in
+                let sentence = TLSFailure.sentence(error, at: address.url)
+                self.onFailure(sentence ?? "nothing answers at \(address): is a node running there? (ringpost node)")
+            }
     }
 
     private func askDirectory() {

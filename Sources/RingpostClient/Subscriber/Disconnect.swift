@@ -11,6 +11,8 @@ struct Disconnect: Error, Equatable, Sendable {
     var at: [Endpoint] = []
     /// The server can't take the client just now, and has given it a time at which it can.
     var isAppointment = false
+    /// The server would take the client back with another token.
+    var renews = false
     /// Set when coming back would not help.
     var final: SubscriberError?
 
@@ -20,6 +22,9 @@ struct Disconnect: Error, Equatable, Sendable {
         self.final = final
     }
 
+    /// A client's end of a token: get another one, then connect again at the last cursor.
+    static let renewAdvice = "renew"
+
     /// Reads the reason of a WebSocket close: "resume: going_away; after=1200; at=10.0.0.3:8080".
     init(webSocketCode: UInt16?, reason text: String) {
         let parts = text.split(separator: ";").map(\.trimmed)
@@ -28,6 +33,7 @@ struct Disconnect: Error, Equatable, Sendable {
         let reason = webSocketCode.map { "\(name) (\($0))" } ?? name
         let stops = advice.first.map { $0 == CloseReason.Advice.stop.rawValue } ?? false
         self.init(reason, final: stops ? .stopped(reason) : nil)
+        renews = advice.first.map { $0 == Self.renewAdvice } ?? false
         isAppointment = name == CloseReason.tryLater.code
         for part in parts.dropFirst() {
             // What it doesn't know is passed over: a newer node can say more.

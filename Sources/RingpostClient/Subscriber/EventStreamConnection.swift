@@ -14,19 +14,23 @@ final class EventStreamConnection: SubscriberConnection {
 
     /// - Parameter isResuming: says `since` as browsers do, in Last-Event-ID; at first it stands in the query.
     nonisolated(nonsending) static func open(
-        _ url: Endpoint, query subscriptions: String, since: String?, isResuming: Bool
+        _ access: Access, query subscriptions: String, since: String?, isResuming: Bool
     ) async throws(Disconnect) -> EventStreamConnection {
         let query = since.map { isResuming ? "" : "&since=\($0.percentEncoded)" } ?? ""
-        var request = HTTPClientRequest(url: "\(url.url)/v1/sse?\(subscriptions)\(query)")
+        var request = HTTPClientRequest(url: "\(access.url.url)/v1/sse?\(subscriptions)\(query)")
+        request.headers.add(contentsOf: access.headers)
         request.headers.add(name: "Accept", value: "text/event-stream")
         if let since, isResuming { request.headers.add(name: "Last-Event-ID", value: since) }
         let response: HTTPClientResponse
-        do { response = try await SharedHTTP.client.execute(request, deadline: .distantFuture) } catch {
-            throw Disconnect(url, error)
+        do { response = try await access.trust.store.http.execute(request, deadline: .distantFuture) } catch {
+            throw Disconnect(access.url, error)
         }
         if response.status != .ok { throw await Disconnect.refusal(response) }
         return EventStreamConnection(response)
     }
+
+    /// A request that is under way can't take it; the next one is the next connection's.
+    func present(_ token: String) {}
 
     nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem] {
         while true {
@@ -69,6 +73,10 @@ final class EventStreamConnection: SubscriberConnection {
 extension Disconnect {
     /// A request that has no answer.
     init(_ url: Endpoint, _ error: any Error) {
+        if let sentence = TLSFailure.sentence(error, at: url.url) {
+            self.init(sentence)
+            return
+        }
         let isUnreachable = error is NIOConnectionError || error is IOError || error as? HTTPClientError == .connectTimeout
         self.init(isUnreachable ? "nothing answers at \(url.url): is a node running there?" : "no answer from \(url.url): \(error)")
     }

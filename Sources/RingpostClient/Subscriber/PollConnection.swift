@@ -10,7 +10,7 @@ final class PollConnection: SubscriberConnection {
     /// One answer's messages together; a node sends less and lets the client come again.
     static let answerBytesMax = 32 * 1_024 * 1_024
 
-    private let url: Endpoint
+    private var access: Access
     private let subscriptions: String
     private let waitSeconds: Int64
     private let pauseMilliseconds: Int64
@@ -18,13 +18,15 @@ final class PollConnection: SubscriberConnection {
     private var isFirst = true
     private var wasEmpty = false
 
-    init(_ url: Endpoint, query subscriptions: String, since: String?, waitSeconds: Int64, pauseMilliseconds: Int64) {
-        self.url = url
+    init(_ access: Access, query subscriptions: String, since: String?, waitSeconds: Int64, pauseMilliseconds: Int64) {
+        self.access = access
         self.subscriptions = subscriptions
         self.waitSeconds = waitSeconds
         self.pauseMilliseconds = pauseMilliseconds
         cursor = since
     }
+
+    func present(_ token: String) { access.credential = token }
 
     nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem] {
         while true {
@@ -39,6 +41,7 @@ final class PollConnection: SubscriberConnection {
                 items.append(.attached(cursor: answer.beginning))
             }
             items += answer.messages.map(StreamItem.message)
+            if let expiring = answer.expiring { items.append(.expiring(at: expiring)) }
             items += answer.channelGaps.map { .channelGap(channel: $0, cursor: answer.cursor) }
             if let leave = answer.leave { items.append(.closing(leave)) }
             isFirst = false
@@ -52,16 +55,18 @@ final class PollConnection: SubscriberConnection {
         // The first question doesn't wait: its answer says where the client stands, which somebody may wait for.
         let wait = isFirst ? 0 : waitSeconds
         let since = cursor.map { "&since=\($0.percentEncoded)" } ?? ""
-        let request = HTTPClientRequest(url: "\(url.url)/v1/poll?\(subscriptions)\(since)&wait=\(wait)")
+        var request = HTTPClientRequest(url: "\(access.url.url)/v1/poll?\(subscriptions)\(since)&wait=\(wait)")
+        request.headers.add(contentsOf: access.headers)
         let body: ByteBuffer
         do {
-            let response = try await SharedHTTP.client.execute(request, timeout: .seconds(wait + Self.answerSecondsMax))
+            let response = try await access.trust.store.http.execute(
+                request, timeout: .seconds(wait + Self.answerSecondsMax))
             if response.status != .ok { throw await Disconnect.refusal(response) }
             body = try await response.body.collect(upTo: Self.answerBytesMax)
         } catch let disconnect as Disconnect {
             throw disconnect
         } catch {
-            throw Disconnect(url, error)
+            throw Disconnect(access.url, error)
         }
         guard let answer = body.withUnsafeReadableBytes(PollAnswer.init) else { throw Disconnect("the poll's answer can't be read") }
         return answer

@@ -15,8 +15,22 @@ enum StreamItem: Equatable, Sendable {
     case resume(String)
     /// An event stream's wish for the pause before the next connection.
     case retry(milliseconds: Int)
+    /// The client's token ends at this time, in milliseconds since 1970.
+    case expiring(at: Int64)
+    /// A token that was sent on the socket is not taken; the old one still holds until its end.
+    case renewalRefused(String)
+    /// An event that calls for nothing, or that this version does not know.
+    case other
     /// The connection ends here.
     case closing(Disconnect)
+
+    /// Whether it is what the client came for, and no farewell: who it is has been believed.
+    var isService: Bool {
+        switch self {
+        case .attached, .gap, .listening, .channelGap, .message, .present, .joined, .left, .resume, .expiring: true
+        case .retry, .renewalRefused, .other, .closing: false
+        }
+    }
 
     /// Reads a WebSocket text frame, or the data of an event stream's event: a message, `attached` or `gap`.
     ///
@@ -39,25 +53,28 @@ enum StreamItem: Equatable, Sendable {
         case "presence": return fields.channel.map { .present(channel: $0, subscribers: fields.subscribers, users: fields.users) }
         case "join": return fields.channel.map { .joined(channel: $0, users: fields.users) }
         case "leave": return fields.channel.map { .left(channel: $0, users: fields.users) }
-        case "error": return .closing(fields.refusal)
-        default: return nil
+        case "expiring": return .expiring(at: fields.expires)
+        case "error": return fields.refusesToken ? .renewalRefused(fields.refusal.reason) : .closing(fields.refusal)
+        default: return .other
         }
     }
 
-    /// Reads the event stream's `close`: `{"code":"…","advice":"resume|stop","after":1200,"at":"host:port"}`.
+    /// Reads the event stream's `close`: `{"code":"…","advice":"resume|renew|stop","after":1200,"at":"host:port"}`.
     static func readClose(_ bytes: UnsafeRawBufferPointer) -> StreamItem {
         var reader = JSONReader(bytes)
         var code = "closed"
-        var stops = false
+        var advice: String?
         var after: Int?
         var at: [Endpoint] = []
         while let (name, value) = reader.nextMember() {
             if bytes.holds("code", at: name) { code = bytes.text(at: value) ?? code }
-            if bytes.holds("advice", at: name) { stops = bytes.text(at: value) == CloseReason.Advice.stop.rawValue }
+            if bytes.holds("advice", at: name) { advice = bytes.text(at: value) }
             if bytes.holds("after", at: name) { after = bytes.unsigned(at: value).map(Int.init(clamping:)) }
             if bytes.holds("at", at: name) { at = Disconnect.endpoints(bytes.text(at: value)) }
         }
+        let stops = advice == CloseReason.Advice.stop.rawValue
         var disconnect = Disconnect(code, wishMilliseconds: after, final: stops ? .stopped(code) : nil)
+        disconnect.renews = advice == Disconnect.renewAdvice
         disconnect.at = at
         disconnect.isAppointment = code == CloseReason.tryLater.code
         return .closing(disconnect)
@@ -74,7 +91,10 @@ private struct MessageFields {
     var data: [UInt8]?
     var subscribers = 0
     var users: [String] = []
+    var expires: Int64 = 0
     var refusal = Disconnect("refused")
+    /// The refusal is not about what the client wants to listen to, but about who it says it is.
+    var refusesToken: Bool { if case .refused(401, _, _)? = refusal.final { channel == nil } else { false } }
 
     mutating func take(_ bytes: UnsafeRawBufferPointer, _ name: Range<Int>, _ value: Range<Int>) {
         if bytes.holds("data", at: name) { data = Array(bytes[value]) }
@@ -82,6 +102,7 @@ private struct MessageFields {
         if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
         if bytes.holds("id", at: name) { id = bytes.text(at: value) }
         if bytes.holds("channel", at: name) { channel = bytes.text(at: value) }
+        if bytes.holds("expires", at: name) { expires = Int64(clamping: bytes.unsigned(at: value) ?? 0) }
         if bytes.holds("subscribers", at: name) { subscribers = bytes.unsigned(at: value).map(Int.init(clamping:)) ?? 0 }
         if bytes.holds("users", at: name) {
             var elements = JSONReader(bytes, value)
@@ -102,8 +123,11 @@ private struct MessageFields {
         }
         let problem = Problem.allCases.first { $0.code == code }
         let isFinal = problem.map { $0.retryAfterSeconds == nil } ?? true
+        // Codes are stable, also those that this version's table does not have.
+        let status = problem?.status ?? (code == "unauthorized" ? 401 : 400)
         return Disconnect(
-            code, final: isFinal ? .refused(status: problem?.status ?? 400, code: code, message: message) : nil)
+            message.isEmpty ? code : "\(code): \(message)",
+            final: isFinal ? .refused(status: status, code: code, message: message) : nil)
     }
 
     var message: Message? {
@@ -119,6 +143,8 @@ struct PollAnswer: Equatable, Sendable {
     var gap: Bool
     /// Channels whose history did not reach back.
     var channelGaps: [String] = []
+    /// When the client's token ends, in milliseconds since 1970, if that is soon.
+    var expiring: Int64?
     /// Set when the node would rather have the client elsewhere.
     var leave: Disconnect?
 
@@ -136,6 +162,7 @@ struct PollAnswer: Equatable, Sendable {
                 var names = JSONReader(bytes, value)
                 while let element = names.nextElement() { if let name = bytes.text(at: element) { channelGaps.append(name) } }
             }
+            if bytes.holds("expiring", at: name) { expiring = bytes.unsigned(at: value).map(Int64.init(clamping:)) }
             if bytes.holds("retryAfterMilliseconds", at: name) {
                 leave.wishMilliseconds = bytes.unsigned(at: value).map(Int.init(clamping:))
             }

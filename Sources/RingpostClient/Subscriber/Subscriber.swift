@@ -37,6 +37,10 @@ public struct Subscriber: AsyncSequence, Sendable {
         public var followsAddresses = false
         /// Also hear who comes to the channels, and goes; polls can't.
         public var presence = false
+        /// Says who the subscriber is; `nil` where nodes ask nobody.
+        public var token: TokenSource?
+        /// Whom to believe to be a node, at `https://` addresses.
+        public var trust = TrustRoots.system
 
         /// The defaults.
         public init() {}
@@ -145,6 +149,9 @@ public struct Subscriber: AsyncSequence, Sendable {
 protocol SubscriberConnection: AnyObject {
     /// What came, in order, at least one item; waits for it.
     nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem]
+
+    /// Shows another token: at once, or with the next request.
+    func present(_ token: String)
 }
 
 /// One subscription: the machine, and the connection of the moment. Belongs to one iterator, is used by one task at a time.
@@ -162,6 +169,7 @@ final class SubscriberSession {
 
     private let subscriber: Subscriber
     private var machine: SubscriberMachine
+    private var tokens: TokenMachine
     private var state = State.connecting
     /// What has been read and not been asked for yet: one read's worth at most, last first.
     private var unread: [StreamItem] = []
@@ -170,6 +178,7 @@ final class SubscriberSession {
 
     init(_ subscriber: Subscriber) {
         self.subscriber = subscriber
+        tokens = TokenMachine(hasSource: subscriber.options.token != nil)
         machine = SubscriberMachine(
             place: subscriber.place, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
             resumesTogether: subscriber.transport != .webSocket && !subscriber.channels.isEmpty)
@@ -187,6 +196,10 @@ final class SubscriberSession {
             }
             if let item = unread.popLast() {
                 if case .closing(let disconnect) = item { return end(disconnect) }
+                if case .expiring(let end) = item {
+                    if let event = await renew(end) { return event }
+                    continue
+                }
                 if let event = machine.onItem(item) { return event }
                 continue
             }
@@ -212,10 +225,31 @@ final class SubscriberSession {
         if case .connecting = state { state = .connected(try await connect(), since: .now()) }
         guard case .connected(let connection, _) = state else { return }
         unread = try await connection.next().reversed()
+        if unread.contains(where: \.isService) { tokens.onTaken() }
+    }
+
+    /// `nil` where the announcement is an old one.
+    private nonisolated(nonsending) func renew(_ end: Int64) async -> SubscriberEvent? {
+        guard let source = subscriber.options.token else { return .expiring(at: end) }
+        guard case .connected(let connection, _) = state, tokens.onExpiring(at: end) else { return nil }
+        do throws(Disconnect) {
+            let token = try await source.next()
+            if tokens.onRenewal(token) {
+                connection.present(token)
+            } else {
+                following = .notRenewed("the token source gives the same token again")
+            }
+        } catch {
+            following = .notRenewed(error.reason)
+        }
+        return machine.onItem(.expiring(at: end))
     }
 
     private nonisolated(nonsending) func connect() async throws(Disconnect) -> any SubscriberConnection {
-        let url = machine.endpoint
+        if let source = subscriber.options.token, tokens.needsToken {
+            if let disconnect = tokens.onToken(try await source.next()) { throw disconnect }
+        }
+        let access = Access(machine.endpoint, trust: subscriber.options.trust, credential: tokens.token)
         let isResuming = machine.cursor != nil && machine.cursor != subscriber.place.cursor
         switch subscriber.transport {
         case .webSocket:
@@ -223,19 +257,20 @@ final class SubscriberSession {
                 ChannelStart(
                     channel: $0, since: machine.channelCursors[$0], presence: subscriber.options.presence)
             }
-            return try await WebSocketConnection.open(url, query: subscriber.userQuery, since: machine.cursor, channels: channels)
+            return try await WebSocketConnection.open(access, query: subscriber.userQuery, since: machine.cursor, channels: channels)
         case .eventStream:
             return try await EventStreamConnection.open(
-                url, query: subscriber.query, since: machine.cursor, isResuming: isResuming)
+                access, query: subscriber.query, since: machine.cursor, isResuming: isResuming)
         case .longPoll, .polling:
             return PollConnection(
-                url, query: subscriber.query, since: machine.cursor,
+                access, query: subscriber.query, since: machine.cursor,
                 waitSeconds: subscriber.transport == .longPoll ? subscriber.options.waitSeconds : 0,
                 pauseMilliseconds: subscriber.transport == .longPoll ? 0 : subscriber.options.pollMilliseconds)
         }
     }
 
     private func end(_ disconnect: Disconnect) -> SubscriberEvent {
+        let disconnect = tokens.onDisconnect(disconnect)
         var lived: Int64 = 0
         if case .connected(_, let since) = state { lived = (NIODeadline.now() - since).nanoseconds / 1_000_000 }
         unread = []

@@ -36,6 +36,10 @@ public enum SubscriberEvent: Hashable, Sendable {
     case joined(channel: String, users: [String])
     /// These users listen to a channel no more.
     case left(channel: String, users: [String])
+    /// The subscriber's token ends at this time, in milliseconds since 1970; ``TokenSource`` is asked for another one.
+    case expiring(at: Int64)
+    /// The token that ends has not been replaced, for this reason; when it has ended, another one is asked for again.
+    case notRenewed(String)
     /// The connection has ended, for this reason.
     case disconnected(String)
     /// The next attempt comes after a pause, at the last cursor.
@@ -48,12 +52,15 @@ public enum SubscriberError: Error, Equatable, Sendable, CustomStringConvertible
     case refused(status: Int, code: String, message: String)
     /// A node closed the connection and told the client not to come back.
     case stopped(String)
+    /// What the ``TokenSource`` gives is no token.
+    case noToken(String)
 
     /// A sentence for whoever subscribed.
     public var description: String {
         switch self {
         case .refused(let status, let code, let message): "\(code) (HTTP \(status)): \(message)"
         case .stopped(let reason): "the node told us to stop: \(reason)"
+        case .noToken(let reason): reason
         }
     }
 }

@@ -70,7 +70,9 @@ struct SubscriberMachine: Sendable {
         case .retry(let milliseconds):
             retryMilliseconds = milliseconds
             return nil
-        case .closing: return nil
+        case .expiring(let milliseconds): return .expiring(at: milliseconds)
+        case .renewalRefused(let reason): return .notRenewed(reason)
+        case .other, .closing: return nil
         }
     }
 
@@ -97,11 +99,12 @@ struct SubscriberMachine: Sendable {
     /// that is allowed, any other; 4 whoever is next.
     private mutating func turn(_ disconnect: Disconnect) {
         if disconnect.isAppointment { return }  // 1
-        let known = disconnect.at.lazy.compactMap { [endpoints] in endpoints.firstIndex(of: $0) }.first
+        let names = disconnect.at.map { $0.named(by: endpoint) }
+        let known = names.lazy.compactMap { [endpoints] in endpoints.firstIndex(of: $0) }.first
         if let known {  // 2
             place = known
             foreign = nil
-        } else if followsAddresses, let named = disconnect.at.first {  // 3
+        } else if followsAddresses, let named = names.first {  // 3
             foreign = named
         } else {  // 4
             foreign = nil

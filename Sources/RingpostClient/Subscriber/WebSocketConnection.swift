@@ -16,38 +16,56 @@ final class WebSocketConnection: SubscriberConnection {
     static let connectMillisecondsMax: Int64 = 5_000
 
     private var items: Items.AsyncIterator
+    private let channel: any Channel
 
-    private init(_ items: Items) { self.items = items.makeAsyncIterator() }
+    private init(_ opened: Opened) {
+        items = opened.items.makeAsyncIterator()
+        channel = opened.channel
+    }
+
+    private struct Opened: Sendable {
+        let items: Items
+        let channel: any Channel
+    }
 
     /// - Parameter channels: what to listen to, and where each begins.
     nonisolated(nonsending) static func open(
-        _ url: Endpoint, query subscriptions: String, since: String?, channels: [ChannelStart]
+        _ access: Access, query subscriptions: String, since: String?, channels: [ChannelStart]
     ) async throws(Disconnect) -> WebSocketConnection {
         let path = "/v1/ws?\(subscriptions)\(since.map { "&since=\($0.percentEncoded)" } ?? "")"
         let command = channels.isEmpty ? nil : ChannelStart.command(channels)
         do {
-            let items = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            let opened = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.milliseconds(connectMillisecondsMax))
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .connect(host: url.host, port: url.port) { channel in
-                    channel.eventLoop.makeCompletedFuture { try build(channel, host: url.description, path: path, command: command) }
+                .connect(host: access.url.host, port: access.url.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        Opened(items: try build(channel, access, path: path, command: command), channel: channel)
+                    }
                 }
-            return WebSocketConnection(items)
+            return WebSocketConnection(opened)
         } catch {
-            throw Disconnect("nothing answers at \(url.url): is a node running there?")
+            throw Disconnect(
+                TLSFailure.sentence(error, at: access.url.url) ?? "nothing answers at \(access.url.url): is a node running there?")
         }
     }
 
-    private static func build(_ channel: any Channel, host: String, path: String, command: [UInt8]?) throws -> Items {
+    private static func build(_ channel: any Channel, _ access: Access, path: String, command: [UInt8]?) throws -> Items {
         let made = Items.makeSequence(
             elementType: StreamItem.self, backPressureStrategy: .init(lowWatermark: unreadMin, highWatermark: unreadMax),
             finishOnDeinit: true, delegate: WebSocketFlow(channel: channel))
         let encoder = HTTPRequestEncoder()
         let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
         let opening = WebSocketOpening(
-            host: host, path: path, http: [encoder, decoder], reader: WebSocketReader(made.source, command: command))
+            access, path: path, http: [encoder, decoder], reader: WebSocketReader(made.source, command: command))
+        if access.url.isTLS { try channel.pipeline.syncOperations.addHandler(access.trust.store.handler(for: access.url.host)) }
         try channel.pipeline.syncOperations.addHandlers([encoder, decoder, opening])
         return made.sequence
+    }
+
+    func present(_ token: String) {
+        let command = ByteBuffer(string: "{\"token\":\"\(token)\"}")
+        channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, maskKey: .random(), data: command), promise: nil)
     }
 
     nonisolated(nonsending) func next() async throws(Disconnect) -> [StreamItem] {

@@ -13,7 +13,7 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
     /// A refusal's body beyond this is not kept.
     static let refusalBytesMax = 65_536
 
-    private let host: String
+    private let access: Access
     private let path: String
     private let http: [any RemovableChannelHandler]
     private let reader: WebSocketReader
@@ -25,15 +25,16 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
     /// Until the answer is here.
     private var overdue: Scheduled<Void>?
 
-    init(host: String, path: String, http: [any RemovableChannelHandler], reader: WebSocketReader) {
-        self.host = host
+    init(_ access: Access, path: String, http: [any RemovableChannelHandler], reader: WebSocketReader) {
+        self.access = access
         self.path = path
         self.http = http
         self.reader = reader
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        var headers = HTTPHeaders([("Host", host), ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+        let host = access.url.description
+        var headers = HTTPHeaders([("Host", host), ("Connection", "Upgrade"), ("Upgrade", "websocket")] + access.headers)
         upgrader.addCustom(upgradeRequestHeaders: &headers)
         context.write(wrapOutboundOut(.head(HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -57,7 +58,9 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(Disconnect("no WebSocket: \(error)"), context) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(Disconnect(TLSFailure.sentence(error, at: access.url.url) ?? "no WebSocket: \(error)"), context)
+    }
 
     private func onAnswer(_ context: ChannelHandlerContext) {
         guard let head, !isDone else { return }

@@ -1,0 +1,72 @@
+// Orders about who may be connected: a user's sockets closed, a user or a token refused until it would have expired.
+import FoundationEssentials
+import NIOHTTP1
+
+/// The answer to `POST /v1/users/{user}/disconnect`.
+public struct DisconnectReport: Decodable, Equatable, Sendable {
+    /// The user's id.
+    public let user: String
+    /// Sockets that were closed, and polls that were ended, on all nodes that answered.
+    public let sockets: Int
+    /// Nodes that did not answer; the user may still have sockets there.
+    public let unanswered: [String]?
+}
+
+/// Somebody, or one token, whom no node lets in.
+public struct Revocation: Decodable, Equatable, Sendable {
+    /// The user's id.
+    public let user: String
+    /// The one token (`jti`) that is meant; `nil` for all that were made until now.
+    public let token: String?
+    /// When it is forgotten, in seconds since 1970: then the tokens have expired by themselves.
+    public let until: Int64
+}
+
+/// The answer to `GET /v1/revocations`.
+public struct RevocationsReport: Decodable, Equatable, Sendable {
+    /// All that hold.
+    public let revocations: [Revocation]
+}
+
+extension OperatorClient {
+    private struct DisconnectOrder: Encodable {
+        let resume: Bool
+    }
+
+    private struct RevocationOrder: Encodable {
+        let user: String
+        let token: String?
+        let expires: Int64?
+    }
+
+    /// Closes all sockets of a user.
+    ///
+    /// - Parameter resume: tells them to come back, instead of to stay away.
+    public func disconnect(user: String, resume: Bool = false) async throws(OperatorError) -> DisconnectReport {
+        let path = Self.path(user: user) + "/disconnect"
+        return try Self.decode(await ask(path, method: .POST, body: try Self.json(DisconnectOrder(resume: resume))).body)
+    }
+
+    /// Lets nobody in, from now on, with a user's tokens, and closes the sockets that were opened with them.
+    ///
+    /// - Parameters:
+    ///   - token: only this one (its `jti`).
+    ///   - expires: when the token expires by itself (its `exp`, in seconds since 1970): so long the node remembers it. `nil`: as long
+    ///     as any token may be valid.
+    public func revoke(user: String, token: String? = nil, expires: Int64? = nil) async throws(OperatorError) -> Revocation {
+        let order = RevocationOrder(user: user, token: token, expires: expires)
+        return try Self.decode(await ask("/v1/revocations", method: .POST, body: try Self.json(order)).body)
+    }
+
+    /// What is revoked.
+    public func revocations() async throws(OperatorError) -> [Revocation] {
+        let report: RevocationsReport = try Self.decode(await get("/v1/revocations"))
+        return report.revocations
+    }
+
+    private static func json(_ order: some Encodable) throws(OperatorError) -> String {
+        do { return String(decoding: try JSONEncoder().encode(order), as: UTF8.self) } catch {
+            throw .unreadable("the order can't be written: \(error)")
+        }
+    }
+}
