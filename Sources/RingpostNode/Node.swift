@@ -2,6 +2,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RingpostCore
 import RingpostWire
 import ServiceLifecycle
@@ -35,7 +36,10 @@ public final class Node: Service {
     ///
     /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
     public func run() async throws {
+        try shared.trust.load(shared.configuration, logger: shared.logger) { [shared] in shared.countAlarm() }
         let ports = try await listen()
+        let watching = Task { [shared] in await shared.trust.files.run() }
+        defer { watching.cancel() }
         for loop in loops { loop.eventLoop.execute { loop.start() } }
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
@@ -46,6 +50,9 @@ public final class Node: Service {
 
     /// Told to end once more: what is left of the drain is skipped.
     public func hasten() { shared.onSignal() }
+
+    /// Reads certificates, keys and secrets anew, as it does by itself when they change. Sockets that are open stay.
+    public func reload() { shared.trust.files.reloadNow() }
 
     // MARK: Ports
 
@@ -59,9 +66,12 @@ public final class Node: Service {
     private func listen() async throws -> Ports {
         let configuration = shared.configuration
         let origins = OriginPolicy(configuration.allowedOrigins)
-        let link = try await bind(configuration.link, "link") { LinkServer(loop: $0) }
-        let api = try await bind(configuration.api, "API") { HTTPConnection(routes: ProducerRoutes(loop: $0), loop: $0) }
-        let client = try await bind(configuration.client, "client") {
+        let trust = shared.trust
+        let link = try await bind(configuration.link, "link", tls: { trust.acceptingLinks }) { LinkServer(loop: $0) }
+        let api = try await bind(configuration.api, "API", tls: { trust.tls }) {
+            HTTPConnection(routes: ProducerRoutes(loop: $0), loop: $0)
+        }
+        let client = try await bind(configuration.client, "client", tls: { trust.tls }) {
             HTTPConnection(routes: ClientRoutes(loop: $0, origins: origins), loop: $0)
         }
         func actual(_ channel: any Channel, _ wanted: ListenAddress) -> ListenAddress {
@@ -74,8 +84,10 @@ public final class Node: Service {
         return ports
     }
 
+    /// - Parameter tls: asked once a connection; `nil` for a plain one.
     private func bind(
-        _ address: ListenAddress, _ name: String, _ handler: @escaping @Sendable (NodeLoop) -> LoopSocket
+        _ address: ListenAddress, _ name: String, tls: @escaping @Sendable () -> NIOSSLContext?,
+        _ handler: @escaping @Sendable (NodeLoop) -> LoopSocket
     ) async throws -> any Channel {
         let loopsByEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
         do {
@@ -90,6 +102,9 @@ public final class Node: Service {
                     channel.eventLoop.makeCompletedFuture {
                         guard let loop = loopsByEventLoop[ObjectIdentifier(channel.eventLoop)] else {
                             throw NodeError("a socket came in on a foreign event loop")
+                        }
+                        if let context = tls() {
+                            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                         }
                         try channel.pipeline.syncOperations.addHandler(handler(loop))
                     }

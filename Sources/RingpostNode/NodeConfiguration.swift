@@ -61,6 +61,12 @@ public struct NodeConfiguration: Sendable {
     public var allowedOrigins: [String] = []
     /// What clients may publish themselves.
     public var clientPublish = ClientPublishPolicy()
+    /// TLS on the client and API ports; plain unless given.
+    public var tls: TLSFiles?
+    /// TLS with certificates of both sides on links; needs an authority.
+    public var linkTLS: TLSFiles?
+    /// A file with the secret that links prove to each other: one line of at least 32 bytes, and a second while it is being replaced.
+    public var linkSecretFile: String?
     /// What the node takes before it says no.
     public var limits = NodeLimits()
 

@@ -47,6 +47,7 @@ final class NodeShared: Sendable {
     private static let goingPeersMax = 4_096
 
     let lines = LinkLines()
+    let trust = NodeTrust()
     /// One for each loop, used on that loop only.
     let doors: [ClientDoor]
     private let facts: Mutex<Facts>

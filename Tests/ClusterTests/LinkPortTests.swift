@@ -68,7 +68,7 @@ extension ClusterTests {
                 guard case .refuse(let sentence) = try await Self.answer(of: node, to: hello.frame) else { return "not refused" }
                 return sentence
             }
-            #expect(try await refusal { $0.version = 99 }.contains("version 1, not 99"))
+            #expect(try await refusal { $0.version = 99 }.contains("version \(LinkProtocol.version), not 99"))
             #expect(try await refusal { $0.cluster = "other" }.contains(#"the cluster "ringpost", not "other""#))
             #expect(try await refusal { $0.generation ^= 1 }.contains("generation"))
             #expect(try await refusal { $0.from = "n1" }.contains(#"has the id "n1" itself"#))

@@ -3,6 +3,7 @@
 // then it dials again, with back-off and jitter, for as long as the member is in the ring.
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RingpostCore
 import RingpostWire
 
@@ -30,6 +31,8 @@ final class LinkClient: @unchecked Sendable {
     private let loop: NodeLoop
     private var state: State = .waiting(until: .min)
     private var connection: LinkConnection?
+    /// Of the connection.
+    private var dialler: LinkDialler?
     /// Counts the times it has dialled: what comes of an earlier one is for nobody.
     private var attempt = 0
     private var failures = 0
@@ -104,6 +107,9 @@ final class LinkClient: @unchecked Sendable {
             .channelInitializer { channel in
                 // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
                 channel.eventLoop.makeCompletedFuture {
+                    if let context = self.loop.shared.trust.diallingLinks {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(LinkConnection(client: self, attempt: attempt, loop: self.loop))
                 }
             }
@@ -120,11 +126,11 @@ final class LinkClient: @unchecked Sendable {
         connection = connected
         let me = loop.shared.identity
         loop.dialCount += 1
-        send(
-            .hello(
-                LinkHello(
-                    role: .node, cluster: loop.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
-                    to: member.id, toBoot: member.boot, line: UInt16(loop.index), dial: loop.dialCount)))
+        let hello = LinkHello(
+            role: .node, cluster: loop.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
+            to: member.id, toBoot: member.boot, line: UInt16(loop.index), dial: loop.dialCount, nonce: .fresh())
+        dialler = LinkDialler(hello, secrets: loop.shared.trust.linkSecrets)
+        send(.hello(hello))
     }
 
     func onClosed(_ closed: LinkConnection) {
@@ -216,6 +222,9 @@ final class LinkClient: @unchecked Sendable {
         lastHeard = Moment.now().monotonic
         switch frame {
         case .welcome(let welcome): try onWelcome(welcome)
+        case .challenge(let nonce, let proof):
+            guard let answer = try dialler?.onChallenge(nonce, proof) else { throw LinkError("a challenge out of turn") }
+            send(.proof(answer))
         case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
         case .answer(let request, let result, _):
             loop.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
@@ -255,6 +264,7 @@ final class LinkClient: @unchecked Sendable {
 
     private func onWelcome(_ welcome: LinkWelcome) throws(LinkError) {
         guard case .dialling = state else { throw LinkError("a welcome out of turn") }
+        try dialler?.onWelcome()
         guard welcome.node == member.id, welcome.boot == member.boot else {
             throw LinkError("\(member) answers as \(LogText.escaped(welcome.node)) (boot \(welcome.boot.hexadecimal))")
         }
@@ -295,17 +305,40 @@ final class LinkConnection: LoopSocket, @unchecked Sendable {
 
     func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
 
-    override func onConnected() { client?.onConnected(self) }
+    override func onConnected() { if tls == nil { client?.onConnected(self) } }
+
+    /// The authority has signed for somebody; whether it is the member that was dialled is seen here, before anything is said.
+    override func onSecured() {
+        guard let client else { return closeNow() }
+        let peer = (try? tls?.peerCertificate?.toDERBytes()).map { LinkPeer.named(CertificateNames(der: $0)) } ?? .nameless
+        if let sentence = peer.objection(to: client.member.id) { end(sentence) } else { client.onConnected(self) }
+    }
+
+    override func onFailure(_ error: any Error) {
+        switch error {
+        // The end of a member, or of its network: it is dialled again, and those who ask see that it is out of reach.
+        case is IOError, NIOSSLError.uncleanShutdown: break
+        default: warn("TLS with it fails: \(error)")
+        }
+    }
 
     override func onBytes() {
         do throws(LinkError) {
             while isOpen, let frame = try decoder.next(&input) { try client?.handle(frame) }
         } catch {
-            loop.counters.badLinks += 1
-            let member = client.map { "\($0.member)" } ?? "nobody"
-            loop.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(error)"])
-            closeNow()
+            end(error.description)
         }
+    }
+
+    private func end(_ sentence: String) {
+        loop.counters.badLinks += 1
+        warn(sentence)
+        closeNow()
+    }
+
+    private func warn(_ sentence: String) {
+        let member = client.map { "\($0.member)" } ?? "nobody"
+        loop.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(sentence)"])
     }
 
     override func onGone() { client?.onClosed(self) }

@@ -7,25 +7,27 @@ import RingpostWire
 
 final class LinkServer: LoopSocket, @unchecked Sendable {
     private enum State {
-        /// Waits for a hello. Can transition to node, producer, over.
-        case strange(until: Int64)
+        /// Waits for a hello. Can transition to greeted, over.
+        case silent
+        /// A hello is here; where links have a secret, its proof is awaited. Can transition to node, producer, over.
+        case greeted(LinkAcceptor)
         /// Another node. Can transition to over.
         case node(MemberIdentity)
         /// A producer's stream. Can transition to over.
-        case producer(stream: UInt64)
+        case producer(stream: UInt64, LinkPass)
         /// Refused or closed. Final.
         case over
     }
 
-    private var state: State
+    private var state = State.silent
     private var decoder = LinkDecoder()
-    private var number = 0
+    private(set) var number = 0
     /// Of the member list that was last sent here.
     private var toldEpoch: UInt64 = 0
     private var lastHeard = Moment.now().monotonic
     /// Producers' publishes under way; bounded like an HTTP connection's.
-    private var inFlight = 0
-    private var isPaused = false
+    var inFlight = 0
+    var isPaused = false
     /// A node's; set once it has its line.
     private var hello: LinkHello?
     /// An earlier connection of the same line has not ended yet.
@@ -35,12 +37,12 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     /// A producer's stream ends with the answer to the last publish that is under way.
     private var endsWhenAnswered = false
 
-    override init(loop: NodeLoop) {
-        state = .strange(until: Moment.now().monotonic + loop.shared.configuration.limits.handshakeMilliseconds)
-        super.init(loop: loop)
-    }
+    /// Set while it counts as one that has not introduced itself: when it is closed unless it has.
+    private var introduction: Scheduled<Void>?
 
-    private static let producerInFlightMax = 16_384
+    /// Accepted connections of one event loop that have not introduced themselves; one more is closed at once.
+    static let strangersMax = 1_024
+    static let producerInFlightMax = 16_384
     private static let ringsDiffer = "the two rings differ at one epoch"
 
     var isForProducer: Bool { if case .producer = state { true } else { false } }
@@ -91,18 +93,78 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         } catch {
             loop.counters.badLinks += 1
             refuse(error.description)
+            if introduction != nil { state = .over }
         }
     }
 
     private func handle(_ frame: LinkFrame) throws(LinkError) {
         switch state {
-        case .strange:
+        case .silent:
             guard case .hello(let hello) = frame else { throw LinkError("a link begins with a hello") }
-            greet(hello)
+            var acceptor = LinkAcceptor(secrets: loop.shared.trust.linkSecrets, peer: peer)
+            perform(try acceptor.onHello(hello, nonce: .fresh()), acceptor)
+        case .greeted(var acceptor):
+            guard case .proof(let proof) = frame else { throw LinkError("a challenge is answered with a proof") }
+            perform(try acceptor.onProof(proof), acceptor)
         case .node: try handleNode(frame)
-        case .producer(let stream): try handleProducer(frame, stream: stream)
+        case .producer(let stream, let pass): try handleProducer(frame, stream: stream, pass)
         case .over: break
         }
+    }
+
+    // MARK: Introduction
+
+    override func onConnected() {
+        guard loop.strangers < Self.strangersMax else {
+            loop.counters.badLinks += 1
+            state = .over
+            return closeNow()
+        }
+        loop.strangers += 1
+        let milliseconds = loop.shared.configuration.limits.handshakeMilliseconds
+        introduction = loop.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.onLate() }
+    }
+
+    /// Whoever is known by now has ended the wait; all others go, also those who were refused and have not gone by themselves.
+    private func onLate() {
+        if isStranger { loop.counters.badLinks += 1 }
+        state = .over
+        closeNow()
+    }
+
+    private var isStranger: Bool {
+        switch state {
+        case .silent, .greeted: !isWaiting
+        case .node, .producer, .over: false
+        }
+    }
+
+    private func endIntroduction() {
+        guard let introduction else { return }
+        introduction.cancel()
+        self.introduction = nil
+        loop.strangers -= 1
+    }
+
+    /// What TLS says of the other side. It has answered by the time that a frame is here.
+    private var peer: LinkPeer {
+        guard let tls else { return .unknown }
+        guard let der = try? tls.peerCertificate?.toDERBytes() else { return .nameless }
+        return .named(CertificateNames(der: der))
+    }
+
+    private func perform(_ action: LinkAcceptor.Action, _ acceptor: LinkAcceptor) {
+        state = .greeted(acceptor)
+        switch action {
+        case .challenge(let nonce, let proof): send(.challenge(nonce, proof))
+        case .greet(let hello): greet(hello)
+        case .refuse(let hello, let sentence): turnDown(hello, sentence)
+        }
+    }
+
+    override func onFailure(_ error: any Error) {
+        if isStranger { loop.counters.badLinks += 1 }
+        if introduction != nil { state = .over }
     }
 
     private func greet(_ hello: LinkHello) {
@@ -110,6 +172,12 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         let generation = loop.view?.generation
         if let sentence = LinkGreeting.objection(to: hello, cluster: loop.shared.configuration.cluster, generation: generation, me: me) {
             return turnDown(hello, sentence)
+        }
+        if hello.role == .producer {
+            guard let pass = loop.shared.trust.linkAdmission.pass(hello.credential) else {
+                return turnDown(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
+            }
+            return welcome(hello, pass)
         }
         guard hello.role == .node else { return welcome(hello) }
         if loop.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot)) { return turnDown(hello, Self.ringsDiffer) }
@@ -121,6 +189,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         case .after(let previous):
             self.hello = hello
             isWaiting = true
+            endIntroduction()
             previous.loop.eventLoop.execute { previous.giveWay(to: self) }
         }
     }
@@ -128,6 +197,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     private func turnDown(_ hello: LinkHello, _ sentence: String) {
         loop.counters.badLinks += 1
         loop.logger.warning("refused a link", metadata: ["from": "\(LogText.escaped(hello.from))", "why": "\(sentence)"])
+        state = .over
         refuse(sentence)
     }
 
@@ -157,7 +227,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         if !isOpen, let hello { loop.shared.lines.giveUp(hello, by: self) }
     }
 
-    private func welcome(_ hello: LinkHello) {
+    private func welcome(_ hello: LinkHello, _ pass: LinkPass = LinkPass()) {
         let me = loop.shared.identity
         decoder.frameBytesMax = LinkProtocol.frameBytesMax
         loop.lastConnection = loop.lastConnection % ChannelAddress.connectionsMax + 1
@@ -165,9 +235,10 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         loop.accepted[number] = self
         switch hello.role {
         case .node: state = .node(MemberIdentity(id: hello.from, boot: hello.boot))
-        case .producer: state = .producer(stream: loop.freshStream())
+        case .producer: state = .producer(stream: loop.freshStream(), pass)
         case .probe: state = .over
         }
+        if hello.role != .probe { endIntroduction() }
         let payloadBytesMax = UInt32(loop.shared.configuration.limits.payloadBytesMax)
         send(.welcome(LinkWelcome(node: me.id, boot: me.boot, epoch: loop.view?.epoch ?? 0, payloadBytesMax: payloadBytesMax)))
         if hello.role == .probe { closeWhenFlushed() }
@@ -244,48 +315,6 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         guard key.name.withUnsafeBytes({ hasher.hash(key.kind, utf8: $0) }) == key.hash else { throw LinkError("a key with another hash") }
     }
 
-    private func handleProducer(_ frame: LinkFrame, stream: UInt64) throws(LinkError) {
-        switch frame {
-        case .produce(let produce):
-            do throws(ProblemReport) {
-                try submit(produce, stream: stream)
-            } catch {
-                loop.counters.count(.failure(error.problem))
-                send(.answer(request: produce.request, .failure(error.problem), message: error.message))
-            }
-        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, loop.shared.standing(loop)))
-        case .pong: break
-        default: throw LinkError("a frame that a producer doesn't send")
-        }
-    }
-
-    private func submit(_ produce: LinkProduce, stream: UInt64) throws(ProblemReport) {
-        if loop.isLeaving { throw ProblemReport(.stopping) }
-        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-        let key: Key
-        do throws(NameError) {
-            key = try Key(produce.kind, name: produce.name, hasher: view.hasher)
-        } catch {
-            throw ProblemReport(.badName, error.message)
-        }
-        let data = try Payload.encode(
-            ByteBuffer(bytes: produce.data), kind: produce.isJSON ? .json : .text,
-            bytesMax: loop.shared.configuration.limits.payloadBytesMax)
-        let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
-        let request = PublishRequest(
-            key: key, data: data, idempotencyKey: produce.idempotencyKey, timeToLive: produce.timeToLiveSeconds, budgetMilliseconds: budget)
-        let publish = try request.publish(on: loop, hasher: view.hasher)
-        inFlight += 1
-        if inFlight >= Self.producerInFlightMax, !isPaused {
-            isPaused = true
-            setReading(false)
-        }
-        let channel = ChannelAddress(loop: loop.index, connection: number).channel
-        let context = PublishContext(
-            address: ReturnAddress(channel: channel, id: produce.request), stream: stream, restarts: produce.restarts)
-        loop.cross(.submit(publish, context), to: loop.slotLoop(key.slot))
-    }
-
     // MARK: End
 
     /// The node is stopping: a producer gets the answers to what is under way, and goes to another node. Links with nodes stay to
@@ -310,12 +339,16 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     override func onGone() {
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
         if let hello, !isWaiting { loop.shared.lines.giveUp(hello, by: self) }
+        endIntroduction()
         switch state {
         case .node:
             loop.crossToAll(.channelEnded(channel))
             loop.crossToAll(.streamEnded(UInt64(loop.index) << 56 | 1 << 48 | UInt64(number)))
-        case .producer(let stream): loop.crossToAll(.streamEnded(stream))
-        case .strange, .over: break
+        case .producer(let stream, _): loop.crossToAll(.streamEnded(stream))
+        // One that only looks whether somebody listens has done no harm.
+        case .silent where input.readableBytes == 0: break
+        case .silent, .greeted: if isStranger { loop.counters.badLinks += 1 }
+        case .over: break
         }
         if number != 0 { loop.accepted[number] = nil }
         state = .over
@@ -323,12 +356,9 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     override func onDeadline(now: Int64) {
         switch state {
-        case .strange(let until) where now >= until:
-            loop.counters.badLinks += 1
-            closeNow()
         case .node, .producer:
             if now - lastHeard > 2 * loop.heartbeatMilliseconds { closeNow() }
-        case .strange, .over: break
+        case .silent, .greeted, .over: break
         }
     }
 }

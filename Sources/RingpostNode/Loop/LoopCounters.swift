@@ -59,6 +59,8 @@ struct LoopCounters: Sendable {
     var badRequests: [Int: UInt64] = [:]
     /// Strangers, garbage and silence on the link port.
     var badLinks: UInt64 = 0
+    /// TLS handshakes that failed, and TLS connections that broke otherwise than by their end.
+    var tlsFailures: UInt64 = 0
     var handlerErrors: UInt64 = 0
     /// Writes handed to NIO, each with a tick's worth of bytes.
     var writes: UInt64 = 0
@@ -87,7 +89,7 @@ struct LoopCounters: Sendable {
         func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<LoopCounters, UInt64> in [
             \.delivered, \.stored, \.dropped, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
-            \.writes,
+            \.writes, \.tlsFailures,
             \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }
         for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions] {

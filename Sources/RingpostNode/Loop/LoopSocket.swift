@@ -2,6 +2,8 @@
 // tick, everything that waits in one write. What waits is held here, bounded, and NIO is handed one piece at a time: its
 // own queue of pending writes would grow without bound and never shrink again.
 import NIOCore
+import NIOSSL
+import NIOTLS
 import RingpostCore
 
 /// Used on its loop only, which is what makes it safe to hand to NIO's callbacks.
@@ -11,6 +13,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     let loop: NodeLoop
     private(set) var context: ChannelHandlerContext?
+    /// Stands before this handler where the port speaks TLS.
+    private(set) var tls: NIOSSLHandler?
     /// Bytes that have arrived and are not understood yet.
     var input = ByteBuffer()
     private var pending = ByteBuffer()
@@ -27,6 +31,10 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     /// The connection stands.
     func onConnected() {}
+    /// TLS stands: it is known whose certificate the other side has.
+    func onSecured() {}
+    /// Something broke; the socket is closed next.
+    func onFailure(_ error: any Error) {}
     /// Bytes have arrived in ``input``.
     func onBytes() {}
     /// The socket is gone.
@@ -95,9 +103,16 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         context?.close(mode: .output, promise: nil)
     }
 
+    /// Nothing of the other side is heard after this. TLS on its own would say goodbye, and wait for an answer with the socket open:
+    /// it may say it, but nobody waits.
     func closeNow() {
         guard let context else { return }
-        context.close(promise: nil)
+        if let tls, let secured = try? context.pipeline.syncOperations.context(handler: tls) {
+            context.close(mode: .output, promise: nil)
+            secured.close(promise: nil)
+        } else {
+            context.close(promise: nil)
+        }
     }
 
     func onRound(now: Int64) {
@@ -122,12 +137,14 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
         place = loop.register(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         guard self.context != nil else { return }
         self.context = nil
+        tls = nil
         loop.unregister(place)
         pending = ByteBuffer()
         onGone()
@@ -146,6 +163,11 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent { onSecured() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable { flush() }
     }
@@ -156,11 +178,17 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset is how the other side goes, nothing to be alarmed at.
-        if !(error is IOError) {
+        switch error {
+        // A reset is how the other side goes, and so is an end without TLS's goodbye: nothing to be alarmed at.
+        case is IOError, NIOSSLError.uncleanShutdown: break
+        case is NIOSSLError, is BoringSSLError:
+            loop.counters.tlsFailures += 1
+            loop.logger.debug("TLS failed", metadata: ["error": "\(error)"])
+        default:
             loop.counters.handlerErrors += 1
             loop.logger.debug("a socket failed", metadata: ["error": "\(error)"])
         }
-        context.close(promise: nil)
+        onFailure(error)
+        closeNow()
     }
 }

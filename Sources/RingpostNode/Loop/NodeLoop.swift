@@ -62,6 +62,8 @@ final class NodeLoop: @unchecked Sendable {
     /// Accepted link connections by number.
     var accepted: [Int: LinkServer] = [:]
     var lastConnection = 0
+    /// Accepted link connections that have not introduced themselves.
+    var strangers = 0
     /// Links that this loop has dialled so far.
     var dialCount: UInt64 = 0
 

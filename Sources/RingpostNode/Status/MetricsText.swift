@@ -41,6 +41,7 @@ enum MetricsText {
             "ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
         page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
         page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
+        page.counter("ringpost_tls_failures_total", "TLS connections that failed, on all ports", [([], counters.tlsFailures)])
         page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
         page.counter(
             "ringpost_http_errors_total", "Requests answered with an error, by status",

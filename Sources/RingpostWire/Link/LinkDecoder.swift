@@ -34,6 +34,10 @@ public struct LinkDecoder: Sendable {
         case .hello: return hello(&body).map(LinkFrame.hello)
         case .welcome: return welcome(&body).map(LinkFrame.welcome)
         case .refuse: return body.readShortText().map(LinkFrame.refuse)
+        case .challenge:
+            guard let nonce = LinkNonce(reading: &body), let proof = LinkProof(reading: &body) else { return nil }
+            return .challenge(nonce, proof)
+        case .proof: return LinkProof(reading: &body).map(LinkFrame.proof)
         case .forward: return forward(&body).map(LinkFrame.forward)
         case .produce: return produce(&body).map(LinkFrame.produce)
         case .receipt: return receipt(&body)
@@ -78,11 +82,13 @@ public struct LinkDecoder: Sendable {
         guard let byte = body.readInteger(as: UInt8.self),
             let role = LinkHello.Role(rawValue: byte), let cluster = body.readShortText(), let generation = body.readWord(),
             let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord(),
-            let line = body.readInteger(endianness: .little, as: UInt16.self), let dial = body.readWord()
+            let line = body.readInteger(endianness: .little, as: UInt16.self), let dial = body.readWord(),
+            let nonce = LinkNonce(reading: &body), let credential = body.readShortText(),
+            credential.utf8.count <= LinkProtocol.credentialBytesMax
         else { return nil }
         return LinkHello(
             version: version, role: role, cluster: cluster, generation: generation, from: from, boot: boot, to: to, toBoot: toBoot,
-            line: line, dial: dial)
+            line: line, dial: dial, nonce: nonce, credential: credential)
     }
 
     private static func welcome(_ body: inout ByteBuffer) -> LinkWelcome? {

@@ -15,6 +15,12 @@ public enum LinkEncoder {
                 buffer.writeInteger(welcome.epoch, endianness: .little)
                 buffer.writeInteger(welcome.payloadBytesMax, endianness: .little)
             }
+        case .challenge(let nonce, let proof):
+            framed(.challenge, &buffer) { buffer in
+                buffer.writeBytes(nonce.bytes)
+                buffer.writeBytes(proof.bytes)
+            }
+        case .proof(let proof): framed(.proof, &buffer) { $0.writeBytes(proof.bytes) }
         case .refuse(let sentence):
             // The other side may still read nothing longer than a handshake.
             framed(.refuse, &buffer) { $0.writeShort(sentence, bytesMax: LinkProtocol.handshakeBytesMax - 3) }
@@ -81,7 +87,8 @@ public enum LinkEncoder {
         buffer.setInteger(UInt32(buffer.writerIndex - start - 4), at: start, endianness: .little)
     }
 
-    private static func write(_ hello: LinkHello, into buffer: inout ByteBuffer) {
+    /// All fields of a hello, each of a fixed length or with its length before it: no two hellos have the same bytes.
+    static func write(_ hello: LinkHello, into buffer: inout ByteBuffer) {
         buffer.writeInteger(LinkProtocol.magic, endianness: .little)
         buffer.writeInteger(hello.version, endianness: .little)
         buffer.writeInteger(hello.role.rawValue)
@@ -93,6 +100,8 @@ public enum LinkEncoder {
         buffer.writeInteger(hello.toBoot, endianness: .little)
         buffer.writeInteger(hello.line, endianness: .little)
         buffer.writeInteger(hello.dial, endianness: .little)
+        buffer.writeBytes(hello.nonce.bytes)
+        buffer.writeShort(hello.credential)
     }
 
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {

@@ -7,7 +7,7 @@ import RingpostCore
 /// Bounds and constants of the link protocol.
 public enum LinkProtocol {
     /// Nodes of different versions don't link.
-    public static let version: UInt16 = 1
+    public static let version: UInt16 = 2
     /// "RPL1": the first bytes of every hello's body.
     public static let magic: UInt32 = 0x314C_5052
     /// A frame's largest length; a longer one ends the connection before it is read.
@@ -16,6 +16,8 @@ public enum LinkProtocol {
     public static let payloadBytesMax = frameBytesMax - 64 * 1_024
     /// A frame before the handshake is over is shorter.
     public static let handshakeBytesMax = 1_024
+    /// A producer's key in a hello.
+    public static let credentialBytesMax = 255
     /// Users that one frame about who listens names at most: those who are listed, and those who may be back.
     public static let presenceNamesMax = 6 * PresenceList.listedMax
     /// Attachments one deliver frame names at most.
@@ -52,11 +54,15 @@ public struct LinkHello: Hashable, Sendable {
     public let line: UInt16
     /// Grows with every connection that the event loop dials: a later one ends an earlier one to the same node.
     public let dial: UInt64
+    /// Random, and new with every connection: what is proven about this hello is proven about no other.
+    public let nonce: LinkNonce
+    /// A producer's API key; empty from all others.
+    public let credential: String
 
     /// All of it.
     public init(
         version: UInt16 = LinkProtocol.version, role: Role, cluster: String, generation: UInt64, from: String, boot: UInt64, to: String,
-        toBoot: UInt64, line: UInt16 = 0, dial: UInt64 = 0
+        toBoot: UInt64, line: UInt16 = 0, dial: UInt64 = 0, nonce: LinkNonce = .none, credential: String = ""
     ) {
         self.version = version
         self.role = role
@@ -68,6 +74,8 @@ public struct LinkHello: Hashable, Sendable {
         self.toBoot = toBoot
         self.line = line
         self.dial = dial
+        self.nonce = nonce
+        self.credential = credential
     }
 }
 
@@ -211,6 +219,10 @@ public struct LinkStanding: Hashable, Sendable {
 public enum LinkFrame: Hashable, Sendable {
     case hello(LinkHello)
     case welcome(LinkWelcome)
+    /// Answers a hello where links have a secret: the answering side proves that it knows it, and asks for the same.
+    case challenge(LinkNonce, LinkProof)
+    /// Answers a challenge.
+    case proof(LinkProof)
     /// Ends the handshake, or the connection: a sentence that says what differs.
     case refuse(String)
     case forward(LinkForward)

@@ -4,6 +4,8 @@ enum LinkFrameType: UInt8 {
     case hello = 0x01
     case welcome = 0x02
     case refuse = 0x03
+    case challenge = 0x04
+    case proof = 0x05
     case forward = 0x10
     case produce = 0x11
     case receipt = 0x12

@@ -1,0 +1,49 @@
+// A producer's frames: what it may publish is asked of each, and a refusal ends neither its link nor what else is under way.
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+extension LinkServer {
+    func handleProducer(_ frame: LinkFrame, stream: UInt64, _ pass: LinkPass) throws(LinkError) {
+        switch frame {
+        case .produce(let produce):
+            do throws(ProblemReport) {
+                if let objection = pass.objection(produce.kind, produce.name) { throw objection }
+                try submit(produce, stream: stream)
+            } catch {
+                loop.counters.count(.failure(error.problem))
+                send(.answer(request: produce.request, .failure(error.problem), message: error.message))
+            }
+        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, loop.shared.standing(loop)))
+        case .pong: break
+        default: throw LinkError("a frame that a producer doesn't send")
+        }
+    }
+
+    private func submit(_ produce: LinkProduce, stream: UInt64) throws(ProblemReport) {
+        if loop.isLeaving { throw ProblemReport(.stopping) }
+        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let key: Key
+        do throws(NameError) {
+            key = try Key(produce.kind, name: produce.name, hasher: view.hasher)
+        } catch {
+            throw ProblemReport(.badName, error.message)
+        }
+        let data = try Payload.encode(
+            ByteBuffer(bytes: produce.data), kind: produce.isJSON ? .json : .text,
+            bytesMax: loop.shared.configuration.limits.payloadBytesMax)
+        let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
+        let request = PublishRequest(
+            key: key, data: data, idempotencyKey: produce.idempotencyKey, timeToLive: produce.timeToLiveSeconds, budgetMilliseconds: budget)
+        let publish = try request.publish(on: loop, hasher: view.hasher)
+        inFlight += 1
+        if inFlight >= Self.producerInFlightMax, !isPaused {
+            isPaused = true
+            setReading(false)
+        }
+        let channel = ChannelAddress(loop: loop.index, connection: number).channel
+        let context = PublishContext(
+            address: ReturnAddress(channel: channel, id: produce.request), stream: stream, restarts: produce.restarts)
+        loop.cross(.submit(publish, context), to: loop.slotLoop(key.slot))
+    }
+}
