@@ -66,6 +66,18 @@ struct NodeCommand: AsyncParsableCommand {
     var connectBurst: Int?
     @Option(help: "The largest payload in bytes. (default: 65536)")
     var payloadMax: Int?
+    @Option(help: "The certificate of the client and API ports, in PEM; with it they speak TLS.")
+    var tlsCertificate: String?
+    @Option(help: "Its private key, in PEM.")
+    var tlsKey: String?
+    @Option(help: "This node's certificate for links, in PEM; its name is the node's id. With it links speak TLS.")
+    var linkCertificate: String?
+    @Option(help: "Its private key, in PEM.")
+    var linkKey: String?
+    @Option(help: "The authority that signs the nodes' certificates for links, in PEM.")
+    var linkAuthority: String?
+    @Option(help: "A file with the secret that nodes prove to each other on links: a line of 32 bytes or more, the same for all nodes.")
+    var linkSecretFile: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
     @Option(help: "A JSON file with the same settings.")
@@ -90,10 +102,14 @@ struct NodeCommand: AsyncParsableCommand {
             service: node, successTerminationBehavior: .gracefullyShutdownGroup)
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [service], logger: logger))
         // Not the group's own handling: that one hears the first signal only, and a second one hastens the drain.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let listening = Task {
             var isFirst = true
-            for await _ in signals {
+            for await signal in signals {
+                if signal == .sighup {
+                    node.reload()
+                    continue
+                }
                 if isFirst { await group.triggerGracefulShutdown() } else { node.hasten() }
                 isFirst = false
             }

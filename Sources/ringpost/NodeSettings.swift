@@ -32,7 +32,9 @@ struct NodeSettings {
         let texts = [
             "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
             "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
-            "logLevel": options.logLevel, "config": options.config,
+            "logLevel": options.logLevel, "config": options.config, "tlsCertificate": options.tlsCertificate, "tlsKey": options.tlsKey,
+            "linkCertificate": options.linkCertificate, "linkKey": options.linkKey, "linkAuthority": options.linkAuthority,
+            "linkSecretFile": options.linkSecretFile,
         ]
         for case (let key, .some(let text)) in texts { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
         let numbers = [
@@ -96,12 +98,28 @@ struct NodeSettings {
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
         node.clientPublish = ClientPublishPolicy(
             channels: reader.stringArray(forKey: "clientPublish") ?? [], users: reader.bool(forKey: "clientPublishUsers") ?? false)
+        node.tls = try tls(reader, certificate: "tlsCertificate", key: "tlsKey", authority: nil)
+        node.linkTLS = try tls(reader, certificate: "linkCertificate", key: "linkKey", authority: "linkAuthority")
+        node.linkSecretFile = reader.string(forKey: "linkSecretFile")
         if node.advertise == nil, node.zookeeper != nil {
             for address in [node.client, node.api, node.link] where ["0.0.0.0", "::"].contains(address.host) {
                 throw NodeError("\(address) is reachable under many names: say which one others should use with --advertise")
             }
         }
         return node
+    }
+
+    /// All of the paths or none.
+    private static func tls(
+        _ reader: ConfigReader, certificate: ConfigKey, key: ConfigKey, authority: ConfigKey?
+    ) throws -> TLSFiles? {
+        let keys = [certificate, key] + (authority.map { [$0] } ?? [])
+        let paths = keys.compactMap { reader.string(forKey: $0) }
+        if paths.isEmpty { return nil }
+        guard paths.count == keys.count else {
+            throw NodeError("TLS needs \(keys.map { "\($0)" }.joined(separator: " and ")), or none of them")
+        }
+        return TLSFiles(certificate: paths[0], key: paths[1], authority: authority == nil ? nil : paths[2])
     }
 
     private static func address(_ reader: ConfigReader, _ key: ConfigKey) throws -> ListenAddress? {

@@ -35,7 +35,7 @@ enum Checks {
         "ZooKeeperClient": ["CZooKeeper", "Logging", "Synchronization", "Dispatch", "Foundation"],
         "RingpostNode": Set([
             "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule", "Crypto",
-            "ServiceLifecycle",
+            "ServiceLifecycle", "NIOSSL", "NIOTLS", "JWTKit", "AsyncHTTPClient",
         ]).union(systemModules),
         "RingpostClient": Set([
             "RingpostCore", "RingpostWire", "NIOCore", "NIOPosix", "Logging", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "DequeModule",
