@@ -7,7 +7,8 @@
 #endif
 #include <zookeeper/zookeeper.h>
 
-// ZOO_OPEN_ACL_UNSAFE is an extern struct that Swift 6 sees as mutable global state; a function is not.
+// The lists are extern structs that Swift 6 sees as mutable global state; a function is not.
 static inline const struct ACL_vector *ringpost_open_acl(void) { return &ZOO_OPEN_ACL_UNSAFE; }
+static inline const struct ACL_vector *ringpost_creator_acl(void) { return &ZOO_CREATOR_ALL_ACL; }
 
 #endif

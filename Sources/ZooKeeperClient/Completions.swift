@@ -6,7 +6,7 @@ import CZooKeeper
 
 /// Names the completion functions and the watcher that are handed to the C library.
 enum Completions {
-    /// Answers a request without a value (delete, multi).
+    /// Answers a request without a value (delete, multi, set the access).
     static let void: void_completion_t = { code, data in
         PendingRequest<Void>.takeBack(data).complete(code: code, value: ())
     }
@@ -31,6 +31,11 @@ enum Completions {
             })
     }
 
+    /// Answers permissions.
+    static let permissions: acl_completion_t = { code, list, stat, data in
+        PendingRequest<[ZNodePermission]>.takeBack(data).complete(code: code, value: permissions(list?.pointee))
+    }
+
     /// Answers children.
     static let children: strings_stat_completion_t = { code, strings, stat, data in
         PendingRequest<(names: [String], stat: ZNodeStat)>.takeBack(data).complete(
@@ -49,6 +54,11 @@ enum Completions {
         } else if let path, let event = ZooKeeperSessionEvent(watchType: type, path: String(cString: path)) {
             session.onWatch(event)
         }
+    }
+
+    private static func permissions(_ list: ACL_vector?) -> [ZNodePermission] {
+        guard let list, let data = list.data else { return [] }
+        return UnsafeBufferPointer(start: data, count: Int(list.count)).map { ZNodePermission($0) }
     }
 
     private static func names(_ strings: String_vector?) -> [String] {

@@ -15,14 +15,15 @@ final class MultiBuffers: @unchecked Sendable {
     /// One entry for each part, in order; filled by the library.
     let results: UnsafeMutableBufferPointer<zoo_op_result_t>
 
-    init(_ operations: [ZooKeeperOperation]) {
+    /// Znodes that are created get this access.
+    init(_ operations: [ZooKeeperOperation], access: ZNodeAccess) {
         self.operations = operations
         parts = .allocate(capacity: operations.count)
         parts.initialize(repeating: zoo_op_t())
         results = .allocate(capacity: operations.count)
         results.initialize(repeating: zoo_op_result_t())
         for (part, operation) in zip(parts.indices, operations) {
-            fill(parts.baseAddress.map { $0 + part }, operation)
+            fill(parts.baseAddress.map { $0 + part }, operation, access)
         }
     }
 
@@ -39,14 +40,14 @@ final class MultiBuffers: @unchecked Sendable {
         return failed.count == 1 ? operations[failed[0]] : nil
     }
 
-    private func fill(_ part: UnsafeMutablePointer<zoo_op_t>?, _ operation: ZooKeeperOperation) {
+    private func fill(_ part: UnsafeMutablePointer<zoo_op_t>?, _ operation: ZooKeeperOperation, _ access: ZNodeAccess) {
         let path = copy(Array(operation.path.utf8) + [0])
         let data = copy(operation.data)
         let dataBytes = Int32(operation.data.count)
         switch operation {
         case .create(_, _, let ephemeral):
             let mode = ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT
-            zoo_create_op_init(part, path, data, dataBytes, ringpost_open_acl(), mode, nil, 0)
+            zoo_create_op_init(part, path, data, dataBytes, access.list, mode, nil, 0)
         case .delete(_, let version): zoo_delete_op_init(part, path, version)
         case .set(_, _, let version): zoo_set_op_init(part, path, data, dataBytes, version, nil)
         case .check(_, let version): zoo_check_op_init(part, path, version)

@@ -39,7 +39,7 @@ final class SessionHandle: Sendable {
     private let onEvent: @Sendable (ZooKeeperSessionEvent) -> Void
 
     init(
-        servers: String, sessionTimeoutMilliseconds: Int, logger: Logger,
+        servers: String, sessionTimeoutMilliseconds: Int, credentials: ZooKeeperCredentials?, logger: Logger,
         onEvent: @escaping @Sendable (ZooKeeperSessionEvent) -> Void
     ) throws(ZooKeeperError) {
         self.onEvent = onEvent
@@ -60,10 +60,23 @@ final class SessionHandle: Sendable {
                 return failure
             }
             state.phase = .open(Library(pointer: pointer))
+            // Nobody can have asked anything yet, so the credentials come before the first request.
+            if let credentials, !Self.add(credentials, to: pointer) { return ENOMEM }
             return nil
         }
         if let failure {
+            beginClosing(waiting: nil)
             throw ZooKeeperError(failure == EINVAL ? ZBADARGUMENTS : ZSYSTEMERROR, operation: "connect", path: servers)
+        }
+    }
+
+    /// The library keeps a copy and sends it anew with every connection, ahead of what is queued. No completion: it would be called on the
+    /// I/O thread, for a lost connection too, and only for the first answer. A refusal, also a later one, is told as a state of the
+    /// connection, `ZOO_AUTH_FAILED_STATE`.
+    private static func add(_ credentials: ZooKeeperCredentials, to library: OpaquePointer) -> Bool {
+        let certificate = credentials.certificate
+        return certificate.withUnsafeBytes { bytes in
+            zoo_add_auth(library, "digest", bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count), nil, nil) == ZOK.rawValue
         }
     }
 

@@ -29,7 +29,7 @@ public struct ZooKeeperError: Error, Sendable, Equatable, CustomStringConvertibl
         case authFailed
         /// The session is in a state in which it takes no requests.
         case invalidState
-        /// The access control list of the znode forbids the operation.
+        /// The access control list of the znode (of its parent, to create and delete) forbids the operation.
         case noAuth
         /// A path, a size or a server list that is wrong whatever the state; nothing was sent.
         case badArguments
@@ -41,7 +41,8 @@ public struct ZooKeeperError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// The C library's code, a negative number of `enum ZOO_ERRORS` in `zookeeper.h`.
     public let code: Int32
-    /// What was attempted: `connect`, `create`, `delete`, `set`, `get`, `exists`, `children`, `multi`, `check` or `sync`.
+    /// What was attempted: `connect`, `create`, `delete`, `set`, `get`, `exists`, `children`, `multi`, `check`,
+    /// `sync`, `permissions` or `setAccess`.
     public let operation: String
     /// The znode it was attempted on, or the server list for `connect`.
     public let path: String

@@ -3,15 +3,19 @@
 import CZooKeeper
 
 extension ZooKeeperSession {
-    /// Creates a znode that anybody may read and write.
+    /// Creates a znode.
     ///
+    /// - Parameter access: who may use it; unless given, whoever has this session's credentials, or anybody when it has none.
     /// - Throws: `nodeExists`; `noNode` without the parent; `badArguments`; and what ends any request: `connectionLoss`,
-    ///   `operationTimeout` (both: done or not), `sessionExpired`, `sessionMoved`, `closing`, `throttled`.
-    public func create(_ path: String, data: [UInt8], ephemeral: Bool = false) async throws(ZooKeeperError) {
+    ///   `operationTimeout` (both: done or not), `sessionExpired`, `sessionMoved`, `closing`, `throttled`, `noAuth`, `authFailed`.
+    public func create(
+        _ path: String, data: [UInt8], ephemeral: Bool = false, access: ZNodeAccess? = nil
+    ) async throws(ZooKeeperError) {
         try RequestCheck.check("create", path, dataBytes: data.count)
         let mode = ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT
+        let list = (access ?? self.access).list
         try await handle.perform("create", path, answer: Void.self) { library, context in
-            withCharacters(data) { zoo_acreate(library, path, $0, $1, ringpost_open_acl(), mode, Completions.string, context) }
+            withCharacters(data) { zoo_acreate(library, path, $0, $1, list, mode, Completions.string, context) }
         }
     }
 
@@ -72,7 +76,28 @@ extension ZooKeeperSession {
         }
     }
 
-    /// Does all operations in one transaction, with one zxid, or none. At most 1,000; none at all is a success without a call.
+    /// Reads a znode's access control list.
+    ///
+    /// - Throws: `noNode`; `noAuth` for who may neither read nor administer it; `badArguments`, and what ends any request (see `create`).
+    public func permissions(of path: String) async throws(ZooKeeperError) -> [ZNodePermission] {
+        try RequestCheck.check("permissions", path)
+        return try await handle.perform("permissions", path, answer: [ZNodePermission].self) { library, context in
+            zoo_aget_acl(library, path, Completions.permissions, context)
+        }
+    }
+
+    /// Sets a znode's access control list; its children keep theirs. `creator` needs a session with credentials.
+    ///
+    /// - Throws: `noNode`; `noAuth` for who may not administer it; `badArguments`, and what ends any request (see `create`).
+    public func setAccess(_ path: String, _ access: ZNodeAccess) async throws(ZooKeeperError) {
+        try RequestCheck.check("setAccess", path)
+        try await handle.perform("setAccess", path, answer: Void.self) { library, context in
+            zoo_aset_acl(library, path, -1, UnsafeMutablePointer(mutating: access.list), Completions.void, context)
+        }
+    }
+
+    /// Does all operations in one transaction, with one zxid, or none. At most 1,000; none at all is a success without a call. What it
+    /// creates may be used by whoever has this session's credentials, or by anybody when it has none.
     ///
     /// Needs a connection: without one it fails with `connectionLoss` at once, where other requests wait for it. (The library's encoder
     /// frees a pointer it has not set when a session dies between two parts; only a connected session cannot be dead yet.)
@@ -81,7 +106,7 @@ extension ZooKeeperSession {
     public func multi(_ operations: [ZooKeeperOperation]) async throws(ZooKeeperError) {
         guard let first = operations.first else { return }
         try RequestCheck.check(operations)
-        let buffers = MultiBuffers(operations)
+        let buffers = MultiBuffers(operations, access: access)
         try await handle.perform("multi", first.path, answer: Void.self, multi: buffers) { library, context in
             guard zoo_state(library) == ZOO_CONNECTED_STATE else { return ZCONNECTIONLOSS.rawValue }
             return zoo_amulti(

@@ -14,6 +14,8 @@ import Logging
 /// Dropping the last reference closes the session in the background.
 public final class ZooKeeperSession: Sendable {
     let handle: SessionHandle
+    /// Who may use what it creates, unless a request says otherwise.
+    let access: ZNodeAccess
 
     /// Begins to connect and returns; the first `connected` event says when a session exists.
     ///
@@ -21,17 +23,22 @@ public final class ZooKeeperSession: Sendable {
     ///   - servers: `host:port,host:port…`, optionally followed by `/path` as the root of all paths. Names are looked up here, blocking;
     ///     one that cannot be is an error.
     ///   - sessionTimeoutMilliseconds: what is asked for; the server grants between 2 and 20 of its ticks.
+    ///   - credentials: sent with every connection, before anything else. `nil`: the session is nobody in particular. The server takes any
+    ///     password; a wrong one shows only where an access control list wants another (`noAuth`). A server that doesn't know the digest
+    ///     scheme ends the session with `authenticationFailed`.
     ///   - logger: gets the C library's log at debug, at most `LogRateLimit.linesPerWindowMax` lines in 5 s. The library knows no
     ///     owner of a line: with several sessions, all lines go to the logger of the last one.
     ///   - onEvent: called on the C library's thread, one event at a time, possibly before this initializer has returned, and never after
     ///     `close` has. It must not block: answers to requests wait for the same thread.
     /// - Throws: `badArguments` for a malformed list or time-out, code -1 when names cannot be looked up or resources lack.
     public init(
-        servers: String, sessionTimeoutMilliseconds: Int, logger: Logger,
+        servers: String, sessionTimeoutMilliseconds: Int, credentials: ZooKeeperCredentials? = nil, logger: Logger,
         onEvent: @escaping @Sendable (ZooKeeperSessionEvent) -> Void
     ) throws(ZooKeeperError) {
+        access = credentials == nil ? .anybody : .creator
         handle = try SessionHandle(
-            servers: servers, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds, logger: logger, onEvent: onEvent)
+            servers: servers, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds, credentials: credentials, logger: logger,
+            onEvent: onEvent)
     }
 
     deinit {

@@ -16,6 +16,7 @@ public final class ZooKeeperServer: Sendable {
     public let place: ProcessPlace
     private let folder: TemporaryFolder
     private let configurationFile: String
+    private let properties: [String]
     private let process = Mutex<ChildProcess?>(nil)
 
     /// For a session: `host:port`.
@@ -26,19 +27,25 @@ public final class ZooKeeperServer: Sendable {
     /// - Parameters:
     ///   - tickTimeMilliseconds: sessions are granted between 2 and 20 of it.
     ///   - place: where it runs.
+    ///   - properties: Java's, as `name=value`.
     /// - Throws: `DeadlineExceeded` with the server's output if it does not serve within 30 s.
-    public static func start(tickTimeMilliseconds: Int = 500, place: ProcessPlace = .loopback) async throws -> ZooKeeperServer {
+    public static func start(
+        tickTimeMilliseconds: Int = 500, place: ProcessPlace = .loopback, properties: [String] = []
+    ) async throws -> ZooKeeperServer {
         let server = try ZooKeeperServer(
-            place, port: FreePorts.take(1)[0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: 4, number: nil, quorum: [])
+            place, port: FreePorts.take(1)[0], tickTimeMilliseconds: tickTimeMilliseconds, syncLimitTicks: 4, number: nil, quorum: [],
+            properties: properties)
         try await server.start()
         return server
     }
 
     /// Writes the configuration of a server that is not started yet. `quorum` holds the lines that name the ensemble's servers.
     init(
-        _ place: ProcessPlace, port: Int, tickTimeMilliseconds: Int, syncLimitTicks: Int, number: Int?, quorum: [String]
+        _ place: ProcessPlace, port: Int, tickTimeMilliseconds: Int, syncLimitTicks: Int, number: Int?, quorum: [String],
+        properties: [String] = []
     ) throws {
         self.place = place
+        self.properties = properties
         self.port = port
         folder = try TemporaryFolder("zookeeper")
         try FileManager.default.createDirectory(atPath: folder.file("data"), withIntermediateDirectories: true)
@@ -122,6 +129,7 @@ public final class ZooKeeperServer: Sendable {
                 "/usr/bin/java",
                 arguments: [
                     "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Dzookeeper.preAllocSize=256",
+                ] + properties.map { "-D\($0)" } + [
                     "-cp", ([folder.path] + Self.archives).joined(separator: ":"),
                     "org.apache.zookeeper.server.quorum.QuorumPeerMain", configurationFile,
                 ], place: place)

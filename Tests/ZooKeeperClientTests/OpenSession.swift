@@ -36,18 +36,19 @@ final class EventRecorder: Sendable {
 
 /// Opens a session that is not connected yet.
 func beginSession(
-    _ servers: String, timeoutMilliseconds: Int = 4_000, events: EventRecorder = EventRecorder()
+    _ servers: String, timeoutMilliseconds: Int = 4_000, credentials: ZooKeeperCredentials? = nil, events: EventRecorder = EventRecorder()
 ) throws -> (session: ZooKeeperSession, events: EventRecorder) {
     let session = try ZooKeeperSession(
-        servers: servers, sessionTimeoutMilliseconds: timeoutMilliseconds, logger: Logger(label: "test"), onEvent: events.record)
+        servers: servers, sessionTimeoutMilliseconds: timeoutMilliseconds, credentials: credentials, logger: Logger(label: "test"),
+        onEvent: events.record)
     return (session, events)
 }
 
 /// Opens a session and waits until it is connected.
 func openSession(
-    _ servers: String, timeoutMilliseconds: Int = 4_000
+    _ servers: String, timeoutMilliseconds: Int = 4_000, credentials: ZooKeeperCredentials? = nil
 ) async throws -> (session: ZooKeeperSession, events: EventRecorder) {
-    let (session, events) = try beginSession(servers, timeoutMilliseconds: timeoutMilliseconds)
+    let (session, events) = try beginSession(servers, timeoutMilliseconds: timeoutMilliseconds, credentials: credentials)
     try await events.waitForConnection()
     return (session, events)
 }
