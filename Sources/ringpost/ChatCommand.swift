@@ -20,27 +20,33 @@ struct ChatCommand: AsyncParsableCommand {
 
     @OptionGroup var url: URLOptions
     @OptionGroup var api: APIOptions
+    @OptionGroup var links: LinkOptions
 
     @Flag(help: "Begin with what was said before, as far as it is kept.")
     var history = false
 
     func run() async throws {
         let given = (urls: try url.endpoints(), api: try api.endpoints())
+        let client = try api.client()
         let nodes: [NodeReport]
         do throws(OperatorError) {
-            nodes = try await OperatorClient(api: given.api).nodes().nodes
+            nodes = try await client.nodes().nodes
         } catch {
             throw Console.fail(error)
         }
+        // Nodes name each other without a scheme: each port's is the one that was typed for it.
         func all(_ endpoints: [Endpoint], _ others: [String]) -> [Endpoint] {
-            endpoints + others.compactMap { try? Endpoint("http://\($0)") }.filter { !endpoints.contains($0) }
+            endpoints + others.compactMap { try? Endpoint($0).named(by: endpoints[0]) }.filter { !endpoints.contains($0) }
         }
         var options = Subscriber.Options()
         options.presence = true
+        options.token = try url.tokens()
+        options.trust = try api.trust.roots()
         let subscriber = Subscriber(
             urls: all(given.urls, nodes.map(\.client)), user: user, channels: [channel], since: history ? "earliest" : nil, options: options
         )
-        let room = ChatRoom(user: user, channel: channel, producer: Producer(api: all(given.api, nodes.map(\.api))))
+        let producer = Producer(api: all(given.api, nodes.map(\.api)), options: try links.options(api))
+        let room = ChatRoom(user: user, channel: channel, producer: producer)
         let interrupt = Signals.onInterrupt { room.leave() }
         defer { interrupt.cancel() }
         try await room.chat(subscriber)
@@ -122,7 +128,8 @@ private final class ChatRoom: Sendable {
                 alarm = Task { [terminal] in
                     if (try? await Task.sleep(for: Self.patience)) != nil { terminal.note("not connected (\(reason)); trying again") }
                 }
-            case .gap, .disconnected, .reconnecting: break
+            case .notRenewed(let reason): terminal.note("the token is not renewed: \(Console.printable(reason))")
+            case .gap, .expiring, .disconnected, .reconnecting: break
             }
         }
         alarm?.cancel()

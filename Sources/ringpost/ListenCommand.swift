@@ -22,6 +22,7 @@ struct ListenCommand: AsyncParsableCommand {
     var channels: [String] = []
 
     @OptionGroup var url: URLOptions
+    @OptionGroup var trust: TrustOptions
 
     @Option(help: "ws, sse, poll or polling.")
     var transport = Subscriber.Transport.webSocket
@@ -47,6 +48,8 @@ struct ListenCommand: AsyncParsableCommand {
         var options = Subscriber.Options()
         options.followsAddresses = follow
         options.presence = presence
+        options.token = try url.tokens()
+        options.trust = try trust.roots()
         let subscriber = Subscriber(
             urls: try url.endpoints(), user: user, channels: channels, transport: transport, since: since, options: options)
         let listening = Task { try await listen(subscriber) }
@@ -81,6 +84,8 @@ struct ListenCommand: AsyncParsableCommand {
                 Console.note("\(Console.printable(channel)) has \(subscribers) subscribers: \(users.printable)")
             case .joined(let channel, let users): Console.note("\(users.printable) joined \(Console.printable(channel))")
             case .left(let channel, let users): Console.note("\(users.printable) left \(Console.printable(channel))")
+            case .expiring(let end): Console.note("the token ends at \(Clock.text(end))")
+            case .notRenewed(let reason): Console.note("the token is not renewed: \(Console.printable(reason))")
             case .disconnected(let reason): Console.note("disconnected: \(reason)")
             case .reconnecting(let milliseconds): Console.note("reconnecting in \((Double(milliseconds) / 1_000).text(decimals: 1)) s")
             }

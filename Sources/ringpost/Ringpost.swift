@@ -18,5 +18,7 @@ struct Ringpost: AsyncParsableCommand {
                     RingCommand.self, NodesCommand.self, LocateCommand.self, ChannelCommand.self, PlanCommand.self, DrainCommand.self,
                     WeightCommand.self,
                 ]),
+            CommandGroup(
+                name: "Trust", subcommands: [KeyCommand.self, TokenCommand.self, RevokeCommand.self, DisconnectCommand.self]),
         ])
 }

@@ -20,6 +20,7 @@ struct SendCommand: AsyncParsableCommand {
     var channel: String?
 
     @OptionGroup var api: APIOptions
+    @OptionGroup var links: LinkOptions
 
     @Flag(help: "The text is JSON and travels as it is.")
     var json = false
@@ -49,7 +50,7 @@ struct SendCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let producer = Producer(api: try api.endpoints())
+        let producer = Producer(api: try api.endpoints(), options: try links.options(api))
         do {
             try await producer.connect()
             if let text { try await send(text, producer) } else { try await sendLines(producer) }

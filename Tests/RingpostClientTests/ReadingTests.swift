@@ -57,7 +57,9 @@ import Testing
     @Test func events() {
         #expect(Self.read(#"{"event":"attached","cursor":"c-1"}"#) == .attached(cursor: "c-1"))
         #expect(Self.read(#"{"event":"gap","cursor":"c-2"}"#) == .gap(cursor: "c-2"))
-        #expect(Self.read(#"{"event":"other","cursor":"c-2"}"#) == nil)
+        #expect(Self.read(#"{"event":"other","cursor":"c-2"}"#) == .other)
+        #expect(Self.read(#"{"event":"expiring","expires":1795230219428}"#) == .expiring(at: 1_795_230_219_428))
+        #expect(Self.read(#"{"event":"renewed","expires":1795230219428}"#) == .other)
         #expect(Self.read(#"{"seq":1}"#) == nil)
         #expect(Self.read("nonsense") == nil)
     }
@@ -100,9 +102,21 @@ import Testing
         #expect(try Endpoint("node-1:9").url == "http://node-1:9")
         #expect(try Endpoint("http://[::1]:80").host == "::1")
         #expect(try Endpoint("[::1]:80").description == "[::1]:80")
+        #expect(try Endpoint("https://node-1:9/") == Endpoint(host: "node-1", port: 9, isTLS: true))
+        #expect(try Endpoint("wss://[::1]:9").url == "https://[::1]:9")
+        #expect(try Endpoint("ws://a:9") == Endpoint("http://a:9"))
+        #expect(try Endpoint("http://a:9") != Endpoint("https://a:9"))
     }
 
-    @Test(arguments: ["", "host", "http://host", "https://h:1", "h:0", "h:65536", "h:x", "http://h:1/path", "::1:80", ":80", "u@h:1"])
+    @Test func whoIsNamedSpeaksAsTheNamerDoes() throws {
+        #expect(try Endpoint("b:9").named(by: Endpoint("https://a:8")) == Endpoint("https://b:9"))
+        #expect(try Endpoint("b:9").named(by: Endpoint("http://a:8")) == Endpoint("http://b:9"))
+        #expect(try Endpoint("http://b:9").named(by: Endpoint("https://a:8")).isTLS, "never from TLS to none")
+    }
+
+    @Test(arguments: [
+        "", "host", "http://host", "https://host", "ftp://h:1", "h:0", "h:65536", "h:x", "http://h:1/path", "::1:80", ":80", "u@h:1",
+    ])
     func rejects(_ text: String) { #expect(throws: EndpointError(text: text)) { try Endpoint(text) } }
 
     @Test func percentEncoding() {

@@ -25,6 +25,8 @@ import Testing
             case .disconnected: events.append("disconnected")
             case .listening(let channel, let cursor): events.append("listening to \(channel) \(cursor)")
             case .channelGap(let channel, let cursor): events.append("gap in \(channel) \(cursor)")
+            case .expiring(let end): events.append("expiring \(end)")
+            case .notRenewed: events.append("not renewed")
             case .present, .joined, .left, .reconnecting: break
             }
             if left == 0 { break }

@@ -5,26 +5,35 @@ struct LinkTarget: Equatable, Sendable {
     let endpoint: Endpoint
     /// What the certificate has to be for, with TLS: nodes show their ids to each other, and to whoever knows them by these.
     let name: String
+
+    /// An address that was given.
+    init(_ endpoint: Endpoint) {
+        self.endpoint = endpoint
+        name = endpoint.host
+    }
+
+    /// A member; `nil` if it names no address.
+    init?(_ node: NodeReport, isTLS: Bool) {
+        guard let address = try? Endpoint(node.link) else { return nil }
+        endpoint = Endpoint(host: address.host, port: address.port, isTLS: isTLS)
+        name = node.id
+    }
 }
 
 /// Finds the nodes' link addresses.
 enum LinkDirectory: Sendable {
-    case fixed([Endpoint])
+    case fixed([LinkTarget])
     /// - Parameter isTLS: whether links speak TLS; `nil`: if the node that names them does.
     case api(OperatorClient, isTLS: Bool?)
 
     /// All addresses in the order in which to try them. Those of an API are shuffled, so that producers spread over the nodes.
     func addresses() async -> Result<[LinkTarget], OperatorError> {
         switch self {
-        case .fixed(let endpoints): return .success(endpoints.map { LinkTarget(endpoint: $0, name: $0.host) })
+        case .fixed(let targets): return .success(targets)
         case .api(let client, let isTLS):
             do throws(OperatorError) {
                 let (nodes, namer) = try await client.nodesAndWhoNamesThem()
-                let targets = nodes.nodes.compactMap { node -> LinkTarget? in
-                    guard let address = try? Endpoint(node.link) else { return nil }
-                    let endpoint = Endpoint(host: address.host, port: address.port, isTLS: isTLS ?? namer.isTLS)
-                    return LinkTarget(endpoint: endpoint, name: node.id)
-                }
+                let targets = nodes.nodes.compactMap { LinkTarget($0, isTLS: isTLS ?? namer.isTLS) }
                 return targets.isEmpty ? .failure(.unreadable("no node has a link address")) : .success(targets.shuffled())
             } catch {
                 return .failure(error)

@@ -91,7 +91,12 @@ public final class Producer: Sendable {
 
     /// A producer for known link addresses, tried in this order.
     public convenience init(links: [Endpoint], options: Options = Options()) {
-        self.init(.fixed(links), options)
+        self.init(.fixed(links.map(LinkTarget.init)), options)
+    }
+
+    /// A producer for members as an API has named them, tried in this order.
+    public convenience init(nodes: [NodeReport], options: Options = Options()) {
+        self.init(.fixed(nodes.compactMap { LinkTarget($0, isTLS: options.linkTLS ?? false) }), options)
     }
 
     private init(_ directory: LinkDirectory, _ options: Options) {

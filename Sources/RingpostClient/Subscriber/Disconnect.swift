@@ -22,9 +22,6 @@ struct Disconnect: Error, Equatable, Sendable {
         self.final = final
     }
 
-    /// A client's end of a token: get another one, then connect again at the last cursor.
-    static let renewAdvice = "renew"
-
     /// Reads the reason of a WebSocket close: "resume: going_away; after=1200; at=10.0.0.3:8080".
     init(webSocketCode: UInt16?, reason text: String) {
         let parts = text.split(separator: ";").map(\.trimmed)
@@ -33,7 +30,7 @@ struct Disconnect: Error, Equatable, Sendable {
         let reason = webSocketCode.map { "\(name) (\($0))" } ?? name
         let stops = advice.first.map { $0 == CloseReason.Advice.stop.rawValue } ?? false
         self.init(reason, final: stops ? .stopped(reason) : nil)
-        renews = advice.first.map { $0 == Self.renewAdvice } ?? false
+        renews = advice.first.map { $0 == CloseReason.Advice.renew.rawValue } ?? false
         isAppointment = name == CloseReason.tryLater.code
         for part in parts.dropFirst() {
             // What it doesn't know is passed over: a newer node can say more.

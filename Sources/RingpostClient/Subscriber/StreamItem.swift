@@ -74,7 +74,7 @@ enum StreamItem: Equatable, Sendable {
         }
         let stops = advice == CloseReason.Advice.stop.rawValue
         var disconnect = Disconnect(code, wishMilliseconds: after, final: stops ? .stopped(code) : nil)
-        disconnect.renews = advice == Disconnect.renewAdvice
+        disconnect.renews = advice == CloseReason.Advice.renew.rawValue
         disconnect.at = at
         disconnect.isAppointment = code == CloseReason.tryLater.code
         return .closing(disconnect)
@@ -94,7 +94,7 @@ private struct MessageFields {
     var expires: Int64 = 0
     var refusal = Disconnect("refused")
     /// The refusal is not about what the client wants to listen to, but about who it says it is.
-    var refusesToken: Bool { if case .refused(401, _, _)? = refusal.final { channel == nil } else { false } }
+    var refusesToken: Bool { if case .refused(Problem.unauthorized.status, _, _)? = refusal.final { channel == nil } else { false } }
 
     mutating func take(_ bytes: UnsafeRawBufferPointer, _ name: Range<Int>, _ value: Range<Int>) {
         if bytes.holds("data", at: name) { data = Array(bytes[value]) }
@@ -123,11 +123,9 @@ private struct MessageFields {
         }
         let problem = Problem.allCases.first { $0.code == code }
         let isFinal = problem.map { $0.retryAfterSeconds == nil } ?? true
-        // Codes are stable, also those that this version's table does not have.
-        let status = problem?.status ?? (code == "unauthorized" ? 401 : 400)
         return Disconnect(
             message.isEmpty ? code : "\(code): \(message)",
-            final: isFinal ? .refused(status: status, code: code, message: message) : nil)
+            final: isFinal ? .refused(status: problem?.status ?? 400, code: code, message: message) : nil)
     }
 
     var message: Message? {

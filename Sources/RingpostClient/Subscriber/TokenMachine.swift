@@ -1,4 +1,5 @@
 // What becomes of a subscriber's token, as a value: when another one is needed, and when asking for another would be asking forever.
+import RingpostCore
 
 /// A subscriber's decisions about its token.
 struct TokenMachine: Sendable {
@@ -77,13 +78,12 @@ struct TokenMachine: Sendable {
                 return disconnect
             }
             state = .spent(token, error)
-        } else if case .refused(Self.unauthorized, _, _)? = disconnect.final, let error = disconnect.final, let token, !isRefused {  // 2
+        } else if case .refused(Problem.unauthorized.status, _, _)? = disconnect.final, let error = disconnect.final, let token, !isRefused
+        {  // 2
             isRefused = true
             state = .spent(token, error)
             disconnect.final = nil
         }
         return disconnect  // 3
     }
-
-    private static let unauthorized = 401
 }

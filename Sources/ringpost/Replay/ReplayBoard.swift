@@ -115,7 +115,8 @@ final class ReplayBoard: Sendable {
             case .listening: state.listening += 1
             case .channelGap(let channel, _): state.channelLedger.onGap(recipient, channel: channels[channel] ?? -1)
             case .disconnected: break
-            case .present, .joined, .left: break
+            case .notRenewed(let reason): Self.keep("a token is not renewed: \(reason)", &state)
+            case .present, .joined, .left, .expiring: break
             case .reconnecting: state.reconnects += 1
             }
         }

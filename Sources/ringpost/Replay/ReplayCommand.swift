@@ -27,6 +27,12 @@ struct ReplayCommand: AsyncParsableCommand {
     var messages: Int?
 
     @OptionGroup var api: APIOptions
+    @OptionGroup var links: LinkOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Where nodes ask for tokens: a key to make each user's with, as for `ringpost token new`.", valueName: "file"))
+    var tokenKey: String?
 
     @Option(help: "Transports that the users' clients share evenly: ws, sse, poll (long polls), polling (plain polls).")
     var transports = "ws,sse,poll,polling"
@@ -46,6 +52,7 @@ struct ReplayCommand: AsyncParsableCommand {
 
     func run() async throws {
         let seed = seed ?? .random(in: 0...999_999)
+        let access = try await access()
         let report: ReplayReport
         do {
             // First, because reading the log takes a moment, and without nodes it is for nothing.
@@ -72,7 +79,8 @@ struct ReplayCommand: AsyncParsableCommand {
             if speed > 0, let last = plan.messages.last?.dueMilliseconds {
                 Console.note("at this speed it takes about \(max(1, last / 60_000)) min; --speed 0 goes as fast as it can")
             }
-            let run = try ReplayRun(plan: plan, log: log, nodes: nodes, transports: try chosenTransports(), seed: seed)
+            let run = try ReplayRun(
+                plan: plan, log: log, nodes: nodes, access: access, transports: try chosenTransports(), seed: seed)
             report = try await run.perform()
         } catch let error as OperatorError {
             throw Console.fail(error)
@@ -81,6 +89,18 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         for line in report.lines() { Console.line(line) }
         if !report.isClean { throw ExitCode.failure }
+    }
+
+    private func access() async throws -> ReplayAccess {
+        var producers = try links.options(api)
+        // Nodes name each other without a scheme: it is the API's.
+        let isTLS = try api.endpoints().contains(where: \.isTLS)
+        producers.linkTLS = producers.linkTLS ?? isTLS
+        var access = ReplayAccess(producers: producers, clientsSpeakTLS: isTLS)
+        if let tokenKey {
+            do { access.minter = try await TokenMinter(file: tokenKey) } catch { throw Console.fail(error) }
+        }
+        return access
     }
 
     private func chosenTransports() throws -> [Subscriber.Transport] {

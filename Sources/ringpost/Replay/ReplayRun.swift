@@ -4,6 +4,33 @@ import FoundationEssentials
 import HashRing
 import RingpostClient
 
+/// What a replay's clients and producers show to nodes.
+struct ReplayAccess: Sendable {
+    /// A replay that takes longer has its clients renew their tokens.
+    private static let tokenSeconds: Int64 = 600
+
+    let producers: Producer.Options
+    let clientsSpeakTLS: Bool
+    /// `nil` where nodes ask nobody for a token.
+    var minter: TokenMinter?
+
+    init(producers: Producer.Options, clientsSpeakTLS: Bool) {
+        self.producers = producers
+        self.clientsSpeakTLS = clientsSpeakTLS
+    }
+
+    func client(_ user: String) -> Subscriber.Options {
+        var options = Subscriber.Options()
+        options.trust = producers.trust
+        guard let minter else { return options }
+        options.token = TokenSource {
+            let now = Int64(Date().timeIntervalSince1970)
+            return try await minter.token(TokenClaims(sub: user, exp: now + Self.tokenSeconds, iat: now, subscribe: ["*"]))
+        }
+        return options
+    }
+}
+
 struct ReplayRun: Sendable {
     /// Every client must be attached after so long.
     static let attachSecondsMax = 30
@@ -24,17 +51,21 @@ struct ReplayRun: Sendable {
     /// Subscriptions to channels that will be told of.
     private let listening: Int
 
-    init(plan: ReplayPlan, log: Data, nodes: [NodeReport], transports: [Subscriber.Transport], seed: UInt64) throws(ReplayError) {
+    init(
+        plan: ReplayPlan, log: Data, nodes: [NodeReport], access: ReplayAccess, transports: [Subscriber.Transport], seed: UInt64
+    ) throws(ReplayError) {
         self.plan = plan
         self.log = log
         self.seed = seed
         board = ReplayBoard(plan: plan, transports: transports)
         let links = nodes.compactMap { try? Endpoint($0.link) }
-        let clients = nodes.compactMap { try? Endpoint($0.client) }
+        let clients = nodes.compactMap { node in
+            (try? Endpoint(node.client)).map { Endpoint(host: $0.host, port: $0.port, isTLS: access.clientsSpeakTLS) }
+        }
         guard !nodes.isEmpty, links.count == nodes.count, clients.count == nodes.count else {
             throw ReplayError(description: "not every node names an address for links and for clients")
         }
-        producers = links.indices.map { Producer(links: links.rotated(by: $0)) }
+        producers = nodes.indices.map { Producer(nodes: nodes.rotated(by: $0), options: access.producers) }
         // Every pairing of node and transport gets its part of the users, the most addressed ones spread too.
         var generator = SplitMix64(seed: seed)
         let places = Array(plan.users.indices).shuffled(using: &generator)
@@ -44,7 +75,8 @@ struct ReplayRun: Sendable {
             // Who was there on more days than an event stream or a poll can listen to has a WebSocket.
             let transport = channels[user].count > Self.streamChannelsMax ? .webSocket : transports[place % transports.count]
             return Subscriber(
-                urls: clients.rotated(by: place / transports.count), user: plan.users[user], channels: channels[user], transport: transport)
+                urls: clients.rotated(by: place / transports.count), user: plan.users[user], channels: channels[user], transport: transport,
+                options: access.client(plan.users[user]))
         }
         // Polls say nothing of single subscriptions: they begin with all of them.
         listening = subscribers.filter { $0.transport == .webSocket || $0.transport == .eventStream }.reduce(0) { $0 + $1.channels.count }

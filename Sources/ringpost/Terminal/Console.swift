@@ -1,6 +1,7 @@
 // What commands write: results on standard output, everything else on standard error. Lines leave at once, because
 // whoever pipes a running command somewhere wants to see them when they happen.
 import ArgumentParser
+import RingpostClient
 
 import Glibc
 
@@ -28,6 +29,12 @@ enum Console {
     /// Ends the command with an error that says what to do.
     static func fail(_ error: any Error) -> ExitCode {
         note("ringpost: \(error)")
+        if case .refused(401, _, _)? = error as? OperatorError {
+            note("give an API key: --api-key-file FILE, or RINGPOST_API_KEY (`ringpost key new` makes one)")
+        }
+        if case .refused(401, _, _)? = error as? SubscriberError {
+            note("give a token: --token-file FILE, or RINGPOST_TOKEN (`ringpost token new` makes one for development)")
+        }
         return .failure
     }
 

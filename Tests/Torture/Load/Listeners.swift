@@ -145,7 +145,7 @@ final class Listeners: Sendable {
             board.onMessage(message.channel == nil ? seat : channelListener(seat), message, node: node, wasMoved: wasMoved)
             onMessage?(seat, message)
         case .disconnected(let reason): onEnd(seat, reason)
-        case .reconnecting, .present, .joined, .left: break
+        case .reconnecting, .present, .joined, .left, .expiring, .notRenewed: break
         }
     }
 
