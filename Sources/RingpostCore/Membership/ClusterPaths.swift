@@ -17,7 +17,8 @@ public struct ClusterPaths: Hashable, Sendable {
     public var members: String { "\(cluster)/members" }
     /// The parent of each member's last boot, which outlives the member.
     public var roster: String { "\(cluster)/roster" }
-
+    /// The parent of the revocations of tokens; all that they say stands in their names.
+    public var revocations: String { "\(cluster)/revocations" }
     /// Held by the member that withdraws because of cut links; ephemeral.
     public var withdrawal: String { "\(cluster)/withdrawal" }
 
@@ -26,6 +27,11 @@ public struct ClusterPaths: Hashable, Sendable {
     /// A member's entry in the roster.
     public func roster(_ id: String) -> String { "\(roster)/\(id)" }
 
+    /// A revocation's znode.
+    public func revocation(_ revocation: Revocation) -> String { "\(revocations)/\(revocation.name)" }
+
     /// What must exist before anything else can, parents first.
-    public var parents: [String] { [Self.root, cluster, members, roster] }
+    public var parents: [String] { [Self.root, cluster, members, roster, revocations] }
+    /// Those of the cluster's own znodes that have children.
+    public var folders: [String] { [members, roster, revocations] }
 }

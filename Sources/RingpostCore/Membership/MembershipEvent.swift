@@ -84,6 +84,8 @@ public enum MembershipAnswer: Equatable, Sendable {
     case rosterEntry([UInt8])
     /// What was to be read or deleted is not there.
     case missing
+    /// ZooKeeper does not let this node touch the cluster's znodes; a sentence that says what to do.
+    case forbidden(String)
     /// It failed, or may have been done: a lost connection, most of the time.
     case failed(String)
 }

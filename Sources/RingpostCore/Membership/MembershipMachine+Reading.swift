@@ -50,6 +50,7 @@ extension MembershipMachine {
             session?.standing = .created
             return ask(list)
         case (.register, .exists), (.changeWeight, .done), (.changeWeight, .missing), (.changeWeight, .exists): return ask(list)
+        case (_, .forbidden(let sentence)): return shutOut(sentence, now: now)
         case (_, .failed(let reason)): return retry(reason, now: now)
         default: return retry("\(request) was answered by \(answer)", now: now)
         }

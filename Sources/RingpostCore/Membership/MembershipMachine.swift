@@ -173,7 +173,9 @@ public struct MembershipMachine: Sendable {
             guard isCurrent(number) else { return [] }
             return renew("the ZooKeeper session has expired; registering again with a new boot", now: now)
         case .authenticationFailed(let number):
-            return isCurrent(number) ? lose("ZooKeeper refuses the session's credentials", now: now) : []
+            guard isCurrent(number) else { return [] }
+            return shutOut(
+                "ZooKeeper refuses the session's credentials; allow the digest scheme on its servers, which is the default", now: now)
         case .membersChanged(let number):
             return isCurrent(number) ? look() : []
         case .answered(let ticket, let answer): return onAnswer(ticket, answer, now: now)
@@ -283,6 +285,12 @@ extension MembershipMachine {
         pauses += 1
         phase = .pausing(until: now + pause)
         return [.unregistered, .alarm("\(sentence); frozen, trying again with a new session in \(pause) ms"), .closeSession]
+    }
+
+    /// ZooKeeper does not let this node in, and asking again would not change that. A node that has been a member holds copies that others
+    /// may need: it freezes until somebody has mended the access, instead of throwing them away.
+    mutating func shutOut(_ sentence: String, now: Int64) -> [MembershipAction] {
+        wasEverMember ? lose(sentence, now: now) : fail(sentence)
     }
 
     mutating func fail(_ sentence: String) -> [MembershipAction] {
