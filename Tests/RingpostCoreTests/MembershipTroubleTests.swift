@@ -105,6 +105,40 @@ private typealias Script = MembershipScript
 }
 
 @Suite struct MembershipSessionTests {
+    @Test func whoIsNotLetInGivesUpUnlessItWasAMember() throws {
+        // At any request of a node that begins.
+        for answers in 0..<3 {
+            var machine = try Script.machine()
+            _ = machine.handle(.start, now: 0)
+            _ = machine.handle(.sessionOpened(session: 1, boot: 1), now: 0)
+            _ = machine.handle(.connected(session: 1, negotiatedTimeoutMilliseconds: 6_000), now: 5)
+            for ticket in 0..<answers { _ = machine.handle(.answered(ticket: UInt64(ticket) + 1, .done), now: 6) }
+            let answer = MembershipEvent.answered(ticket: UInt64(answers) + 1, .forbidden("no"))
+            #expect(machine.handle(answer, now: 7) == [.unregistered, .closeSession, .fail("no")])
+            #expect(machine.nextWake == nil)
+        }
+        var member = try Script.joined()
+        _ = member.handle(.membersChanged(session: 1), now: 100)
+        let actions = member.handle(.answered(ticket: 11, .forbidden("no")), now: 101)
+        #expect(
+            actions == [.unregistered, .alarm("no; frozen, trying again with a new session in 1000 ms"), .closeSession],
+            "its copies are not thrown away")
+        #expect(member.nextWake == 1_101)
+    }
+
+    @Test func refusedCredentialsAreTheSame() throws {
+        var machine = try Script.listing()
+        let actions = machine.handle(.authenticationFailed(session: 1), now: 100)
+        guard actions.count == 3, case .fail(let sentence) = actions[2] else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(sentence.hasPrefix("ZooKeeper refuses the session's credentials"))
+        var member = try Script.joined()
+        #expect(Script.alarm(in: member.handle(.authenticationFailed(session: 1), now: 100))?.contains("frozen") == true)
+        #expect(member.handle(.authenticationFailed(session: 1), now: 101) == [])
+    }
+
     @Test func anExpiredSessionIsFollowedByOneWithANewBoot() throws {
         var machine = try Script.joined()
         #expect(

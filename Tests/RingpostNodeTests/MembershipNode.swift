@@ -22,6 +22,9 @@ final class MembershipNode: Sendable {
         var views: [MembershipView] = []
         var leases: [Lease] = []
         var alarms: [String] = []
+        var revocations: [RevocationList] = []
+        /// Log lines from warning on.
+        var lines: [String] = []
         var failure: MembershipFailure?
         var hasEnded = false
     }
@@ -38,8 +41,8 @@ final class MembershipNode: Sendable {
     /// Starts a service that joins the cluster at once.
     init(
         _ id: String, server: ZooKeeperServer, cluster: String = "test", weight: UInt16 = 1,
-        sessionTimeoutMilliseconds: Int = MembershipNode.sessionTimeoutMilliseconds, network: MembershipNetwork? = nil,
-        probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused }
+        sessionTimeoutMilliseconds: Int = MembershipNode.sessionTimeoutMilliseconds, credentials: ZooKeeperCredentials? = nil,
+        network: MembershipNetwork? = nil, probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused }
     ) {
         self.id = id
         let state = Shared()
@@ -48,6 +51,7 @@ final class MembershipNode: Sendable {
             id: id, boot: 0, weight: weight, protocolVersion: 1, client: "\(id).test:1", api: "\(id).test:2", link: "\(id).test:3")
         var configuration = MembershipConfiguration(servers: server.connectString, cluster: cluster, me: me)
         configuration.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
+        configuration.credentials = credentials
         let hooks = MembershipHooks(
             onIdentity: { identity in state.told.withLock { $0.identity = identity } },
             onRegistered: { identity, hadPredecessor in
@@ -55,11 +59,13 @@ final class MembershipNode: Sendable {
             },
             onView: { view in state.told.withLock { $0.views.append(view) } },
             onLease: { lease in state.told.withLock { $0.leases.append(lease) } },
+            onRevocations: { list in state.told.withLock { $0.revocations.append(list) } },
             onAlarm: { alarm in state.told.withLock { $0.alarms.append(alarm) } },
             askPeers: { number, epoch in network?.ask(from: id, queryNumber: number, epoch: epoch) },
             probe: probe)
-        var logger = Logger(label: "membership.\(id)")
-        logger.logLevel = .critical
+        let logger = Logger(label: "membership.\(id)") { _ in
+            RecordedLog { line in state.told.withLock { $0.lines.append(line) } }
+        }
         let service = MembershipService(configuration: configuration, hooks: hooks, logger: logger)
         self.service = service
         task = Task {
@@ -82,6 +88,7 @@ final class MembershipNode: Sendable {
     var told: Told { state.told.withLock { $0 } }
     var view: MembershipView? { told.views.last }
     var lease: Lease? { told.leases.last }
+    var revocations: RevocationList? { told.revocations.last }
     var own: Member? { view?.own }
 
     /// Whether the node is a member with its weight, at an epoch with so many members with weight, and leased.
@@ -116,15 +123,32 @@ final class MembershipNetwork: Sendable {
 }
 
 /// A bare session, for what operators and other processes do to a cluster's znodes.
-func openSession(_ server: ZooKeeperServer) async throws -> ZooKeeperSession {
+func openSession(_ server: ZooKeeperServer, credentials: ZooKeeperCredentials? = nil) async throws -> ZooKeeperSession {
     let flag = ConnectedFlag()
     let session = try ZooKeeperSession(
-        servers: server.connectString, sessionTimeoutMilliseconds: 4_000, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        servers: server.connectString, sessionTimeoutMilliseconds: 4_000, credentials: credentials,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) { event in
         if case .connected = event { flag.value.store(true, ordering: .relaxed) }
     }
     try await eventually(within: 20, "a connection to ZooKeeper") { flag.value.load(ordering: .relaxed) }
     return session
+}
+
+/// Keeps warnings and worse.
+private struct RecordedLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .warning
+    let record: @Sendable (String) -> Void
+
+    init(_ record: @escaping @Sendable (String) -> Void) { self.record = record }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { record("\(event.message)") }
 }
 
 private final class ConnectedFlag: Sendable {

@@ -2,6 +2,7 @@
 
 import HashRing
 import RingpostCore
+import ZooKeeperClient
 
 /// Where the cluster's ZooKeeper is, and what this node announces there.
 public struct MembershipConfiguration: Sendable {
@@ -11,6 +12,8 @@ public struct MembershipConfiguration: Sendable {
     public var cluster: String
     /// What to announce. The boot is replaced with each session.
     public var me: Member
+    /// For ZooKeeper. With them, nobody else may read or change the cluster's znodes; every node of the cluster has the same.
+    public var credentials: ZooKeeperCredentials?
     /// S, for a cluster that this node founds. An existing cluster's own holds.
     public var sessionTimeoutMilliseconds = ClusterDocument.sessionTimeoutMillisecondsDefault
     /// H, likewise; half of S unless given.

@@ -14,6 +14,8 @@ public struct MembershipHooks: Sendable {
     public var onView: @Sendable (MembershipView) -> Void
     /// How long the node may act from now on. Comes every S/6 at least while ZooKeeper is there.
     public var onLease: @Sendable (Lease) -> Void
+    /// What is revoked from now on. The first call comes with the first reading, also when nothing is revoked: until then nobody knows.
+    public var onRevocations: @Sendable (RevocationList) -> Void
     /// Something that somebody should be woken for; it is in the log already.
     public var onAlarm: @Sendable (String) -> Void
     /// This peer computes another ring from the same epoch: close its link and make none with this boot.
@@ -32,6 +34,7 @@ public struct MembershipHooks: Sendable {
         onRegistered: @escaping @Sendable (MemberIdentity, _ hadPredecessor: Bool) -> Void = { _, _ in },
         onView: @escaping @Sendable (MembershipView) -> Void = { _ in },
         onLease: @escaping @Sendable (Lease) -> Void = { _ in },
+        onRevocations: @escaping @Sendable (RevocationList) -> Void = { _ in },
         onAlarm: @escaping @Sendable (String) -> Void = { _ in },
         onPeerRefused: @escaping @Sendable (MemberIdentity) -> Void = { _ in },
         askPeers: @escaping @Sendable (_ queryNumber: UInt64, _ epoch: UInt64) -> Void = { _, _ in },
@@ -42,6 +45,7 @@ public struct MembershipHooks: Sendable {
         self.onRegistered = onRegistered
         self.onView = onView
         self.onLease = onLease
+        self.onRevocations = onRevocations
         self.onAlarm = onAlarm
         self.onPeerRefused = onPeerRefused
         self.askPeers = askPeers

@@ -54,11 +54,13 @@ extension MembershipService {
         var random = SystemRandomNumberGenerator()
         apply(.sessionOpened(session: number, boot: random.next()), now: now)
         hooks.onIdentity(machine.me.identity)
-        let (servers, logger, inbox) = (configuration.servers, logger, inbox)
+        let (servers, credentials, logger, inbox) = (configuration.servers, configuration.credentials, logger, inbox)
         // On a thread of its own: looking up the servers' names can block for seconds.
         DispatchQueue.global().async {
             do throws(ZooKeeperError) {
-                let session = try ZooKeeperSession(servers: servers, sessionTimeoutMilliseconds: timeoutMilliseconds, logger: logger) {
+                let session = try ZooKeeperSession(
+                    servers: servers, sessionTimeoutMilliseconds: timeoutMilliseconds, credentials: credentials, logger: logger
+                ) {
                     inbox.yield(.zooKeeper(number: number, $0))
                 }
                 inbox.yield(.sessionMade(number: number, session))
@@ -75,13 +77,14 @@ extension MembershipService {
             finish(made)
             return
         }
-        session = (number, MembershipStore(session: made, paths: ClusterPaths(cluster: configuration.cluster)))
+        session = (number, MembershipStore(session: made, paths: paths, user: configuration.credentials?.user, logger: logger))
         for (_, event) in early { onZooKeeper(event, number: number, now: now) }
     }
 
     private func close() {
         guard let ended = session?.store.session else { return }
         session = nil
+        revocations.onDisconnected()
         finish(ended)
     }
 
@@ -101,11 +104,15 @@ extension MembershipService {
         case .connected(_, let negotiated):
             apply(.connected(session: number, negotiatedTimeoutMilliseconds: negotiated), now: now)
             perform(leaseMachine?.connected(now: now), now: now)
+            // A session with another time-out than the cluster's has been closed by now.
+            if session?.number == number { perform(revocations.onConnected(now: now)) }
         case .connecting:
+            revocations.onDisconnected()
             perform(leaseMachine?.disconnected(now: now), now: now)
             apply(.disconnected(session: number), now: now)
         case .expired: apply(.expired(session: number), now: now)
         case .authenticationFailed: apply(.authenticationFailed(session: number), now: now)
+        case .childrenChanged(paths.revocations), .deleted(paths.revocations): perform(revocations.onChange(now: now))
         case .childrenChanged, .deleted: apply(.membersChanged(session: number), now: now)
         case .created, .dataChanged: break
         }

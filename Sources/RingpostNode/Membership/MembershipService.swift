@@ -21,6 +21,7 @@ public actor MembershipService {
         case zooKeeper(number: Int, ZooKeeperSessionEvent)
         case syncAnswered(sentAt: Int64)
         case syncFailed(sentAt: Int64)
+        case revocations(ticket: UInt64, RevocationMachine.Answer)
         case fromOutside(OutsideInput)
         case tick
     }
@@ -42,6 +43,7 @@ public actor MembershipService {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { MembershipThread.executor.asUnownedSerialExecutor() }
 
     let configuration: MembershipConfiguration
+    let paths: ClusterPaths
     let hooks: MembershipHooks
     let logger: Logger
     /// Without ZooKeeper: alone, with a lease that never ends.
@@ -68,6 +70,9 @@ public actor MembershipService {
     private(set) var isLeaving = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
     private var embeddedView: MembershipView?
+    /// What is revoked; without ZooKeeper it is written down here alone.
+    var revocations = RevocationMachine()
+    var embeddedNotes: [Revocation: RevocationNote] = [:]
     /// The roster is being looked at; who asks meanwhile gets the same answer.
     var vacancyCheck: Task<Int64?, Never>?
 
@@ -84,6 +89,7 @@ public actor MembershipService {
 
     private init(configuration: MembershipConfiguration, isEmbedded: Bool, hooks: MembershipHooks, logger: Logger) {
         self.configuration = configuration
+        paths = ClusterPaths(cluster: configuration.cluster)
         self.isEmbedded = isEmbedded
         self.hooks = hooks
         self.logger = logger
@@ -142,6 +148,7 @@ public actor MembershipService {
         var view = MembershipView(epoch: 1, members: [me], document: document, own: me.identity)
         embeddedView = view
         hooks.onView(view)
+        perform(revocations.onTidied(seconds: 0))
         for await input in inputs {
             if case .membership(.leave) = input { break }
             guard case .fromOutside(let outside) = input else { continue }
@@ -244,12 +251,14 @@ public actor MembershipService {
         case .zooKeeper(let number, let event): onZooKeeper(event, number: number, now: now)
         case .syncAnswered(let sentAt): perform(leaseMachine?.syncAnswered(sentAt: sentAt, now: now), now: now)
         case .syncFailed(let sentAt): perform(leaseMachine?.syncFailed(sentAt: sentAt, now: now), now: now)
+        case .revocations(let ticket, let answer): onRevocations(ticket, answer, now: now)
         case .fromOutside(let input):
             outsideInputsWaiting.subtract(1, ordering: .relaxed)
             takeFromOutside(input, now: now)
         case .tick:
             wake = nil
             perform(leaseMachine?.tick(now: now), now: now)
+            perform(revocations.onTick(now: now))
             apply(.tick, now: now)
         }
         publishLease(now: now)
@@ -268,7 +277,7 @@ public actor MembershipService {
     }
 
     private func setWake(now: Int64) {
-        let due = [machine.nextWake, leaseMachine?.nextWake(now: now)].compactMap { $0 }.min()
+        let due = [machine.nextWake, leaseMachine?.nextWake(now: now), revocations.nextWake].compactMap { $0 }.min()
         if wake?.at == due { return }
         wake?.task.cancel()
         wake = nil

@@ -1,6 +1,7 @@
 // The membership's requests as ZooKeeper calls. Nothing is decided here: what an error means for the membership is said by
 // which answer it becomes.
 
+import Logging
 import RingpostCore
 import ZooKeeperClient
 
@@ -13,12 +14,16 @@ struct MembershipStore: Sendable {
 
     let session: ZooKeeperSession
     let paths: ClusterPaths
+    /// Whose credentials the session has; `nil` when it has none.
+    let user: String?
+    let logger: Logger
 
     func perform(_ request: MembershipRequest) async -> MembershipAnswer {
         do throws(ZooKeeperError) { return try await attempt(request) } catch {
             switch error.kind {
             case .nodeExists: return .exists
             case .noNode: return .missing
+            case .noAuth: return .forbidden(sentence(forbidden: error))
             default: return .failed("\(error)")
             }
         }
@@ -27,8 +32,7 @@ struct MembershipStore: Sendable {
     private func attempt(_ request: MembershipRequest) async throws(ZooKeeperError) -> MembershipAnswer {
         switch request {
         case .createPaths(let document):
-            for path in paths.parents { try await make(path, data: []) }
-            try await make(paths.ring, data: document.json())
+            try await createPaths(document)
             return .done
         case .sync:
             try await session.sync(paths.cluster)
@@ -67,13 +71,6 @@ struct MembershipStore: Sendable {
         }
         guard let content = try await readOne(path).get() else { return .failed("\(path) went while it was read") }
         return .rosterEntry(content.data)
-    }
-
-    /// Whoever comes first makes it.
-    private func make(_ path: String, data: [UInt8]) async throws(ZooKeeperError) {
-        do throws(ZooKeeperError) { try await session.create(path, data: data) } catch {
-            if error.kind != .nodeExists { throw error }
-        }
     }
 
     private func list(unlessEpoch: UInt64?) async throws(ZooKeeperError) -> MembershipAnswer {
@@ -143,10 +140,10 @@ struct MembershipStore: Sendable {
 
     // MARK: - Reading
 
-    private typealias Content = (data: [UInt8], stat: ZNodeStat)
+    typealias Content = (data: [UInt8], stat: ZNodeStat)
 
     /// Reads znodes, some at a time, in the given order; `nil` for one that has gone.
-    private func read(_ paths: [String]) async throws(ZooKeeperError) -> [Content?] {
+    func read(_ paths: [String]) async throws(ZooKeeperError) -> [Content?] {
         var contents = [Content?](repeating: nil, count: paths.count)
         for start in stride(from: 0, to: paths.count, by: Self.readsUnderWayMax) {
             let places = start..<min(start + Self.readsUnderWayMax, paths.count)
