@@ -3,6 +3,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import NIOWebSocket
 import Synchronization
 
@@ -19,13 +20,21 @@ final class StandInHTTP: Sendable {
     }
 
     private let channel: any Channel
+    private let isTLS: Bool
 
-    init(reply: @escaping @Sendable (Int, String, HTTPHeaders) -> Reply) async throws {
+    init(
+        certificate: TestCertificate? = nil, reply: @escaping @Sendable (Int, String, HTTPHeaders) -> Reply
+    ) async throws {
         let log = TargetLog()
         self.log = log
+        let tls = try certificate?.server()
+        isTLS = tls != nil
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture(withResultOf: { try Self.build(channel, log, reply) })
+                channel.eventLoop.makeCompletedFuture(withResultOf: {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try Self.build(channel, log, reply)
+                })
             }
             .bind(host: "127.0.0.1", port: 0).get()
     }
@@ -42,7 +51,7 @@ final class StandInHTTP: Sendable {
                 if case .webSocket(let frames, let close) = log.replyOnce(head, reply) {
                     channel.eventLoop.execute { speak(frames, close, channel) }
                 }
-                return channel.eventLoop.makeSucceededVoidFuture()
+                return channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Listener(log)) }
             })
         let handler = Handler(log, reply)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
@@ -57,7 +66,11 @@ final class StandInHTTP: Sendable {
     private let log: TargetLog
 
     var requests: [String] { log.targets.withLock { $0 } }
-    var endpoint: Endpoint { Endpoint(host: "127.0.0.1", port: channel.localAddress?.port ?? 0) }
+    /// What clients have said on their WebSockets.
+    var texts: [String] { log.texts.withLock { $0 } }
+    /// What requests showed, "none" where they did not.
+    var credentials: [String] { log.credentials.withLock { $0 } }
+    var endpoint: Endpoint { Endpoint(host: "127.0.0.1", port: channel.localAddress?.port ?? 0, isTLS: isTLS) }
 
     func close() async { try? await channel.close() }
 
@@ -75,9 +88,12 @@ final class StandInHTTP: Sendable {
     /// Numbers requests as they come.
     final class TargetLog: Sendable {
         let targets = Mutex<[String]>([])
+        let credentials = Mutex<[String]>([])
+        let texts = Mutex<[String]>([])
         private let pending = Mutex<[String: Reply]>([:])
 
         func reply(_ head: HTTPRequestHead, _ make: (Int, String, HTTPHeaders) -> Reply) -> Reply {
+            credentials.withLock { $0.append(head.headers.first(name: "Authorization") ?? "none") }
             let number = targets.withLock {
                 $0.append(head.uri)
                 return $0.count
@@ -94,6 +110,20 @@ final class StandInHTTP: Sendable {
 
         func replyOnce(_ head: HTTPRequestHead, _ make: (Int, String, HTTPHeaders) -> Reply) -> Reply {
             pending.withLock { $0.removeValue(forKey: head.headers.first(name: "Sec-WebSocket-Key") ?? "") } ?? reply(head, make)
+        }
+    }
+
+    /// Writes down what a client says, and echoes nothing.
+    private final class Listener: ChannelInboundHandler, Sendable {
+        typealias InboundIn = WebSocketFrame
+
+        private let log: TargetLog
+
+        init(_ log: TargetLog) { self.log = log }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let frame = unwrapInboundIn(data)
+            if frame.opcode == .text { log.texts.withLock { $0.append(String(buffer: frame.unmaskedData)) } }
         }
     }
 

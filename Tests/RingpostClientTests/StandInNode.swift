@@ -1,6 +1,7 @@
 // A tiny server that speaks link frames, as much of them as a producer's test needs.
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RingpostCore
 import RingpostWire
 import Synchronization
@@ -28,17 +29,24 @@ final class StandInNode: Sendable {
 
     let produced = Mutex<[LinkProduce]>([])
     let connections = Mutex(0)
+    let credentials = Mutex<[String]>([])
+    private let isTLS: Bool
     private let channel: any Channel
 
     static let receipt = Receipt(
         sequence: 1, epoch: 5, owner: "n1", outcome: .delivered, mirrored: true, id: MessageID(high: 1, low: 2))
 
-    init(reply: @escaping @Sendable (StandInNode, Int, LinkProduce) -> Reply) async throws {
+    init(
+        certificate: TestCertificate? = nil, reply: @escaping @Sendable (StandInNode, Int, LinkProduce) -> Reply
+    ) async throws {
+        let tls = try certificate?.server()
+        isTLS = tls != nil
         let box = Mutex<StandInNode?>(nil)
         let shared = Shared(box: box)
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(Handler(shared, reply))
                 }
             }
@@ -46,7 +54,7 @@ final class StandInNode: Sendable {
         shared.box.withLock { $0 = self }
     }
 
-    var endpoint: Endpoint { Endpoint(host: "127.0.0.1", port: channel.localAddress?.port ?? 0) }
+    var endpoint: Endpoint { Endpoint(host: "127.0.0.1", port: channel.localAddress?.port ?? 0, isTLS: isTLS) }
 
     func close() async { try? await channel.close() }
 
@@ -77,7 +85,8 @@ final class StandInNode: Sendable {
             guard let node = shared.box.withLock({ $0 }) else { return context.close(promise: nil) }
             while let frame = try? decoder.next(&unread) {
                 switch frame {
-                case .hello:
+                case .hello(let hello):
+                    node.credentials.withLock { $0.append(hello.credential) }
                     number = node.connections.withLock {
                         $0 += 1
                         return $0

@@ -74,7 +74,7 @@ final class TrustStore: Sendable {
         }
     }
 
-    /// A handler that speaks TLS with somebody who has to be called this.
+    /// A handler that speaks TLS with somebody whose certificate is for this name, or for the address that is connected to.
     ///
     /// - Parameter name: a host name or an address.
     func handler(for name: String) throws -> NIOSSLClientHandler {

@@ -3,7 +3,7 @@
 /// Where a link goes, and who has to answer there.
 struct LinkTarget: Equatable, Sendable {
     let endpoint: Endpoint
-    /// What the certificate has to be for, with TLS: nodes show their ids to each other, and to whoever knows them by these.
+    /// What the certificate has to be for, with TLS, unless it is for the address: nodes show each other their ids, and no host names.
     let name: String
 
     /// An address that was given.

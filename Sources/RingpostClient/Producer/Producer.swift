@@ -57,7 +57,7 @@ public final class Producer: Sendable {
         /// Whom to believe to be a node, where TLS is spoken.
         public var trust = TrustRoots.system
         /// Whether the links that an API names speak TLS; `nil`: if the API does. Links that are given themselves say it with
-        /// `https://`. A node that is found by its API has to show a certificate for its id there, any other one for its host.
+        /// `https://`. A node that an API names has to show a certificate for its id or its address there, any other one for its host.
         public var linkTLS: Bool?
         /// Where to report lost links; says nothing by default.
         public var logger = Logger(label: "ringpost.producer", factory: { _ in SwiftLogNoOpLogHandler() })

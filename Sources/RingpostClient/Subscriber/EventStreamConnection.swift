@@ -78,7 +78,9 @@ extension Disconnect {
             return
         }
         let isUnreachable = error is NIOConnectionError || error is IOError || error as? HTTPClientError == .connectTimeout
-        self.init(isUnreachable ? "nothing answers at \(url.url): is a node running there?" : "no answer from \(url.url): \(error)")
+        // A port that waits for a request in plain text never answers TLS.
+        let nothing = url.isTLS ? "nothing that speaks TLS" : "nothing"
+        self.init(isUnreachable ? "\(nothing) answers at \(url.url): is a node running there?" : "no answer from \(url.url): \(error)")
     }
 
     /// An error document is short; what is longer isn't read.
