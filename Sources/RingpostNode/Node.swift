@@ -36,10 +36,10 @@ public final class Node: Service {
     ///
     /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
     public func run() async throws {
-        try shared.trust.load(shared.configuration, logger: shared.logger) { [shared] in shared.countAlarm() }
+        try await shared.loadTrust()
         let ports = try await listen()
-        let watching = Task { [shared] in await shared.trust.files.run() }
-        defer { watching.cancel() }
+        let watching = [Task { [shared] in await shared.trust.files.run() }, Task { [shared] in await shared.tokens?.run() ?? () }]
+        defer { for task in watching { task.cancel() } }
         for loop in loops { loop.eventLoop.execute { loop.start() } }
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
@@ -65,7 +65,8 @@ public final class Node: Service {
 
     private func listen() async throws -> Ports {
         let configuration = shared.configuration
-        let origins = OriginPolicy(configuration.allowedOrigins)
+        let origins = OriginPolicy(
+            configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
         let trust = shared.trust
         let link = try await bind(configuration.link, "link", tls: { trust.acceptingLinks }) { LinkServer(loop: $0) }
         let api = try await bind(configuration.api, "API", tls: { trust.tls }) {

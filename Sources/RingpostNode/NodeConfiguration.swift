@@ -1,5 +1,7 @@
 // Everything that can be set on a node, with its default, and the bounds that one event loop keeps.
 import RingpostCore
+import RingpostWire
+import ZooKeeperClient
 
 /// Where a port listens.
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
@@ -35,6 +37,8 @@ public struct NodeConfiguration: Sendable {
     public var id: String
     /// `host:port[,host:port…]`; `nil` runs a whole service of one node without ZooKeeper.
     public var zookeeper: String?
+    /// For ZooKeeper: nobody else may read or change what the cluster keeps there.
+    public var zookeeperCredentials: ZooKeeperCredentials?
     /// The cluster's name in ZooKeeper and in handshakes.
     public var cluster = "ringpost"
     /// For sockets of clients.
@@ -59,8 +63,12 @@ public struct NodeConfiguration: Sendable {
     public var loops: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
     public var allowedOrigins: [String] = []
-    /// What clients may publish themselves.
-    public var clientPublish = ClientPublishPolicy()
+    /// Channels that any client may publish to, where clients are asked for no token.
+    public var clientPublish = NamePatterns.none
+    /// Users that any client may publish to, likewise.
+    public var clientPublishUsers = NamePatterns.none
+    /// Whom the node believes.
+    public var trust = TrustConfiguration()
     /// TLS on the client and API ports; plain unless given.
     public var tls: TLSFiles?
     /// TLS with certificates of both sides on links; needs an authority.
@@ -72,6 +80,9 @@ public struct NodeConfiguration: Sendable {
 
     /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
+
+    /// Clients may publish without being asked who they are.
+    var opensPublishing: Bool { !clientPublish.isEmpty || !clientPublishUsers.isEmpty }
 }
 
 /// What one node takes before it says no.
@@ -82,8 +93,22 @@ public struct NodeLimits: Sendable {
     public var batchBytesMax = 4 * 1_024 * 1_024
     /// Messages in a batch.
     public var batchMessagesMax = 1_000
-    /// Client sockets a node holds, counted per event loop.
+    /// Connections on the client and API ports; as many as the process may have descriptors, less some for itself, unless given.
+    public var connectionsMax: Int?
+    /// Client sockets and waiting polls of the node, shared out to its event loops.
     public var socketsMax = 100_000
+    /// Of them those of one user.
+    public var socketsPerUserMax = 100
+    /// Of them those from one source address.
+    public var socketsPerAddressMax = 1_000
+    /// Clients and new tokens from one source address in a second.
+    public var connectionsPerAddressPerSecond = 50
+    /// Resident memory above which nobody new is let in; three quarters of the machine's unless given.
+    public var memoryBytesMax: Int?
+    /// A request's line and headers.
+    public var headBytesMax = HTTPLimits.headBytesMax
+    /// A request's headers.
+    public var headerCountMax = HTTPLimits.headerCountMax
     /// Channels that the sockets of one event loop listen to, and questions of theirs that are under way.
     public var channelsMax = 65_536
     /// Channels that one WebSocket listens to.
@@ -94,6 +119,12 @@ public struct NodeLimits: Sendable {
     public var channelListenersMax = 50_000
     /// Messages that one client publishes in a second, and twice as many at once.
     public var clientPublishesPerSecond = 50
+    /// Frames that one WebSocket sends in a second, and twice as many at once; then its bytes wait.
+    public var clientFramesPerSecond = 200
+    /// Bytes that one WebSocket sends in a second, and four times as many at once; then its bytes wait.
+    public var clientBytesPerSecond = 1_024 * 1_024
+    /// Messages that producers with one API key send in a second, and twice as many at once, unless the key says.
+    public var keyMessagesPerSecond = 100_000
     /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.
     public var connectionsPerSecond: Int?
     /// Clients' connections that the node takes at once; two seconds' worth unless given.
@@ -104,6 +135,10 @@ public struct NodeLimits: Sendable {
     public var socketBytesMax = 1_024 * 1_024
     /// Bytes that wait for a link; beyond it the owner counts as out of reach, and an accepted link is closed.
     public var linkBytesMax = 64 * 1_024 * 1_024
+    /// A request's head must be whole so long after its first byte, and a new connection's first one after the connection.
+    public var headMilliseconds: Int64 = 5_000
+    /// A WebSocket without a token must bring it so long after its opening.
+    public var tokenMilliseconds: Int64 = 5_000
     /// A request must be whole so long after its first byte.
     public var requestMilliseconds: Int64 = 10_000
     /// A connection without a request is closed after so long.

@@ -48,6 +48,13 @@ final class NodeShared: Sendable {
 
     let lines = LinkLines()
     let trust = NodeTrust()
+    /// Checks clients' tokens; `nil` where they are asked for none.
+    let tokens: TokenVerifier?
+    /// Knows producers' and operators' keys; `nil` where they are asked for none.
+    let apiKeys: APIKeys?
+    /// What every client may do where none is asked for a token.
+    let openGrant: ClientGrant
+    let census: Census
     /// One for each loop, used on that loop only.
     let doors: [ClientDoor]
     private let facts: Mutex<Facts>
@@ -68,6 +75,9 @@ final class NodeShared: Sendable {
         var offer: @Sendable (_ epoch: UInt64, _ generation: UInt64, [Member]) -> Void = { _, _, _ in }
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
+        /// Takes tokens back: a user's, or one of them; and what has been taken back.
+        var revoke: @Sendable (Key, _ tokenID: String?, _ until: Int64) async throws -> Void = { _, _, _ in throw ProblemReport(.noOwner) }
+        var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
         /// The process is told to end; again, if it was before.
         var signal: @Sendable () -> Void = {}
     }
@@ -76,6 +86,12 @@ final class NodeShared: Sendable {
         self.configuration = configuration
         self.loopCount = loopCount
         self.logger = logger
+        tokens = configuration.trust.asksForTokens ? TokenVerifier(configuration.trust, logger: logger) : nil
+        apiKeys = configuration.trust.apiKeysFile.map {
+            APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
+        }
+        openGrant = .open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers)
+        census = Census(limits: configuration.limits)
         doors = (0..<loopCount).map { _ in ClientDoor(limits: configuration.limits, loopCount: loopCount) }
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0)))
     }
@@ -145,6 +161,12 @@ final class NodeShared: Sendable {
     }
 
     func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    /// - Throws: `ProblemReport`.
+    func revoke(_ user: Key, tokenID: String?, until: Int64) async throws {
+        try await hooks.withLock { $0 }.revoke(user, tokenID, until)
+    }
+    /// - Throws: `ProblemReport`.
+    func revocationNotes() async throws -> [RevocationNote] { try await hooks.withLock { $0 }.revocationNotes() }
     func onSignal() { hooks.withLock { $0 }.signal() }
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
     func refuse(_ peer: MemberIdentity) { facts.withLock { _ = $0.refusedPeers.insert(peer) } }

@@ -16,9 +16,14 @@ struct NodeCommand: AsyncParsableCommand {
             Each option can also be given as an environment variable (--session-timeout: RINGPOST_SESSION_TIMEOUT) or in a JSON file
             ({"id": "n1", "sessionTimeout": 6000}); options win over the environment, and the environment over the file.
 
+            A port that others than this machine reach needs protection: the client port keys that clients' tokens are checked with
+            (--token-keys, --token-jwks), the API port API keys (--api-keys), the link port certificates or a secret. Files are read
+            again when they change, and on SIGHUP.
+
             EXAMPLE
               ringpost node
               ringpost node --id n1 --zookeeper 127.0.0.1:2181
+              ringpost node --client 0.0.0.0:8080 --token-keys keys/ --tls-certificate server.pem --tls-key server.key
             """)
 
     @Option(help: "This node's id, unique in the cluster. (default: n1, without --zookeeper)")
@@ -55,6 +60,10 @@ struct NodeCommand: AsyncParsableCommand {
     var clientPublish: [String] = []
     @Flag(help: "Clients may publish to users.")
     var clientPublishUsers = false
+    @OptionGroup(title: "Trust")
+    var trust: NodeTrustOptions
+    @Option(help: "Sets a limit, as sockets-per-user=20; `ringpost limits` lists them. Repeatable.")
+    var limit: [String] = []
     @Option(help: "Messages that one channel takes in a second, and twice as many at once. (default: 2000)")
     var channelRate: Int?
     @Option(help: "Sockets of one event loop that may listen to one channel. (default: 50000)")
@@ -66,18 +75,6 @@ struct NodeCommand: AsyncParsableCommand {
     var connectBurst: Int?
     @Option(help: "The largest payload in bytes. (default: 65536)")
     var payloadMax: Int?
-    @Option(help: "The certificate of the client and API ports, in PEM; with it they speak TLS.")
-    var tlsCertificate: String?
-    @Option(help: "Its private key, in PEM.")
-    var tlsKey: String?
-    @Option(help: "This node's certificate for links, in PEM; its name is the node's id. With it links speak TLS.")
-    var linkCertificate: String?
-    @Option(help: "Its private key, in PEM.")
-    var linkKey: String?
-    @Option(help: "The authority that signs the nodes' certificates for links, in PEM.")
-    var linkAuthority: String?
-    @Option(help: "A file with the secret that nodes prove to each other on links: a line of 32 bytes or more, the same for all nodes.")
-    var linkSecretFile: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
     @Option(help: "A JSON file with the same settings.")

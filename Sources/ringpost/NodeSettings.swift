@@ -32,23 +32,19 @@ struct NodeSettings {
         let texts = [
             "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
             "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
-            "logLevel": options.logLevel, "config": options.config, "tlsCertificate": options.tlsCertificate, "tlsKey": options.tlsKey,
-            "linkCertificate": options.linkCertificate, "linkKey": options.linkKey, "linkAuthority": options.linkAuthority,
-            "linkSecretFile": options.linkSecretFile,
+            "logLevel": options.logLevel, "config": options.config,
         ]
-        for case (let key, .some(let text)) in texts { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
+        for case (let key, .some(let text)) in texts.merging(options.trust.texts, uniquingKeysWith: { $1 }) { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
         let numbers = [
             "weight": options.weight, "loops": options.loops, "sessionTimeout": options.sessionTimeout, "payloadMax": options.payloadMax,
             "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
             "channelSubscribersMax": options.channelSubscribersMax,
             "connectRate": options.connectRate, "connectBurst": options.connectBurst,
         ]
-        for case (let key, .some(let number)) in numbers { values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false) }
-        if !options.allowOrigin.isEmpty {
-            values["allowOrigin"] = ConfigValue(.stringArray(options.allowOrigin), isSecret: false)
-        }
-        if !options.clientPublish.isEmpty {
-            values["clientPublish"] = ConfigValue(.stringArray(options.clientPublish), isSecret: false)
+        for case (let key, .some(let number)) in numbers.merging(options.trust.numbers, uniquingKeysWith: { $1 }) { values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false) }
+        let lists = ["allowOrigin": options.allowOrigin, "clientPublish": options.clientPublish, "limit": options.limit]
+        for (key, list) in lists.merging(options.trust.lists, uniquingKeysWith: { $1 }) where !list.isEmpty {
+            values[AbsoluteConfigKey([key])] = ConfigValue(.stringArray(list), isSecret: false)
         }
         if options.clientPublishUsers { values["clientPublishUsers"] = ConfigValue(.bool(true), isSecret: false) }
         return values
@@ -90,14 +86,14 @@ struct NodeSettings {
         node.loops = try number(reader, "loops", 1...256)
         node.sessionTimeoutMilliseconds = try number(reader, "sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
         node.drainMilliseconds = Int64(try number(reader, "drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
-        node.limits.payloadBytesMax = try number(reader, "payloadMax", 1...1_048_576) ?? node.limits.payloadBytesMax
-        if let rate = try number(reader, "channelRate", 1...1_000_000) { node.limits.mailbox.channelMessagesPerSecond = Double(rate) }
-        node.limits.channelListenersMax = try number(reader, "channelSubscribersMax", 1...1_000_000) ?? node.limits.channelListenersMax
-        node.limits.connectionsPerSecond = try number(reader, "connectRate", 1...1_000_000)
-        node.limits.connectionsBurst = try number(reader, "connectBurst", 1...10_000_000)
+        try readLimits(reader, into: &node.limits)
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
-        node.clientPublish = ClientPublishPolicy(
-            channels: reader.stringArray(forKey: "clientPublish") ?? [], users: reader.bool(forKey: "clientPublishUsers") ?? false)
+        // A channel and all below it.
+        let open = (reader.stringArray(forKey: "clientPublish") ?? []).flatMap { $0.hasSuffix("*") ? [$0] : [$0, "\($0):*"] }
+        guard let channels = NamePatterns(open) else { throw NodeError("clientPublish takes at most \(NamePatterns.countMax / 2) names of channels") }
+        node.clientPublish = channels
+        if reader.bool(forKey: "clientPublishUsers") == true { node.clientPublishUsers = .all }
+        try readTrust(reader, into: &node)
         node.tls = try tls(reader, certificate: "tlsCertificate", key: "tlsKey", authority: nil)
         node.linkTLS = try tls(reader, certificate: "linkCertificate", key: "linkKey", authority: "linkAuthority")
         node.linkSecretFile = reader.string(forKey: "linkSecretFile")
@@ -122,13 +118,25 @@ struct NodeSettings {
         return TLSFiles(certificate: paths[0], key: paths[1], authority: authority == nil ? nil : paths[2])
     }
 
+    /// Some limits have options of their own; all can be set by name.
+    private static func readLimits(_ reader: ConfigReader, into limits: inout NodeLimits) throws {
+        let options: [(ConfigKey, Limit)] = [
+            ("payloadMax", .payloadBytes), ("channelRate", .channelRate), ("channelSubscribersMax", .channelSubscribers),
+            ("connectRate", .connectRate), ("connectBurst", .connectBurst),
+        ]
+        for (key, limit) in options {
+            if let value = try number(reader, key, 0...Int.max) { try limits.set(limit, to: value) }
+        }
+        for text in reader.stringArray(forKey: "limit") ?? [] { try limits.set(text) }
+    }
+
     private static func address(_ reader: ConfigReader, _ key: ConfigKey) throws -> ListenAddress? {
         guard let text = reader.string(forKey: key) else { return nil }
         guard let address = ListenAddress(text) else { throw NodeError("\(key) \"\(text)\" is not host:port") }
         return address
     }
 
-    private static func number(_ reader: ConfigReader, _ key: ConfigKey, _ range: ClosedRange<Int>) throws -> Int? {
+    static func number(_ reader: ConfigReader, _ key: ConfigKey, _ range: ClosedRange<Int>) throws -> Int? {
         if let number = reader.int(forKey: key) {
             guard range.contains(number) else { throw NodeError("\(key) \(number) is not in \(range.lowerBound) to \(range.upperBound)") }
             return number

@@ -10,7 +10,7 @@ struct Ringpost: AsyncParsableCommand {
         discussion: "Begin with `ringpost node`, then `ringpost listen --user alice` and `ringpost send --user alice hello`.",
         version: RingpostVersion.text,
         groupedSubcommands: [
-            CommandGroup(name: "Running", subcommands: [NodeCommand.self]),
+            CommandGroup(name: "Running", subcommands: [NodeCommand.self, LimitsCommand.self]),
             CommandGroup(name: "Messages", subcommands: [SendCommand.self, ListenCommand.self, ChatCommand.self, ReplayCommand.self]),
             CommandGroup(
                 name: "Operating",

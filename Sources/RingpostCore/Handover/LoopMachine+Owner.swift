@@ -19,13 +19,13 @@ extension LoopMachine {
                 return
             }
         }
-        guard publish.key.kind == .user || takes(publish.key, now: now.monotonic) else {
-            answers.append((request, .failure(.tooFast)))
-            return
-        }
         guard mayLog, let box = store.place(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic)
         else {
             answers.append((request, .failure(.overloaded)))
+            return
+        }
+        guard store.takes(at: box, now: now.monotonic) else {
+            answers.append((request, .failure(.tooFast)))
             return
         }
         let isAttached = !store.boxes[box].attachments.isEmpty

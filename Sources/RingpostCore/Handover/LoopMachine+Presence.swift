@@ -63,19 +63,6 @@ extension LoopMachine {
         if departures.count > Self.departuresMax { departures.removeFirst(departures.count - Self.departuresMax) }
     }
 
-    /// Whether a channel takes one more message now.
-    mutating func takes(_ channel: Key, now: Int64) -> Bool {
-        let rate = limits.mailbox.channelMessagesPerSecond
-        return channelBuckets[channel, default: TokenBucket(ratePerSecond: rate, burst: 2 * rate)].take(now: now)
-    }
-
-    /// Now and then: a full bucket is as good as none.
-    mutating func forgetRestingChannels(now: Int64) {
-        if now < channelBucketsLookedAt + 5_000 { return }
-        channelBucketsLookedAt = now
-        channelBuckets = channelBuckets.filter { !$0.value.isFull(now: now) }
-    }
-
     private static var departuresLookedMax: Int { 4_096 }
     private static var departuresLoggedMax: Int { 256 }
     /// Beyond it the times of those who left first stay with the owner alone.

@@ -46,7 +46,6 @@ extension LoopMachine {
         if !vacant.isEmpty { considerVacant(now: now, actions: &actions) }
         tellPresences(now: now, actions: &actions)
         logDepartures(now: now, actions: &actions)
-        forgetRestingChannels(now: now.monotonic)
         store.forgetIdle(now: now.monotonic)
         // Of copies nobody ever asks; their receipts have to go too.
         store.window.expire(now.monotonic)

@@ -116,8 +116,6 @@ public struct LoopMachine {
     var expectingPresences: Set<Key> = []
     var expectingPresencesLookedAt: Int64 = .min
     /// How fast messages came to channels lately; a channel that is not here has come to rest.
-    var channelBuckets: [Key: TokenBucket] = [:]
-    var channelBucketsLookedAt: Int64 = .min
     /// Users whose last socket has gone, until the holders of their slots are told when.
     var departures: Deque<Key> = []
     /// How many attachments wait, for an epoch or for slots which are not ready.

@@ -57,7 +57,9 @@ public struct MailboxLimits: Sendable {
     /// How long a mailbox that nobody uses is remembered: its incarnation, its last sequence number, and what history is left.
     public var idleMilliseconds: Int64 = 24 * 3_600 * 1_000
     /// Messages that one channel takes in a second, and twice as many at once; beyond it they are refused as too fast.
-    public var channelMessagesPerSecond: Double = 2_000
+    public var channelMessagesPerSecond = 2_000
+    /// The same of one user.
+    public var userMessagesPerSecond = 10_000
     /// Attachments to one mailbox.
     public var attachmentsMax = 16_384
     /// Bytes of envelopes in one answer to an attachment; the edge asks again for the rest.
@@ -88,6 +90,8 @@ struct Mailbox {
     var lastUsed: Int64 = 0
     /// When a socket of the user was last there, in milliseconds since 1970; 0 for never. Channels are never seen.
     var lastSeen: Int64 = 0
+    /// How fast messages come.
+    var pace = Pace()
     /// Neighbours in the order of use; -1 for none.
     var older = -1
     var newer = -1

@@ -40,6 +40,12 @@ struct MailboxStore {
 
     // MARK: The log
 
+    /// Whether a mailbox takes one more message now: how often it may is bounded.
+    mutating func takes(at place: Int, now: Int64) -> Bool {
+        let rate = boxes[place].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
+        return boxes[place].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
+    }
+
     /// Gives a message its place in a mailbox that is there.
     mutating func append(_ publish: Publish, at place: Int, now: Moment) -> StoredMessage {
         touch(place, now: now.monotonic)

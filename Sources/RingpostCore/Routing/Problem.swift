@@ -22,6 +22,10 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     case tooFast = 16
     /// A channel has as many subscribers on this event loop as it may.
     case channelFull = 17
+    /// Who asks has not said who it is, or not so that it can be believed.
+    case unauthorized = 18
+    /// A user or a source address has as many sockets as it may.
+    case tooManySockets = 19
     /// The idempotency window is full.
     case windowFull = 20
     /// Too much waits already, here or at the owner.
@@ -60,6 +64,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .forbidden: "forbidden"
         case .tooFast: "too_fast"
         case .channelFull: "channel_full"
+        case .unauthorized: "unauthorized"
+        case .tooManySockets: "too_many_sockets"
         case .windowFull: "window_full"
         case .overloaded: "overloaded"
         case .noOwner: "no_owner"
@@ -76,6 +82,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     public var status: Int {
         switch self {
         case .badRequest, .badName, .badCursor, .badJSON, .badParameter, .tooManyChannels: 400
+        case .unauthorized: 401
         case .forbiddenOrigin, .forbidden: 403
         case .notFound: 404
         case .methodNotAllowed: 405
@@ -84,7 +91,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .tooLarge: 413
         case .unsupportedMediaType: 415
         case .upgradeRequired: 426
-        case .windowFull, .tooFast: 429
+        case .windowFull, .tooFast, .tooManySockets: 429
         case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping, .channelFull: 503
         case .internalError: 500
         }
@@ -106,7 +113,9 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: "send application/json or text in UTF-8"
         case .upgradeRequired: "this path speaks WebSocket version 13 only"
         case .forbiddenOrigin: "pages of this origin may not use this node"
-        case .forbidden: "clients may not publish this here"
+        case .forbidden: "this is not among what you may do here"
+        case .unauthorized: "say who you are: Authorization: Bearer …"
+        case .tooManySockets: "this user, or this source address, has as many sockets here as it may"
         case .tooFast: "this comes too often; slow down"
         case .channelFull: "as many sockets listen to this channel here as may; connect to another node"
         case .tooManyChannels: "this is more channels than one socket may listen to"
@@ -126,6 +135,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     public var retryAfterSeconds: Int? {
         switch self {
         case .windowFull, .overloaded, .noOwner, .frozen, .channelFull: 2
+        case .tooManySockets: 10
         case .tooFast: 1
         case .retry, .ownerUnreachable, .outcomeUnknown, .stopping: 1
         default: nil

@@ -17,11 +17,21 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
     case protocolError
     /// The client sent more than it may.
     case tooLarge
+    /// The client has not said who it is, or not so that it can be believed.
+    case unauthorized
+    /// The client's token has expired.
+    case tokenExpired
+    /// The client's token is not good any more, by an operator's word.
+    case revoked
+    /// An operator has ended all sockets of the user.
+    case disconnected
 
     /// What a client should do.
     public enum Advice: String, Sendable {
         /// Connect again, here or elsewhere, and resume at the last cursor.
         case resume
+        /// Get a new token, then connect again and resume at the last cursor.
+        case renew
         /// Don't come back with the same behaviour.
         case stop
     }
@@ -37,6 +47,10 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .tryLater: 4013
         case .protocolError: 1002
         case .tooLarge: 1009
+        case .unauthorized: 4001
+        case .tokenExpired: 4002
+        case .revoked: 4003
+        case .disconnected: 4004
         }
     }
 
@@ -50,6 +64,10 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
         case .tryLater: "try_later"
         case .protocolError: "protocol_error"
         case .tooLarge: "too_large"
+        case .unauthorized: "unauthorized"
+        case .tokenExpired: "token_expired"
+        case .revoked: "revoked"
+        case .disconnected: "disconnected"
         }
     }
 
@@ -57,7 +75,8 @@ public enum CloseReason: Sendable, Equatable, CaseIterable {
     public var advice: Advice {
         switch self {
         case .slowConsumer, .ownerUnreachable, .goingAway, .idle, .tryLater: .resume
-        case .protocolError, .tooLarge: .stop
+        case .tokenExpired: .renew
+        case .protocolError, .tooLarge, .unauthorized, .revoked, .disconnected: .stop
         }
     }
 }

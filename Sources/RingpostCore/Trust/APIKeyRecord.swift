@@ -71,20 +71,31 @@ public struct APIGrant: Hashable, Sendable {
     private let scopes: Set<APIScope>
     /// Users and channels that it is limited to.
     public let names: NamePatterns
+    /// Messages in a second; `nil` where the key does not say.
+    public let rate: Int?
+    /// When it ends, in seconds since 1970; `nil` for never.
+    public let expires: Int64?
 
     /// Everything: where no key is asked for.
-    public static let all = APIGrant(id: nil, scopes: Set(APIScope.allCases), names: .all)
+    public static let all = APIGrant(id: nil, scopes: Set(APIScope.allCases), names: .all, rate: nil, expires: nil)
 
     /// - Parameter record: one without a fault.
     public init(_ record: APIKeyRecord) {
-        self.init(id: record.id, scopes: Set(record.scopes), names: record.names.flatMap(NamePatterns.init) ?? .all)
+        self.init(
+            id: record.id, scopes: Set(record.scopes), names: record.names.map { NamePatterns($0) ?? .none } ?? .all, rate: record.rate,
+            expires: record.expires)
     }
 
-    private init(id: String?, scopes: Set<APIScope>, names: NamePatterns) {
+    private init(id: String?, scopes: Set<APIScope>, names: NamePatterns, rate: Int?, expires: Int64?) {
         self.id = id
         self.scopes = scopes
         self.names = names
+        self.rate = rate
+        self.expires = expires
     }
+
+    /// Whether the time is over.
+    public func isOver(nowSeconds: Int64) -> Bool { expires.map { nowSeconds >= $0 } ?? false }
 
     /// Whether the key may be used to publish there.
     public func allowsPublish(_ kind: KeyKind, _ name: [UInt8]) -> Bool {
@@ -96,6 +107,9 @@ public struct APIGrant: Hashable, Sendable {
 
     /// Whether the key may be used for questions about the whole: who is limited to some names learns nothing about others.
     public var allowsReadingAll: Bool { scopes.contains(.read) && names.isAll }
+
+    /// Whether the key may be used to publish anywhere.
+    public var allowsPublishing: Bool { scopes.contains(.publishUsers) || scopes.contains(.publishChannels) }
 
     /// Whether the key may give orders.
     public var allowsOrders: Bool { scopes.contains(.administer) }

@@ -21,15 +21,17 @@ final class ClientPublisher: PublishSink {
         bucket = TokenBucket(ratePerSecond: rate, burst: 2 * rate)
     }
 
-    /// - Parameter reference: JSON that the answer repeats.
-    func publish(_ request: PublishRequest, reference: [UInt8]?) {
+    /// - Parameters:
+    ///   - reference: JSON that the answer repeats.
+    ///   - grant: what the client may do now.
+    func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant) {
         do throws(ProblemReport) {
-            let configuration = loop.shared.configuration
-            guard configuration.clientPublish.allows(request.key) else { throw ProblemReport(.forbidden) }
+            let limits = loop.shared.configuration.limits
+            guard grant.allowsPublish(to: request.key) else { throw ProblemReport(.forbidden, "you may not publish this here") }
             guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
             guard bucket.take(now: Moment.now().monotonic) else {
-                throw ProblemReport(
-                    .tooFast, "a client publishes at most \(configuration.limits.clientPublishesPerSecond) messages a second")
+                loop.counters.count(.clientPublishes)
+                throw ProblemReport(.tooFast, "a client publishes at most \(limits.clientPublishesPerSecond) messages a second")
             }
             if waiting.count >= Self.inFlightMax { throw ProblemReport(.overloaded) }
             let message = try request.publish(on: loop, hasher: view.hasher)

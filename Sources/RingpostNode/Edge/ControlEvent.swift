@@ -34,6 +34,12 @@ enum ControlEvent {
         return bytes
     }
 
+    /// `{"event":"expiring","expires":1795230219000}`: the client's token is good until then, in milliseconds since 1970.
+    static func expiring(_ expires: Int64) -> [UInt8] { Array("{\"event\":\"expiring\",\"expires\":\(expires)}".utf8) }
+
+    /// `{"event":"renewed","expires":1795230219000}`
+    static func renewed(_ expires: Int64) -> [UInt8] { Array("{\"event\":\"renewed\",\"expires\":\(expires)}".utf8) }
+
     /// `{"event":"receipt","ref":7,"receipt":{…}}`
     static func receipt(_ receipt: Receipt, key: Key, reference: [UInt8]?) -> [UInt8] {
         var bytes = Array("{\"event\":\"receipt\"".utf8)

@@ -12,9 +12,9 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
     private var lastWrite = Moment.now().monotonic
     private var resumePoint: ResumePoint
 
-    init(wish: ClientWish, loop: NodeLoop) {
+    init(wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) {
         resumePoint = wish.resumePoint
-        super.init(.eventStream, wish: wish, loop: loop)
+        super.init(.eventStream, wish: wish, grant: grant, loop: loop)
     }
 
     func open() {
@@ -45,6 +45,11 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
         lastWrite = Moment.now().monotonic
     }
 
+    override func tellExpiring(_ expires: Int64) {
+        write { EventStreamEncoder.writeEvent(event: "expiring", id: nil, data: ControlEvent.expiring(expires), into: &$0) }
+        lastWrite = Moment.now().monotonic
+    }
+
     /// An EventSource reconnects by itself to the address that it has, which may well be this node's again: it is kept away
     /// a little longer than who can choose.
     override func writeEnd(_ farewell: Farewell) {
@@ -62,6 +67,7 @@ final class EventStreamConnection: StreamSocket, @unchecked Sendable {
 
     /// A comment keeps proxies from closing a silent stream, and shows a dead client as a failed write.
     override func onDeadline(now: Int64) {
+        super.onDeadline(now: now)
         guard now - lastWrite >= loop.shared.configuration.limits.pingMilliseconds else { return }
         lastWrite = now
         write { EventStreamEncoder.writeComment("", into: &$0) }

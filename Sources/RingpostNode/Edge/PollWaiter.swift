@@ -19,8 +19,16 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
     var isCrowded: Bool { true }
     private(set) var user: Key?
     private(set) var lingersUntil: Int64?
+    let grant: ClientGrant?
+    private var place: CensusPlace?
 
-    init(loop: NodeLoop, remote: String, answer: @escaping (HTTPResponse) -> Void) {
+    /// - Parameters:
+    ///   - place: of one that waits.
+    init(
+        loop: NodeLoop, remote: String, grant: ClientGrant?, place: CensusPlace?, answer: @escaping (HTTPResponse) -> Void
+    ) {
+        self.grant = grant
+        self.place = place
         self.loop = loop
         self.remote = remote
         self.answer = answer
@@ -71,6 +79,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         switch farewell.reason {
         case .goingAway: finish(farewell)
         case .ownerUnreachable: respond(.problem(.ownerUnreachable, farewell: farewell))
+        case .revoked: respond(.problem(.unauthorized, Distrust.revoked.message))
+        case .disconnected: respond(.problem(.forbidden, "an operator has disconnected this user"))
         default: respond(.problem(.overloaded, farewell: farewell))
         }
     }
@@ -99,6 +109,10 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         }
         body.append(text: ",\"messages\":")
         body.append(messages) { $1.append(contentsOf: $0.envelope) }
+        if let expires = grant?.expires, let tokens = loop.shared.tokens, expires - Moment.now().wall / 1_000 <= tokens.warningSeconds {
+            body.append(text: ",\"expiring\":")
+            body.append(decimal: UInt64(max(0, expires * 1_000)))
+        }
         (farewell ?? (loop.door.isMoving ? loop.door.farewell(.goingAway) : nil))?.appendMembers(to: &body)
         body.append(UInt8(ascii: "}"))
         var response = HTTPResponse.json(body)
@@ -113,6 +127,8 @@ final class PollWaiter: EdgeSocket, @unchecked Sendable {
         timer?.cancel()
         if let user, let lingersUntil, let since = sessions.first?.since { loop.remember(user, since: since, until: lingersUntil) }
         for session in sessions { session.stop() }
+        place?.giveBack(in: loop)
+        place = nil
         loop.counters.sockets[Transport.poll.place] -= 1
         let answer = answer
         self.answer = nil

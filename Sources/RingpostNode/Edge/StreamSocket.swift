@@ -8,19 +8,28 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     private(set) var session: EdgeSession?
     /// In the order in which they were asked for.
     private(set) var channels: [EdgeSession] = []
-    private let wish: ClientWish
+    private(set) var wish: ClientWish
+    /// What the client may do; `nil` while it has not said who it is.
+    private(set) var grant: ClientGrant?
+    /// Whom the census counts it for; `nil` once that is given back.
+    private var place: CensusPlace?
     /// Counted as a socket of the loop; one that was turned away never is.
     private var isCounted = false
+    private var saidExpiring = false
 
-    init(_ transport: Transport, wish: ClientWish, loop: NodeLoop) {
+    /// - Parameter grant: what the client may do; `nil` if it has yet to say who it is.
+    init(_ transport: Transport, wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) {
         streamTransport = transport
         self.wish = wish
+        self.grant = grant
         super.init(loop: loop)
     }
 
     var transport: Transport? { streamTransport }
     var user: Key? { wish.user?.key }
     var lingersUntil: Int64? { nil }
+    /// Whom limits count it for.
+    var source: SourceAddress? { place?.address }
 
     // MARK: For subclasses
 
@@ -29,16 +38,44 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     func write(_ message: StoredMessage, of session: EdgeSession, shared: SharedFrames?) {}
     func tell(_ frames: SharedFrames) {}
     func take(_ news: PresenceNews) {}
+    /// Writes that the client's token expires then, in milliseconds since 1970.
+    func tellExpiring(_ expires: Int64) {}
     /// Writes the transport's last word.
     func writeEnd(_ farewell: Farewell) {}
 
     // MARK: Life
 
-    /// Called once the handler is in place and the answer to the request is on its way.
-    func openSessions() {
+    /// From now on it counts as a socket, and gives its place back when it goes.
+    func take(_ place: CensusPlace) {
+        self.place = place
         isCounted = true
         loop.counters.sockets[streamTransport.place] += 1
         loop.counters.opened[streamTransport.place] += 1
+    }
+
+    /// The client has said who it is.
+    ///
+    /// - Throws: why it may not have what it wishes.
+    func accept(_ grant: ClientGrant) throws(ProblemReport) {
+        let granted = try wish.granted(by: grant, loop: loop)
+        if let user = granted.user?.key.hash, place?.user == nil {
+            if let problem = place?.take(user, in: loop) { throw problem }
+        }
+        wish = granted
+        self.grant = grant
+    }
+
+    /// A new token of the same user: what it does not grant any more ends.
+    func replaceGrant(by grant: ClientGrant) -> [Key] {
+        self.grant = grant
+        saidExpiring = false
+        let lost = channels.filter { !grant.allowsSubscribe(to: $0.key) || $0.isWatching && !grant.presence.matches($0.key.name) }
+        for session in lost { unsubscribe(session) }
+        return lost.map(\.key)
+    }
+
+    /// Called once the handler is in place, the answer to the request is on its way, and the client is known.
+    func openSessions() {
         if let user = wish.user {
             let session = EdgeSession(key: user.key, start: user.start, stay: .always, socket: self, loop: loop)
             self.session = session
@@ -93,6 +130,18 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
         for channel in channels { channel.stop() }
     }
 
+    /// A token's time is looked at with all other times: no timer a socket.
+    override func onDeadline(now: Int64) {
+        guard let expires = grant?.expires, let tokens = loop.shared.tokens else { return }
+        let nowSeconds = Moment.now().wall / 1_000
+        if nowSeconds >= expires {
+            end(Farewell(.tokenExpired))
+        } else if !saidExpiring, expires - nowSeconds <= tokens.warningSeconds {
+            saidExpiring = true
+            tellExpiring(expires * 1_000)
+        }
+    }
+
     override func onDrained() {
         session?.onDrained()
         for channel in channels { channel.onDrained() }
@@ -104,5 +153,7 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
         channels = []
         if isCounted { loop.counters.sockets[streamTransport.place] -= 1 }
         isCounted = false
+        place?.giveBack(in: loop)
+        place = nil
     }
 }

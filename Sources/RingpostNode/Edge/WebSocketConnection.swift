@@ -13,10 +13,18 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private var isPinged = false
     private lazy var publisher = ClientPublisher(loop: loop) { [weak self] in self?.writeText($0) }
 
-    init(wish: ClientWish, loop: NodeLoop) { super.init(.webSocket, wish: wish, loop: loop) }
+    private let openedAt = Moment.now().monotonic
+    /// A token is being checked that needs keys from elsewhere; what comes behind it waits.
+    private var isChecking = false
+    private var framePace = Pace()
+    private var bytePace = Pace()
+    /// It has sent more than it may: nothing is read for a while.
+    private var isSlowed = false
+
+    init(wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) { super.init(.webSocket, wish: wish, grant: grant, loop: loop) }
 
     func open(leftover: ByteBuffer) {
-        openSessions()
+        if grant != nil { openSessions() }
         if leftover.readableBytes > 0 {
             input = leftover
             onBytes()
@@ -29,13 +37,20 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         if let shared { write(shared.webSocket) } else { writeText(message.envelope) }
     }
     override func tell(_ frames: SharedFrames) { write(frames.webSocket) }
+    override func tellExpiring(_ expires: Int64) { writeText(ControlEvent.expiring(expires)) }
     override func writeEnd(_ farewell: Farewell) { writeClose(farewell.reason.webSocketCode, farewell.webSocketReason) }
 
     override func onBytes() {
-        lastHeard = Moment.now().monotonic
+        let now = Moment.now().monotonic
+        lastHeard = now
         isPinged = false
+        if isSlowed || isChecking { return }
         do throws(WebSocketError) {
-            while !isClosing, let event = try decoder.next(&input) {
+            while !isClosing, !isSlowed, !isChecking {
+                let before = input.readableBytes
+                let event = try decoder.next(&input)
+                spend(bytes: before - input.readableBytes, frames: event == nil ? 0 : 1, now: now)
+                guard let event else { break }
                 switch event {
                 case .ping(let payload): write { WebSocketEncoder.writePong(payload, into: &$0) }
                 case .pong: break
@@ -51,7 +66,37 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         }
     }
 
+    private func spend(bytes: Int, frames: Int, now: Int64) {
+        let limits = loop.shared.configuration.limits
+        let frameRate = limits.clientFramesPerSecond
+        let byteRate = limits.clientBytesPerSecond
+        slowDown(framePace.spend(frames, now: now, ratePerSecond: frameRate, burst: 2 * frameRate), .clientFrames)
+        slowDown(bytePace.spend(bytes, now: now, ratePerSecond: byteRate, burst: 4 * byteRate), .clientBytes)
+    }
+
+    /// What is too much waits: in the socket's buffer, in the kernel's, and then at the client.
+    private func slowDown(_ milliseconds: Int64, _ limit: Limit) {
+        guard milliseconds > 0, !isSlowed else { return }
+        isSlowed = true
+        loop.counters.count(limit)
+        setReading(false)
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.goOn() }
+    }
+
+    private func goOn() {
+        guard isOpen, !isClosing else { return }
+        isSlowed = false
+        if !isChecking { setReading(true) }
+        onBytes()
+    }
+
     override func onDeadline(now: Int64) {
+        super.onDeadline(now: now)
+        if isClosing { return }
+        if grant == nil, now - openedAt >= loop.shared.configuration.limits.tokenMilliseconds {
+            loop.counters.count(.tokenSeconds)
+            return end(Farewell(.unauthorized))
+        }
         let silence = now - lastHeard
         let pause = loop.shared.configuration.limits.pingMilliseconds
         if silence >= 2 * pause {
@@ -68,20 +113,67 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         do throws(ProblemReport) {
             guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
             let bytesMax = loop.shared.configuration.limits.payloadBytesMax
-            switch try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax) {
+            let command = try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax)
+            if case .token(let token) = command { return check(Array(token.utf8)) }
+            guard let grant else {
+                loop.counters.count(.missing)
+                return end(Farewell(.unauthorized))
+            }
+            switch command {
             case .subscribe(let wishes):
                 try check(wishes.count)
                 for wish in wishes { subscribe(wish) }
             case .unsubscribe(let names):
                 try check(names.count)
                 for name in names { unsubscribe(name) }
-            case .publish(.success(let request), let reference): publisher.publish(request, reference: reference)
+            case .publish(.success(let request), let reference): publisher.publish(request, reference: reference, grant: grant)
             case .publish(.failure(let report), let reference):
                 writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
-            case .token: writeText(ControlEvent.error("unsupported", "this node takes no tokens"))
+            case .token: break
             }
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message))
+        }
+    }
+
+    /// The first token says who the client is; any later one, that it still is.
+    private func check(_ token: [UInt8]) {
+        isChecking = true
+        loop.check(token, from: source) { [weak self] result in
+            guard let self else { return }
+            isChecking = false
+            if !isOpen || isClosing { return }
+            if !isSlowed { setReading(true) }
+            switch result {
+            case .success(let fresh): if grant == nil { begin(fresh) } else { renew(fresh) }
+            case .failure(let refusal) where grant == nil: end(Farewell(refusal.closeReason))
+            case .failure(let refusal): writeText(ControlEvent.error(refusal.report.problem.code, refusal.report.message))
+            }
+            // What came behind the token has waited. Not from within `onBytes`, which goes on by itself.
+            loop.eventLoop.execute { [weak self] in self?.onBytes() }
+        }
+        if isChecking { setReading(false) }
+    }
+
+    private func begin(_ fresh: ClientGrant) {
+        do throws(ProblemReport) {
+            try accept(fresh)
+            openSessions()
+        } catch {
+            writeText(ControlEvent.error(error.problem.code, error.message))
+            end(Farewell(.unauthorized))
+        }
+    }
+
+    private func renew(_ fresh: ClientGrant) {
+        guard fresh.user == grant?.user else {
+            loop.counters.count(.wrongUser)
+            return writeText(ControlEvent.error(Problem.unauthorized.code, Distrust.wrongUser.message))
+        }
+        let lost = replaceGrant(by: fresh)
+        writeText(ControlEvent.renewed((fresh.expires ?? 0) * 1_000))
+        for channel in lost {
+            writeText(ControlEvent.error(Problem.forbidden.code, "the new token does not grant this channel", channel: channel.text))
         }
     }
 
@@ -101,6 +193,10 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         do throws(ProblemReport) {
             let key = try key(wish.channel)
             let start = try ClientWish.start(wish.since.map { Array($0.utf8) })
+            guard let grant, grant.allowsSubscribe(to: key), !wish.presence || grant.presence.matches(key.name) else {
+                loop.counters.count(.notGranted)
+                throw ProblemReport(.forbidden, "your token does not grant this")
+            }
             if let session = channel(key) {
                 // Asked for already: the answer to that comes, or has come.
                 if let cursor = session.cursor { begin(at: cursor, of: session) }

@@ -11,6 +11,7 @@ struct ClientRoutes: HTTPRoutes {
     let origins: OriginPolicy
 
     var isForClients: Bool { true }
+    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool { false }
 
     func bodyBytesMax(for head: HTTPRequestHead) -> Int { 1_024 }
 
@@ -37,25 +38,48 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            let limits = loop.shared.configuration.limits
-            let isWebSocket = path == "/v1/ws"
-            let wish = try ClientWish(
-                request.head, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax, mayBeEmpty: isWebSocket,
-                hasher: try hasher())
-            switch path {
-            case "/v1/ws": try openWebSocket(wish, request, connection)
-            case "/v1/sse": try openEventStream(wish, request, connection)
-            case "/v1/poll":
-                if wish.watches {
-                    throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
-                }
-                poll(wish, request, connection)
-            default:
-                guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
-                connection.respond(to: request.number, try locate(user.key))
+            guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
+                throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
+            let wish = try wish(path, request.head, query)
+            try authenticate(Visit(path: path, request: request, wish: wish), query, connection)
         } catch {
             connection.respond(to: request.number, .problem(error.problem, error.message))
+        }
+    }
+
+    /// What somebody has come for.
+    struct Visit {
+        let path: String
+        let request: HTTPRequest
+        let wish: ClientWish
+
+        var isStream: Bool { isWebSocket || path == "/v1/sse" }
+        var isWebSocket: Bool { path == "/v1/ws" }
+    }
+
+    private func wish(_ path: String, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> ClientWish {
+        let limits = loop.shared.configuration.limits
+        let isWebSocket = path == "/v1/ws"
+        let wish = try ClientWish(
+            head, query, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax,
+            mayBeEmpty: isWebSocket || loop.shared.tokens != nil, hasher: try hasher())
+        if path == "/v1/poll", wish.watches {
+            throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
+        }
+        return wish
+    }
+
+    /// The client is known, or none is asked for who it is.
+    func enter(_ visit: Visit, _ grant: ClientGrant?, _ connection: HTTPConnection) throws(ProblemReport) {
+        let wish = if let grant { try visit.wish.granted(by: grant, loop: loop) } else { visit.wish }
+        switch visit.path {
+        case "/v1/ws": try openWebSocket(wish, grant, visit.request, connection)
+        case "/v1/sse": try openEventStream(wish, grant, visit.request, connection)
+        case "/v1/poll": try poll(wish, grant, visit.request, connection)
+        default:
+            guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
+            connection.respond(to: visit.request.number, try locate(user.key))
         }
     }
 
@@ -64,7 +88,10 @@ struct ClientRoutes: HTTPRoutes {
         return view.hasher
     }
 
-    private func openWebSocket(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+    /// A WebSocket in the right form; answers what is none.
+    ///
+    /// - Returns: headers of the answer; `nil` where it has been answered.
+    private func upgrade(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> [HTTPResponseWriter.Header]? {
         switch request.head.webSocketUpgrade {
         case .valid: break
         case .notRequested: throw ProblemReport(.upgradeRequired, "this path is for WebSockets: ask for an upgrade")
@@ -72,47 +99,88 @@ struct ClientRoutes: HTTPRoutes {
             var response = HTTPResponse.problem(.upgradeRequired)
             response.headers.append(("Sec-WebSocket-Version", "13"))
             connection.respond(to: request.number, response)
-            return
+            return nil
         case .malformed(let sentence): throw ProblemReport(.badRequest, sentence)
         }
-        let farewell = try knock(request, connection)
         // RFC 6455, 4.2.2: the key and this constant, hashed.
         let text = (request.head[.secWebSocketKey] ?? "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         let accept = Data(Insecure.SHA1.hash(data: Data(text.utf8))).base64EncodedString()
-        let socket = WebSocketConnection(wish: wish, loop: loop)
-        let headers: [HTTPResponseWriter.Header] = [
+        var headers: [HTTPResponseWriter.Header] = [
             ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept),
         ]
-        guard let leftover = connection.takeOver(with: socket, status: 101, headers: headers) else { return }
-        // Upgraded even if it is turned away: a page can't see why an upgrade was refused, but it reads a close reason.
-        if let farewell { socket.turnAway(farewell) } else { socket.open(leftover: leftover) }
+        // Of what the client offers the one that carries no token.
+        if request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
+            headers.append(("Sec-WebSocket-Protocol", ClientCredential.subprotocol))
+        }
+        return headers
     }
 
-    private func openEventStream(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
-        let farewell = try knock(request, connection)
-        let socket = EventStreamConnection(wish: wish, loop: loop)
-        let headers: [HTTPResponseWriter.Header] = [
-            ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
-            ("Connection", "close"),
-        ]
-        guard connection.takeOver(with: socket, status: 200, headers: headers) != nil else { return }
-        // With 200 even if it is turned away: an EventSource that is answered 503 gives up for good.
-        if let farewell { socket.turnAway(farewell) } else { socket.open() }
+    private func openWebSocket(
+        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+    ) throws(ProblemReport) {
+        guard let headers = try upgrade(request, connection) else { return }
+        let place = try CensusPlace.take(user: grant == nil ? nil : wish.user?.key.hash, address: source(request, connection), in: loop)
+        let socket = WebSocketConnection(wish: wish, grant: grant, loop: loop)
+        guard let leftover = connection.takeOver(with: socket, status: 101, headers: headers) else { return place.giveBack(in: loop) }
+        socket.take(place)
+        socket.open(leftover: leftover)
+    }
+
+    private func openEventStream(
+        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+    ) throws(ProblemReport) {
+        let place = try CensusPlace.take(user: wish.user?.key.hash, address: source(request, connection), in: loop)
+        let socket = EventStreamConnection(wish: wish, grant: grant, loop: loop)
+        guard connection.takeOver(with: socket, status: 200, headers: Self.eventStreamHeaders) != nil else {
+            return place.giveBack(in: loop)
+        }
+        socket.take(place)
+        socket.open()
+    }
+
+    private static let eventStreamHeaders: [HTTPResponseWriter.Header] = [
+        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
+        ("Connection", "close"),
+    ]
+
+    /// Opens what was asked for, only to say why it ends. Upgraded even though it is turned away: a page can't see why an upgrade was
+    /// refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
+    func turnAway(_ visit: Visit, _ farewell: Farewell, _ connection: HTTPConnection) throws(ProblemReport) {
+        if visit.isWebSocket {
+            guard let headers = try upgrade(visit.request, connection) else { return }
+            let socket = WebSocketConnection(wish: visit.wish, grant: nil, loop: loop)
+            if connection.takeOver(with: socket, status: 101, headers: headers) != nil { socket.turnAway(farewell) }
+        } else {
+            let socket = EventStreamConnection(wish: visit.wish, grant: nil, loop: loop)
+            if connection.takeOver(with: socket, status: 200, headers: Self.eventStreamHeaders) != nil { socket.turnAway(farewell) }
+        }
     }
 
     /// A socket or stream wants to be opened; `nil` lets it in, anything else is what it is told instead.
-    private func knock(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
+    func knock(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
         guard connection.mayBeTakenOver(by: request.number) else {
             throw ProblemReport(.badRequest, "a stream can't be opened behind requests that are not answered yet")
         }
-        return admit(connection)
+        return try admit(request, connection)
     }
 
-    private var hasRoom: Bool { loop.clientSockets < loop.shared.configuration.limits.socketsMax }
+    /// Whom limits count the request for.
+    func source(_ request: HTTPRequest, _ connection: HTTPConnection) -> SourceAddress? {
+        let proxies = loop.shared.configuration.trust.trustedProxies
+        return proxies.source(peer: connection.peerAddress, forwardedFor: request.head[.forwardedFor])
+    }
 
-    private func admit(_ connection: HTTPConnection) -> Farewell? {
+    private var hasRoom: Bool { loop.clientSockets < loop.socketsMax }
+
+    private func admit(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
         if connection.isAdmitted, !loop.door.isMoving { return nil }
-        let farewell = loop.door.onClient(hasRoom: hasRoom, now: Moment.now().monotonic, counters: &loop.counters)
+        let now = Moment.now().monotonic
+        if !loop.shared.census.onHandshake(source(request, connection), now: now) {
+            loop.counters.count(.connectRatePerAddress)
+            throw ProblemReport(.tooFast, "too many clients come from this source address at once")
+        }
+        if !hasRoom { loop.counters.count(.sockets) }
+        let farewell = loop.door.onClient(hasRoom: hasRoom, now: now, counters: &loop.counters)
         connection.isAdmitted = farewell == nil
         return farewell
     }
@@ -120,21 +188,27 @@ struct ClientRoutes: HTTPRoutes {
     /// A poll that does not wait is let in always: it holds nothing, and pollers come at their own pace, not in a crowd. One
     /// that waits counts as a client once a connection. While the clients go elsewhere nobody waits long for anything; the
     /// answer says where to go.
-    private func poll(_ wish: ClientWish, _ request: HTTPRequest, _ connection: HTTPConnection) {
+    private func poll(
+        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+    ) throws(ProblemReport) {
         var wait = wish.waitSeconds(max: loop.shared.configuration.limits.pollSecondsMax)
+        // A poll ends before its token.
+        if let expires = grant?.expires { wait = min(wait, Int(clamping: max(0, expires - Moment.now().wall / 1_000))) }
         if loop.door.isMoving {
             wait = min(wait, ClientDoor.pollSecondsWhileMoving)
-        } else if wait > 0, let farewell = admit(connection) {
+        } else if wait > 0, let farewell = try admit(request, connection) {
             let message = "this node takes in as many clients as it may; come back after \(farewell.afterMilliseconds ?? 0) ms"
             connection.respond(to: request.number, .problem(.overloaded, message, farewell: farewell))
             return
         }
         if !hasRoom {
+            loop.counters.count(.sockets)
             connection.respond(to: request.number, .problem(.overloaded, farewell: loop.door.farewell(.tryLater)))
             return
         }
+        let place = wait > 0 ? try CensusPlace.take(user: wish.user?.key.hash, address: source(request, connection), in: loop) : nil
         let number = request.number
-        let waiter = PollWaiter(loop: loop, remote: connection.remoteText) { [weak connection] response in
+        let waiter = PollWaiter(loop: loop, remote: connection.remoteText, grant: grant, place: place) { [weak connection] response in
             connection?.respond(to: number, response)
         }
         connection.hold(waiter, number)

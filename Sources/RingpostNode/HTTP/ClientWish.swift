@@ -6,7 +6,7 @@ import RingpostWire
 
 struct ClientWish {
     /// The user, and where the mailbox begins; `nil` where only channels are listened to.
-    let user: (key: Key, start: AttachStart)?
+    private(set) var user: (key: Key, start: AttachStart)?
     /// Channels to listen to, and where each begins; without doubles.
     let channels: [(key: Key, start: AttachStart)]
     /// What the client knows already.
@@ -14,14 +14,16 @@ struct ClientWish {
     /// The client wants to hear who comes to its channels, and goes.
     let watches: Bool
     private let wait: Int?
+    /// Where the user's mailbox begins, also of one that the token names.
+    private let userStart: AttachStart
 
     /// The wait when none is given.
     static let waitSecondsDefault = 25
 
-    init(_ head: HTTPRequestHead, channelsMax: Int, mayBeEmpty: Bool, hasher: KeyHasher) throws(ProblemReport) {
-        guard let query = HTTPQuery(head.query ?? ByteBufferView()) else {
-            throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
-        }
+    /// - Parameter mayBeEmpty: it may be said later what is listened to, or by a token.
+    init(
+        _ head: HTTPRequestHead, _ query: HTTPQuery, channelsMax: Int, mayBeEmpty: Bool, hasher: KeyHasher
+    ) throws(ProblemReport) {
         if query.count(of: "user") > 1 { throw ProblemReport(.badParameter, "user is given twice") }
         // What an EventSource brings when it reconnects is newer than what stands in its address.
         let lastSeen = head.withBytes(of: .lastEventID) { $0.map { Array($0) } }
@@ -29,11 +31,8 @@ struct ClientWish {
         let resumePoint = try Self.resumePoint(since)
         let begin: AttachStart = since.elementsEqual("earliest".utf8) ? .earliest : .now
         self.resumePoint = resumePoint
-        if let name = query.bytes("user") {
-            user = (try Self.key(.user, name, hasher), resumePoint.user.map(AttachStart.after) ?? begin)
-        } else {
-            user = nil
-        }
+        userStart = resumePoint.user.map(AttachStart.after) ?? begin
+        if let name = query.bytes("user") { user = (try Self.key(.user, name, hasher), userStart) }
         var channels: [Key] = []
         for name in Self.channelNames(query) {
             let channel = try Self.key(.channel, name, hasher)
@@ -41,7 +40,6 @@ struct ClientWish {
             if channels.count >= channelsMax { throw ProblemReport(.tooManyChannels, "at most \(channelsMax) channels are taken here") }
             channels.append(channel)
         }
-        // A WebSocket can say later what it listens to.
         if user == nil, channels.isEmpty, !mayBeEmpty { throw ProblemReport(.badName, "say for whom: ?user=…, or to what: ?channels=…") }
         self.channels = channels.map { (key: $0, start: resumePoint[$0].map(AttachStart.after) ?? begin) }
         switch query["presence"] {
@@ -57,6 +55,28 @@ struct ClientWish {
         } else {
             wait = nil
         }
+    }
+
+    /// The wish, as far as the client may have it.
+    ///
+    /// - Throws: what it may not have. Nothing is left out silently: the client would wait for it.
+    func granted(by grant: ClientGrant, loop: NodeLoop) throws(ProblemReport) -> ClientWish {
+        var wish = self
+        if let name = grant.user {
+            if let user, user.key.name != name {
+                loop.counters.count(.wrongUser)
+                throw ProblemReport(.forbidden, "the token is another user's than the one that is asked for")
+            }
+            guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+            wish.user = (try Self.key(.user, name, view.hasher), userStart)
+        }
+        for (channel, _) in channels {
+            if !grant.allowsSubscribe(to: channel) || watches && !grant.presence.matches(channel.name) {
+                loop.counters.count(.notGranted)
+                throw ProblemReport(.forbidden, "the token does not grant \(watches ? "to watch" : "to listen to") \(LogText.escaped(channel.text))")
+            }
+        }
+        return wish
     }
 
     func waitSeconds(max most: Int) -> Int { min(wait ?? Self.waitSecondsDefault, most) }

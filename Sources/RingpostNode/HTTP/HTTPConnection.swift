@@ -36,6 +36,8 @@ struct HTTPResponse {
         if let seconds = farewell?.retryAfterSeconds ?? problem.retryAfterSeconds {
             response.headers.append(("Retry-After", "\(seconds)"))
         }
+        // RFC 6750, 3: what kind of credential is expected.
+        if problem == .unauthorized { response.headers.append(("WWW-Authenticate", "Bearer realm=\"ringpost\"")) }
         return response
     }
 
@@ -56,6 +58,8 @@ protocol HTTPRoutes {
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
     /// The largest body that the path takes, in bytes.
     func bodyBytesMax(for head: HTTPRequestHead) -> Int
+    /// Answered whatever the node's state is.
+    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool
     /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
     var isForClients: Bool { get }
 }
@@ -88,14 +92,20 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private var isArriving = false
     /// The connection ends with the next answer that nothing is under way behind.
     private var isLeaving = false
+    /// The client has said that nothing follows its last request: what comes all the same is no request (RFC 9112, 9.6).
+    private var hasLastRequest = false
     /// This connection's client has been let in; what it asks for later is not a new client's.
     var isAdmitted = false
+    var knownKey: KnownAPIKey?
 
     init(routes: any HTTPRoutes, loop: NodeLoop) {
         self.routes = routes
         let limits = loop.shared.configuration.limits
-        parser = HTTPRequestParser(limits: HTTPLimits(bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax)))
-        deadline = Moment.now().monotonic + limits.requestMilliseconds
+        parser = HTTPRequestParser(
+            limits: HTTPLimits(
+                bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax), headBytesMax: limits.headBytesMax,
+                headerCountMax: limits.headerCountMax))
+        deadline = Moment.now().monotonic + limits.headMilliseconds
         super.init(loop: loop)
     }
 
@@ -103,12 +113,19 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     // MARK: In
 
+    override func onConnected() {
+        isCountedConnection = loop.shared.census.openConnection()
+        if isCountedConnection { return }
+        loop.counters.count(.connections)
+        closeNow()
+    }
+
     override func onBytes() {
         if isReading { return }
         isReading = true
         defer { isReading = false }
         do throws(HTTPRequestError) {
-            while !isTakenOver, !isClosing, !isFull, let part = try parser.next(&input) {
+            while !hasLastRequest, !isTakenOver, !isClosing, !isFull, let part = try parser.next(&input) {
                 switch part {
                 case .head(let head): onHead(head)
                 case .body(var bytes): onBody(&bytes)
@@ -116,8 +133,11 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
                 }
             }
         } catch {
+            if error == .headTooLong { loop.counters.count(.headBytes) }
+            if error == .tooManyHeaders { loop.counters.count(.headers) }
             refuse(status: error.status, code: error.code, message: error.message)
         }
+        if hasLastRequest { input.clear() }
         // What is left is the beginning of a request.
         if !isFull, input.readableBytes > 0 { beginRequest() }
         setPaused(isFull)
@@ -126,7 +146,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private func beginRequest() {
         if isArriving { return }
         isArriving = true
-        deadline = Moment.now().monotonic + limits.requestMilliseconds
+        deadline = Moment.now().monotonic + limits.headMilliseconds
     }
 
     private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
@@ -134,6 +154,11 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private func onHead(_ head: HTTPRequestHead) {
         self.head = head
         beginRequest()
+        deadline += limits.requestMilliseconds - limits.headMilliseconds
+        if firstNumber == 0, answers.isEmpty, loop.shared.census.isMemoryFull, !routes.isAlwaysAnswered(head) {
+            loop.counters.count(.memoryMegabytes)
+            return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
+        }
         if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
             refuseTooLarge(head)
         } else if head.expectsContinue, answers.isEmpty {
@@ -153,6 +178,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         self.head = nil
         body = ByteBuffer()
         isArriving = false
+        hasLastRequest = !head.keepAlive
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
         if loop.door.isMoving { isLeaving = true }
@@ -166,15 +192,17 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
             message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
     }
 
+    private func refuse(status: Int, code: String, message: String) { refuse(.failure(status: status, code: code, message: message)) }
+
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
-    private func refuse(status: Int, code: String, message: String) {
+    private func refuse(_ response: HTTPResponse) {
         guard !isClosing, !isTakenOver else { return }
-        loop.logger.debug("refused a request", metadata: ["status": "\(status)", "code": "\(code)"])
+        loop.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         let number = firstNumber + UInt64(answers.count)
         answers.append(Answer(headers: [], keepAlive: false, isHead: false))
         input.clear()
         isTakenOver = true
-        respond(to: number, .failure(status: status, code: code, message: message))
+        respond(to: number, response)
     }
 
     // MARK: Out
@@ -223,6 +251,9 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         number >= firstNumber && number - firstNumber < UInt64(answers.count) ? Int(number - firstNumber) : nil
     }
 
+    /// The request has not been answered, and the connection stands.
+    func awaitsAnswer(_ number: UInt64) -> Bool { isOpen && !isClosing && place(of: number).map { answers[$0].bytes == nil } == true }
+
     /// A request whose answer may take long: it is cancelled if the client goes first, and ended early if the node stops.
     func hold(_ poll: PollWaiter, _ number: UInt64) {
         if let place = place(of: number), answers[place].bytes == nil { answers[place].poll = poll }
@@ -237,6 +268,14 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private func resume() {
         guard isPaused, !isFull else { return }
         onBytes()
+    }
+
+    /// Ends the polls that wait and are meant; returns how many.
+    @discardableResult
+    func endPolls(_ farewell: @autoclosure () -> Farewell, where isMeant: (PollWaiter) -> Bool) -> Int {
+        let polls = answers.compactMap(\.poll).filter(isMeant)
+        for poll in polls { poll.end(farewell()) }
+        return polls.count
     }
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
@@ -274,6 +313,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     override func onDeadline(now: Int64) {
         guard now >= deadline else { return }
         if head != nil || input.readableBytes > 0 {
+            loop.counters.count(head == nil ? .headSeconds : .requestSeconds)
             refuse(status: 408, code: Problem.requestTimeout.code, message: Problem.requestTimeout.message)
         } else if answers.isEmpty {
             closeNow()
@@ -304,6 +344,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
             closeNow()
             return nil
         }
+        handler.isCountedConnection = isCountedConnection
+        isCountedConnection = false
         context.pipeline.syncOperations.removeHandler(self).whenFailure { _ in self.closeNow() }
         handler.write { HTTPResponseWriter.writeHead(status: status, headers: headers + common, into: &$0) }
         return leftover

@@ -1,4 +1,5 @@
-// Which pages may use the client port: those from loopback origins, and those that the configuration allows.
+// Which pages may use the client port: those that the configuration allows, and those from loopback origins where the port itself is on
+// loopback. Nothing here allows credentials: no cookie or saved password is ever looked at, a token has to be brought by the page.
 // WebSockets are not covered by CORS at all, so the same list is held against their Origin header.
 import RingpostCore
 import RingpostWire
@@ -6,8 +7,11 @@ import RingpostWire
 struct OriginPolicy: Sendable {
     private let allowed: Set<String>
     private let allowsAll: Bool
+    private let allowsLoopback: Bool
 
-    init(_ origins: [String]) {
+    /// - Parameter allowsLoopback: the port is one that only this machine reaches, and so are its developers' pages.
+    init(_ origins: [String], allowsLoopback: Bool = true) {
+        self.allowsLoopback = allowsLoopback
         allowsAll = origins.contains("*")
         allowed = Set(origins.map { $0.lowercased() })
     }
@@ -18,7 +22,7 @@ struct OriginPolicy: Sendable {
         return allows(origin: origin)
     }
 
-    func allows(origin: String) -> Bool { allowsAll || allowed.contains(origin.lowercased()) || Self.isLoopback(origin) }
+    func allows(origin: String) -> Bool { allowsAll || allowed.contains(origin.lowercased()) || allowsLoopback && Self.isLoopback(origin) }
 
     /// Headers that let the page read the answer.
     func headers(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] {
@@ -31,7 +35,7 @@ struct OriginPolicy: Sendable {
     func preflight(_ head: HTTPRequestHead) -> HTTPResponse {
         guard head.has(.origin), allows(head) else { return .problem(.forbiddenOrigin) }
         let headers: [HTTPResponseWriter.Header] = [
-            ("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control"),
+            ("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "Authorization, Last-Event-ID, Cache-Control"),
             ("Access-Control-Max-Age", "600"),
         ]
         return HTTPResponse(status: 204, headers: headers)

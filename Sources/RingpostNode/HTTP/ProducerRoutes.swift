@@ -16,6 +16,7 @@ final class ProducerRoutes: HTTPRoutes {
     private var limits: NodeLimits { loop.shared.configuration.limits }
 
     var isForClients: Bool { false }
+    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool { OperatorRoutes.alwaysAnswered.contains(head.pathText) }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { [] }
 
     func bodyBytesMax(for head: HTTPRequestHead) -> Int {
@@ -31,7 +32,7 @@ final class ProducerRoutes: HTTPRoutes {
                 try requirePost(request, connection)
                 try publishBatch(request, connection)
             } else {
-                operators.handle(request, on: connection)
+                try operators.handle(request, on: connection)
             }
         } catch {
             var response = HTTPResponse.problem(error.problem, error.message)
@@ -69,8 +70,10 @@ final class ProducerRoutes: HTTPRoutes {
     private func publish(
         to kind: KeyKind, _ name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
+        let grant = try connection.apiGrant(request.head)
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
         let key = try Self.key(kind, percentEncoded: name, hasher: view.hasher)
+        if let report = loop.objection(to: grant, publishingTo: key) { throw report }
         guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
         let data = try Payload.encode(request.body, kind: format, bytesMax: limits.payloadBytesMax)
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
@@ -94,6 +97,7 @@ final class ProducerRoutes: HTTPRoutes {
     // MARK: Many messages
 
     private func publishBatch(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
+        let grant = try connection.apiGrant(request.head)
         guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
         if let type = request.head[.contentType], Payload.kind(contentType: type) == nil,
             !type.lowercased().hasPrefix("application/x-ndjson")
@@ -102,9 +106,10 @@ final class ProducerRoutes: HTTPRoutes {
         }
         let lines = BatchLine.split(request.body.readableBytesView)
         if lines.count > limits.batchMessagesMax {
+            loop.counters.count(.batchMessages)
             throw ProblemReport(.tooLarge, "\(lines.count) messages; at most \(limits.batchMessagesMax) are taken in one batch")
         }
-        let batch = BatchPublish(count: lines.count, loop: loop) { [weak connection] body in
+        let batch = BatchPublish(count: lines.count, grant: grant, loop: loop) { [weak connection] body in
             let headers: [HTTPResponseWriter.Header] = [("Content-Type", "application/x-ndjson")]
             connection?.respond(to: request.number, HTTPResponse(status: 200, headers: headers, body: body))
         }

@@ -55,11 +55,13 @@ final class BatchPublish: PublishSink {
     private let loop: NodeLoop
     private let stream: UInt64
     private let finish: ([UInt8]) -> Void
+    private let grant: APIGrant
     private var keys: [Key?]
     private var lines: [[UInt8]]
     private var missing: Int
 
-    init(count: Int, loop: NodeLoop, finish: @escaping ([UInt8]) -> Void) {
+    init(count: Int, grant: APIGrant, loop: NodeLoop, finish: @escaping ([UInt8]) -> Void) {
+        self.grant = grant
         self.loop = loop
         self.finish = finish
         stream = loop.freshStream()
@@ -73,6 +75,7 @@ final class BatchPublish: PublishSink {
         for (place, body) in bodies.enumerated() {
             do throws(ProblemReport) {
                 let line = try BatchLine(body, hasher: hasher, payloadBytesMax: payloadBytesMax)
+                if let report = loop.objection(to: grant, publishingTo: line.request.key) { throw report }
                 keys[place] = line.request.key
                 loop.publish(try line.request.publish(on: loop, hasher: hasher), stream: stream, to: self, tag: UInt64(place))
             } catch {

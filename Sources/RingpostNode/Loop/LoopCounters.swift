@@ -57,6 +57,10 @@ struct LoopCounters: Sendable {
     var channelsRefused: UInt64 = 0
     /// Requests that could not be read, by status.
     var badRequests: [Int: UInt64] = [:]
+    /// What was too much, by limit.
+    private(set) var limited = [UInt64](repeating: 0, count: Limit.allCases.count)
+    /// Tokens and API keys that were not good, by what was wrong.
+    private(set) var distrusted = [UInt64](repeating: 0, count: Distrust.allCases.count)
     /// Strangers, garbage and silence on the link port.
     var badLinks: UInt64 = 0
     /// TLS handshakes that failed, and TLS connections that broke otherwise than by their end.
@@ -85,6 +89,10 @@ struct LoopCounters: Sendable {
 
     mutating func count(_ admission: Admission) { admissions[admission.place] += 1 }
 
+    mutating func count(_ limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += 1 }
+
+    mutating func count(_ distrust: Distrust) { distrusted[Distrust.allCases.firstIndex(of: distrust) ?? 0] += 1 }
+
     static func += (one: inout LoopCounters, other: LoopCounters) {
         func add(_ path: WritableKeyPath<LoopCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<LoopCounters, UInt64> in [
@@ -92,7 +100,7 @@ struct LoopCounters: Sendable {
             \.writes, \.tlsFailures,
             \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }
-        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions] {
+        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted] {
             for place in one[keyPath: path].indices { one[keyPath: path][place] += other[keyPath: path][place] }
         }
         for place in one.sockets.indices { one.sockets[place] += other.sockets[place] }

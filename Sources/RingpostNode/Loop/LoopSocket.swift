@@ -15,6 +15,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS.
     private(set) var tls: NIOSSLHandler?
+    /// The connection counts as one of a client or producer.
+    var isCountedConnection = false
     /// Bytes that have arrived and are not understood yet.
     var input = ByteBuffer()
     private var pending = ByteBuffer()
@@ -54,6 +56,9 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         guard let address = context?.channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return "" }
         return "\(ListenAddress(host: host, port: port))"
     }
+
+    /// The other side's address, for limits.
+    var peerAddress: SourceAddress? { context?.channel.remoteAddress?.ipAddress.flatMap { SourceAddress($0) } }
 
     /// Appends bytes to what leaves at the end of this tick.
     func write(_ body: (inout ByteBuffer) -> Void) {
@@ -147,6 +152,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         tls = nil
         loop.unregister(place)
         pending = ByteBuffer()
+        if isCountedConnection { loop.shared.census.closeConnection() }
+        isCountedConnection = false
         onGone()
     }
 

@@ -37,6 +37,8 @@ final class NodeLoop: @unchecked Sendable {
     var counters = LoopCounters()
     /// Publishes that connections of this loop wait for.
     var waiters = RequestTable<Waiter>(countMax: NodeLoop.waitersMax)
+    /// Client sockets and waiting polls of this loop.
+    let socketsMax: Int
     /// Sockets' sessions, by the number of their current attachment.
     var sessions: RequestTable<EdgeSession>
     /// Sessions that are not settled: they are looked at in every tick.
@@ -62,6 +64,10 @@ final class NodeLoop: @unchecked Sendable {
     /// Accepted link connections by number.
     var accepted: [Int: LinkServer] = [:]
     var lastConnection = 0
+    /// Tokens that have been found good.
+    var grants = GrantCache()
+    /// Tokens that have been taken back; `nil` while that is not known, and then no token is good.
+    var revocations: RevocationList?
     /// Accepted link connections that have not introduced themselves.
     var strangers = 0
     /// Links that this loop has dialled so far.
@@ -96,7 +102,8 @@ final class NodeLoop: @unchecked Sendable {
         machine = LoopMachine(
             me: shared.identity, index: index, loopCount: shared.loopCount, seed: random.next(),
             limits: LoopLimits(mailbox: limits.mailbox, lanes: limits.lanes))
-        sessions = RequestTable(countMax: limits.socketsMax + limits.channelsMax)
+        socketsMax = (limits.socketsMax + shared.loopCount - 1) / shared.loopCount
+        sessions = RequestTable(countMax: socketsMax + limits.channelsMax)
         outgoing = Array(repeating: [], count: shared.loopCount)
         messageBase = random.next()
     }
@@ -124,6 +131,7 @@ final class NodeLoop: @unchecked Sendable {
         onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
         tickCount += 1
+        if index == 0, tickCount % Self.ticksPerRound == 0 { shared.census.lookAtMemory() }
         if tickCount % Self.ticksPerPollerRound == 0 { pollers = pollers.filter { $0.value.until > now } }
         for place in stride(from: tickCount % Self.ticksPerRound, to: sockets.count, by: Self.ticksPerRound) {
             sockets[place]?.onRound(now: now)

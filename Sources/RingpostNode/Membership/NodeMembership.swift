@@ -17,6 +17,7 @@ struct NodeMembership {
         let hooks = Self.hooks(shared)
         if let servers = shared.configuration.zookeeper {
             var configuration = MembershipConfiguration(servers: servers, cluster: shared.configuration.cluster, me: member)
+            configuration.credentials = shared.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
             service = MembershipService(configuration: configuration, hooks: hooks, logger: shared.logger)
         } else {
@@ -82,6 +83,14 @@ struct NodeMembership {
                 return .accepted
             } catch { return .refused(error) }
         }
+        hooks.revoke = { user, tokenID, until in
+            do throws(RevocationFailure) {
+                try await service.revoke(user: user, tokenID: tokenID, until: until, now: Moment.now().wall / 1_000)
+            } catch { throw error.report }
+        }
+        hooks.revocationNotes = {
+            do throws(RevocationFailure) { return try await service.revocationNotes() } catch { throw error.report }
+        }
         hooks.signal = { Task { await drain.drain(.signal) } }
         shared.setHooks(hooks)
     }
@@ -99,6 +108,7 @@ extension NodeMembership {
             onRegistered: { _, hadPredecessor in if hadPredecessor { shared.onEachLoop { $0.succeed() } } },
             onView: { shared.take($0) },
             onLease: { shared.take($0) },
+            onRevocations: { list in shared.onEachLoop { $0.take(list) } },
             onAlarm: { _ in shared.countAlarm() },
             onPeerRefused: { identity in
                 shared.refuse(identity)

@@ -64,6 +64,11 @@ extension NodeShared {
             } else {
                 report(on: key, eventLoop: eventLoop).whenSuccess { answer(JSONDocument.encode($0)) }
             }
+        case .disconnect:
+            guard let first = argument.first, let key = key(Array(argument.dropFirst())) else { return }
+            disconnect(key, resumes: first != 0, on: eventLoop).whenSuccess {
+                answer(JSONDocument.encode(DisconnectAnswer(sockets: $0)))
+            }
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
             Task {

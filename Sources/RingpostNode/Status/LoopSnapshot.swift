@@ -25,13 +25,17 @@ struct LoopSnapshot: Sendable {
     var linksUp = 0
     var linksDown = 0
     var linkBytes = 0
+    /// Sessions of sockets and polls, and bytes that wait for clients.
+    var sessions = 0
+    var socketBytes = 0
+    var grants = 0
 
     static func += (one: inout LoopSnapshot, other: LoopSnapshot) {
         one.counters += other.counters
         for path: WritableKeyPath<LoopSnapshot, Int> in [
             \.mailboxes, \.historyBytes, \.attachments, \.channels, \.channelListeners, \.parked, \.inFlight, \.windowKeys, \.linksUp,
             \.linksDown,
-            \.linkBytes, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
+            \.linkBytes, \.sessions, \.socketBytes, \.grants, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
         one.forwarded += other.forwarded
@@ -65,6 +69,9 @@ extension NodeLoop {
             if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
             snapshot.linkBytes += link.pendingBytes
         }
+        snapshot.sessions = sessions.count
+        snapshot.grants = grants.count
+        if countsSlots { snapshot.socketBytes = sockets.reduce(0) { $0 + (($1 is LinkServer ? nil : $1?.pendingBytes) ?? 0) } }
         for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }

@@ -7,6 +7,7 @@ enum MetricsText {
         var page = Page()
         let counters = snapshot.counters
         writeClients(counters, to: &page)
+        writeTrust(snapshot, shared, to: &page)
         page.counter(
             "ringpost_messages_total", "Publishes that entered on this node, by outcome",
             [
@@ -70,6 +71,26 @@ enum MetricsText {
         page.counter(
             "ringpost_channel_refused_total", "Subscriptions refused because a channel, a socket or an event loop has as many as it may",
             [([], snapshot.counters.channelsRefused)])
+    }
+
+    private static func writeTrust(_ snapshot: LoopSnapshot, _ shared: NodeShared, to page: inout Page) {
+        let counters = snapshot.counters
+        page.counter(
+            "ringpost_limited_total", "What was too much, by limit",
+            zip(Limit.allCases, counters.limited).map { ([("limit", $0.rawValue)], $1) })
+        page.counter(
+            "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
+            zip(Distrust.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
+        page.counter("ringpost_tls_failures_total", "TLS handshakes that failed, and TLS connections that broke", [([], counters.tlsFailures)])
+        page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], shared.census.connectionCount)])
+        page.gauge("ringpost_users", "Users with sockets on this node", [([], shared.census.counts.users)])
+        page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], shared.census.counts.addresses)])
+        page.gauge("ringpost_sessions", "Subscriptions of this node's sockets and polls that ask their owner", [([], snapshot.sessions)])
+        page.gauge("ringpost_socket_queue_bytes", "Bytes that wait for clients' sockets", [([], snapshot.socketBytes)])
+        page.gauge("ringpost_resident_bytes", "Resident memory of this process", [([], shared.census.residentBytes)])
+        page.gauge("ringpost_tokens_remembered", "Tokens that are known to be good", [([], snapshot.grants)])
+        page.gauge("ringpost_token_keys", "Keys that tokens are checked with", [([], shared.tokens?.keyCount ?? 0)])
+        page.counter("ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], shared.tokens?.failedFetches ?? 0)])
     }
 
     private static func writeClients(_ counters: LoopCounters, to page: inout Page) {

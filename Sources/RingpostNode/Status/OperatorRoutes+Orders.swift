@@ -19,25 +19,31 @@ extension OperatorRoutes {
         return (String(parts[3]), String(parts[4]))
     }
 
-    func handle(_ name: String, to node: String, _ request: HTTPRequest, on connection: HTTPConnection) {
+    func handle(_ name: String, to node: String, _ request: HTTPRequest, on connection: HTTPConnection) throws(ProblemReport) {
         guard request.head.method == .post else {
             var response = HTTPResponse.problem(.methodNotAllowed, "give orders with POST")
             response.headers.append(("Allow", "POST"))
             connection.respond(to: request.number, response)
             return
         }
-        do throws(ProblemReport) {
-            // A page that somebody happens to look at must not be able to stop a node that listens on loopback.
-            if request.head[.origin] != nil { throw ProblemReport(.forbiddenOrigin, "orders are not taken from web pages") }
-            let order = try Self.order(name, request)
-            give(order, to: node).hop(to: loop.eventLoop).assumeIsolated().whenComplete { result in
-                switch result {
-                case .success(let response): connection.respond(to: request.number, response)
-                case .failure: connection.respond(to: request.number, .problem(.internalError))
-                }
+        // A page that somebody happens to look at must not be able to stop a node.
+        if request.head[.origin] != nil { throw ProblemReport(.forbiddenOrigin, "orders are not taken from web pages") }
+        answer(request, on: connection, give(try Self.order(name, request), to: node))
+    }
+
+    /// Answers when the future does.
+    func answer(_ request: HTTPRequest, on connection: HTTPConnection, _ response: EventLoopFuture<HTTPResponse>) {
+        response.hop(to: loop.eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let response): connection.respond(to: request.number, response)
+            case .failure(let report as ProblemReport):
+                connection.respond(to: request.number, .problem(report.problem, report.message))
+            case .failure(let error):
+                loop.counters.handlerErrors += 1
+                loop.logger.error(
+                    "an operator's request failed", metadata: ["path": "\(LogText.escaped(request.head.pathText))", "error": "\(error)"])
+                connection.respond(to: request.number, .problem(.internalError))
             }
-        } catch {
-            connection.respond(to: request.number, .problem(error.problem, error.message))
         }
     }
 

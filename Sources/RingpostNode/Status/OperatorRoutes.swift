@@ -8,13 +8,23 @@ import RingpostWire
 
 struct OperatorRoutes {
     let loop: NodeLoop
-    private var shared: NodeShared { loop.shared }
+    var shared: NodeShared { loop.shared }
 
     init(loop: NodeLoop) { self.loop = loop }
 
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
+    /// What asks how the node is gets an answer whatever is the matter with it; the first two need no key.
+    static let alwaysAnswered = ["/healthz", "/readyz", "/metrics"]
+
+    func handle(_ request: HTTPRequest, on connection: HTTPConnection) throws(ProblemReport) {
         let path = request.head.pathText
-        if let (node, order) = Self.order(inPath: path) { return handle(order, to: node, request, on: connection) }
+        let grant = ["/healthz", "/readyz"].contains(path) ? APIGrant.all : try connection.apiGrant(request.head)
+        if let (node, order) = Self.order(inPath: path) {
+            try loop.require(grant.allowsOrders, "give orders")
+            return try handle(order, to: node, request, on: connection)
+        }
+        if path == "/v1/revocations" || Self.disconnected(inPath: path) != nil {
+            return try handleAccess(path, request, grant, on: connection)
+        }
         guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
             connection.respond(
                 to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
@@ -26,16 +36,19 @@ struct OperatorRoutes {
             connection.respond(to: request.number, response)
             return
         }
-        answer(path, request.head).hop(to: loop.eventLoop).assumeIsolated().whenComplete { result in
-            switch result {
-            case .success(let response): connection.respond(to: request.number, response)
-            case .failure(let report as ProblemReport):
-                connection.respond(to: request.number, .problem(report.problem, report.message))
-            case .failure(let error):
-                loop.counters.handlerErrors += 1
-                loop.logger.error("an operator's question failed", metadata: ["path": "\(LogText.escaped(path))", "error": "\(error)"])
-                connection.respond(to: request.number, .problem(.internalError))
-            }
+        try check(path, grant)
+        answer(request, on: connection, answer(path, request.head))
+    }
+
+    private func check(_ path: String, _ grant: APIGrant) throws(ProblemReport) {
+        switch path {
+        case "/healthz", "/readyz": break
+        // It says where links are, which producers need.
+        case "/v1/nodes": try loop.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
+        case "/metrics", "/v1/ring": try loop.require(grant.allowsReadingAll, "ask this")
+        default:
+            guard let name = Self.name(inPath: path)?.name else { return }
+            try loop.require(grant.allowsReading(HTTPTarget.decode(name) ?? name), "ask about this")
         }
     }
 

@@ -75,6 +75,12 @@ extension UnsafeRawBufferPointer {
         }
         return false
     }
+
+    /// Whether the last element of a comma-separated list is `token`, without regard to case.
+    func endsWithListElement(_ token: StaticString) -> Bool {
+        let start = lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0
+        return slice(trimmed(start..<count)).equalsIgnoringCase(token)
+    }
 }
 
 extension UInt8 {

@@ -95,7 +95,7 @@ struct HTTPChunkedBody: Sendable {
         return size
     }
 
-    /// `1*HEXDIG [ BWS ";" anything ]`. Sixteen digits at most, which is what 64 bits hold.
+    /// `1*HEXDIG` and extensions. Sixteen digits at most, which is what 64 bits hold.
     private static func parseSize(_ line: UnsafeRawBufferPointer) throws(HTTPRequestError) -> (size: UInt64, digitCount: Int) {
         var size: UInt64 = 0
         var index = 0
@@ -108,6 +108,7 @@ struct HTTPChunkedBody: Sendable {
         let digitCount = index
         while index < line.count, line[index].isSpaceOrTab { index += 1 }
         guard digitCount == line.count || index < line.count && line[index] == UInt8(ascii: ";") else { throw .badChunkSize }
+        guard HTTPChunkExtensions.areValid(line.slice(digitCount..<line.count)) else { throw .badChunkExtension }
         return (size, digitCount)
     }
 

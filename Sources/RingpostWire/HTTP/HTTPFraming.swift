@@ -18,8 +18,7 @@ extension HTTPHeadFields {
             if minorVersion == 1 { throw .missingHost }
             return
         }
-        guard !host.isEmpty else { throw .badHost }
-        for index in host where !ASCIISet.host.contains(head[index]) { throw .badHost }
+        guard HTTPAuthority.isValid(head.slice(host)) else { throw .badHost }
     }
 
     /// RFC 9112 6.3, without its forgiveness.
@@ -27,7 +26,10 @@ extension HTTPHeadFields {
         if let coding = firstValue(.transferEncoding) {
             guard minorVersion == 1 else { throw .transferEncodingInHTTP10 }
             guard !has(.contentLength) else { throw .lengthAndTransferEncoding }
-            guard head.slice(coding).equalsIgnoringCase("chunked") else { throw .unsupportedTransferEncoding }
+            let codings = head.slice(coding)
+            guard codings.equalsIgnoringCase("chunked") else {
+                throw codings.endsWithListElement("chunked") ? .unsupportedTransferEncoding : .chunkedNotLast
+            }
             return .chunked
         }
         guard let digits = firstValue(.contentLength) else {

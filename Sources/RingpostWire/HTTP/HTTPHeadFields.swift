@@ -66,8 +66,7 @@ struct HTTPHeadFields: Sendable {
         switch header {
         case .host: .duplicateHost
         case .contentLength: .duplicateContentLength
-        // Two lines are one list with two codings (RFC 9110 5.3), which is not exactly `chunked`.
-        case .transferEncoding: .unsupportedTransferEncoding
+        case .transferEncoding: .duplicateTransferEncoding
         default: .duplicateHeader
         }
     }

@@ -19,7 +19,7 @@ struct HTTPHeadScanner: Sendable {
     /// What lies beyond a limit is never looked at, so that a request fails in the same way however it is cut.
     mutating func advance(_ bytes: UnsafeRawBufferPointer, limits: HTTPLimits) throws(HTTPRequestError) -> Int? {
         while true {
-            let window = hasRequestLine ? HTTPLimits.headBytesMax : lineStart + HTTPLimits.requestLineBytesMax + 2
+            let window = hasRequestLine ? limits.headBytesMax : min(limits.headBytesMax, lineStart + HTTPLimits.requestLineBytesMax + 2)
             let lineEnd: Int
             switch try HTTPLineSearch.find(bytes, from: searched, to: min(bytes.count, window)) {
             case .incomplete(let resumeAt):
@@ -37,7 +37,7 @@ struct HTTPHeadScanner: Sendable {
                 try fields.takeFraming(bytes.slice(0..<lineStart), limits: limits)
                 return lineStart
             } else {
-                try takeHeader(bytes, line)
+                try takeHeader(bytes, line, limits)
             }
         }
     }
@@ -53,9 +53,9 @@ struct HTTPHeadScanner: Sendable {
     }
 
     @inline(__always)
-    private mutating func takeHeader(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>) throws(HTTPRequestError) {
+    private mutating func takeHeader(_ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, _ limits: HTTPLimits) throws(HTTPRequestError) {
         headerCount &+= 1
-        guard headerCount <= HTTPLimits.headerCountMax else { throw .tooManyHeaders }
+        guard headerCount <= limits.headerCountMax else { throw .tooManyHeaders }
         let header = try HTTPHeaderLine(bytes, line: line)
         if let known = header.known { try fields.note(known, header.value) }
     }

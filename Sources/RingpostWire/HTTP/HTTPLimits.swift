@@ -3,10 +3,10 @@
 
 /// The named maxima of ``HTTPRequestParser``, in bytes unless said otherwise.
 public struct HTTPLimits: Sendable, Equatable {
-    /// A request's head: request line, headers and the line ends between them. Beyond: 431.
-    /// Offsets into a head are kept in 16 bits, so this stays below 65,536.
+    /// A request's head unless said otherwise: request line, headers and the line ends between them. Beyond: 431.
+    /// Offsets into a head are kept in 16 bits, so it stays below 65,536.
     public static let headBytesMax = 16_384
-    /// Headers of one request, and trailers of one chunked body. Beyond: 431.
+    /// Headers of one request unless said otherwise, and trailers of one chunked body. Beyond: 431.
     public static let headerCountMax = 100
     /// The request target. Beyond: 414.
     public static let targetBytesMax = 8_192
@@ -28,9 +28,17 @@ public struct HTTPLimits: Sendable, Equatable {
 
     /// A request's body. Beyond: 413, from the announced length where there is one.
     public var bodyBytesMax: Int
+    /// A request's head, at most 65,535 bytes.
+    public var headBytesMax: Int
+    /// A request's headers.
+    public var headerCountMax: Int
 
-    /// The stated limits, with another one for bodies if wanted.
-    public init(bodyBytesMax: Int = 65_536) {
+    /// The stated limits, with others for bodies and heads if wanted.
+    public init(
+        bodyBytesMax: Int = 65_536, headBytesMax: Int = HTTPLimits.headBytesMax, headerCountMax: Int = HTTPLimits.headerCountMax
+    ) {
         self.bodyBytesMax = bodyBytesMax
+        self.headBytesMax = min(headBytesMax, Int(UInt16.max))
+        self.headerCountMax = headerCountMax
     }
 }

@@ -34,8 +34,8 @@ extension HTTPRequestError {
 
 /// Headers.
 extension HTTPRequestError {
-    static let headTooLong = HTTPRequestError(431, "head_too_long", "The request line and headers are too long together.")
-    static let tooManyHeaders = HTTPRequestError(431, "too_many_headers", "The request has too many headers.")
+    package static let headTooLong = HTTPRequestError(431, "head_too_long", "The request line and headers are too long together.")
+    package static let tooManyHeaders = HTTPRequestError(431, "too_many_headers", "The request has too many headers.")
     static let foldedHeader = HTTPRequestError(400, "folded_header", "A header line begins with white space; folded headers are obsolete.")
     static let emptyHeaderName = HTTPRequestError(400, "empty_header_name", "A header line begins with its colon.")
     static let spaceBeforeColon = HTTPRequestError(400, "space_before_colon", "White space stands between a header's name and its colon.")
@@ -55,6 +55,11 @@ extension HTTPRequestError {
         400, "length_and_transfer_encoding", "Content-Length and Transfer-Encoding exclude each other.")
     static let transferEncodingInHTTP10 = HTTPRequestError(
         400, "transfer_encoding_in_http_1_0", "HTTP/1.0 has no Transfer-Encoding.")
+    static let duplicateTransferEncoding = HTTPRequestError(
+        400, "duplicate_transfer_encoding", "There are two Transfer-Encoding headers.")
+    /// RFC 9112 6.3 asks for 400 here, where 6.1 has 501 for codings that are only not known.
+    static let chunkedNotLast = HTTPRequestError(
+        400, "chunked_not_last", "The last Transfer-Encoding must be chunked, or nobody knows where the body ends.")
     static let unsupportedTransferEncoding = HTTPRequestError(
         501, "unsupported_transfer_encoding", "The only Transfer-Encoding understood is chunked.")
     static let lengthRequired = HTTPRequestError(
@@ -62,6 +67,8 @@ extension HTTPRequestError {
     static let bodyTooLarge = HTTPRequestError(413, "too_large", "The request's body is too large.")
     static let badChunkSize = HTTPRequestError(
         400, "bad_chunk_size", "A chunk's size must be hexadecimal digits, then the line's end or a semicolon.")
+    static let badChunkExtension = HTTPRequestError(
+        400, "bad_chunk_extension", "A chunk's extensions must each be ;name or ;name=value, the value a word or in closed quotes.")
     static let badChunkEnd = HTTPRequestError(400, "bad_chunk_end", "A chunk's data must be followed by CR and LF.")
     static let chunkLineTooLong = HTTPRequestError(400, "chunk_line_too_long", "The line that announces a chunk is too long.")
     static let chunkExtensionsTooLong = HTTPRequestError(400, "chunk_extensions_too_long", "The chunks' extensions are too long together.")

@@ -59,9 +59,9 @@ extension HTTPHeadFields {
         else { throw .badTarget }
         var authorityEnd = authorityStart
         while authorityEnd < target.upperBound, ASCIISet.host.contains(bytes[authorityEnd]) { authorityEnd &+= 1 }
-        guard authorityEnd > authorityStart, authorityEnd == target.upperBound || bytes[authorityEnd] == UInt8(ascii: "/") else {
-            throw .badTarget
-        }
+        guard authorityEnd == target.upperBound || bytes[authorityEnd] == UInt8(ascii: "/"),
+            HTTPAuthority.isValid(bytes.slice(authorityStart..<authorityEnd))
+        else { throw .badTarget }
         authority = HTTPSpan(authorityStart..<authorityEnd)
         // An absent path means "/" (RFC 9110 4.2.3); a path is a place in the head, so it points to the scheme's last slash.
         path = HTTPSpan(authorityEnd == target.upperBound ? authorityStart - 1..<authorityStart : authorityEnd..<target.upperBound)

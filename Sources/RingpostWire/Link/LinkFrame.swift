@@ -262,6 +262,8 @@ public enum LinkQuestion: UInt8, Sendable {
     case drain = 3
     /// An order to take a weight; the argument is 16 bits of it.
     case weight = 4
+    /// An order to end a user's sockets; the argument is 1 if they are to come back and 0 if not, the kind byte and the name.
+    case disconnect = 5
 }
 
 /// Why a connection's bytes are no link.

@@ -1,0 +1,63 @@
+// What a request on the API port may do, by the key that it brings. A connection remembers its last one, so that a producer's key is looked
+// up once a connection and not once a message.
+import RingpostCore
+import RingpostWire
+
+/// The API key that was brought last on a connection, as it was written, and what it may do.
+struct KnownAPIKey {
+    let text: [UInt8]
+    /// Of the file of keys: another one has to be asked again.
+    let generation: UInt64
+    let grant: APIGrant
+}
+
+extension HTTPConnection {
+    /// What the request may do.
+    ///
+    /// - Throws: that its key is missing, or not known.
+    func apiGrant(_ head: HTTPRequestHead) throws(ProblemReport) -> APIGrant {
+        guard let keys = loop.shared.apiKeys else {
+            // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
+            // whether it can read the answers or not.
+            if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
+            return .all
+        }
+        let generation = keys.generation
+        if let known = knownKey, known.generation == generation, !known.grant.isOver(nowSeconds: Moment.now().wall / 1_000),
+            head.withBytes(of: .authorization, { $0?.elementsEqual(known.text) == true })
+        {
+            return known.grant
+        }
+        guard let credential = head.bearerToken else {
+            loop.counters.count(.missing)
+            throw ProblemReport(.unauthorized, "bring an API key: Authorization: Bearer rp_…; `ringpost key new` makes one")
+        }
+        guard let grant = keys.grant(credential, nowSeconds: Moment.now().wall / 1_000) else {
+            loop.counters.count(.wrongKey)
+            throw ProblemReport(.unauthorized, Distrust.wrongKey.message)
+        }
+        knownKey = KnownAPIKey(text: head.withBytes(of: .authorization) { $0.map(Array.init) ?? [] }, generation: generation, grant: grant)
+        return grant
+    }
+}
+
+extension NodeLoop {
+    /// Why somebody with this key may not publish there now; `nil` if he may.
+    func objection(to grant: APIGrant, publishingTo key: Key) -> ProblemReport? {
+        guard let keys = shared.apiKeys else { return nil }
+        guard grant.allowsPublish(key.kind, key.name) else {
+            counters.count(.notGranted)
+            return ProblemReport(.forbidden, "this API key may not publish there")
+        }
+        guard let report = keys.objection(to: grant, now: .now()) else { return nil }
+        if report.problem == .tooFast { counters.count(.keyRate) }
+        return report
+    }
+
+    /// Refuses what a key may not do.
+    func require(_ isAllowed: Bool, _ what: StaticString) throws(ProblemReport) {
+        if isAllowed { return }
+        counters.count(.notGranted)
+        throw ProblemReport(.forbidden, "this API key may not \(what)")
+    }
+}
