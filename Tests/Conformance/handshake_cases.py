@@ -34,7 +34,7 @@ def accepted(node, request, key=KEY, way=WAYS[0]):
     expect(answer.headers.get("sec-websocket-accept") == accept, f"Sec-WebSocket-Accept: {accept}", answer.headers)
     expect(answer.headers.get("upgrade", "").lower() == "websocket", "Upgrade: websocket", answer.headers)
     expect(answer.headers.get("connection", "").lower() == "upgrade", "Connection: Upgrade", answer.headers)
-    for name in ["sec-websocket-extensions", "content-length", "transfer-encoding", "sec-websocket-version"]:
+    for name in ["sec-websocket-extensions", "sec-websocket-protocol", "content-length", "transfer-encoding", "sec-websocket-version"]:
         expect(name not in answer.headers, f"no {name} in a 101", answer.headers)
     return answer
 
