@@ -51,6 +51,21 @@ import Testing
         for sequence in 1...20 { #expect(text.contains("\"seq\":\(sequence),")) }
     }
 
+    @Test(arguments: ["HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", "HTTP/1.0\r\n"])
+    func whatFollowsTheLastRequestIsNotOne(head: String) throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        let hidden = "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx"
+        try channel.arrive("POST /v1/users/alice/messages \(head)Content-Length: 1\r\n\r\nx\(hidden)")
+        let answers = try channel.leaving().components(separatedBy: "HTTP/1.1 200 ")
+        #expect(answers.count == 2)
+        #expect(answers[1].contains(#""user":"alice","seq":1"#))
+        try node.publish("x", to: "bob")
+        let poll = try node.clientConnection()
+        try poll.arrive("GET /v1/poll?user=bob&since=earliest&wait=0 \(Self.host)\r\n")
+        #expect(try poll.leaving().components(separatedBy: #""seq":"#).count == 2, "the hidden one was appended")
+    }
+
     @Test func morePollsThanAConnectionMayHaveAreTakenLater() throws {
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()

@@ -13,6 +13,9 @@ import Testing
         #expect(httpTranscript("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n") == ["OPTIONS * 1.1 none keep", "end"])
         #expect(httpTranscript("GET / HTTP/1.0\r\n\r\n") == ["GET / 1.0 none close", "end"])
         #expect(httpTranscript("GET / HTTP/1.1\r\nHost: a\r\n") == [])
+        for host in ["a:", "a:80", "a.b-c_d~", "1.2.3.4:5", "a%C3%A9", "[::1]", "[::1]:8080", "[v1.a:b]:", "!$&'()*+,;="] {
+            #expect(httpTranscript("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == ["GET / 1.1 none keep", "end"], "\(host)")
+        }
     }
 
     @Test func connectionDecidesAboutKeepingAlive() {
@@ -41,6 +44,9 @@ import Testing
         #expect(
             httpTranscript(head + "5\r\nhello\r\n00B ; a=\"b\"\r\n to\r\n\r\nyou!\r\n000\r\n\r\n") == [said, "hello to\r\n\r\nyou! end"])
         #expect(httpTranscript(head + "1;x\r\na\r\n0\r\nHost: b\r\nX-Sum: 1\r\n\r\n") == [said, "a end"])
+        for extensions in [";a;b", " ; a = b", ";a=\"\"", ";a=\";\"", ";a=\"\\\"\u{e9}\" ;b", ";a=\"\\\\\""] {
+            #expect(httpTranscript(head + "1\(extensions)\r\na\r\n0\(extensions)\r\n\r\n") == [said, "a end"], "\(extensions)")
+        }
         #expect(httpTranscript(head + "a\r\n0123456789") == [said, "0123456789"])
     }
 
