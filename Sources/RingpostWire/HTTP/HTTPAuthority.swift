@@ -1,6 +1,7 @@
 // `uri-host [ ":" port ]` (RFC 3986 3.2.2 and 3.2.3), as a Host header and an absolute target name it. Nothing is routed by it here; but
 // a request whose host has two readings is one that a program before this one may have read in the other (RFC 9112 3.2).
 
+/// A host and its port, as bytes.
 enum HTTPAuthority {
     /// Whether the bytes are a host, by name or by address, that isn't empty, and a port of digits, if any.
     static func isValid(_ text: UnsafeRawBufferPointer) -> Bool {

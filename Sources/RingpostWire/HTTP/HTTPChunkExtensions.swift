@@ -1,6 +1,7 @@
 // What may stand behind a chunk's size (RFC 9112 7.1.1). Extensions mean nothing here; but one whose quotes stay open has two readings: the
 // line ends at its CR LF, or where the quotes do, and then the chunk's data begins somewhere else.
 
+/// The rest of the line that announces a chunk.
 enum HTTPChunkExtensions {
     /// `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )`
     /// - Parameter text: without control bytes other than tabs.
