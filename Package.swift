@@ -10,7 +10,26 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// Tests against whole nodes want them fast: a node has 65,536 slots, and without optimization a change of the ring takes seconds.
 /// `cluster/test` asks for it. Not always, because a package with such flags can't be anybody's dependency.
-let optimized: [SwiftSetting] = Context.environment["RINGPOST_OPTIMIZED"] == nil ? [] : [.unsafeFlags(["-O"])]
+/// Under `cluster/fuzz` libFuzzer wants to see every branch of the decoders instead.
+let isFuzzing = Context.environment["RINGPOST_FUZZ"] != nil
+let optimized: [SwiftSetting] =
+    if isFuzzing {
+        [.unsafeFlags(["-sanitize=fuzzer"])]
+    } else if Context.environment["RINGPOST_OPTIMIZED"] != nil {
+        [.unsafeFlags(["-O"])]
+    } else {
+        []
+    }
+
+/// libFuzzer comes with some toolchains only, and programs that are linked with it have another `main`.
+let fuzzCommand: [Target] =
+    isFuzzing
+    ? [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .executableTarget(
+            name: "FuzzCommand", dependencies: ["Fuzzing", "CLibFuzzer"], path: "Tests/FuzzCommand",
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ] : []
 
 let package = Package(
     name: "ringpost",
@@ -124,6 +143,11 @@ let package = Package(
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/SimulateCommand"),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "RingpostCore", "HashRing"]),
+        // What must hold of every decoder of strangers' bytes, whatever they are: for its tests and for cluster/fuzz.
+        .target(
+            name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Fuzzing",
+            exclude: ["Corpus"], swiftSettings: optimized),
+        .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "HashRing"]),
         .testTarget(name: "TidyTests"),
-    ]
+    ] + fuzzCommand
 )
