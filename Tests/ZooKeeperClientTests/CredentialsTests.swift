@@ -32,8 +32,8 @@ extension ZooKeeperTests {
                 #expect(list.map(\.scheme) == ["digest"] && list.map(\.permissions) == [31])
                 #expect(list.allSatisfy { $0.id.hasPrefix("alice:") && !$0.id.contains("secret") && !$0.isForAnybody })
             }
-            let strangers = [nil, ZooKeeperCredentials(user: "alice", password: "Secret"), ZooKeeperCredentials(user: "bob", password: "x")]
-            for credentials in strangers {
+            let others = [("alice", "Secret"), ("bob", "secret")].map { ZooKeeperCredentials(user: $0, password: $1) }
+            for credentials in [nil] + others {
                 let (stranger, _) = try await openSession(server.connectString, credentials: credentials)
                 #expect(await attempts(stranger, "/a") == Array(repeating: .noAuth, count: 7))
                 #expect(await failure { () throws(ZooKeeperError) in try await stranger.delete("/a/b") } == .noAuth)
