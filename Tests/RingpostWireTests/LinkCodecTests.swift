@@ -12,6 +12,8 @@ import Testing
     private static let channel = Key(.channel, trusted: Array(repeating: 0x78, count: 255), hash: KeyHash(rawValue: .max))
     private static let id = MessageID(high: 0x11, low: .max)
 
+    private static let proof = LinkProof(Array(0..<32)) ?? { preconditionFailure("32 bytes are a proof") }()
+
     private static func forward(
         _ key: Key = user, hops: UInt8 = 1, timeToLive: UInt32? = nil, budget: UInt16 = 10_000, data: String = "1"
     ) -> LinkForward {
@@ -38,6 +40,11 @@ import Testing
             .hello(LinkHello(role: .node, cluster: "prod", generation: 1, from: "a", boot: 2, to: "b", toBoot: 3, line: 4, dial: 5)),
             .hello(LinkHello(role: .producer, cluster: "", generation: 0, from: "für dich", boot: 0, to: "", toBoot: 0)),
             .hello(LinkHello(role: .probe, cluster: "x", generation: 0, from: "", boot: 0, to: "", toBoot: 0)),
+            .hello(
+                LinkHello(
+                    role: .producer, cluster: "", generation: 0, from: "p", boot: 0, to: "", toBoot: 0, nonce: LinkNonce((1, 2, 3, .max)),
+                    credential: String(repeating: "k", count: LinkProtocol.credentialBytesMax))),
+            .challenge(LinkNonce((1, 2, 3, 4)), proof), .proof(proof),
             .welcome(LinkWelcome(node: "b", boot: 3, epoch: .max, payloadBytesMax: 1 << 20)),
             .refuse("another cluster"), .refuse(""),
             .forward(forward()), .forward(forward(channel, hops: 2, timeToLive: 0, budget: 0, data: "")),
@@ -110,6 +117,13 @@ import Testing
         #expect(read.version == 9)
         #expect(read.from.isEmpty)
         #expect(buffer.readableBytes == 0)
+    }
+
+    @Test func aCredentialHasABound() {
+        let hello = LinkHello(
+            role: .producer, cluster: "", generation: 0, from: "p", boot: 0, to: "", toBoot: 0,
+            credential: String(repeating: "k", count: LinkProtocol.credentialBytesMax + 1))
+        #expect(fault(.hello(hello)).contains("a broken hello frame"))
     }
 
     // MARK: There and back
@@ -214,7 +228,8 @@ import Testing
     @Test func unknownTypes() {
         let types = Set((0...UInt8.max).filter { fault(.detached(attachment: 1), setType($0)) != "a frame of unknown type \($0)" })
         let known: [UInt8] = [
-            0x01, 0x02, 0x03, 0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x40, 0x41, 0x42,
+            0x01, 0x02, 0x03, 0x04, 0x05, 0x10, 0x11, 0x12, 0x13, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x40, 0x41,
+            0x42,
         ]
         #expect(types == Set(known + Array(0x50...0x55) + Array(0x58...0x5E)))
     }

@@ -63,6 +63,9 @@ public final class ChildProcess: Sendable {
     /// Asks it to end (SIGTERM). Nothing, if it has ended.
     public func terminate() { send(SIGTERM) }
 
+    /// Tells it that its files have changed (SIGHUP). Nothing, if it has ended.
+    public func hangUp() { send(SIGHUP) }
+
     /// Ends it without asking (SIGKILL), also a suspended one. Nothing, if it has ended.
     public func kill() { send(SIGKILL) }
 

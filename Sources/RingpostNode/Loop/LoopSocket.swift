@@ -26,6 +26,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private(set) var isClosing = false
     private var closesBy: Int64 = .max
     private var saidLastWord = false
+    private var hasFailed = false
 
     init(loop: NodeLoop) { self.loop = loop }
 
@@ -185,6 +186,9 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // TLS whose handshake failed says so once more when the connection ends.
+        if hasFailed { return }
+        hasFailed = true
         switch error {
         // A reset is how the other side goes, and so is an end without TLS's goodbye: nothing to be alarmed at.
         case is IOError, NIOSSLError.uncleanShutdown: break

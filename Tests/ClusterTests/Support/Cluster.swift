@@ -11,11 +11,17 @@ final class Cluster: Sendable {
     let zookeeper: ZooKeeperServer
     let sessionTimeoutMilliseconds: Int
     private let members: Mutex<[NodeProcess]>
+    private let options: @Sendable (String) -> [String]
+    private let authority: String?
 
     /// The nodes that were started and not taken out.
     var nodes: [NodeProcess] { members.withLock { $0 } }
 
-    private init(zookeeper: ZooKeeperServer, sessionTimeoutMilliseconds: Int) {
+    private init(
+        zookeeper: ZooKeeperServer, sessionTimeoutMilliseconds: Int, options: @escaping @Sendable (String) -> [String], authority: String?
+    ) {
+        self.options = options
+        self.authority = authority
         self.zookeeper = zookeeper
         self.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         members = Mutex([])
@@ -26,11 +32,15 @@ final class Cluster: Sendable {
     /// - Parameters:
     ///   - sessionTimeoutMilliseconds: S; no less than leaves room for a ring computed without optimization.
     ///   - tickTimeMilliseconds: ZooKeeper grants sessions of 2 to 20 ticks.
+    ///   - authority: who has signed the certificates of client and API ports.
+    ///   - options: of the node with an id, besides those that all have.
     static func start(
-        weights: [Int] = [100, 100, 100], sessionTimeoutMilliseconds: Int = 4_000, tickTimeMilliseconds: Int = 500
+        weights: [Int] = [100, 100, 100], sessionTimeoutMilliseconds: Int = 4_000, tickTimeMilliseconds: Int = 500,
+        authority: String? = nil, options: @escaping @Sendable (String) -> [String] = { _ in [] }
     ) async throws -> Cluster {
         let zookeeper = try await ZooKeeperServer.start(tickTimeMilliseconds: tickTimeMilliseconds)
-        let cluster = Cluster(zookeeper: zookeeper, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds)
+        let cluster = Cluster(
+            zookeeper: zookeeper, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds, options: options, authority: authority)
         for (place, weight) in weights.enumerated() { try cluster.addNode("n\(place + 1)", weight: weight).launch() }
         try await cluster.settled()
         return cluster
@@ -43,11 +53,11 @@ final class Cluster: Sendable {
         return node
     }
 
-    /// A node that would join this cluster but does not count as one of its own.
+    /// A node that would join this cluster but does not count as one of its own. Its options win over the cluster's.
     func stranger(_ id: String, weight: Int = 100, options: [String] = []) throws -> NodeProcess {
         try NodeProcess(
             id, zookeeper: zookeeper.connectString, weight: weight,
-            options: ["--session-timeout", "\(sessionTimeoutMilliseconds)"] + options)
+            options: ["--session-timeout", "\(sessionTimeoutMilliseconds)"] + self.options(id) + options, authority: authority)
     }
 
     /// Takes a node out of what `settled()` waits for. The process is the caller's.

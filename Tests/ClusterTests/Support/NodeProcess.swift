@@ -13,6 +13,8 @@ final class NodeProcess: Sendable {
     let api: Int
     let link: Int
     let weight: Int
+    /// Who has signed the certificates of its client and API ports, a file; `nil` where they speak no TLS.
+    let authority: String?
     private let arguments: [String]
     private let environment: [String: String]
     private let folder: TemporaryFolder
@@ -20,15 +22,19 @@ final class NodeProcess: Sendable {
 
     /// Takes ports; `start()` starts it.
     ///
-    /// - Parameter options: besides the id, the ports and ZooKeeper.
+    /// - Parameters:
+    ///   - options: besides the id, the ports and ZooKeeper.
+    ///   - authority: who has signed the certificates in these, a file.
     init(
-        _ id: String, zookeeper: String? = nil, weight: Int = 100, options: [String] = [], environment: [String: String] = [:]
+        _ id: String, zookeeper: String? = nil, weight: Int = 100, options: [String] = [], environment: [String: String] = [:],
+        authority: String? = nil
     ) throws {
         let ports = try FreePorts.take(3)
         (client, api, link) = (ports[0], ports[1], ports[2])
         self.id = id
         self.weight = weight
         self.environment = environment
+        self.authority = authority
         folder = try TemporaryFolder("node-\(id)")
         let servers = zookeeper.map { ["--zookeeper", $0] } ?? []
         arguments =
@@ -43,8 +49,8 @@ final class NodeProcess: Sendable {
     deinit { kill() }
 
     /// A node alone, started and ready.
-    static func alone(_ id: String = "n1", options: [String] = []) async throws -> NodeProcess {
-        let node = try NodeProcess(id, options: options)
+    static func alone(_ id: String = "n1", options: [String] = [], authority: String? = nil) async throws -> NodeProcess {
+        let node = try NodeProcess(id, options: options, authority: authority)
         try await node.start()
         return node
     }
@@ -75,6 +81,7 @@ final class NodeProcess: Sendable {
     var exitStatus: Int32? { process.withLock { $0?.exitStatus } }
     func terminate() { process.withLock { $0 }?.terminate() }
     func kill() { process.withLock { $0.take() }?.kill() }
+    func hangUp() { process.withLock { $0 }?.hangUp() }
     func resume() { process.withLock { $0 }?.resume() }
 
     /// Stops it where it stands, and waits until every thread does: on a busy machine, some go on for a moment.

@@ -98,6 +98,7 @@ extension String {
 extension NodeProcess {
     /// The API port's answer; `nil` if nobody listens or the connection breaks.
     func get(_ path: String, seconds: Double = 20) async throws -> HTTPAnswer? {
+        if let authority { return try? await Curl.get("https://127.0.0.1:\(api)\(path)", authority: authority, seconds: seconds) }
         do {
             return try await RawConnection.exchange(port: api, "GET", path, seconds: seconds)
         } catch is RefusedConnection {
@@ -160,7 +161,7 @@ extension NodeProcess {
     }
 
     func metrics() async throws -> Metrics {
-        let answer = try await RawConnection.exchange(port: api, "GET", "/metrics")
+        guard let answer = try await get("/metrics") else { throw HarnessError("no metrics of \(id)") }
         return try Metrics(answer.text)
     }
 }

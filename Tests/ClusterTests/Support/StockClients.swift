@@ -32,9 +32,13 @@ struct PythonWebSockets: Sendable {
     let process: ChildProcess
     let sockets: [any Listener]
 
-    /// - Parameter urls: `ws://…`
-    init(_ urls: [String]) throws {
-        let python = try ChildProcess("/usr/bin/python3", arguments: ["-u", "-c", Self.script] + urls)
+    /// - Parameters:
+    ///   - urls: `ws://…`, or `wss://…`
+    ///   - authority: whom to believe for the latter, a file.
+    init(_ urls: [String], authority: String? = nil) throws {
+        var environment = ProcessInfo.processInfo.environment
+        environment["SSL_CERT_FILE"] = authority
+        let python = try ChildProcess("/usr/bin/python3", arguments: ["-u", "-c", Self.script] + urls, environment: environment)
         process = python
         sockets = urls.enumerated().map { ScriptedSocket(name: "websockets \($1)", process: python, number: $0) }
     }
@@ -201,6 +205,15 @@ enum Curl {
         let status = try await curl.waitForExit(deadlineSeconds: seconds)
         guard status == 0 else { throw HarnessError("curl \(arguments) ended with \(status): \(curl.output)") }
         return curl.output
+    }
+
+    /// Over TLS.
+    static func get(_ url: String, authority: String, seconds: Double) async throws -> HTTPAnswer {
+        let output = try await run(["--cacert", authority, "--write-out", "\n%{http_code}", url], seconds: seconds)
+        guard let end = output.lastIndex(of: "\n"), let status = Int(output[output.index(after: end)...]) else {
+            throw HarnessError("no answer from \(url): \(output)")
+        }
+        return HTTPAnswer(status: status, headers: [:], body: Array(output[..<end].utf8))
     }
 
     static func json<Value: Decodable>(_ arguments: [String], seconds: Double = 60) async throws -> Value {
