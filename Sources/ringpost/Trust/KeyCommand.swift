@@ -67,12 +67,11 @@ extension KeyCommand {
             do throws(SecretError) { try KeyFile(path: keys.file).append(key.record) } catch { throw Console.fail(error) }
             if let warning = file.warning { Console.note(warning) }
             Console.line(key.text)
-            if Console.outIsTerminal { Console.note("") }
             Console.note(
                 """
-                Key \(key.record.id) is in \(keys.file), as a hash. The line above is the key itself and is shown this once: put it into a file
-                that only its user can read (--api-key-file, RINGPOST_API_KEY_FILE), or into RINGPOST_API_KEY. For curl: -H "Authorization:
-                Bearer $RINGPOST_API_KEY".
+                Key \(key.record.id) is in \(keys.file), as a hash. What stands on standard output, rp_\(key.record.id)_…, is the key itself, and
+                is shown this once: keep it in a file that only its user can read (--api-key-file, RINGPOST_API_KEY_FILE), or in
+                RINGPOST_API_KEY. Requests bring it as "Authorization: Bearer rp_…".
                 """)
         }
     }

@@ -37,7 +37,6 @@ struct TokenMinter: Sendable {
     init(file: String, id: String? = nil) async throws {
         self.id = JWKIdentifier(string: id ?? FileName.stem(file))
         let bytes = try SecretFile.bytes(of: file, what: "key")
-        if let warning = SecretFile(file, what: "key").warning { Console.note(warning) }
         let ending = FileName.ending(file)
         if let (digest, bytesMin) = Self.secrets[ending] {
             // As nodes read it: an editor's last line end is not part of the secret.
@@ -46,9 +45,10 @@ struct TokenMinter: Sendable {
                 throw SecretError("the secret in \(file) has \(secret.count) bytes; \(ending) needs \(bytesMin) at least")
             }
             await keys.add(hmac: HMACKey(from: Array(secret)), digestAlgorithm: digest, kid: self.id)
-            return
+        } else {
+            try await add(pem: String(decoding: bytes, as: UTF8.self), file)
         }
-        try await add(pem: String(decoding: bytes, as: UTF8.self), file)
+        if let warning = SecretFile(file, what: "key").warning { Console.note(warning) }
     }
 
     private func add(pem: String, _ file: String) async throws {
