@@ -21,6 +21,9 @@ final class EmbeddedNode {
     init(configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = NodeConfiguration(id: "n1")
+        // All come from one place, as one user.
+        configuration.limits.socketsPerUserMax = 100_000
+        configuration.limits.socketsPerAddressMax = 100_000
         configure(&configuration)
         shared = NodeShared(configuration: configuration, loopCount: 1, logger: logger)
         loop = NodeLoop(index: 0, eventLoop: eventLoop, shared: shared)

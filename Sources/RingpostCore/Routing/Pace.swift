@@ -16,11 +16,14 @@ public struct Pace: Sendable, Equatable {
     ///   - ratePerSecond: 1 at least.
     ///   - burst: so many at once, 1 at least.
     public mutating func take(now: Int64, ratePerSecond: Int, burst: Int) -> Bool {
+        let now = now * 1_000_000
         let interval = Self.nanoseconds(1, ratePerSecond)
-        guard max(usedThrough, now * 1_000_000) - now * 1_000_000 + interval <= Self.nanoseconds(max(1, burst), ratePerSecond) else {
-            return false
-        }
-        usedThrough = max(usedThrough, now * 1_000_000) + interval
+        let most = Self.nanoseconds(max(1, burst), ratePerSecond)
+        // More can't have been taken: another clock counts now.
+        if usedThrough > now + most { usedThrough = now }
+        let used = max(usedThrough, now)
+        guard used - now + interval <= most else { return false }
+        usedThrough = used + interval
         return true
     }
 
