@@ -131,6 +131,8 @@ let package = Package(
             name: "torture",
             dependencies: [
                 "TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

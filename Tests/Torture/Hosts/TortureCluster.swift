@@ -34,17 +34,18 @@ final class TortureCluster: Sendable {
 
     /// Starts ZooKeeper and the residents, and waits until they agree.
     static func start(_ settings: TortureSettings, landscape: any Landscape) async throws -> TortureCluster {
-        let program = RingpostProgram(path: settings.program)
         let places = try settings.zookeeperHosts.map { try landscape.place($0) }
         let zookeepers =
             places.count == 1
             ? [try await ZooKeeperServer.start(place: places[0])]
             : try await ZooKeeperEnsemble.start(servers: places.count, places: places).servers
+        let credentials = try await Credentials(folder: settings.logs)
         var nodes: [TortureNode] = []
         for host in settings.nodeHosts {
             var options = ["--session-timeout", "\(settings.sessionMilliseconds)"]
-            options += ["--drain-seconds", "\(settings.drainSeconds)"]
-            let node = try TortureNode(host, program: settings.program, place: landscape.place(host), logs: settings.logs)
+            options += ["--drain-seconds", "\(settings.drainSeconds)"] + credentials.nodeOptions
+            let node = try TortureNode(
+                host, program: settings.program, place: landscape.place(host), logs: settings.logs, credentials: credentials)
             var servers: [String] = []
             for (name, server) in zip(settings.zookeeperHosts, zookeepers) {
                 let endpoint = Endpoint(host: server.place.host, port: server.port)
@@ -58,7 +59,8 @@ final class TortureCluster: Sendable {
         }
         let cluster = TortureCluster(
             landscape: landscape, zookeepers: zookeepers, residents: Array(nodes.prefix(settings.nodeCount)),
-            visitors: Array(nodes.dropFirst(settings.nodeCount)), program: program)
+            visitors: Array(nodes.dropFirst(settings.nodeCount)),
+            program: RingpostProgram(path: settings.program, apiKey: credentials.apiKey))
         for node in cluster.residents { try cluster.start(node) }
         try await cluster.settled()
         return cluster
@@ -97,7 +99,7 @@ final class TortureCluster: Sendable {
     func isEverySlotWhole() async throws -> Bool {
         var counts: [String: Int] = [:]
         for node in present {
-            let text = String(decoding: try await OperatorClient(api: [node.api]).get("/metrics"), as: UTF8.self)
+            let text = String(decoding: try await node.operators.get("/metrics"), as: UTF8.self)
             for line in text.split(separator: "\n") where line.hasPrefix("ringpost_slots{") {
                 let words = line.split(separator: " ")
                 counts[String(words[0]), default: 0] += words.last.flatMap { Int($0) } ?? 0
@@ -114,7 +116,7 @@ final class TortureCluster: Sendable {
         var epochs: Set<UInt64> = []
         for node in present {
             let ring: RingReport
-            do { ring = try await OperatorClient(api: [node.api]).ring() } catch { return "\(node.id): \(error)" }
+            do { ring = try await node.operators.ring() } catch { return "\(node.id): \(error)" }
             let shown = Dictionary(uniqueKeysWithValues: ring.nodes.map { ($0.id, $0.weight) })
             if shown != wanted { return "\(node.id) shows \(Self.text(shown)) instead of \(Self.text(wanted))" }
             for other in ring.nodes {

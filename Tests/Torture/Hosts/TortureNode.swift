@@ -10,6 +10,7 @@ final class TortureNode: Sendable {
     let client: Endpoint
     let api: Endpoint
     let link: Endpoint
+    let credentials: Credentials
     private let place: ProcessPlace
     private let program: String
     /// Besides the id and the ports.
@@ -17,7 +18,8 @@ final class TortureNode: Sendable {
     private let logFile: String
     private let process = Mutex<ChildProcess?>(nil)
 
-    init(_ id: String, program: String, place: ProcessPlace, logs: String) throws {
+    init(_ id: String, program: String, place: ProcessPlace, logs: String, credentials: Credentials) throws {
+        self.credentials = credentials
         self.id = id
         self.program = program
         self.place = place
@@ -46,6 +48,9 @@ final class TortureNode: Sendable {
             process = try ChildProcess(program, arguments: arguments, environment: environment, outputFile: logFile, place: place)
         }
     }
+
+    /// Asks it, and gives it orders.
+    var operators: OperatorClient { OperatorClient(api: [api], apiKey: credentials.apiKey) }
 
     var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
     /// `nil` while it runs and before it was started.

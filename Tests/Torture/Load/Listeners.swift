@@ -103,6 +103,7 @@ final class Listeners: Sendable {
         var options = Subscriber.Options()
         options.pollMilliseconds = 100
         options.waitSeconds = 5
+        options.token = nodes.first?.credentials.token(of: users[seats[seat].user])
         let subscriber = Subscriber(
             urls: nodes.map(\.client), user: users[seats[seat].user],
             channels: seats[seat].channel.map { [channels[$0 - users.count]] } ?? [], transport: seats[seat].transport, place: place,

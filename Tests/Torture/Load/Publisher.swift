@@ -41,7 +41,7 @@ final class LinkPublisher: Publisher {
 
     /// - Parameter nodes: the one to begin with first.
     init(_ nodes: [TortureNode]) {
-        producer = Producer(links: nodes.map(\.link))
+        producer = Producer(links: nodes.map(\.link), apiKey: nodes.first?.credentials.apiKey)
         last = Mutex(nodes.first?.id ?? "")
     }
 
@@ -84,10 +84,12 @@ struct HTTPPublisher: Publisher {
 
     let node: String
     private let api: Endpoint
+    private let apiKey: String
 
     init(_ node: TortureNode) {
         self.node = node.id
         api = node.api
+        apiKey = node.credentials.apiKey
     }
 
     func publish(_ payload: [UInt8], to destination: Producer.Destination, key: String) async -> PublishOutcome {
@@ -98,6 +100,7 @@ struct HTTPPublisher: Publisher {
             }
         var request = HTTPClientRequest(url: "\(api.url)/v1/\(path)/messages")
         request.method = .POST
+        request.headers.add(name: "Authorization", value: "Bearer \(apiKey)")
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "Idempotency-Key", value: key)
         request.body = .bytes(payload)
@@ -132,4 +135,13 @@ struct HTTPPublisher: Publisher {
         configuration.httpVersion = .http1Only
         return HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
     }()
+}
+
+extension Producer {
+    /// One with a key.
+    convenience init(links: [Endpoint], apiKey: String?) {
+        var options = Options()
+        options.apiKey = apiKey
+        self.init(links: links, options: options)
+    }
 }
