@@ -1,6 +1,7 @@
 // A JSON object or array taken apart into the bytes of its values: whoever wants one of them decodes that one.
 
-/// An object's members in their order, as they were written. Names are compared as bytes once they are decoded; of several with one name the first counts.
+/// An object's members in their order, as they were written. Names are compared as bytes once they are decoded; of several with one name
+/// the first counts.
 package struct JSONObject: Sendable {
     /// Each with its quotes, and with its value.
     package let members: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]
