@@ -34,14 +34,18 @@ struct NodeSettings {
             "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
             "logLevel": options.logLevel, "config": options.config,
         ]
-        for case (let key, .some(let text)) in texts.merging(options.trust.texts, uniquingKeysWith: { $1 }) { values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false) }
+        for case (let key, .some(let text)) in texts.merging(options.trust.texts, uniquingKeysWith: { $1 }) {
+            values[AbsoluteConfigKey([key])] = ConfigValue(.string(text), isSecret: false)
+        }
         let numbers = [
             "weight": options.weight, "loops": options.loops, "sessionTimeout": options.sessionTimeout, "payloadMax": options.payloadMax,
             "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
             "channelSubscribersMax": options.channelSubscribersMax,
             "connectRate": options.connectRate, "connectBurst": options.connectBurst,
         ]
-        for case (let key, .some(let number)) in numbers.merging(options.trust.numbers, uniquingKeysWith: { $1 }) { values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false) }
+        for case (let key, .some(let number)) in numbers.merging(options.trust.numbers, uniquingKeysWith: { $1 }) {
+            values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false)
+        }
         let lists = ["allowOrigin": options.allowOrigin, "clientPublish": options.clientPublish, "limit": options.limit]
         for (key, list) in lists.merging(options.trust.lists, uniquingKeysWith: { $1 }) where !list.isEmpty {
             values[AbsoluteConfigKey([key])] = ConfigValue(.stringArray(list), isSecret: false)
@@ -90,7 +94,9 @@ struct NodeSettings {
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
         // A channel and all below it.
         let open = (reader.stringArray(forKey: "clientPublish") ?? []).flatMap { $0.hasSuffix("*") ? [$0] : [$0, "\($0):*"] }
-        guard let channels = NamePatterns(open) else { throw NodeError("clientPublish takes at most \(NamePatterns.countMax / 2) names of channels") }
+        guard let channels = NamePatterns(open) else {
+            throw NodeError("clientPublish takes at most \(NamePatterns.countMax / 2) names of channels")
+        }
         node.clientPublish = channels
         if reader.bool(forKey: "clientPublishUsers") == true { node.clientPublishUsers = .all }
         try readTrust(reader, into: &node)

@@ -15,7 +15,7 @@ struct NodeTrustOptions: ParsableArguments {
     var tokenIssuer: [String] = []
     @Option(help: "For whom tokens must be (aud). Repeatable. (default: anybody)")
     var tokenAudience: [String] = []
-    @Option(help: "Seconds by which the issuer's clock may be off, 0 to 300. (default: 0)")
+    @Option(help: "Seconds by which the issuer's clock may be off, 0 to 120. (default: 0)")
     var tokenLeeway: Int?
     @Option(help: "The longest time in seconds for which a token may still be valid. (default: 86400)")
     var tokenLifetimeMax: Int?
@@ -62,7 +62,7 @@ extension NodeSettings {
         node.trust.issuers = reader.stringArray(forKey: "tokenIssuer") ?? []
         node.trust.audiences = reader.stringArray(forKey: "tokenAudience") ?? []
         node.trust.apiKeysFile = reader.string(forKey: "apiKeys")
-        let leewayMax = Int(RevocationList.graceSeconds)
+        let leewayMax = Int(TrustConfiguration.leewaySecondsMax)
         if let seconds = try number(reader, "tokenLeeway", 0...leewayMax) { node.trust.leewaySeconds = Int64(seconds) }
         if let seconds = try number(reader, "tokenLifetimeMax", 1...31_536_000) { node.trust.tokenSecondsMax = Int64(seconds) }
         if let seconds = try number(reader, "tokenWarning", 1...86_400) { node.trust.warningSeconds = Int64(seconds) }

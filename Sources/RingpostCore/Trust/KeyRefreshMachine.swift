@@ -10,11 +10,13 @@ public struct KeyRefreshMachine: Sendable {
         public var refreshMilliseconds: Int64 = 300_000
         /// The server's word (`Cache-Control: max-age`) counts within these.
         public var refreshMillisecondsMin: Int64 = 30_000
+        /// See ``refreshMillisecondsMin``.
         public var refreshMillisecondsMax: Int64 = 86_400_000
         /// Unknown keys cause at most one fetch in so long.
         public var unknownKeyMilliseconds: Int64 = 10_000
         /// The pause after a failure doubles between these.
         public var retryMillisecondsMin: Int64 = 1_000
+        /// See ``retryMillisecondsMin``.
         public var retryMillisecondsMax: Int64 = 60_000
 
         /// The defaults.

@@ -35,7 +35,8 @@ public enum Limit: String, Sendable, CaseIterable {
     public var meaning: String {
         switch self {
         case .connections: "open connections on the client and API ports of a node; one more is closed at once"
-        case .sockets: "clients' sockets and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
+        case .sockets:
+            "clients' sockets and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
         case .socketsPerUser: "sockets and waiting polls of one user on a node; one more is answered 429 `too_many_sockets`"
         case .socketsPerAddress: "the same from one source address (IPv6: /64)"
         case .connectRate: "clients taken in a second, 5,000 for each event loop unless set; others are told when to come back"
@@ -64,7 +65,8 @@ public enum Limit: String, Sendable, CaseIterable {
         case .socketBytes: "bytes that wait for a client's socket; then it is closed with `slow_consumer`"
         case .userRate: "messages to one user in a second, twice as many at once; more are answered `too_fast`"
         case .channelRate: "messages on one channel in a second, twice as many at once; more are answered `too_fast`"
-        case .keyRate: "messages of one API key in a second on a node, twice as many at once, unless the key says; more are answered `too_fast`"
+        case .keyRate:
+            "messages of one API key in a second on a node, twice as many at once, unless the key says; more are answered `too_fast`"
         }
     }
 }

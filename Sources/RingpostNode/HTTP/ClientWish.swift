@@ -73,7 +73,8 @@ struct ClientWish {
         for (channel, _) in channels {
             if !grant.allowsSubscribe(to: channel) || watches && !grant.presence.matches(channel.name) {
                 loop.counters.count(.notGranted)
-                throw ProblemReport(.forbidden, "the token does not grant \(watches ? "to watch" : "to listen to") \(LogText.escaped(channel.text))")
+                let what = watches ? "to watch" : "to listen to"
+                throw ProblemReport(.forbidden, "the token does not grant \(what) \(LogText.escaped(channel.text))")
             }
         }
         return wish

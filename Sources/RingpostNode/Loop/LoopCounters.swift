@@ -100,7 +100,9 @@ struct LoopCounters: Sendable {
             \.writes, \.tlsFailures,
             \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }
-        for path: WritableKeyPath<LoopCounters, [UInt64]> in [\.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted] {
+        for path: WritableKeyPath<LoopCounters, [UInt64]> in [
+            \.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted,
+        ] {
             for place in one[keyPath: path].indices { one[keyPath: path][place] += other[keyPath: path][place] }
         }
         for place in one.sockets.indices { one.sockets[place] += other.sockets[place] }

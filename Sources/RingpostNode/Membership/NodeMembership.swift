@@ -84,8 +84,10 @@ struct NodeMembership {
             } catch { return .refused(error) }
         }
         hooks.revoke = { user, tokenID, until in
+            // An issuer's clock may be ahead by the leeway, and what it has made by now says so.
+            let now = Moment.now().wall / 1_000 + shared.configuration.trust.leewaySeconds
             do throws(RevocationFailure) {
-                try await service.revoke(user: user, tokenID: tokenID, until: until, now: Moment.now().wall / 1_000)
+                try await service.revoke(user: user, tokenID: tokenID, until: until, now: now)
             } catch { throw error.report }
         }
         hooks.revocationNotes = {

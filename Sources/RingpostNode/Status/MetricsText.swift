@@ -81,7 +81,8 @@ enum MetricsText {
         page.counter(
             "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
             zip(Distrust.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
-        page.counter("ringpost_tls_failures_total", "TLS handshakes that failed, and TLS connections that broke", [([], counters.tlsFailures)])
+        page.counter(
+            "ringpost_tls_failures_total", "TLS handshakes that failed, and TLS connections that broke", [([], counters.tlsFailures)])
         page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], shared.census.connectionCount)])
         page.gauge("ringpost_users", "Users with sockets on this node", [([], shared.census.counts.users)])
         page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], shared.census.counts.addresses)])
@@ -90,7 +91,8 @@ enum MetricsText {
         page.gauge("ringpost_resident_bytes", "Resident memory of this process", [([], shared.census.residentBytes)])
         page.gauge("ringpost_tokens_remembered", "Tokens that are known to be good", [([], snapshot.grants)])
         page.gauge("ringpost_token_keys", "Keys that tokens are checked with", [([], shared.tokens?.keyCount ?? 0)])
-        page.counter("ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], shared.tokens?.failedFetches ?? 0)])
+        page.counter(
+            "ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], shared.tokens?.failedFetches ?? 0)])
     }
 
     private static func writeClients(_ counters: LoopCounters, to page: inout Page) {

@@ -41,9 +41,9 @@ final class APIKeys: Sendable {
         guard let key = APIKeyText(credential) else { return nil }
         let entry = state.withLock { $0.entries[key.id] }
         // Digests compare in constant time.
-        guard SHA256.hash(data: key.secret) == entry?.hash ?? Self.nobodysHash, let entry, !entry.grant.isOver(nowSeconds: nowSeconds) else {
-            return nil
-        }
+        guard SHA256.hash(data: key.secret) == entry?.hash ?? Self.nobodysHash, let entry,
+            !entry.grant.isOver(nowSeconds: nowSeconds)
+        else { return nil }
         return entry.grant
     }
 
@@ -96,6 +96,8 @@ final class APIKeys: Sendable {
 
     private static func hash(_ record: APIKeyRecord) -> [UInt8] {
         let digits = Array(record.hash.utf8.dropFirst(APIKeyRecord.hashPrefix.utf8.count))
-        return stride(from: 0, to: digits.count - 1, by: 2).compactMap { UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16) }
+        return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
+        }
     }
 }

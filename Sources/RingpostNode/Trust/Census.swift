@@ -40,7 +40,10 @@ final class Census: Sendable {
 
     // MARK: Sockets
 
-    func open(user: KeyHash?, address: SourceAddress?) -> SocketCensus.Refusal? { sockets.withLock { $0.open(user: user, address: address) } }
+    func open(user: KeyHash?, address: SourceAddress?) -> SocketCensus.Refusal? {
+        sockets.withLock { $0.open(user: user, address: address) }
+    }
+
     func close(user: KeyHash?, address: SourceAddress?) { sockets.withLock { $0.close(user: user, address: address) } }
     func onHandshake(_ address: SourceAddress?, now: Int64) -> Bool { sockets.withLock { $0.onHandshake(address, now: now) } }
 

@@ -41,8 +41,8 @@ enum TrustObjection {
     static func find(in configuration: NodeConfiguration) -> String? {
         let trust = configuration.trust
         if trust.asksForTokens, configuration.opensPublishing {
-            return "with tokens it is the token that says what a client may publish: leave out --client-publish and --client-publish-users, "
-                + "and have the issuer put \"publish\" and \"publishUsers\" into the tokens"
+            return "with tokens it is the token that says what a client may publish: leave out --client-publish and "
+                + "--client-publish-users, and have the issuer put \"publish\" and \"publishUsers\" into the tokens"
         }
         if !trust.asksForTokens, !trust.issuers.isEmpty || !trust.audiences.isEmpty {
             return "--token-issuer and --token-audience need keys to check tokens with: --token-keys FILE or --token-jwks URL"

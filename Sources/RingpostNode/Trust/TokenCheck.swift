@@ -65,6 +65,8 @@ struct TokenCheck: Sendable {
         guard !user.isEmpty else { throw .badClaims }
         var issuedAt: Int64?
         if let claim = claims.iat { issuedAt = try Self.seconds(claim.value) }
+        // One made tomorrow would outlive a revocation of today's.
+        if let issuedAt, issuedAt > nowSeconds + leewaySeconds { throw .notYetValid }
         return ClientGrant(
             user: user, subscribe: subscribe, presence: presence, publish: publish, publishUsers: publishUsers,
             expires: expires + leewaySeconds, issuedAt: issuedAt, tokenID: claims.jti?.value)

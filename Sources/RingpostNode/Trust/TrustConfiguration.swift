@@ -3,6 +3,10 @@ import RingpostCore
 
 /// Settings of a node's trust.
 public struct TrustConfiguration: Sendable {
+    /// Twice this and a clock that is off have to stay below what a revocation holds longer than the tokens that it means
+    /// (``RevocationList/graceSeconds``).
+    public static let leewaySecondsMax: Int64 = 120
+
     /// A file with a key, or a directory of such files: clients' tokens are checked with them.
     public var tokenKeysPath: String?
     /// Where such keys are published (a JWKS).
