@@ -74,8 +74,8 @@ import Testing
     }
 
     @Test func certificates() async throws {
-        let now = Int(Date().timeIntervalSince1970)
         let files = try await certificate("n1")
+        let now = Int(Date().timeIntervalSince1970)
         let material = try TLSMaterial(files, for: .clients, now: now)
         #expect(material.warnings == [])
         #expect(try CertificateNames(der: material.leaf.toDERBytes()).fit("n1"), "the common name, where there is no other")
