@@ -9,11 +9,11 @@ import TestSupport
     private static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    /// The commands of the tour, without the words between them.
-    private static func commands() throws -> [String] {
+    /// The commands of a tour, without the words between them.
+    private static func commands(_ mark: String = "tour") throws -> [String] {
         let readme = try String(contentsOf: checkout.appending(path: "README.md"), encoding: .utf8)
-        let tour = try #require(readme.components(separatedBy: "<!-- tour -->").dropFirst().first)
-        let inside = try #require(tour.components(separatedBy: "<!-- end of tour -->").first)
+        let tour = try #require(readme.components(separatedBy: "<!-- \(mark) -->").dropFirst().first)
+        let inside = try #require(tour.components(separatedBy: "<!-- end of \(mark) -->").first)
         return inside.components(separatedBy: "```").enumerated().compactMap { place, text in
             place % 2 == 1 && text.hasPrefix("sh\n") ? String(text.dropFirst(3)) : nil
         }
@@ -65,4 +65,37 @@ import TestSupport
         let heard = try String(contentsOfFile: folder.file("listen.out"), encoding: .utf8)
         #expect(heard.contains("hello, alice") && heard.contains("hello from curl"), "\(heard)")
     }
+
+    @Test(.timeLimit(.minutes(2))) func theTourOfTrustWorksAsPrinted() async throws {
+        let folder = try TemporaryFolder("trust-tour")
+        let ports = try FreePorts.take(3)
+        var text = try #require(try Self.commands("tour of trust").first)
+        for (place, port) in ports.enumerated() {
+            text = text.replacingOccurrences(of: "127.0.0.1:\(8_180 + place)", with: "127.0.0.1:\(port)")
+        }
+        text = text.replacingOccurrences(of: "cluster/.run", with: folder.path)
+        try folder.write("set -euo pipefail\n" + Self.function + text, to: "tour.sh")
+        let environment = RingpostProgram.environment(["RINGPOST_BINARY": RingpostProgram.path])
+        let run = try ChildProcess("/bin/bash", arguments: [folder.file("tour.sh")], environment: environment)
+        let status = try await run.waitForExit(deadlineSeconds: 100)
+        #expect(status == 0, "\(run.output)")
+        // Sent, read with the token, refused without, revoked, refused with it.
+        let parts = [
+            #""data":"for your eyes only""#, #""code":"unauthorized""#, "all tokens of alice are refused", "the token has been revoked",
+        ]
+        var rest = run.output[...]
+        for part in parts {
+            let found = try #require(rest.range(of: part), "\(part)\n\(run.output)")
+            rest = rest[found.upperBound...]
+        }
+    }
+
+    /// In place of the alias, which scripts don't have. In the background a function is a shell of its own, and it is the node that is killed.
+    private static let function = """
+        ringpost() {
+            if [[ $1 == node ]]; then exec "$RINGPOST_BINARY" "$@"; fi
+            "$RINGPOST_BINARY" "$@"
+        }
+
+        """
 }

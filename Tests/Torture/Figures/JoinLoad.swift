@@ -87,7 +87,9 @@ final class JoinLoad: Sendable {
             guard let identity = Chat.identity(message.data) else { return }
             meter.onArrival(user: identity.user, number: identity.number, at: board.now)
         }
-        producers = nodes.indices.map { Producer(links: Array(nodes[$0...] + nodes[..<$0]).map(\.link), apiKey: nodes[$0].credentials.apiKey) }
+        producers = nodes.indices.map {
+            Producer(links: Array(nodes[$0...] + nodes[..<$0]).map(\.link), apiKey: nodes[$0].credentials.apiKey)
+        }
         self.board = board
         self.meter = meter
         self.nodes = nodes
