@@ -1,0 +1,183 @@
+# What can be done with tokens that are good: sockets that never read, commands without end, and more sockets than anybody may have.
+import itertools
+import json
+import select
+import time
+
+from crowd import Flood, Tally, bearer, connect, ended, frame, noise, parse, receive_some, request, send_some, upgrade
+from node import RESIDENT_MEGABYTES_MAX
+from tokens import Mint
+
+DEAF, DEAF_USERS = 1_000, 20
+FLOODERS = 12
+ADDRESS_RATE, ADDRESS_BURST, USER_SOCKETS = 50, 200, 100
+
+
+def opened(node, token, user, source, receive_bytes=None, target="/v1/ws?user={}"):
+    each = connect(node.client, receive_bytes)
+    send_some(each, upgrade(target.format(user), bearer(token), source=source))
+    return each
+
+
+def first_answer(each, seconds=10.0):
+    """The answer to its upgrade and the frame behind it."""
+    data, deadline = b"", time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        select.select([each], [], [], 0.5)
+        more = receive_some(each, 4_096)
+        if more is None:
+            return None
+        data += more
+        answer, _ = parse(data)
+        if answer:
+            return answer
+    return None
+
+
+def deaf(node, seconds, is_quick):
+    """Sockets that are attached and never read again, while as much is sent to their users as a busy producer sends."""
+    tally = Tally()
+    mint = Mint(node)
+    users = [f"deaf-{place}" for place in range(DEAF_USERS)]
+    tokens = {user: mint.good(user) for user in users}
+    sockets = []
+    for place, user in zip(range(DEAF // (4 if is_quick else 1)), itertools.cycle(users)):
+        sockets.append(opened(node, tokens[user], user, f"198.18.{place // 50}.1", receive_bytes=4_096))
+    end = time.monotonic() + seconds
+    producer = connect(node.api)
+    key = bearer(node.keys["producer"])
+    payload = json.dumps("m" * 8_000).encode()
+    sent = b""
+    for user in itertools.cycle(users):
+        if time.monotonic() >= end:
+            break
+        sent = sent or request(f"/v1/users/{user}/messages", key, "Content-Type: application/json", method="POST", body=payload)
+        done = send_some(producer, sent)
+        sent = sent[done or 0 :]
+        tally.attempts += not sent
+        receive_some(producer)
+        # About 200 messages a second, each for a twentieth of the sockets.
+        time.sleep(0.005)
+    # Each is closed as a slow consumer, or still waits with less than it may.
+    tally.refused = int(node.metrics()['ringpost_sockets_closed_total{reason="slow_consumer"}'])
+    tally.attempts = len(sockets)
+    producer.close()
+    for each in sockets:
+        each.close()
+    return tally
+
+
+def commands(place):
+    """Subscribes, unsubscribes, pings, publishes, nonsense: as many as fit into a piece."""
+    names = [f"flood:{place}:{number}" for number in range(200)]
+    kinds = itertools.cycle([
+        frame(json.dumps({"subscribe": names})),
+        frame(json.dumps({"unsubscribe": names})),
+        b"".join(frame(b"p" * 100, 0x9) for _ in range(500)),
+        frame(json.dumps({"subscribe": ["flood"], "presence": True})),
+        b"".join(frame(json.dumps({"publish": {"channel": "flood", "data": number}})) for number in range(200)),
+        b"".join(frame(noise(30), 0x2) for _ in range(200)),
+        b"".join(frame("{") for _ in range(200)),
+        b"".join(frame(json.dumps({"subscribe": [{"channel": f"flood:{number}", "since": "x"}]})) for number in range(200)),
+    ])
+    for _ in range(place % 8):
+        next(kinds)
+    return kinds
+
+
+def floods(node, seconds, is_quick):
+    """Clients that send commands as fast as the node takes them; half of them never read an answer."""
+    tally = Tally()
+    mint = Mint(node)
+    clients = []
+    for place in range(FLOODERS):
+        user = f"flood-{place}"
+        each = opened(node, mint.good(user), user, f"198.19.0.{place}")
+        answer = first_answer(each)
+        if answer is None or answer.status != 101:
+            tally.problems.append(f"a client with a good token did not get in: {answer}")
+        clients.append([each, commands(place), b""])
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ready = select.select([client[0] for client in clients], [client[0] for client in clients], [], 0.1)
+        for place, client in enumerate(clients):
+            if client[0] in ready[1]:
+                client[2] = client[2] or next(client[1])
+                sent = send_some(client[0], client[2])
+                if sent is None:
+                    # Closed: a slow consumer of its own answers. It comes again.
+                    client[0].close()
+                    client[0] = opened(node, mint.good(f"flood-{place}"), f"flood-{place}", f"198.19.0.{place}")
+                    client[2] = b""
+                    tally.refused += 1
+                    continue
+                client[2] = client[2][sent:]
+                tally.attempts += not client[2]
+            if place % 2 and client[0] in ready[0]:
+                receive_some(client[0])
+        time.sleep(0.002)
+    for client in clients:
+        client[0].close()
+    limited = node.metrics().get('ringpost_limited_total{limit="client-frames"}', 0)
+    if not limited:
+        tally.problems.append("nobody was slowed down for too many frames")
+    tally.attempts += int(limited)
+    tally.refused += int(limited)
+    return tally
+
+
+def too_many_sockets(node, seconds, is_quick):
+    """One user from 50 addresses: as many as a user may have, and the rest is refused."""
+    tally = Tally()
+    token = Mint(node).good("mallory")
+    sockets, let_in = [], []
+    for place in range(3 * USER_SOCKETS):
+        each = opened(node, token, "mallory", f"198.18.200.{place % 50}")
+        sockets.append(each)
+        answer = first_answer(each)
+        tally.attempts += 1
+        if answer is None or answer.status == 429:
+            tally.refused += 1
+        else:
+            let_in.append(each)
+    allowed = len(let_in)
+    tally.got_in = max(0, allowed - USER_SOCKETS)
+    if allowed != USER_SOCKETS:
+        tally.problems.append(f"{allowed} sockets of one user, {USER_SOCKETS} may be")
+    time.sleep(max(0.0, seconds / 4))
+    if ended(let_in):
+        tally.problems.append("sockets that were let in were ended again")
+    for each in sockets:
+        each.close()
+    return tally
+
+
+def too_fast(node, seconds, is_quick):
+    """Handshakes and polls from one address at full speed."""
+    token = Mint(node).good("eager")
+    tally = Tally()
+    ask = itertools.cycle([
+        (upgrade("/v1/ws?user=eager", bearer(token), source="198.18.201.1"), "a WebSocket"),
+        (request("/v1/sse?user=eager", bearer(token), source="198.18.201.1"), "an event stream"),
+    ])
+
+    def judge(tag, answer):
+        tally.attempts += 1
+        tally.refused += answer is None or answer.status == 429
+
+    began = time.monotonic()
+    Flood(node.client, lambda: next(ask), judge, 16).run(seconds)
+    took = time.monotonic() - began
+    allowed = tally.attempts - tally.refused
+    most = ADDRESS_BURST + ADDRESS_RATE * (took + 1)
+    tally.got_in = max(0, round(allowed - most))
+    if allowed < ADDRESS_BURST:
+        tally.problems.append(f"only {allowed} handshakes of an address were taken")
+    return tally
+
+
+def attacks():
+    yield f"1,000 sockets that never read (bound: {RESIDENT_MEGABYTES_MAX} MiB)", deaf
+    yield "commands, pings, frames without end", floods
+    yield "sockets of one user beyond its limit", too_many_sockets
+    yield "an address beyond its rate", too_fast

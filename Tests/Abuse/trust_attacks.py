@@ -1,0 +1,157 @@
+# Credentials that are not good, and good ones used for too much, at full speed.
+import random
+import select
+import socket
+import time
+
+from crowd import Flood, Tally, bearer, connect, frame, receive_some, request, send_some, somewhere, upgrade
+from tokens import Mint
+
+PIPELINED_BYTES = 100_000_000
+PIPELINED_SECONDS_MAX = 40.0
+# As long as the longest poll among them.
+CONTROL_SECONDS = 1.2
+REFUSED = {401, 403, 429, 503}
+# 4001 unauthorized, 4002 token_expired, 4003 revoked, 4013 try_later.
+CLOSES = {4001, 4002, 4003, 4013}
+
+
+def requests_with(token, user):
+    """All ways to bring a token."""
+    source = somewhere()
+    return [
+        ("WebSocket, header", upgrade(f"/v1/ws?user={user}", bearer(token), source=source)),
+        ("WebSocket, query", upgrade(f"/v1/ws?user={user}&access_token={token}", source=source)),
+        ("WebSocket, subprotocol", upgrade("/v1/ws", f"Sec-WebSocket-Protocol: ringpost.v1, ringpost.token.{token}", source=source)),
+        ("WebSocket, first frame", upgrade("/v1/ws", source=source) + frame('{"token":"%s"}' % token)),
+        ("event stream", request(f"/v1/sse?user={user}&access_token={token}", source=source)),
+        ("poll", request(f"/v1/poll?user={user}&wait=0", bearer(token), source=source)),
+        ("poll, query", request(f"/v1/poll?user={user}&wait=1&access_token={token}", source=source)),
+        ("locate", request(f"/v1/locate?user={user}", bearer(token), source=source)),
+    ]
+
+
+def is_refused(answer):
+    if answer is None:
+        return True
+    return answer.close_code in CLOSES if answer.status == 101 else answer.status in REFUSED
+
+
+def bad_tokens(node, seconds, is_quick):
+    """Every kind of bad token in every way, at random; before that a good one in every way, or the refusals would say nothing."""
+    mint, tally = Mint(node), Tally()
+    kinds, seen = mint.bad("honest"), {}
+    node.get("/v1/revocations", body=b'{"user":"revoked"}')
+    node.get("/v1/revocations", body=b'{"user":"half-revoked","token":"of-half-revoked","expires":%d}' % (time.time() + 3_600))
+    users = {"of a revoked user": "revoked", "with a revoked id": "half-revoked", "another one's claims": "admin"}
+    time.sleep(1.0)
+    let_in = []
+    for way, text in requests_with(mint.good("honest"), "honest"):
+        Flood(node.client, lambda: (text, way), lambda tag, answer: let_in.append((tag, is_refused(answer))), 1).run(CONTROL_SECONDS)
+        if not any(tag == way and not refused for tag, refused in let_in):
+            tally.problems.append(f"a good token did not get in: {way}")
+
+    def next_request():
+        kind = random.choice(list(kinds))
+        token = kinds[kind]()
+        way, text = random.choice(requests_with(token, users.get(kind, "honest")))
+        return text, (kind, way)
+
+    def judge(tag, answer):
+        tally.count(is_refused(answer), f"{tag}: {answer}")
+        if answer is None or answer.status != 429:
+            seen[tag] = seen.get(tag, 0) + 1
+
+    Flood(node.client, next_request, judge, 32).run(seconds)
+    tried = {kind for kind, _ in seen}
+    tally.problems += [f"was never looked at: {kind}" for kind in kinds if kind not in tried]
+    return tally
+
+
+def without_permission(node, seconds, is_quick):
+    """Publishes and orders with keys that may not, with wrong ones and with none, and with clients' tokens."""
+    tally = Tally()
+    producer = node.keys["producer"]
+    credentials = {
+        "none": (), "scope": (bearer(node.keys["reader"]),), "names": (bearer(node.keys["narrow"]),),
+        "secret": (bearer(producer[:-4] + "AAAA"),), "id": (bearer("rp_aaaaaaaaaaaa_" + producer[-43:]),),
+        "token": (bearer(Mint(node).good("honest")),), "nonsense": ("Authorization: Basic YTpi",), "cut": (bearer(producer[:20]),),
+        "long": (bearer("rp_" + "a" * 8_000),),
+    }
+    orders = [
+        ("POST", "/v1/users/victim/messages", b"{}"), ("POST", "/v1/channels/victim/messages", b"{}"),
+        ("POST", "/v1/messages", b'{"user":"victim","data":1}\n{"channel":"victim","data":1}'), ("POST", "/v1/nodes/n1/drain", b""),
+        ("POST", "/v1/nodes/n1/weight", b'{"weight":0}'), ("POST", "/v1/users/good-1/disconnect", b""),
+        ("POST", "/v1/revocations", b'{"user":"good-1"}'),
+    ]
+    asks = ("/metrics", "/v1/ring", "/v1/nodes", "/v1/users/good-1", "/v1/revocations")
+
+    def next_request():
+        name = random.choice(list(credentials))
+        if name != "scope" and random.random() < 0.2:
+            path = random.choice(asks)
+            return request(path, *credentials[name]), (name, path)
+        method, path, body = random.choice(orders)
+        return request(path, *credentials[name], method=method, body=body), (name, path)
+
+    def judge(tag, answer):
+        # A batch is answered line by line.
+        is_batch = answer is not None and answer.status == 200 and tag[1] == "/v1/messages"
+        is_answered_so = is_batch and answer.body.count(b'"code":"forbidden"') == 2 and b'"seq"' not in answer.body
+        tally.count(answer is None or answer.status in (401, 403) or is_answered_so, f"{tag}: {answer}")
+
+    Flood(node.api, next_request, judge, 24).run(seconds)
+    written = node.get("/v1/users/victim")
+    if '"messages":0' not in written.replace(" ", "") and '"history"' in written:
+        tally.problems.append(f"something was written to the victim: {written}")
+    return tally
+
+
+def pipelined(node, seconds, is_quick):
+    """100 MB of requests on eight connections, on both ports, with a key or token and without, as fast as they are taken."""
+    mint, tally = Mint(node), Tally()
+    token, key = bearer(mint.good("honest")), bearer(node.keys["producer"])
+    body = b'{"pipelined":true}'
+    kinds = [
+        (node.client, request("/v1/poll?user=honest&wait=0", source="198.18.202.1")),
+        (node.client, request("/v1/poll?user=honest&wait=0", token, source="198.18.202.2")),
+        (node.api, request("/v1/users/victim/messages", method="POST", body=body)),
+        (node.api, request("/v1/users/pipelined/messages", key, "Ringpost-TTL: 0", method="POST", body=body)),
+    ] * 2
+    goal = PIPELINED_BYTES // len(kinds) // (10 if is_quick else 1)
+    streams = []
+    for address, text in kinds:
+        piece = text * (200_000 // len(text))
+        streams.append({"socket": connect(address), "piece": piece, "waiting": piece, "sent": 0, "answers": 0, "each": len(text), "is_open": True})
+    end = time.monotonic() + PIPELINED_SECONDS_MAX
+    while time.monotonic() < end and any(stream["is_open"] for stream in streams):
+        is_open = [stream for stream in streams if stream["is_open"]]
+        writing = [stream["socket"] for stream in is_open if stream["sent"] < goal]
+        can_read, can_write, _ = select.select([stream["socket"] for stream in is_open], writing, [], 0.1)
+        for stream in is_open:
+            if stream["socket"] in can_read:
+                data = receive_some(stream["socket"], 262_144)
+                stream["is_open"] = data is not None
+                stream["answers"] += (data or b"").count(b"HTTP/1.1 ")
+                tally.refused += (data or b"").count(b"HTTP/1.1 4")
+            if stream["socket"] in can_write and stream["is_open"]:
+                sent = send_some(stream["socket"], stream["waiting"])
+                stream["sent"] += sent or 0
+                stream["waiting"] = stream["waiting"][sent or 0 :] or stream["piece"]
+                # What is cut off at the end is no request.
+                if stream["sent"] >= goal:
+                    stream["socket"].shutdown(socket.SHUT_WR)
+    for stream in streams:
+        tally.attempts += stream["sent"] // stream["each"]
+        stream["socket"].close()
+        missing = stream["sent"] // stream["each"] - stream["answers"]
+        if missing > 1:
+            tally.problems.append(f"{missing} of the requests on a connection were not answered")
+    tally.note = f"{sum(stream['sent'] for stream in streams) / 1e6:.0f} MB"
+    return tally
+
+
+def attacks():
+    yield "tokens that are not good", bad_tokens
+    yield "a producer without permission", without_permission
+    yield "100 MB of pipelined requests", pipelined
