@@ -25,6 +25,7 @@ extension LoopMachine {
             return
         }
         guard store.takes(at: box, now: now.monotonic) else {
+            if publish.key.kind == .user { tooFastForUsers += 1 } else { tooFastForChannels += 1 }
             answers.append((request, .failure(.tooFast)))
             return
         }

@@ -115,7 +115,10 @@ public struct LoopMachine {
     var tellingPresences: Set<Key> = []
     var expectingPresences: Set<Key> = []
     var expectingPresencesLookedAt: Int64 = .min
-    /// How fast messages came to channels lately; a channel that is not here has come to rest.
+    /// Messages that were refused because they came too fast for one user, or on one channel.
+    public internal(set) var tooFastForUsers: UInt64 = 0
+    /// See ``tooFastForUsers``.
+    public internal(set) var tooFastForChannels: UInt64 = 0
     /// Users whose last socket has gone, until the holders of their slots are told when.
     var departures: Deque<Key> = []
     /// How many attachments wait, for an epoch or for slots which are not ready.

@@ -40,7 +40,7 @@ public enum Limit: String, Sendable, CaseIterable {
         case .socketsPerUser: "sockets and waiting polls of one user on a node; one more is answered 429 `too_many_sockets`"
         case .socketsPerAddress: "the same from one source address (IPv6: /64)"
         case .connectRate: "clients taken in a second, 5,000 for each event loop unless set; others are told when to come back"
-        case .connectBurst: "clients taken at once, two seconds' worth unless set"
+        case .connectBurst: "clients taken at once, two seconds' worth unless set; counted as `connect-rate`"
         case .connectRatePerAddress:
             "clients and new tokens taken from one source address in a second, four times as many at once; then 429 `too_fast`"
         case .memoryMegabytes:

@@ -190,6 +190,7 @@ extension NodeLoop {
                 fans.count >= limits.channelsMax ? .overloaded : nil
             }
         if problem != nil { counters.channelsRefused += 1 }
+        if problem == .channelFull { counters.count(.channelSubscribers) }
         return problem
     }
 

@@ -68,6 +68,7 @@ final class ClientDoor: @unchecked Sendable {
             return nil
         case .comeBack(let milliseconds):
             counters.count(.deferred)
+            counters.count(.connectRate)
             return Farewell(.tryLater, afterMilliseconds: milliseconds)
         }
     }

@@ -106,7 +106,9 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     var isCrowded: Bool { pendingBytes > loop.shared.configuration.limits.socketBytesMax / 4 }
 
     func endOfPiece() {
-        if pendingBytes > loop.shared.configuration.limits.socketBytesMax { end(Farewell(.slowConsumer)) }
+        guard pendingBytes > loop.shared.configuration.limits.socketBytesMax, isOpen, !isClosing else { return }
+        loop.counters.count(.socketBytes)
+        end(Farewell(.slowConsumer))
     }
 
     func end(_ farewell: Farewell) {

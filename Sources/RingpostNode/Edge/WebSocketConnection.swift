@@ -185,6 +185,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
 
     private func tooManyChannels(_ sentence: String) -> ProblemReport {
         loop.counters.channelsRefused += 1
+        loop.counters.count(.socketChannels)
         return ProblemReport(.tooManyChannels, sentence)
     }
 

@@ -38,12 +38,14 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
+            if loop.shared.tokens == nil { try HostPolicy.check(request.head.authority, loop.shared.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
             let wish = try wish(path, request.head, query)
             try authenticate(Visit(path: path, request: request, wish: wish), query, connection)
         } catch {
+            if error.problem == .tooManyChannels { loop.counters.count(path == "/v1/ws" ? .socketChannels : .streamChannels) }
             connection.respond(to: request.number, .problem(error.problem, error.message))
         }
     }

@@ -187,6 +187,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     }
 
     private func refuseTooLarge(_ head: HTTPRequestHead) {
+        loop.counters.count(routes.bodyBytesMax(for: head) == limits.batchBytesMax ? .batchBytes : .payloadBytes)
         refuse(
             status: 413, code: Problem.tooLarge.code,
             message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
@@ -262,6 +263,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private func setPaused(_ pauses: Bool) {
         guard pauses != isPaused, !isClosing, isOpen else { return }
         isPaused = pauses
+        if pauses { loop.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
         setReading(!pauses)
     }
 

@@ -35,6 +35,7 @@ final class ProducerRoutes: HTTPRoutes {
                 try operators.handle(request, on: connection)
             }
         } catch {
+            if error.problem == .tooLarge { loop.counters.count(.payloadBytes) }
             var response = HTTPResponse.problem(error.problem, error.message)
             if error.problem == .methodNotAllowed { response.headers.append(("Allow", "POST")) }
             connection.respond(to: request.number, response)

@@ -79,6 +79,7 @@ final class BatchPublish: PublishSink {
                 keys[place] = line.request.key
                 loop.publish(try line.request.publish(on: loop, hasher: hasher), stream: stream, to: self, tag: UInt64(place))
             } catch {
+                if error.problem == .tooLarge { loop.counters.count(.payloadBytes) }
                 set(place, HTTPResponse.problem(error.problem, "line \(place + 1): \(error.message)").body)
             }
         }

@@ -91,6 +91,9 @@ struct LoopCounters: Sendable {
 
     mutating func count(_ limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += 1 }
 
+    /// What is counted elsewhere.
+    mutating func add(_ count: UInt64, to limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += count }
+
     mutating func count(_ distrust: Distrust) { distrusted[Distrust.allCases.firstIndex(of: distrust) ?? 0] += 1 }
 
     static func += (one: inout LoopCounters, other: LoopCounters) {

@@ -48,6 +48,8 @@ extension NodeLoop {
     func snapshot(countsSlots: Bool) -> LoopSnapshot {
         var snapshot = LoopSnapshot()
         snapshot.counters = counters
+        snapshot.counters.add(machine.tooFastForUsers, to: .userRate)
+        snapshot.counters.add(machine.tooFastForChannels, to: .channelRate)
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount

@@ -123,7 +123,13 @@ final class TokenVerifier: Sendable {
             state.fromFiles = keys
             state.generation += 1
         }
-        logger.info("keys for tokens", metadata: ["from": "\(path)", "keys": "\(keys.map { "\($0.id ?? "any"):\($0.algorithm)" })"])
+        logger.info("keys for tokens", metadata: ["from": "\(path)", "keys": "\(Self.names(keys))"])
+    }
+
+    /// For the log. Whoever publishes keys chooses their names.
+    private static func names(_ keys: [TokenKey]) -> String {
+        let names = keys.prefix(16).map { "\(LogText.escaped($0.id ?? "any")):\($0.algorithm)" }.joined(separator: ", ")
+        return keys.count > 16 ? names + ", …" : names
     }
 
     /// Who can put himself between would choose the keys.
@@ -136,7 +142,7 @@ final class TokenVerifier: Sendable {
         }
     }
 
-    private func fetch() async {
+    func fetch() async {
         guard let url else { return }
         do {
             let (keys, maxAge) = try await download(url)
@@ -145,7 +151,7 @@ final class TokenVerifier: Sendable {
                 state.generation += 1
                 state.machine.onFetched(maxAgeSeconds: maxAge, now: MonotonicClock.nowMilliseconds())
             }
-            logger.info("keys for tokens", metadata: ["from": "\(url)", "keys": "\(keys.map { "\($0.id ?? "any"):\($0.algorithm)" })"])
+            logger.info("keys for tokens", metadata: ["from": "\(url)", "keys": "\(Self.names(keys))"])
         } catch {
             state.withLock { state in
                 state.failedFetches += 1

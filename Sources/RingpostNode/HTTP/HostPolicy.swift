@@ -1,0 +1,23 @@
+// Keeps pages from reaching a port that asks nobody who they are, under a name of their own: whoever makes the name evil.example mean
+// 127.0.0.1 for a moment has, for a browser, a page of the same origin as the node (DNS rebinding). Such a name has a dot in it, is no
+// address, and is none that the node has.
+import RingpostCore
+
+enum HostPolicy {
+    /// - Parameters:
+    ///   - authority: `host[:port]`, as the request has it; `nil` for an old client, which is no browser.
+    ///   - names: host names that the node is configured with.
+    static func allows(_ authority: String?, names: [String?]) -> Bool {
+        guard let authority, !authority.hasPrefix("[") else { return true }
+        let host = authority.prefix { $0 != ":" }.lowercased()
+        return !host.contains(".") || SourceAddress(host) != nil || host.hasSuffix(".localhost")
+            || names.contains { $0?.lowercased() == host }
+    }
+
+    /// - Throws: a problem for the page.
+    static func check(_ authority: String?, _ configuration: NodeConfiguration) throws(ProblemReport) {
+        let names = [configuration.advertise, configuration.client.host, configuration.api.host]
+        if allows(authority, names: names) { return }
+        throw ProblemReport(.forbiddenOrigin, "this node has another name, and asks nobody who they are: use an address or localhost")
+    }
+}
