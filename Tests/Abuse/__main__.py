@@ -38,7 +38,7 @@ class Run:
         self.at_rest = self.settled()
 
     def start(self, name, **settings):
-        node = Node(self.options.binary, self.folder, name, self.options.quick, **settings)
+        node = Node(self.options.binary, self.folder, name, self.options.quick, self.options.limit, **settings)
         node.head_seconds, node.request_seconds = (2, 3) if self.options.quick else (5, 10)
         return node
 
@@ -74,9 +74,13 @@ class Run:
         attacker.start()
         theirs.close()
         resident = 0.0
-        while attacker.is_alive() and not ours.poll(0.1):
+        tally = None
+        while tally is None and (attacker.is_alive() or ours.poll()):
             resident = max(resident, node.resident_megabytes())
-        tally = ours.recv() if ours.poll(5) else Tally(problems=["the attacker has ended without a word"])
+            if ours.poll(0.1) and (tally := ours.recv()) is None:
+                # What it has done until now was no attack yet.
+                problems += self.watch.ask("samples")[2]
+        tally = tally or Tally(problems=["the attacker has ended without a word"])
         during, newcomers, more = self.watch.ask("samples")
         stolen = (steal() - stolen) / (time.monotonic() - began) / os.cpu_count()
         attacker.join(10)
@@ -118,8 +122,9 @@ class Run:
 
 
 def misbehave(function, node, seconds, is_quick, pipe):
-    """An attacker's process: the node and those who use it well come first."""
-    os.nice(19)
+    """An attacker's process. It has what the node and those who use it well leave over of the processors, as if it were elsewhere."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    node.begin = lambda: pipe.send(None)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
@@ -140,11 +145,12 @@ def main():
     parser.add_argument("--binary", required=True, help="the program")
     parser.add_argument("--folder", help="where the node's log is kept; by default a folder that goes with this run")
     parser.add_argument("--filter", default="", help="only attacks whose name has this text")
+    parser.add_argument("--limit", action="append", default=[], help="a limit of the node, name=value, other than this run has it")
     parser.add_argument("--quick", action="store_true", help="each for a moment; latencies are shown and not judged")
     options = parser.parse_args()
     # What ends this script ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = tempfile.mkdtemp(prefix="abuse-", dir=options.folder)
+    folder = options.folder or tempfile.mkdtemp(prefix="abuse-")
     run = Run(options, folder)
     try:
         rows = run.all()

@@ -1,13 +1,16 @@
 # The node that is abused: a process of its own on free loopback ports, with keys for tokens, API keys and a secret for links, and what can
 # be seen of it from outside: its metrics, its memory, its descriptors, its log.
+import ctypes
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import time
 import urllib.request
 
+PR_SET_PDEATHSIG = 1
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 # The resident memory of the node stays below this in every attack: what it has at rest, and 1,000 sockets with all that may wait for them.
@@ -40,7 +43,7 @@ def free_ports(count):
 class Node:
     """Makes keys in a folder of its own and starts the node; `stop` ends it."""
 
-    def __init__(self, program, folder, name="abuse", is_quick=False, log_level="info"):
+    def __init__(self, program, folder, name="abuse", is_quick=False, more_limits=(), log_level="info"):
         self.program, self.folder = program, os.path.join(folder, name)
         os.makedirs(os.path.join(self.folder, "keys"))
         os.makedirs(os.path.join(self.folder, "signing"))
@@ -48,6 +51,7 @@ class Node:
         self.log = self.folder + ".log"
         self.make_keys()
         limits = {**LIMITS, **(QUICK_LIMITS if is_quick else {})}
+        limits.update(text.split("=", 1) for text in more_limits)
         command = [
             program, "node", "--client", address(self.client), "--api", address(self.api), "--link", address(self.link), "--loops", "2",
             "--drain-seconds", "1", "--token-keys", self.path("keys"), "--token-issuer", ISSUER, "--token-audience", AUDIENCE,
@@ -56,7 +60,7 @@ class Node:
         ]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), preexec_fn=raise_descriptors)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), preexec_fn=prepare)
         self.wait_until_ready()
 
     def path(self, name):
@@ -163,6 +167,8 @@ def private(path, flags):
     return os.open(path, flags, 0o600)
 
 
-def raise_descriptors():
+def prepare():
+    """In the node's process: it has as many descriptors as it may, and does not outlive this script, however that ends."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

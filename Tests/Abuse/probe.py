@@ -7,13 +7,15 @@ import os
 import re
 import time
 
-from crowd import bearer, request, upgrade
+from crowd import bearer, frame, request, upgrade
 
 WEB_SOCKETS, EVENT_STREAMS, POLLS = 20, 6, 4
 MESSAGES_PER_SECOND = 200
 NEWCOMERS_PER_SECOND = 5
 NEWCOMER_SECONDS_MAX = 5.0
 POLL_SECONDS = 25
+# Sooner than a node asks whether a silent WebSocket is still there.
+PONG_SECONDS = 10
 STAMP = re.compile(rb'"stamp":(\d+)')
 CURSOR = re.compile(rb'"cursor":"([^"]+)"')
 STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d) ")
@@ -33,10 +35,17 @@ class Listener(asyncio.Protocol):
         token = bearer(self.probe.tokens[self.user])
         if self.kind == "ws":
             transport.write(upgrade(target, token, source=self.source))
+            self.reassure()
         elif self.kind == "sse":
             transport.write(request(target, token, source=self.source))
         else:
             self.poll("earliest")
+
+    def reassure(self):
+        if not self.transport.is_closing():
+            asyncio.get_running_loop().call_later(PONG_SECONDS, self.reassure)
+            if self.data:
+                self.transport.write(frame(b"", 0xA))
 
     def poll(self, since):
         token = bearer(self.probe.tokens[self.user])

@@ -171,7 +171,7 @@ def too_fast(node, seconds, is_quick):
     allowed = tally.attempts - tally.refused
     most = ADDRESS_BURST + ADDRESS_RATE * (took + 1)
     tally.got_in = max(0, round(allowed - most))
-    if allowed < ADDRESS_BURST:
+    if allowed < min(ADDRESS_BURST, tally.attempts):
         tally.problems.append(f"only {allowed} handshakes of an address were taken")
     return tally
 
