@@ -30,12 +30,12 @@ enum Checks {
     static let allowedImports: [String: Set<String>] = [
         "HashRing": [],
         "RingpostCore": Set(["HashRing", "DequeModule"]).union(jsonModules),
-        "RingpostWire": ["HashRing", "RingpostCore", "NIOCore", "X509"],
+        "RingpostWire": ["HashRing", "RingpostCore", "NIOCore"],
         "CZooKeeper": [],
         "ZooKeeperClient": ["CZooKeeper", "Logging", "Synchronization", "Dispatch", "Foundation"],
         "RingpostNode": Set([
             "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule", "Crypto",
-            "ServiceLifecycle", "NIOSSL", "NIOTLS", "JWTKit", "AsyncHTTPClient",
+            "ServiceLifecycle", "NIOSSL", "NIOTLS", "X509", "JWTKit", "AsyncHTTPClient",
         ]).union(systemModules),
         "RingpostClient": Set([
             "RingpostCore", "RingpostWire", "NIOCore", "NIOPosix", "Logging", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "DequeModule",

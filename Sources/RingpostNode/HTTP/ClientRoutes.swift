@@ -38,7 +38,7 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if loop.shared.tokens == nil { try HostPolicy.check(request.head.authority, loop.shared.configuration) }
+            if loop.shared.tokens == nil { try HostPolicy.check(request.head, known: &connection.knownHost, loop.shared.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }

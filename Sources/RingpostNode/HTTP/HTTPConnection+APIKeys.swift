@@ -20,7 +20,7 @@ extension HTTPConnection {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
             // whether it can read the answers or not.
             if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
-            try HostPolicy.check(head.authority, loop.shared.configuration)
+            try HostPolicy.check(head, known: &knownHost, loop.shared.configuration)
             return .all
         }
         let generation = keys.generation

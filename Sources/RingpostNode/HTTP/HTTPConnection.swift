@@ -97,6 +97,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// This connection's client has been let in; what it asks for later is not a new client's.
     var isAdmitted = false
     var knownKey: KnownAPIKey?
+    /// A host that requests on this connection may be for.
+    var knownHost: [UInt8] = []
 
     init(routes: any HTTPRoutes, loop: NodeLoop) {
         self.routes = routes

@@ -2,6 +2,7 @@
 // 127.0.0.1 for a moment has, for a browser, a page of the same origin as the node (DNS rebinding). Such a name has a dot in it, is no
 // address, and is none that the node has.
 import RingpostCore
+import RingpostWire
 
 enum HostPolicy {
     /// - Parameters:
@@ -14,10 +15,15 @@ enum HostPolicy {
             || names.contains { $0?.lowercased() == host }
     }
 
+    /// - Parameter known: an authority that was allowed on this connection, so that it is not read with each message.
     /// - Throws: a problem for the page.
-    static func check(_ authority: String?, _ configuration: NodeConfiguration) throws(ProblemReport) {
+    static func check(_ head: HTTPRequestHead, known: inout [UInt8], _ configuration: NodeConfiguration) throws(ProblemReport) {
+        if head.withAuthorityBytes({ $0?.elementsEqual(known) ?? true }) { return }
         let names = [configuration.advertise, configuration.client.host, configuration.api.host]
-        if allows(authority, names: names) { return }
+        if allows(head.authority, names: names) {
+            known = head.withAuthorityBytes { $0.map(Array.init) ?? [] }
+            return
+        }
         throw ProblemReport(.forbiddenOrigin, "this node has another name, and asks nobody who they are: use an address or localhost")
     }
 }

@@ -50,6 +50,12 @@ public struct HTTPRequestHead: Sendable {
         return withHead { String(decoding: $0.slice(span.range), as: UTF8.self) }
     }
 
+    /// Runs `body` on the bytes of ``authority``; they must not leave it.
+    public func withAuthorityBytes<Value>(_ body: (UnsafeRawBufferPointer?) throws -> Value) rethrows -> Value {
+        guard let span = fields.authority else { return try withBytes(of: .host, body) }
+        return try withHead { try body($0.slice(span.range)) }
+    }
+
     /// Runs `body` on the path's bytes; they must not leave it.
     public func withPathBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) rethrows -> Value {
         try withHead { try body($0.slice(fields.path.range)) }

@@ -1,6 +1,5 @@
 // Whose a certificate is. Node ids are no host names: they are compared as they are written, without wildcards and with their case, because
 // "N1" and "n1" are two nodes. Who has signed the certificate is checked by TLS, before anybody asks for names.
-import X509
 
 /// The names in a certificate.
 public struct CertificateNames: Hashable, Sendable {
@@ -16,27 +15,6 @@ public struct CertificateNames: Hashable, Sendable {
         self.dnsNames = dnsNames
         self.commonName = commonName
         self.hasAlternatives = hasAlternatives ?? !dnsNames.isEmpty
-    }
-
-    /// - Parameter der: the certificate as it comes from TLS; one that can't be read is nobody's.
-    public init(der: [UInt8]) {
-        guard let certificate = try? Certificate(derEncoded: der) else {
-            self.init(dnsNames: [])
-            return
-        }
-        var commonName: String?
-        for attribute in certificate.subject.flatMap({ $0 }) where attribute.type == .RDNAttributeType.commonName {
-            commonName = "\(attribute.value)"
-        }
-        // Alternatives that can't be read are alternatives all the same.
-        guard let alternatives = try? certificate.extensions.subjectAlternativeNames else {
-            let isThere = certificate.extensions[oid: .X509ExtensionID.subjectAlternativeName] != nil
-            self.init(dnsNames: [], commonName: commonName, hasAlternatives: isThere)
-            return
-        }
-        self.init(
-            dnsNames: alternatives.compactMap { if case .dnsName(let name) = $0 { name } else { nil } }, commonName: commonName,
-            hasAlternatives: true)
     }
 
     /// Whether it is this node's certificate.
