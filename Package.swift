@@ -61,7 +61,7 @@ let package = Package(
             dependencies: ["HashRing", .product(name: "DequeModule", package: "swift-collections")], swiftSettings: optimized),
         .target(
             name: "RingpostWire",
-            dependencies: ["HashRing", "RingpostCore", nioCore, .product(name: "X509", package: "swift-certificates")],
+            dependencies: ["HashRing", "RingpostCore", nioCore],
             swiftSettings: optimized),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
@@ -72,6 +72,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -113,6 +114,8 @@ let package = Package(
             dependencies: [
                 "RingpostNode", "RingpostCore", "RingpostWire", "HashRing", "ZooKeeperClient", "TestSupport", nioCore, nioPosix, logging,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ]),
         .testTarget(
             name: "RingpostClientTests",
@@ -126,6 +129,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "TestSupport", "torture", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix, logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(
             name: "torture",
