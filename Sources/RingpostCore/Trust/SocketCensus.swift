@@ -21,7 +21,7 @@ public struct SocketCensus: Sendable {
     private var users: [UInt64: Int] = [:]
     private var addresses: [SourceAddress: Int] = [:]
     private var rates: [SourceAddress: TokenBucket] = [:]
-    private var sweptAt: Int64 = .min
+    private var sweptAt: Int64?
 
     /// - Parameters:
     ///   - perUser: sockets of one user.
@@ -65,7 +65,7 @@ public struct SocketCensus: Sendable {
 
     /// Looking through all of them is dear: not more often than once a second.
     private mutating func forgetQuiet(now: Int64) {
-        if now - sweptAt < 1_000, sweptAt != .min { return }
+        if let sweptAt, now - sweptAt < 1_000 { return }
         sweptAt = now
         rates = rates.filter { !$0.value.isFull(now: now) }
     }
