@@ -10,11 +10,12 @@ AT_ONCE = 400
 # A stranger is gone within a second; what it takes to notice is added.
 GONE_SECONDS_MAX = 2.0
 NODE, PRODUCER, PROBE = 1, 2, 3
+WELCOME, REFUSE, CHALLENGE = 0x02, 0x03, 0x04
 
 
 def short(text):
     data = text if isinstance(text, bytes) else text.encode()
-    return bytes([len(data)]) + data
+    return struct.pack("<H", len(data)) + data
 
 
 def link_frame(kind, body):
@@ -50,15 +51,14 @@ def beginnings():
     }
 
 
-def is_let_in(data):
-    """A welcome (0x02) among the frames that came."""
-    place = 0
+def kinds_of(data):
+    """The kinds of the frames that came."""
+    kinds, place = set(), 0
     while place + 5 <= len(data):
         length, kind = struct.unpack_from("<IB", data, place)
-        if kind == 0x02:
-            return True
+        kinds.add(kind)
         place += 4 + length
-    return False
+    return kinds
 
 
 def garbage(node, seconds, is_quick):
@@ -66,7 +66,7 @@ def garbage(node, seconds, is_quick):
     tally, kinds = Tally(), beginnings()
     names = itertools.cycle(kinds)
     strangers, end = [], time.monotonic() + seconds
-    longest = 0.0
+    longest, answered = 0.0, {}
     while strangers or time.monotonic() < end:
         while time.monotonic() < end and len(strangers) < AT_ONCE:
             name = next(names)
@@ -82,7 +82,8 @@ def garbage(node, seconds, is_quick):
                 stranger[3] = data + more
             if more is None:
                 longest = max(longest, age)
-                tally.count(not is_let_in(data), name)
+                tally.count(WELCOME not in kinds_of(data), name)
+                answered.setdefault(name, set()).update(kinds_of(data))
                 each.close()
             elif age > GONE_SECONDS_MAX + 5:
                 tally.count(False, f"{name}, still there after {age:.1f} s")
@@ -92,6 +93,10 @@ def garbage(node, seconds, is_quick):
         strangers = left
         time.sleep(0.01)
     tally.note = f"gone after {longest:.2f} s at most"
+    # The node must have taken them for what they say they are, or their refusal says nothing.
+    for name, kind in (("a hello, and no proof", CHALLENGE), ("a producer with a wrong key", REFUSE)):
+        if kind not in answered.get(name, ()):
+            tally.problems.append(f"{name}: answered with {answered.get(name)}")
     if longest > GONE_SECONDS_MAX:
         tally.problems.append(f"a stranger was there for {longest:.2f} s")
     return tally
