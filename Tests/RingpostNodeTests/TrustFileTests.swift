@@ -79,6 +79,7 @@ import Testing
         let material = try TLSMaterial(files, for: .clients, now: now)
         #expect(material.warnings == [])
         #expect(try CertificateNames(der: material.leaf.toDERBytes()).fit("n1"), "the common name, where there is no other")
+        #expect(!CertificateNames(der: [1, 2, 3]).fit("n1"))
         #expect(try TLSMaterial(files, for: .clients, now: now + 85 * 86_400).warnings.first?.contains("expires in") == true)
         #expect(try TLSMaterial(files, for: .clients, now: now + 91 * 86_400).warnings.first?.contains("has expired") == true)
         #expect(try TLSMaterial(files, for: .clients, now: now - 86_400).warnings.first?.contains("not valid yet") == true)

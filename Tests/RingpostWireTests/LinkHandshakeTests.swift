@@ -213,6 +213,5 @@ import Testing
         #expect(!CertificateNames(dnsNames: [], commonName: "n1", hasAlternatives: true).fit("n1"), "an address is an alternative")
         #expect(!CertificateNames(dnsNames: ["n2"], commonName: "n1").fit("n1"))
         #expect(!CertificateNames(dnsNames: []).fit(""))
-        #expect(!CertificateNames(der: [1, 2, 3]).fit("n1"))
     }
 }
