@@ -19,13 +19,23 @@ struct TokenCheck: Sendable {
         tokenSecondsMax = configuration.tokenSecondsMax
     }
 
+    /// One name or a list (RFC 7519, 4.1.3). Not the library's claim: an empty list ends the process there.
+    private struct Audiences: Decodable {
+        let names: [String]
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let name = try? container.decode(String.self) { names = [name] } else { names = try container.decode([String].self) }
+        }
+    }
+
     private struct Claims: Decodable {
         let sub: SubjectClaim
         let exp: ExpirationClaim
         let nbf: NotBeforeClaim?
         let iat: IssuedAtClaim?
         let iss: IssuerClaim?
-        let aud: AudienceClaim?
+        let aud: Audiences?
         let jti: IDClaim?
         let subscribe: [String]?
         let presence: [String]?
@@ -57,7 +67,7 @@ struct TokenCheck: Sendable {
         if expires - nowSeconds > tokenSecondsMax + leewaySeconds { throw .tooLongLived }
         if let begins = claims.nbf, nowSeconds + leewaySeconds < (try Self.seconds(begins.value)) { throw .notYetValid }
         if !issuers.isEmpty, !issuers.contains(claims.iss?.value ?? "") { throw .wrongIssuer }
-        if !audiences.isEmpty, !audiences.contains(where: { claims.aud?.value.contains($0) == true }) { throw .wrongAudience }
+        if !audiences.isEmpty, !audiences.contains(where: { claims.aud?.names.contains($0) == true }) { throw .wrongAudience }
         guard let subscribe = NamePatterns(claims.subscribe ?? []), let presence = NamePatterns(claims.presence ?? []),
             let publish = NamePatterns(claims.publish ?? []), let publishUsers = NamePatterns(claims.publishUsers ?? [])
         else { throw .badClaims }
