@@ -81,8 +81,6 @@ enum MetricsText {
         page.counter(
             "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
             zip(Distrust.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
-        page.counter(
-            "ringpost_tls_failures_total", "TLS handshakes that failed, and TLS connections that broke", [([], counters.tlsFailures)])
         page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], shared.census.connectionCount)])
         page.gauge("ringpost_users", "Users with sockets on this node", [([], shared.census.counts.users)])
         page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], shared.census.counts.addresses)])
