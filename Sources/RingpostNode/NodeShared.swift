@@ -53,7 +53,7 @@ final class NodeShared: Sendable {
     /// Knows producers' and operators' keys; `nil` where they are asked for none.
     let apiKeys: APIKeys?
     /// What every client may do where none is asked for a token.
-    let openGrant: ClientGrant
+    let openGrant: SharedGrant
     let census: Census
     /// One for each loop, used on that loop only.
     let doors: [ClientDoor]
@@ -90,7 +90,7 @@ final class NodeShared: Sendable {
         apiKeys = configuration.trust.apiKeysFile.map {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
         }
-        openGrant = .open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers)
+        openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
         census = Census(limits: configuration.limits)
         doors = (0..<loopCount).map { _ in ClientDoor(limits: configuration.limits, loopCount: loopCount) }
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0)))

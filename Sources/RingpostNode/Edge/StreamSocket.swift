@@ -8,9 +8,11 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     private(set) var session: EdgeSession?
     /// In the order in which they were asked for.
     private(set) var channels: [EdgeSession] = []
-    private(set) var wish: ClientWish
-    /// What the client may do; `nil` while it has not said who it is.
-    private(set) var grant: ClientGrant?
+    /// Until the sessions are open; what an idle socket doesn't need takes no room in it.
+    private var opening: Opening?
+    /// As whom the client listens.
+    private(set) var user: Key?
+    private var granted: SharedGrant?
     /// Whom the census counts it for; `nil` once that is given back.
     private var place: CensusPlace?
     /// Counted as a socket of the loop; one that was turned away never is.
@@ -20,13 +22,15 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     /// - Parameter grant: what the client may do; `nil` if it has yet to say who it is.
     init(_ transport: Transport, wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) {
         streamTransport = transport
-        self.wish = wish
-        self.grant = grant
+        opening = Opening(wish)
+        user = wish.user?.key
+        granted = grant.map { loop.shared.tokens == nil ? loop.shared.openGrant : SharedGrant($0) }
         super.init(loop: loop)
     }
 
     var transport: Transport? { streamTransport }
-    var user: Key? { wish.user?.key }
+    /// What the client may do; `nil` while it has not said who it is.
+    var grant: ClientGrant? { granted?.grant }
     var lingersUntil: Int64? { nil }
     /// Whom limits count it for.
     var source: SourceAddress? { place?.address }
@@ -57,17 +61,18 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     ///
     /// - Throws: why it may not have what it wishes.
     func accept(_ grant: ClientGrant) throws(ProblemReport) {
-        let granted = try wish.granted(by: grant, loop: loop)
-        if let user = granted.user?.key.hash, place?.user == nil {
+        guard let wish = try opening?.wish.granted(by: grant, loop: loop) else { return }
+        if let user = wish.user?.key.hash, place?.user == nil {
             if let problem = place?.take(user, in: loop) { throw problem }
         }
-        wish = granted
-        self.grant = grant
+        opening = Opening(wish)
+        user = wish.user?.key
+        granted = SharedGrant(grant)
     }
 
     /// A new token of the same user: what it does not grant any more ends.
     func replaceGrant(by grant: ClientGrant) -> [Key] {
-        self.grant = grant
+        granted = SharedGrant(grant)
         saidExpiring = false
         let lost = channels.filter { !grant.allowsSubscribe(to: $0.key) || $0.isWatching && !grant.presence.matches($0.key.name) }
         for session in lost { unsubscribe(session) }
@@ -76,6 +81,8 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
 
     /// Called once the handler is in place, the answer to the request is on its way, and the client is known.
     func openSessions() {
+        guard let wish = opening?.wish else { return }
+        opening = nil
         if let user = wish.user {
             let session = EdgeSession(key: user.key, start: user.start, stay: .always, socket: self, loop: loop)
             self.session = session
@@ -158,4 +165,16 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
         place?.giveBack(in: loop)
         place = nil
     }
+}
+
+/// What a socket was asked for.
+private final class Opening {
+    let wish: ClientWish
+    init(_ wish: ClientWish) { self.wish = wish }
+}
+
+/// Rights that many sockets may have in common.
+final class SharedGrant: Sendable {
+    let grant: ClientGrant
+    init(_ grant: ClientGrant) { self.grant = grant }
 }

@@ -8,7 +8,7 @@ extension ClientRoutes {
     func authenticate(_ visit: Visit, _ query: HTTPQuery, _ connection: HTTPConnection) throws(ProblemReport) {
         let request = visit.request
         if visit.isStream, let farewell = try knock(request, connection) { return try turnAway(visit, farewell, connection) }
-        guard loop.shared.tokens != nil else { return try enter(visit, loop.shared.openGrant, connection) }
+        guard loop.shared.tokens != nil else { return try enter(visit, loop.shared.openGrant.grant, connection) }
         let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: visit.isWebSocket)
         guard let token = credential.token else {
             // It may say so in its first frame.

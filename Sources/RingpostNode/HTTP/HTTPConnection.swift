@@ -76,6 +76,12 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         var poll: PollWaiter?
     }
 
+    /// Requests that are looked at before others have their turn: one who pipelines is no reason for all to wait.
+    static let sliceRequestsMax = 32
+    private static let slicePause = TimeAmount.microseconds(50)
+    /// While it waits for its turn, so much is read ahead.
+    static let aheadBytesMax = 65_536
+
     let routes: any HTTPRoutes
     private var parser: HTTPRequestParser
     private var head: HTTPRequestHead?
@@ -88,6 +94,9 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private var isPaused = false
     private var isTakenOver = false
     private var isReading = false
+    /// Requests of this slice, and whether the next slice is waited for.
+    private var sliceRequests = 0
+    private var isResting = false
     /// The first byte of a request is here and its last one is not: `deadline` is the request's.
     private var isArriving = false
     /// The connection ends with the next answer that nothing is under way behind.
@@ -124,10 +133,11 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     override func onBytes() {
         if isReading { return }
+        if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
         isReading = true
         defer { isReading = false }
         do throws(HTTPRequestError) {
-            while !hasLastRequest, !isTakenOver, !isClosing, !isFull, let part = try parser.next(&input) {
+            while !hasLastRequest, !isTakenOver, !isClosing, !isFull, !isResting, let part = try parser.next(&input) {
                 switch part {
                 case .head(let head): onHead(head)
                 case .body(var bytes): onBody(&bytes)
@@ -141,8 +151,26 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         }
         if hasLastRequest { input.clear() }
         // What is left is the beginning of a request.
-        if !isFull, input.readableBytes > 0 { beginRequest() }
-        setPaused(isFull)
+        if !isFull, !isResting, input.readableBytes > 0 { beginRequest() }
+        setPaused(isFull || isResting && input.readableBytes >= Self.aheadBytesMax)
+    }
+
+    /// One request more in this slice; behind the last one, the next slice comes when other sockets have had their turn (see
+    /// `ChannelFan`). A connection whose bytes are all read begins a slice anew.
+    private func spendSlice() {
+        sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
+        if sliceRequests < Self.sliceRequestsMax { return }
+        isResting = true
+        loop.eventLoop.execute { [weak self] in
+            guard let self, isOpen else { return }
+            loop.eventLoop.assumeIsolated().scheduleTask(in: Self.slicePause) { [weak self] in self?.beginSlice() }
+        }
+    }
+
+    private func beginSlice() {
+        isResting = false
+        sliceRequests = 0
+        if isOpen { onBytes() }
     }
 
     private func beginRequest() {
@@ -181,6 +209,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         body = ByteBuffer()
         isArriving = false
         hasLastRequest = !head.keepAlive
+        spendSlice()
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
         if loop.door.isMoving { isLeaving = true }
@@ -270,7 +299,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     }
 
     private func resume() {
-        guard isPaused, !isFull else { return }
+        guard isPaused, !isFull, !isResting else { return }
         onBytes()
     }
 
