@@ -131,7 +131,7 @@ struct NodeSettings {
             ("connectRate", .connectRate), ("connectBurst", .connectBurst),
         ]
         for (key, limit) in options {
-            if let value = try number(reader, key, 0...Int.max) { try limits.set(limit, to: value) }
+            if let value = try number(reader, key, NodeLimits.range(of: limit)) { try limits.set(limit, to: value) }
         }
         for text in reader.stringArray(forKey: "limit") ?? [] { try limits.set(text) }
     }

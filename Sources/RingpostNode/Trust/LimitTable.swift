@@ -31,6 +31,9 @@ extension NodeLimits {
         try set(limit, to: value)
     }
 
+    /// What a limit may be set to.
+    public static func range(of limit: Limit) -> ClosedRange<Int> { row(limit).range }
+
     /// A limit's value; `nil` where it depends on the machine or on other limits.
     public func value(of limit: Limit) -> Int? { Self.row(limit).get(self) }
 
