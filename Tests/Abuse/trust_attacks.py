@@ -46,7 +46,8 @@ def bad_tokens(node, seconds, is_quick):
     time.sleep(1.0)
     let_in = []
     for way, text in requests_with(mint.good("honest"), "honest"):
-        Flood(node.client, lambda: (text, way), lambda tag, answer: let_in.append((tag, is_refused(answer))), 1).run(CONTROL_SECONDS if way == "poll, query" else 0.1)
+        flood = Flood(node.client, lambda: (text, way), lambda tag, answer: let_in.append((tag, is_refused(answer))), 1)
+        flood.run(CONTROL_SECONDS if way == "poll, query" else 0.1)
         if not any(tag == way and not refused for tag, refused in let_in):
             tally.problems.append(f"a good token did not get in: {way}")
     node.begin()
