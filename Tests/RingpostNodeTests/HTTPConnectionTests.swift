@@ -66,11 +66,42 @@ import Testing
         #expect(try poll.leaving().components(separatedBy: #""seq":"#).count == 2, "the hidden one was appended")
     }
 
+    @Test func whoPipelinesLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.apiConnection(), try node.apiConnection())
+        let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
+        let count = 3 * HTTPConnection.sliceRequestsMax + 1
+        try eager.arrive(String(repeating: one, count: count))
+        let first = try eager.leaving().components(separatedBy: "HTTP/1.1 200 ").count - 1
+        #expect(first == HTTPConnection.sliceRequestsMax)
+        try other.arrive(one)
+        #expect(try other.leaving().contains("\"seq\":\(HTTPConnection.sliceRequestsMax + 1),"), "before the rest of the eager one's")
+        var rest = ""
+        for _ in 0..<4 {
+            node.eventLoop.advanceTime(by: .milliseconds(1))
+            rest += try eager.leaving()
+        }
+        #expect(rest.components(separatedBy: "HTTP/1.1 200 ").count - 1 == count - first)
+        #expect(rest.contains("\"seq\":\(count + 1),"))
+    }
+
+    @Test func whileItWaitsForItsTurnLittleIsReadAhead() throws {
+        let node = try EmbeddedNode()
+        let eager = try node.apiConnection()
+        let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1_000)
+        try eager.arrive(String(repeating: one, count: 200))
+        #expect(eager.reads == false)
+        for _ in 0..<8 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
+        #expect(eager.reads == true)
+        #expect(try eager.leaving().components(separatedBy: "HTTP/1.1 200 ").count == 201)
+    }
+
     @Test func morePollsThanAConnectionMayHaveAreTakenLater() throws {
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()
         let most = NodeLimits().pipelinedMax
         try channel.arrive(String(repeating: "GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n", count: most + 10))
+        for _ in 0...most / HTTPConnection.sliceRequestsMax { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         #expect(node.loop.counters.sockets[Transport.poll.place] == most)
         try node.publish("1", to: "alice")
         // The first ones have their answer, and the rest has come in.
@@ -192,4 +223,9 @@ import Testing
         #expect(node.loop.snapshot(countsSlots: false).attachments == 0)
         #expect(node.loop.sessions.count == 0)
     }
+}
+
+extension EmbeddedChannel {
+    /// Whether more is to be read, as it was said last; `nil` if nothing was said.
+    fileprivate var reads: Bool? { options.last { $0.option is ChannelOptions.Types.AutoReadOption }?.value as? Bool }
 }
