@@ -24,6 +24,9 @@ final class RawWebSocket {
 
     let connection: RawConnection
 
+    /// Over a connection on which the upgrade has been asked for and answered.
+    init(connection: RawConnection) { self.connection = connection }
+
     /// Opens one and reads the upgrade's answer.
     init(_ node: NodeProcess, user: String, receiveBufferBytes: Int32? = nil) async throws {
         connection = try RawConnection(port: node.client, receiveBufferBytes: receiveBufferBytes)
