@@ -77,10 +77,10 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     }
 
     /// Requests that are looked at before others have their turn: one who pipelines is no reason for all to wait.
-    static let sliceRequestsMax = 32
+    static let sliceRequestsMax = 8
     private static let slicePause = TimeAmount.microseconds(50)
     /// While it waits for its turn, so much is read ahead.
-    static let aheadBytesMax = 65_536
+    static let aheadBytesMax = 16_384
 
     let routes: any HTTPRoutes
     private var parser: HTTPRequestParser
@@ -147,6 +147,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         } catch {
             if error == .headTooLong { loop.counters.count(.headBytes) }
             if error == .tooManyHeaders { loop.counters.count(.headers) }
+            // More than any path takes.
+            if error == .bodyTooLarge { loop.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes) }
             refuse(status: error.status, code: error.code, message: error.message)
         }
         if hasLastRequest { input.clear() }

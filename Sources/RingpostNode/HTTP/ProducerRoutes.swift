@@ -108,7 +108,8 @@ final class ProducerRoutes: HTTPRoutes {
         let lines = BatchLine.split(request.body.readableBytesView)
         if lines.count > limits.batchMessagesMax {
             loop.counters.count(.batchMessages)
-            throw ProblemReport(.tooLarge, "\(lines.count) messages; at most \(limits.batchMessagesMax) are taken in one batch")
+            let sentence = "\(lines.count) messages; at most \(limits.batchMessagesMax) are taken in one batch"
+            return connection.respond(to: request.number, .problem(.tooLarge, sentence))
         }
         let batch = BatchPublish(count: lines.count, grant: grant, loop: loop) { [weak connection] body in
             let headers: [HTTPResponseWriter.Header] = [("Content-Type", "application/x-ndjson")]

@@ -64,7 +64,7 @@ extension HTTPRequestError {
         501, "unsupported_transfer_encoding", "The only Transfer-Encoding understood is chunked.")
     static let lengthRequired = HTTPRequestError(
         411, "length_required", "A request with this method needs a Content-Length or a chunked body.")
-    static let bodyTooLarge = HTTPRequestError(413, "too_large", "The request's body is too large.")
+    package static let bodyTooLarge = HTTPRequestError(413, "too_large", "The request's body is too large.")
     static let badChunkSize = HTTPRequestError(
         400, "bad_chunk_size", "A chunk's size must be hexadecimal digits, then the line's end or a semicolon.")
     static let badChunkExtension = HTTPRequestError(
