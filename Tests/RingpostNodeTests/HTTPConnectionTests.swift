@@ -44,11 +44,12 @@ import Testing
         let node = try EmbeddedNode()
         let channel = try node.apiConnection()
         let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
-        try channel.arrive(String(repeating: one, count: 20))
+        let count = HTTPConnection.sliceRequestsMax
+        try channel.arrive(String(repeating: one, count: count))
         let writes = try channel.writes()
         #expect(writes.count == 1)
         let text = String(decoding: writes.joined(), as: UTF8.self)
-        for sequence in 1...20 { #expect(text.contains("\"seq\":\(sequence),")) }
+        for sequence in 1...count { #expect(text.contains("\"seq\":\(sequence),")) }
     }
 
     @Test(arguments: ["HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", "HTTP/1.0\r\n"])
@@ -91,7 +92,7 @@ import Testing
         let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1000\r\n\r\n" + String(repeating: "x", count: 1_000)
         try eager.arrive(String(repeating: one, count: 200))
         #expect(eager.reads == false)
-        for _ in 0..<8 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
+        for _ in 0...200 / HTTPConnection.sliceRequestsMax { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         #expect(eager.reads == true)
         #expect(try eager.leaving().components(separatedBy: "HTTP/1.1 200 ").count == 201)
     }
