@@ -103,7 +103,7 @@ def odd():
         yield f"the extension {extension!r}", post(CHUNKED, f"5{extension}\r\nhello\r\n0{extension}\r\n\r\n")
     for value in ["005", " 5 ", "\t5\t", "0000000000000000005"]:
         yield f"Content-Length:{value!r}", post(f"Content-Length:{value}\r\n")
-    for host in ["a:80", "a:", "[::1]:8080", "a.example", "127.0.0.1"]:
+    for host in ["a:80", "a:", "[::1]:8080", "a.localhost", "127.0.0.1"]:
         yield f"Host: {host}", post("Content-Length: 5\r\n").replace("Host: a", f"Host: {host}")
     yield "an absolute target", post("Content-Length: 5\r\n").replace("TARGET", "http://aTARGET")
     yield "an empty line in front", "\r\n" + post("Content-Length: 5\r\n")

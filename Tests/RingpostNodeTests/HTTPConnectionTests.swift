@@ -71,12 +71,13 @@ import Testing
         let node = try EmbeddedNode()
         let (eager, other) = (try node.apiConnection(), try node.apiConnection())
         let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
-        let count = 3 * HTTPConnection.sliceRequestsMax + 1
+        let slice = HTTPConnection.sliceRequestsMax + NodeLoop.eagerRequestsMax
+        let count = 3 * slice + 1
         try eager.arrive(String(repeating: one, count: count))
         let first = try eager.leaving().components(separatedBy: "HTTP/1.1 200 ").count - 1
-        #expect(first == HTTPConnection.sliceRequestsMax)
+        #expect(first == slice)
         try other.arrive(one)
-        #expect(try other.leaving().contains("\"seq\":\(HTTPConnection.sliceRequestsMax + 1),"), "before the rest of the eager one's")
+        #expect(try other.leaving().contains("\"seq\":\(slice + 1),"), "before the rest of the eager one's")
         var rest = ""
         for _ in 0..<4 {
             node.eventLoop.advanceTime(by: .milliseconds(1))
@@ -84,6 +85,18 @@ import Testing
         }
         #expect(rest.components(separatedBy: "HTTP/1.1 200 ").count - 1 == count - first)
         #expect(rest.contains("\"seq\":\(count + 1),"))
+    }
+
+    /// What one turn has room for goes to those who come first; whoever comes then has his slice all the same.
+    @Test func manyWhoPipelineHaveSmallSlices() throws {
+        let node = try EmbeddedNode()
+        let one = "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"
+        let connections = try (0..<4).map { _ in try node.apiConnection() }
+        // All in one turn of the loop.
+        for connection in connections { try connection.writeInbound(ByteBuffer(string: String(repeating: one, count: 200))) }
+        let answers = try connections.map { try $0.leaving().components(separatedBy: "HTTP/1.1 200 ").count - 1 }
+        let slice = HTTPConnection.sliceRequestsMax
+        #expect(answers == [slice + NodeLoop.eagerRequestsMax, slice, slice, slice])
     }
 
     @Test func whileItWaitsForItsTurnLittleIsReadAhead() throws {
@@ -105,6 +118,7 @@ import Testing
         for _ in 0...most / HTTPConnection.sliceRequestsMax { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         #expect(node.loop.counters.sockets[Transport.poll.place] == most)
         try node.publish("1", to: "alice")
+        for _ in 0..<3 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         // The first ones have their answer, and the rest has come in.
         #expect(try channel.leaving().components(separatedBy: "HTTP/1.1 200 ").count == most + 1)
         #expect(node.loop.counters.sockets[Transport.poll.place] == 10)

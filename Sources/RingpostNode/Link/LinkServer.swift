@@ -1,6 +1,7 @@
 // The accepted end of a link: another node that forwards and attaches, a producer, or somebody who only asks who is
 // here. A stranger is told in one sentence what differs, and is gone within a second.
 import HashRing
+import Logging
 import NIOCore
 import RingpostCore
 import RingpostWire
@@ -43,6 +44,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     /// Accepted connections of one event loop that have not introduced themselves; one more is closed at once.
     static let strangersMax = 1_024
     static let producerInFlightMax = 16_384
+    private static let refusalSayingMilliseconds: Int64 = 1_000
     private static let ringsDiffer = "the two rings differ at one epoch"
 
     var isForProducer: Bool { if case .producer = state { true } else { false } }
@@ -196,7 +198,12 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     private func turnDown(_ hello: LinkHello, _ sentence: String) {
         loop.counters.badLinks += 1
-        loop.logger.warning("refused a link", metadata: ["from": "\(LogText.escaped(hello.from))", "why": "\(sentence)"])
+        // Strangers can come as often as they like: one a second is said, all are counted.
+        let now = Moment.now().monotonic
+        let level: Logger.Level = now - loop.refusalSaidAt >= Self.refusalSayingMilliseconds ? .warning : .debug
+        if level == .warning { loop.refusalSaidAt = now }
+        let metadata: Logger.Metadata = ["from": "\(LogText.escaped(hello.from))", "why": "\(LogText.escaped(sentence))"]
+        loop.logger.log(level: level, "refused a link", metadata: metadata)
         state = .over
         refuse(sentence)
     }

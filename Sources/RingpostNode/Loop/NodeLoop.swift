@@ -23,6 +23,9 @@ final class NodeLoop: @unchecked Sendable {
     static let ticksPerRound = 20
     /// Pollers who have not come back are looked for once in so many ticks.
     static let ticksPerPollerRound = 200
+    /// Requests that all connections together may have looked at in one turn of the loop beyond their slices. So few pipeliners are served in
+    /// large pieces, and many in small ones; whoever else is there waits half a millisecond longer, not for all that they have sent.
+    static let eagerRequestsMax = 64
 
     /// Publishes that one loop's connections may wait for; beyond it they are answered "overloaded".
     static let waitersMax = 1 << 20
@@ -70,6 +73,8 @@ final class NodeLoop: @unchecked Sendable {
     var revocations: RevocationList?
     /// Accepted link connections that have not introduced themselves.
     var strangers = 0
+    /// When a refused link was last said in the log.
+    var refusalSaidAt: Int64 = -1_000
     /// Links that this loop has dialled so far.
     var dialCount: UInt64 = 0
 
@@ -80,6 +85,8 @@ final class NodeLoop: @unchecked Sendable {
     /// The node says goodbye: link producers are sent to other nodes.
     var isLeaving = false
 
+    /// Of this turn.
+    private var eagerRequests = 0
     private var dirty: [LoopSocket] = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
@@ -121,7 +128,14 @@ final class NodeLoop: @unchecked Sendable {
         for link in links { link?.stop() }
     }
 
+    /// One more request beyond a connection's slice; false when this turn has had enough of them.
+    func takesEagerRequest() -> Bool {
+        eagerRequests += 1
+        return eagerRequests <= Self.eagerRequestsMax
+    }
+
     private func tick() {
+        eagerRequests = 0
         let now = Moment.now().monotonic
         decide { $0.onTick(now: $1, actions: &$2) }
         for number in restless { sessions[number]?.onTick(now: now) }
@@ -183,6 +197,7 @@ final class NodeLoop: @unchecked Sendable {
 
     private func flush() {
         flushIsScheduled = false
+        eagerRequests = 0
         var batch = dirty
         dirty.removeAll(keepingCapacity: true)
         for socket in batch { socket.flush() }
