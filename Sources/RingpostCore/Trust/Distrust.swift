@@ -41,7 +41,4 @@ public enum Distrust: String, Error, Sendable, CaseIterable {
         case .notGranted: "this is not among what you may do here"
         }
     }
-
-    /// A new token may help.
-    public var isOver: Bool { self == .expired }
 }

@@ -64,7 +64,7 @@ struct OperatorRoutes {
     private func answer(_ path: String, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPResponse> {
         switch path {
         case "/healthz": return loop.eventLoop.makeSucceededFuture(.text("ok\n"))
-        case "/readyz": return loop.eventLoop.makeSucceededFuture(readiness())
+        case "/readyz": return loopsAreReady().map { $0 ? readiness() : Self.notReady }
         case "/metrics":
             return shared.snapshot(countsSlots: true, on: loop.eventLoop).map {
                 .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
@@ -83,11 +83,17 @@ struct OperatorRoutes {
         }
     }
 
+    private static let notReady = HTTPResponse.failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
+
+    /// Every event loop knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
+    private func loopsAreReady() -> EventLoopFuture<Bool> {
+        let parts = shared.loops.map { loop in loop.eventLoop.submit { loop.view != nil } }
+        return EventLoopFuture.whenAllSucceed(parts, on: loop.eventLoop).map { $0.allSatisfy { $0 } }
+    }
+
     /// Ready: a member of the ring, with the right to act.
     private func readiness() -> HTTPResponse {
-        guard let view = shared.view, view.selfPlace != nil else {
-            return .failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
-        }
+        guard let view = shared.view, view.selfPlace != nil else { return Self.notReady }
         let lease = shared.lease
         guard lease.mayAct(now: Moment.now().monotonic) else {
             return .failure(

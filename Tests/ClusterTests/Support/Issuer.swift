@@ -111,10 +111,12 @@ extension NodeProcess {
     /// Waits until a sample is what it should be.
     func wait(for sample: String, _ what: String = "as expected", seconds: Double = 20, until isRight: (Double) -> Bool) async throws {
         var last = 0.0
-        try await eventually(within: seconds, "\(sample) of \(id) is \(what), not \(last)") {
-            last = try await self.metrics()[sample]
-            return isRight(last)
-        }
+        do {
+            try await eventually(within: seconds, "\(sample) of \(id) is \(what)") {
+                last = try await self.metrics()[sample]
+                return isRight(last)
+            }
+        } catch let error as DeadlineExceeded { throw DeadlineExceeded("\(error.description) It is \(last).") }
     }
 
     /// How often a limit was met.
