@@ -76,7 +76,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         var poll: PollWaiter?
     }
 
-    /// Requests that are looked at before others have their turn, besides those that the loop has room for in one turn
+    /// Requests that are looked at before others have their turn, besides those that the loop has room for
     /// (`NodeLoop.eagerRequestsMax`): one who pipelines is no reason for all to wait.
     static let sliceRequestsMax = 8
     private static let slicePause = TimeAmount.microseconds(50)
