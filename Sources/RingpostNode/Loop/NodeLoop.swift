@@ -23,9 +23,6 @@ final class NodeLoop: @unchecked Sendable {
     static let ticksPerRound = 20
     /// Pollers who have not come back are looked for once in so many ticks.
     static let ticksPerPollerRound = 200
-    /// Requests that all connections together may have looked at in a millisecond beyond their slices. So few pipeliners are served in large
-    /// pieces, and many in small ones; whoever else is there waits a third of a millisecond longer, not for all that they have sent.
-    static let eagerRequestsMax = 32
 
     /// Publishes that one loop's connections may wait for; beyond it they are answered "overloaded".
     static let waitersMax = 1 << 20
@@ -85,9 +82,6 @@ final class NodeLoop: @unchecked Sendable {
     /// The node says goodbye: link producers are sent to other nodes.
     var isLeaving = false
 
-    /// In the millisecond that is counted.
-    private var eagerRequests = 0
-    private var eagerSince: UInt64 = 0
     private var dirty: [LoopSocket] = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
@@ -127,17 +121,6 @@ final class NodeLoop: @unchecked Sendable {
         ticker?.cancel()
         for socket in sockets { socket?.closeNow() }
         for link in links { link?.stop() }
-    }
-
-    /// One more request beyond a connection's slice; false when this millisecond has had enough of them.
-    func takesEagerRequest() -> Bool {
-        let now = eventLoop.now.uptimeNanoseconds / 1_000_000
-        if now != eagerSince {
-            eagerSince = now
-            eagerRequests = 0
-        }
-        eagerRequests += 1
-        return eagerRequests <= Self.eagerRequestsMax
     }
 
     private func tick() {
