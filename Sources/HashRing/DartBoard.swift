@@ -1,65 +1,35 @@
 // How slots get their orders: every member throws darts, at a rate that its weight gives, from a sequence that depends
 // on nothing but its id. The first to hit a slot owns it, the next different one mirrors it.
 //
-// Neither a heap of darts nor a sort is needed: members of one weight take turns in an order that only rotates from
-// round to round, because in each round all of them have moved on by the same step. Only members of different weight
-// have to be merged by time, one head a weight.
+// Neither a heap of darts nor a sort is needed, because darts on different slots don't know of each other: time is cut into windows,
+// and within one it doesn't matter whose darts are looked at first, as long as two that hit the same slot are put in order. Those
+// are few, and what an earlier window has decided is final. So any mixture of weights costs what equal ones do.
 
 enum DartBoard {
     static let nobody = UInt16.max
     private static let step = SplitMix64.step
+    /// About how many darts are thrown in a window: so many that going over the members costs nothing beside them, so few that hardly
+    /// two of a window hit one slot, and that the last window is not much too long.
+    private static let dartsPerWindow: UInt64 = 16_384
 
     /// The orders of all slots, `depth` entries a slot.
     static func play(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
         guard depth > 0 else { return [] }
         return Array(unsafeUninitializedCapacity: HashRing.slotCount * depth) { orders, count in
             count = HashRing.slotCount * depth
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: HashRing.slotCount) { filled in
-                withUnsafeTemporaryAllocation(of: Int.self, capacity: members.count) { unfinishedWith in
-                    let memory = UnsafeMutableBufferPointer(rebasing: orders[..<count])
-                    var board = Board(depth: depth, orders: memory, filled: filled, unfinishedWith: unfinishedWith)
-                    play(members: members, dartKeys: dartKeys, on: &board)
+            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { numbers in
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * HashRing.slotCount) { counts in
+                    withUnsafeTemporaryAllocation(of: Thrower.self, capacity: members.count) { throwers in
+                        for place in members.indices {
+                            throwers.initializeElement(at: place, to: Thrower(weight: members[place].weight, key: dartKeys[place]))
+                        }
+                        var board = Board(
+                            depth: depth, orders: UnsafeMutableBufferPointer(rebasing: orders[..<count]), numbers: numbers,
+                            counts: counts, throwers: throwers)
+                        board.play(throwing: members.indices.filter { members[$0].weight > 0 })
+                    }
                 }
             }
-        }
-    }
-
-    private static func play(members: [RingMember], dartKeys: [UInt64], on board: inout Board) {
-        var byWeight: [UInt16: [Int]] = [:]
-        for (index, member) in members.enumerated() where member.weight > 0 { byWeight[member.weight, default: []].append(index) }
-        var throwers = byWeight.sorted { $0.key < $1.key }.map { Throwers(weight: $0.key, members: $0.value, dartKeys: dartKeys) }
-        if throwers.count == 1, throwers[0].timesAreDistinct {
-            throwers[0].throwAll(at: &board)
-        } else {
-            merge(&throwers, onto: &board)
-        }
-    }
-
-    /// Throws the darts of several weights in ascending (time, member, dart).
-    private static func merge(_ throwers: inout [Throwers], onto board: inout Board) {
-        var heap = (0..<throwers.count).filter { throwers[$0].advance(board) }
-        func precedes(_ one: Int, _ other: Int) -> Bool { throwers[one].head < throwers[other].head }
-        heap.sort(by: precedes)
-        func siftDown() {
-            var parent = 0
-            while true {
-                var least = parent
-                for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(heap[child], heap[least]) {
-                    least = child
-                }
-                if least == parent { return }
-                heap.swapAt(parent, least)
-                parent = least
-            }
-        }
-        while board.unfinished > 0, let first = heap.first {
-            let dart = throwers[first].head
-            board.hit(slot: slot(of: dart.x), by: dart.member)
-            if !throwers[first].advance(board) {
-                heap[0] = heap[heap.count - 1]
-                heap.removeLast()
-            }
-            siftDown()
         }
     }
 
@@ -90,185 +60,140 @@ enum DartBoard {
         (((number &<< 24) | (x &>> 40)) &<< 11) / weight
     }
 
-    struct Dart: Comparable {
-        var time: UInt64
-        var member: UInt16
-        var number: UInt64
-        var x: UInt64
+    /// A member and how far it has come.
+    struct Thrower {
+        let weight: UInt64
+        let key: UInt64
+        /// The number of its next dart.
+        var number: UInt64 = 0
+        /// The number of unfinished orders that it stands in. In all of them it can change nothing any more.
+        var unfinished = 0
+
+        init(weight: UInt16, key: UInt64) {
+            self.weight = UInt64(weight)
+            self.key = key
+        }
 
         @inline(__always)
-        static func < (one: Dart, other: Dart) -> Bool {
-            if one.time != other.time { return one.time < other.time }
-            return one.member != other.member ? one.member < other.member : one.number < other.number
-        }
+        func x(_ number: UInt64) -> UInt64 { key &+ (number &+ 1) &* DartBoard.step }
     }
 
     /// The slots' orders while they fill. Plain memory: a million darts hit it.
     struct Board {
-        private let orders: UnsafeMutableBufferPointer<UInt16>
-        private let filled: UnsafeMutableBufferPointer<UInt8>
-        private(set) var unfinished = HashRing.slotCount
-        /// For each member the number of unfinished orders that hold it. One that is in all of them can change nothing any more.
-        private let unfinishedWith: UnsafeMutableBufferPointer<Int>
         private let depth: Int
+        private let orders: UnsafeMutableBufferPointer<UInt16>
+        /// With which dart each entry of the orders got there.
+        private let numbers: UnsafeMutableBufferPointer<UInt32>
+        /// How many entries of each slot's order are final, and after these for each slot how many there are.
+        private let final: UnsafeMutableBufferPointer<UInt8>
+        private let filled: UnsafeMutableBufferPointer<UInt8>
+        private let throwers: UnsafeMutableBufferPointer<Thrower>
+        /// Slots whose order has changed in this window; some more than once.
+        private var touched: [UInt16] = []
+        private var unfinished = HashRing.slotCount
 
         /// - Parameters:
         ///   - orders: memory for `depth` entries a slot.
-        ///   - filled: memory for an entry a slot.
-        ///   - unfinishedWith: memory for an entry a member.
+        ///   - numbers: the same.
+        ///   - counts: memory for two entries a slot.
+        ///   - throwers: all members.
         init(
-            depth: Int, orders: UnsafeMutableBufferPointer<UInt16>, filled: UnsafeMutableBufferPointer<UInt8>,
-            unfinishedWith: UnsafeMutableBufferPointer<Int>
+            depth: Int, orders: UnsafeMutableBufferPointer<UInt16>, numbers: UnsafeMutableBufferPointer<UInt32>,
+            counts: UnsafeMutableBufferPointer<UInt8>, throwers: UnsafeMutableBufferPointer<Thrower>
         ) {
             self.depth = depth
             self.orders = orders
-            self.filled = filled
-            self.unfinishedWith = unfinishedWith
+            self.numbers = numbers
+            self.throwers = throwers
             orders.initialize(repeating: DartBoard.nobody)
-            filled.initialize(repeating: 0)
-            unfinishedWith.initialize(repeating: 0)
+            counts.initialize(repeating: 0)
+            final = UnsafeMutableBufferPointer(rebasing: counts[..<HashRing.slotCount])
+            filled = UnsafeMutableBufferPointer(rebasing: counts[HashRing.slotCount...])
+            touched.reserveCapacity(Int(DartBoard.dartsPerWindow))
         }
 
-        @inline(__always)
-        mutating func hit(slot: Int, by member: UInt16) {
-            let count = Int(filled[slot])
-            if count == depth { return }
+        /// Throws window after window until every order is full.
+        mutating func play(throwing: [Int]) {
+            var throwing = throwing
+            var time: UInt64 = 0
+            while unfinished > 0 {
+                throwing.removeAll { throwers[$0].unfinished == unfinished }
+                let weight = throwing.reduce(0) { $0 + throwers[$1].weight }
+                precondition(weight > 0, "\(unfinished) slots are unfinished and nobody can throw")
+                // A member's darts are 2^35 / weight apart.
+                time += max(1, (DartBoard.dartsPerWindow << 35) / weight)
+                for member in throwing { throwDarts(of: member, until: time) }
+                closeWindow()
+            }
+        }
+
+        /// All darts of a member with a lower time.
+        private mutating func throwDarts(of member: Int, until time: UInt64) {
+            // (n << 11) / weight < time is n < bound, where n is the dart's number above the upper 24 bits of x.
+            let bound = (time * throwers[member].weight + 2_047) >> 11
+            let (whole, part) = (bound >> 24, bound & 0xFF_FFFF)
+            var number = throwers[member].number
+            var x = throwers[member].x(number)
+            while number < whole || (number == whole && x &>> 40 < part) {
+                let slot = DartBoard.slot(of: x)
+                if Int(final[slot]) < depth { hit(slot, by: member, number: number) }
+                number &+= 1
+                x = x &+ DartBoard.step
+            }
+            throwers[member].number = number
+        }
+
+        /// Puts a dart into its place among those of this window; what falls out of the order was later than `depth` others.
+        private mutating func hit(_ slot: Int, by member: Int, number: UInt64) {
             let base = slot &* depth
-            for place in 0..<count where orders[base &+ place] == member { return }
-            orders[base &+ count] = member
-            filled[slot] = UInt8(truncatingIfNeeded: count &+ 1)
-            if count &+ 1 < depth {
-                unfinishedWith[Int(member)] &+= 1
-            } else {
-                for place in 0..<count { unfinishedWith[Int(orders[base &+ place])] &-= 1 }
-                unfinished &-= 1
+            let count = Int(filled[slot])
+            // A member's first dart counts.
+            for place in base..<base &+ count where Int(orders[place]) == member { return }
+            var place = base &+ count
+            while place > base &+ Int(final[slot]), precedes(member, number, place &- 1) {
+                place &-= 1
             }
-        }
-
-        func canChange(_ member: UInt16) -> Bool { unfinishedWith[Int(member)] < unfinished }
-    }
-
-    /// All members of one weight, and their darts in ascending (time, member, number).
-    struct Throwers {
-        private let weight: UInt64
-        private var members: [UInt16]
-        private var keys: [UInt64]
-        private var number: UInt64 = 0
-        /// The place of the round's lowest x, and how many of the round are thrown.
-        private var first = 0
-        private var thrown = 0
-        /// Darts that share a time, and the next one beyond them.
-        private var group: [Dart] = []
-        private var groupPlace = 0
-        private var lookahead: Dart?
-        private(set) var head = Dart(time: 0, member: 0, number: 0, x: 0)
-
-        /// - Parameter members: ascending places, so their dart keys ascend as well.
-        init(weight: UInt16, members: [Int], dartKeys: [UInt64]) {
-            self.weight = UInt64(weight)
-            self.members = members.map(UInt16.init)
-            keys = members.map { dartKeys[$0] }
-            startRound()
-        }
-
-        /// Up to weight 2,048 darts with different x>>40 have different times, so the order of x is the order of times, and
-        /// equal ones come in the members' order by themselves.
-        var timesAreDistinct: Bool { weight <= 2_048 }
-
-        private mutating func startRound() {
-            let shift = (number &+ 1) &* DartBoard.step
-            first = keys.withUnsafeBufferPointer { Self.lowest(of: $0, shift: shift) }
-            thrown = 0
-        }
-
-        /// The place of the key whose dart is the lowest of a round: from there on keys wrap round.
-        @inline(__always)
-        private static func lowest(of keys: UnsafeBufferPointer<UInt64>, shift: UInt64) -> Int {
-            let wrapsFrom = 0 &- shift
-            var low = 0
-            var high = keys.count
-            if high <= 8 {
-                for key in keys { low &+= key < wrapsFrom ? 1 : 0 }
-                return low == keys.count ? 0 : low
+            guard place < base &+ depth else { return }
+            var last = min(base &+ count, base &+ depth &- 1)
+            while last > place {
+                orders[last] = orders[last &- 1]
+                numbers[last] = numbers[last &- 1]
+                last &-= 1
             }
-            while low < high {
-                let middle = (low &+ high) / 2
-                if keys[middle] < wrapsFrom { low = middle &+ 1 } else { high = middle }
-            }
-            return low == keys.count ? 0 : low
+            orders[place] = UInt16(truncatingIfNeeded: member)
+            numbers[place] = UInt32(truncatingIfNeeded: number)
+            filled[slot] = UInt8(truncatingIfNeeded: min(count &+ 1, depth))
+            touched.append(UInt16(truncatingIfNeeded: slot))
         }
 
-        /// Takes out the members that are in every unfinished order; false when nobody is left.
-        private mutating func retire(_ board: Board) -> Bool {
-            if members.contains(where: { !board.canChange($0) }) {
-                let stay = members.indices.filter { board.canChange(members[$0]) }
-                members = stay.map { members[$0] }
-                keys = stay.map { keys[$0] }
-            }
-            return !members.isEmpty
+        /// Whether a dart comes before that of an entry: ascending (time, member); one member has only one entry in an order.
+        private func precedes(_ member: Int, _ number: UInt64, _ entry: Int) -> Bool {
+            let other = Int(orders[entry])
+            let time = time(ofDart: number, by: member)
+            let otherTime = self.time(ofDart: UInt64(numbers[entry]), by: other)
+            return time != otherTime ? time < otherTime : member < other
         }
 
-        /// Throws round after round until every order is full.
-        mutating func throwAll(at board: inout Board) {
-            while board.unfinished > 0 {
-                guard retire(board) else { preconditionFailure("\(board.unfinished) slots are unfinished and nobody can throw") }
-                throwRounds(256, at: &board)
-            }
+        private func time(ofDart number: UInt64, by member: Int) -> UInt64 {
+            DartBoard.time(number: number, x: throwers[member].x(number), weight: throwers[member].weight)
         }
 
-        private mutating func throwRounds(_ rounds: UInt64, at board: inout Board) {
-            let last = number &+ rounds
-            keys.withUnsafeBufferPointer { keys in
-                members.withUnsafeBufferPointer { members in
-                    while number < last, board.unfinished > 0 {
-                        let shift = (number &+ 1) &* DartBoard.step
-                        let first = Self.lowest(of: keys, shift: shift)
-                        var place = first
-                        for _ in 0..<keys.count {
-                            board.hit(slot: DartBoard.slot(of: keys[place] &+ shift), by: members[place])
-                            place = place &+ 1 == keys.count ? 0 : place &+ 1
-                        }
-                        number &+= 1
-                    }
+        /// What has got into an order so far stays there.
+        private mutating func closeWindow() {
+            for slot in touched {
+                let slot = Int(slot)
+                let (first, count) = (Int(final[slot]), Int(filled[slot]))
+                if first == count { continue }
+                final[slot] = filled[slot]
+                let base = slot &* depth
+                if count < depth {
+                    for place in base &+ first..<base &+ count { throwers[Int(orders[place])].unfinished &+= 1 }
+                } else {
+                    for place in base..<base &+ first { throwers[Int(orders[place])].unfinished &-= 1 }
+                    unfinished &-= 1
                 }
             }
-        }
-
-        private mutating func nextByX(_ board: Board) -> Dart? {
-            if members.isEmpty { return nil }
-            if thrown >= members.count {
-                number &+= 1
-                guard retire(board) else { return nil }
-                startRound()
-            }
-            var place = first &+ thrown
-            if place >= members.count { place &-= members.count }
-            thrown &+= 1
-            let x = keys[place] &+ (number &+ 1) &* DartBoard.step
-            return Dart(time: DartBoard.time(number: number, x: x, weight: weight), member: members[place], number: number, x: x)
-        }
-
-        /// Moves ``head`` on; false when these members throw no more.
-        mutating func advance(_ board: Board) -> Bool {
-            if groupPlace < group.count {
-                head = group[groupPlace]
-                groupPlace &+= 1
-                return true
-            }
-            guard let next = lookahead ?? nextByX(board) else { return false }
-            lookahead = nextByX(board)
-            head = next
-            guard let after = lookahead, after.time == next.time else { return true }
-            // Above weight 2,048 neighbours can share a time; then the members' order decides, not x.
-            group = [next]
-            while let other = lookahead, other.time == next.time {
-                group.append(other)
-                lookahead = nextByX(board)
-            }
-            group.sort()
-            head = group[0]
-            groupPlace = 1
-            return true
+            touched.removeAll(keepingCapacity: true)
         }
     }
 }

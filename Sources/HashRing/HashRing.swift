@@ -17,7 +17,7 @@ public struct HashRing: Sendable {
     /// Two rings with one digest place every slot alike.
     public let digest: UInt64
 
-    let orders: [UInt16]
+    @usableFromInline let orders: [UInt16]
     let dartKeys: [UInt64]
 
     /// Builds the ring of a member set. Takes a few milliseconds.
@@ -30,7 +30,8 @@ public struct HashRing: Sendable {
         precondition(depth >= 1 && depth <= 255, "depth \(depth) is not in 1…255")
         let keyed = Self.inOrder(members)
         self.members = keyed.map(\.member)
-        precondition(Set(self.members.map { Array($0.id.utf8) }).count == keyed.count, "two members have one id")
+        let neighbours = zip(self.members, self.members.dropFirst())
+        precondition(!neighbours.contains { $0.id.utf8.elementsEqual($1.id.utf8) }, "two members have one id")
         dartKeys = keyed.map(\.key)
         self.depth = min(depth, keyed.count { $0.member.weight > 0 })
         orders = DartBoard.play(members: self.members, dartKeys: dartKeys, depth: self.depth)
@@ -66,11 +67,13 @@ public struct HashRing: Sendable {
     }
 
     /// The place (in ``members``) of the slot's owner, or `nil` when nobody has weight.
+    @inlinable
     public func owner(ofSlot slot: Int) -> Int? {
         depth > 0 ? Int(orders[slot &* depth]) : nil
     }
 
     /// The place of the slot's mirror: exactly the member that would own the slot without its owner.
+    @inlinable
     public func mirror(ofSlot slot: Int) -> Int? {
         depth > 1 ? Int(orders[slot &* depth &+ 1]) : nil
     }

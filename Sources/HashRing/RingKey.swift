@@ -35,6 +35,8 @@ public struct KeyHasher: Hashable, Sendable {
 
     /// The place of a name given as a string.
     public func hash(_ kind: KeyKind, _ name: String) -> KeyHash {
+        // Nearly every string gives its bytes without being copied, or kept alive meanwhile.
+        if let hash = name.utf8.withContiguousStorageIfAvailable({ hash(kind, utf8: UnsafeRawBufferPointer($0)) }) { return hash }
         var name = name
         return name.withUTF8 { hash(kind, utf8: UnsafeRawBufferPointer($0)) }
     }

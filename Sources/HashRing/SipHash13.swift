@@ -44,34 +44,53 @@ public func sipHash13(key: SipKey, _ bytes: UnsafeRawBufferPointer) -> UInt64 {
 ///
 /// - Parameters:
 ///   - prefix: the prefix's bytes as a little-endian word; bytes beyond `prefixLength` must be zero.
-///   - prefixLength: 0 to 7 bytes.
+///   - prefixLength: 0 to 7 bytes; a constant, so that all shifts are.
+@inline(__always)
 func sipHash13(key: SipKey, prefix: UInt64, prefixLength: Int, _ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var state = SipState(key: key)
-    let shift = UInt64(prefixLength) &* 8
-    var carry = prefix
-    var offset = 0
     let count = bytes.count
+    let shift = UInt64(prefixLength) &* 8
+    let length = UInt64(truncatingIfNeeded: count &+ prefixLength) &<< 56
+    guard count >= 8 else {
+        let word = shortWord(bytes)
+        guard prefixLength &+ count >= 8 else {
+            state.absorb(prefix | (word &<< shift) | length)
+            return state.finish()
+        }
+        state.absorb(prefix | (word &<< shift))
+        state.absorb(word &>> (64 &- shift) | length)
+        return state.finish()
+    }
+    // The first word takes in the prefix; from there on words are read where they lie.
+    state.absorb(prefix | (bytes.word(at: 0) &<< shift))
+    var offset = 8 &- prefixLength
     while offset &+ 8 <= count {
-        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-        state.absorb(carry | (word &<< shift))
-        carry = prefixLength == 0 ? 0 : word &>> (64 &- shift)
+        state.absorb(bytes.word(at: offset))
         offset &+= 8
     }
-    let rest = count &- offset
-    var tail: UInt64 = 0
-    if count >= 8, rest > 0 {
-        // The last eight bytes in one load, the ones that were absorbed already shifted out.
-        tail = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)) &>> UInt64(64 &- rest &* 8)
-    } else {
-        for place in 0..<rest { tail |= UInt64(bytes[offset &+ place]) &<< UInt64(place &* 8) }
-    }
-    var last = carry | (tail &<< shift)
-    if prefixLength &+ rest >= 8 {
-        state.absorb(last)
-        last = tail &>> (64 &- shift)
-    }
-    state.absorb(last | (UInt64(truncatingIfNeeded: count &+ prefixLength) &<< 56))
+    // The last eight bytes in one load, the ones that were absorbed already shifted out; all of them, where nothing is left.
+    let rest = UInt64(truncatingIfNeeded: count &- offset)
+    state.absorb((bytes.word(at: count &- 8) &>> 8) &>> (56 &- rest &* 8) | length)
     return state.finish()
+}
+
+/// Fewer than eight bytes as a little-endian word.
+@inline(__always)
+private func shortWord(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var word: UInt64 = 0
+    var place = bytes.count
+    while place > 0 {
+        place &-= 1
+        word = word &<< 8 | UInt64(bytes[place])
+    }
+    return word
+}
+
+extension UnsafeRawBufferPointer {
+    @inline(__always)
+    fileprivate func word(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
 }
 
 private struct SipState {

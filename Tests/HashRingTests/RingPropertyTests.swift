@@ -14,17 +14,29 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         return (0..<count).map { ("node-\($0)-\(UInt16.random(in: 0...999, using: &random))", weights.randomElement(using: &random) ?? 1) }
     }
 
-    @Test(arguments: 0..<6) func theFirstTwoOfTheOrderAreWhatTheSlowWayFinds(seed: UInt64) {
+    @Test(arguments: 0..<12) func theBeginningOfTheOrderIsWhatTheSlowWayFinds(seed: UInt64) {
         var random = SplitMix64(seed: seed)
-        let ring = ring(Self.randomMembers(&random))
+        let ring = ring(Self.randomMembers(&random), depth: 1 + Int(seed % 4))
         let withWeight = ring.members.count { $0.weight > 0 }
         guard withWeight > 0 else { return }
-        for _ in 0..<12 {
+        for _ in 0..<40 {
             let slot = Int.random(in: 0..<HashRing.slotCount, using: &random)
             // Asked deeper than is kept, a preference is found by each member's own first hit, without any merging.
             let slow = Array(ring.preference(ofSlot: slot, count: ring.members.count + 1).prefix(ring.depth))
             #expect(ring.preference(ofSlot: slot, count: ring.depth) == slow, "seed \(seed), slot \(slot)")
         }
+    }
+
+    /// Digests that an earlier way of building came to, one that threw the darts one by one in the order of their times.
+    @Test func manyMembersOfMixedWeightsArePlacedAsOneByOne() {
+        func digest(_ count: Int, _ weight: (Int) -> UInt16) -> UInt64 { ring((0..<count).map { ("n\($0)", weight($0)) }).digest }
+        #expect(digest(2) { _ in 1 } == 0x4ae9_a8f4_663d_6e2e)
+        #expect(digest(10) { UInt16(1 + $0) } == 0x2d8b_809d_9f9a_fa09)
+        #expect(digest(10) { UInt16(100 + $0 % 2) } == 0xd1ec_f781_ed12_f2a7)
+        #expect(digest(1_000) { _ in 1 } == 0x7526_ff20_252b_07e0)
+        #expect(digest(1_000) { UInt16(1 + $0 % 7) } == 0xd83f_c971_7175_1ba4)
+        // So heavy that darts of different members share times.
+        #expect(digest(1_000) { UInt16(60_000 + $0) } == 0x50c1_ae3d_db91_a1ea)
     }
 
     @Test(arguments: 200..<210) func theSlotsPlacedOtherwiseAreThoseWithAnotherOwnerOrMirror(seed: UInt64) {
@@ -40,6 +52,8 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
                 || name(old.mirror(ofSlot: slot), old) != name(new.mirror(ofSlot: slot), new)
         }
         #expect(found == slow)
+        let moved = (0..<HashRing.slotCount).count { name(old.owner(ofSlot: $0), old) != name(new.owner(ofSlot: $0), new) }
+        #expect(RingChange(from: old, to: new).slotsMoved == moved)
     }
 
     @Test(arguments: 100..<104) func nothingMovesBetweenMembersThatStay(seed: UInt64) {
