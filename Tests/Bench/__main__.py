@@ -1,0 +1,95 @@
+# Measures Ringpost, its peers and the limit in turn, and prints one table. See cluster/bench.
+import argparse
+import datetime
+import json
+import os
+import signal
+import sys
+
+import report
+from bench import Bench
+from measurements import MEASUREMENTS
+from processes import GENERATOR_PROCESSOR, Failure
+from rows import wanted
+from servers import PEERS, Limit, Ringpost
+
+ROUNDS = 3
+# Each server has ports of its own.
+PORTS_A_SERVER = 10
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="cluster/bench", add_help=False)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--load", required=True)
+    parser.add_argument("--limit", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--servers", default="")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--base-port", type=int, default=21_000)
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--picture")
+    return parser.parse_args()
+
+
+def chosen_servers(bench, names):
+    """Ringpost, the peers that are installed, and the limit; says who is left out."""
+    servers = [make(bench, bench.base_port + place * PORTS_A_SERVER) for place, make in enumerate((Ringpost, *PEERS, Limit))]
+    absent = [server.name for server in servers if not server.is_there()]
+    if absent:
+        print(f"not installed, and left out: {', '.join(absent)} (cluster/bench --install)", flush=True)
+    wishes = [name.strip().lower() for name in names.split(",") if name.strip()]
+    return [each for each in servers if each.is_there() and (not wishes or any(wish in each.name.lower() for wish in wishes))]
+
+
+def measure(bench, name, servers, rounds):
+    """All servers in turn, so many times: what disturbs the machine for a while disturbs all of them."""
+    run, transport, is_once = MEASUREMENTS[name]
+    results = {}
+    for _ in range(1 if is_once and not bench.is_full else rounds):
+        for server in servers:
+            if transport not in server.transports:
+                continue
+            try:
+                server.start()
+                results.setdefault(server.name, []).append(run(bench, server))
+            except Failure as failure:
+                print(f"  {name}, {server.name}: {failure}", flush=True)
+            finally:
+                server.stop()
+    return results
+
+
+def about(bench, servers, stolen):
+    """Date, machine and versions: what the figures are worth without them nobody knows."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown processor")
+    versions = ", ".join(f"{server.name} {server.version()}" for server in servers if server.version())
+    return (
+        f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), Linux {os.uname().release}; one core for the server, another for the load "
+        f"generator; {versions}. The machine's host took at most {stolen:.1%} of the processors' time in a run.")
+
+
+def main():
+    options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.cpu_count() <= GENERATOR_PROCESSOR:
+        sys.exit("cluster/bench needs two processors: one for the server and one for the load generator")
+    bench = Bench(options)
+    servers = chosen_servers(bench, options.servers)
+    rows = wanted([each for each in options.only.split(",") if each], bench.is_full)
+    data = {"full": bench.is_full, "measurements": {}}
+    for name in dict.fromkeys(row.measurement for row in rows):
+        print(f"measuring {name}", flush=True)
+        data["measurements"][name] = measure(bench, name, servers, options.rounds)
+    runs = [run for each in data["measurements"].values() for of_server in each.values() for run in of_server]
+    data["about"] = about(bench, servers, max((run.get("stolen", 0) for run in runs), default=0))
+    with open(options.json, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=1)
+    print("\n" + report.table(data, rows))
+
+
+if __name__ == "__main__":
+    main()
