@@ -149,6 +149,16 @@ let package = Package(
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/SimulateCommand"),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "RingpostCore", "HashRing"]),
+        // The small parts of a node, timed and counted: for cluster/bench and MicrobenchTests.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .executableTarget(
+            name: "microbench",
+            dependencies: [
+                "CAllocationCounter", "HashRing", "RingpostCore", "RingpostWire", nioCore,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Microbench", swiftSettings: optimized),
+        .testTarget(name: "MicrobenchTests", dependencies: ["TestSupport", "microbench"]),
         // What must hold of every decoder of strangers' bytes, whatever they are: for its tests and for cluster/fuzz.
         .target(
             name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Fuzzing",
