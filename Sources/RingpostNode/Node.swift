@@ -2,7 +2,6 @@
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import RingpostCore
 import RingpostWire
 import ServiceLifecycle
@@ -48,6 +47,8 @@ public final class Node: Service {
         try outcome.get()
     }
 
+    var firstLoop: NodeLoop { loops[0] }
+
     /// Told to end once more: what is left of the drain is skipped.
     public func hasten() { shared.onSignal() }
 
@@ -68,55 +69,21 @@ public final class Node: Service {
         let origins = OriginPolicy(
             configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
         let trust = shared.trust
-        let link = try await bind(configuration.link, "link", tls: { trust.acceptingLinks }) { LinkServer(loop: $0) }
-        let api = try await bind(configuration.api, "API", tls: { trust.tls }) {
+        let few = Port.membersReadBytesMax
+        let many = Port.strangersReadBytesMax
+        let link = try await Port(configuration.link, "link", readBytesMax: few, loops: loops, tls: { trust.acceptingLinks }) {
+            LinkServer(loop: $0)
+        }
+        let api = try await Port(configuration.api, "API", readBytesMax: many, loops: loops, tls: { trust.tls }) {
             HTTPConnection(routes: ProducerRoutes(loop: $0), loop: $0)
         }
-        let client = try await bind(configuration.client, "client", tls: { trust.tls }) {
+        let client = try await Port(configuration.client, "client", readBytesMax: many, loops: loops, tls: { trust.tls }) {
             HTTPConnection(routes: ClientRoutes(loop: $0, origins: origins), loop: $0)
         }
-        func actual(_ channel: any Channel, _ wanted: ListenAddress) -> ListenAddress {
-            ListenAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
-        }
         let ports = Ports(
-            channels: [client, api, link], client: actual(client, configuration.client), api: actual(api, configuration.api),
-            link: actual(link, configuration.link))
+            channels: client.channels + api.channels + link.channels, client: client.address, api: api.address, link: link.address)
         shared.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
         return ports
-    }
-
-    /// - Parameter tls: asked once a connection; `nil` for a plain one.
-    private func bind(
-        _ address: ListenAddress, _ name: String, tls: @escaping @Sendable () -> NIOSSLContext?,
-        _ handler: @escaping @Sendable (NodeLoop) -> LoopSocket
-    ) async throws -> any Channel {
-        let loopsByEventLoop = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
-        do {
-            return try await ServerBootstrap(group: group)
-                .serverChannelOption(.backlog, value: 4_096)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                // Small first reads keep idle sockets small; NIO is handed one piece at a time (LoopSocket).
-                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
-                .childChannelOption(.writeBufferWaterMark, value: .init(low: 16 * 1_024, high: 64 * 1_024))
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        guard let loop = loopsByEventLoop[ObjectIdentifier(channel.eventLoop)] else {
-                            throw NodeError("a socket came in on a foreign event loop")
-                        }
-                        if let context = tls() {
-                            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-                        }
-                        try channel.pipeline.syncOperations.addHandler(handler(loop))
-                    }
-                }
-                .bind(host: address.host, port: address.port).get()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw NodeError(
-                "the \(name) port \(address) is taken by another process: stop it, or choose another port with --\(name.lowercased())")
-        } catch {
-            throw NodeError("can't listen on \(address) for the \(name) port: \(error)")
-        }
     }
 
     private func closeSockets() async {

@@ -15,7 +15,7 @@ import log_attacks
 import socket_attacks
 import trust_attacks
 from crowd import Tally
-from node import Node
+from node import ELSEWHERE, Node
 from probe import Watch
 from report import HEAD, STOLEN_MAX, Row, latency, quantile
 from tokens import Mint
@@ -64,7 +64,7 @@ class Run:
             time.sleep(0.2)
 
     def attack(self, name, function):
-        node = self.node if function is not log_attacks.forge else self.start("logged", log_level="trace")
+        node = self.node if function is not log_attacks.forge else self.start("logged", log_level="trace", processors=ELSEWHERE)
         self.watch.ask("go")
         time.sleep(self.before_seconds)
         before, _, problems = self.watch.ask("samples")
@@ -122,7 +122,7 @@ class Run:
 
 
 def misbehave(function, node, seconds, is_quick, pipe):
-    """An attacker's process. It has what the node and those who use it well leave over of the processors, as if it were elsewhere."""
+    """An attacker's process. It has what those who use the node well leave over of their processor, as if it were elsewhere."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     node.begin = lambda: pipe.send(None)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -150,6 +150,7 @@ def main():
     options = parser.parse_args()
     # What ends this script ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.sched_setaffinity(0, ELSEWHERE)
     folder = options.folder or tempfile.mkdtemp(prefix="abuse-")
     run = Run(options, folder)
     try:

@@ -31,6 +31,12 @@ GAUGES = (
 )
 
 
+# The node has all processors but the last one, on which everybody else is: one who attacks from elsewhere takes none of them away.
+EVERY_PROCESSOR = sorted(os.sched_getaffinity(0))
+PROCESSORS = EVERY_PROCESSOR[:-1] or EVERY_PROCESSOR
+ELSEWHERE = EVERY_PROCESSOR[-1:]
+
+
 def free_ports(count):
     """Ports that nobody listens on: the system's choice, held at once so that they differ."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -43,7 +49,7 @@ def free_ports(count):
 class Node:
     """Makes keys in a folder of its own and starts the node; `stop` ends it."""
 
-    def __init__(self, program, folder, name="abuse", is_quick=False, more_limits=(), log_level="info"):
+    def __init__(self, program, folder, name="abuse", is_quick=False, more_limits=(), log_level="info", processors=PROCESSORS):
         self.program, self.folder = program, os.path.join(folder, name)
         os.makedirs(os.path.join(self.folder, "keys"))
         os.makedirs(os.path.join(self.folder, "signing"))
@@ -53,14 +59,15 @@ class Node:
         limits = {**LIMITS, **(QUICK_LIMITS if is_quick else {})}
         limits.update(text.split("=", 1) for text in more_limits)
         command = [
-            program, "node", "--client", address(self.client), "--api", address(self.api), "--link", address(self.link), "--loops", "2",
+            program, "node", "--client", address(self.client), "--api", address(self.api), "--link", address(self.link),
+            "--loops", str(len(processors)),
             "--drain-seconds", "1", "--token-keys", self.path("keys"), "--token-issuer", ISSUER, "--token-audience", AUDIENCE,
             "--api-keys", self.path("api-keys"), "--link-secret-file", self.path("link.secret"),
             "--log-level", log_level, *(f"--limit={name}={value}" for name, value in limits.items()),
         ]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), preexec_fn=prepare)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), preexec_fn=lambda: prepare(processors))
         self.wait_until_ready()
 
     def path(self, name):
@@ -167,8 +174,9 @@ def private(path, flags):
     return os.open(path, flags, 0o600)
 
 
-def prepare():
+def prepare(processors):
     """In the node's process: it has as many descriptors as it may, and does not outlive this script, however that ends."""
+    os.sched_setaffinity(0, processors)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -8,7 +8,7 @@ public struct FanOut<Member: AnyObject, Item> {
     /// Items that wait for the next round; beyond it the oldest is dropped, and whoever misses it asks for it again.
     public static var itemsMax: Int { 1_024 }
     /// Members that are served at once, before everything else of the event loop has its turn.
-    public static var sliceMembersMax: Int { 256 }
+    public static var sliceMembersMax: Int { 64 }
 
     private var members: [Member] = []
     private var places: [ObjectIdentifier: Int] = [:]

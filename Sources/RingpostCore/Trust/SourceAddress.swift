@@ -12,6 +12,19 @@ public struct SourceAddress: Hashable, Sendable {
         self.low = low
     }
 
+    /// - Parameter ipv4: the address as a number: 127.0.0.1 is 0x7F000001.
+    public init(ipv4: UInt32) {
+        self.init(high: 0, low: 0xFFFF_0000_0000 | UInt64(ipv4))
+    }
+
+    /// - Parameter ipv6: the sixteen bytes in network order; `nil` if there are more or fewer.
+    public init?(ipv6: UnsafeRawBufferPointer) {
+        if ipv6.count != 16 { return nil }
+        self.init(
+            high: UInt64(bigEndian: ipv6.loadUnaligned(as: UInt64.self)),
+            low: UInt64(bigEndian: ipv6.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+
     /// Reads a numeric address, without a port or brackets; `nil` for anything else.
     public init?(_ text: some StringProtocol) {
         if text.utf8.contains(UInt8(ascii: ":")) {

@@ -6,6 +6,9 @@ import RingpostWire
 
 /// A message in the forms in which sockets are written it, each made when it is first wanted.
 final class SharedFrames {
+    /// A message of a user's with fewer bytes is written to each of the user's sockets anew.
+    static let bytesMin = Backlog.sharedBytesMin
+
     private let envelope: [UInt8]
     private let eventName: String?
     /// A text frame.
@@ -43,8 +46,6 @@ final class ChannelFan: @unchecked Sendable {
         case everybody(SharedFrames)
         case presence(SharedFrames)
     }
-
-    private static let slicePause = TimeAmount.microseconds(50)
 
     let key: Key
     private unowned let loop: NodeLoop
@@ -161,9 +162,7 @@ final class ChannelFan: @unchecked Sendable {
                 }
             }
         }
-        // An event loop runs all tasks that are due before it looks at its sockets again, those too that tasks add. So the next slice waits for
-        // a moment, from when this one's sockets have been written to: that is when others have their turn.
-        loop.eventLoop.execute { self.loop.eventLoop.assumeIsolated().scheduleTask(in: Self.slicePause) { self.run() } }
+        loop.inNextTurn { self.run() }
     }
 
     private func sayAnew() {

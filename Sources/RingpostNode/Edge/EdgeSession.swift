@@ -34,7 +34,8 @@ final class EdgeSession {
     let since: Int64
     private let loop: NodeLoop
     private let stay: AttachRequest.Stay
-    private weak var socket: (any EdgeSocket)?
+    /// Until the session is over: a weak reference would make every use of the socket slower.
+    private var socket: (any EdgeSocket)?
     private var machine: SessionMachine
     /// The current attachment's number in the loop's table; a new one with every question, so that late answers find nobody.
     private var number: UInt64 = 0
@@ -94,6 +95,7 @@ final class EdgeSession {
         release()
         if isListening { loop.stopListening(self) }
         isListening = false
+        socket = nil
     }
 
     /// The socket is better off elsewhere.

@@ -20,6 +20,8 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private var bytePace = Pace()
     /// It has sent more than it may: nothing is read for a while.
     private var isSlowed = false
+    /// It has sent more than is looked at before others have their turn.
+    private var isResting = false
 
     init(wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) { super.init(.webSocket, wish: wish, grant: grant, loop: loop) }
 
@@ -45,12 +47,17 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         lastHeard = now
         isPinged = false
         if isSlowed || isChecking { return }
+        if isResting { return setReading(input.readableBytes < HTTPConnection.aheadBytesMax) }
+        var frames = 0
         do throws(WebSocketError) {
             while !isClosing, !isSlowed, !isChecking {
+                if frames >= RequestTurns.sliceRequestsMax || frames > 0 && loop.turns.isOver { return rest() }
                 let before = input.readableBytes
                 let event = try decoder.next(&input)
                 spend(bytes: before - input.readableBytes, frames: event == nil ? 0 : 1, now: now)
                 guard let event else { break }
+                frames += 1
+                loop.onRequest()
                 switch event {
                 case .ping(let payload): write { WebSocketEncoder.writePong(payload, into: &$0) }
                 case .pong: break
@@ -64,6 +71,19 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
             loop.counters.count(closed: error.closeCode == CloseReason.tooLarge.webSocketCode ? .tooLarge : .protocolError)
             finish { writeClose(error.closeCode, "stop: \(error.message)") }
         }
+    }
+
+    private func rest() {
+        if input.readableBytes == 0 { return }
+        isResting = true
+        loop.rest(self, isFresh: false)
+    }
+
+    override func goOn() {
+        guard isResting, isOpen, !isClosing else { return }
+        isResting = false
+        if !isSlowed, !isChecking { setReading(true) }
+        onBytes()
     }
 
     private func spend(bytes: Int, frames: Int, now: Int64) {
@@ -80,10 +100,10 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         isSlowed = true
         loop.counters.count(limit)
         setReading(false)
-        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.goOn() }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.speedUp() }
     }
 
-    private func goOn() {
+    private func speedUp() {
         guard isOpen, !isClosing else { return }
         isSlowed = false
         if !isChecking { setReading(true) }

@@ -6,102 +6,29 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// A whole request.
-struct HTTPRequest {
-    let head: HTTPRequestHead
-    let body: ByteBuffer
-    /// Where its answer goes.
-    let number: UInt64
-}
-
-/// An answer.
-struct HTTPResponse {
-    var status = 200
-    var headers: [HTTPResponseWriter.Header] = []
-    var body: [UInt8] = []
-
-    static let jsonType: HTTPResponseWriter.Header = ("Content-Type", "application/json")
-
-    static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
-        HTTPResponse(status: status, headers: [jsonType], body: body)
-    }
-
-    static func text(_ text: String, status: Int = 200, type: String = "text/plain; charset=utf-8") -> HTTPResponse {
-        HTTPResponse(status: status, headers: [("Content-Type", type)], body: Array(text.utf8))
-    }
-
-    /// - Parameter farewell: when and where to come back, if that is known better than the table knows it.
-    static func problem(_ problem: Problem, _ message: String? = nil, farewell: Farewell? = nil) -> HTTPResponse {
-        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, farewell: farewell)
-        if let seconds = farewell?.retryAfterSeconds ?? problem.retryAfterSeconds {
-            response.headers.append(("Retry-After", "\(seconds)"))
-        }
-        // RFC 6750, 3: what kind of credential is expected.
-        if problem == .unauthorized { response.headers.append(("WWW-Authenticate", "Bearer realm=\"ringpost\"")) }
-        return response
-    }
-
-    static func failure(status: Int, code: String, message: String, farewell: Farewell? = nil) -> HTTPResponse {
-        var body = Array(#"{"error":{"code":"\#(code)","message":"#.utf8)
-        JSONText.appendQuoted(message, to: &body)
-        farewell?.appendMembers(to: &body)
-        body.append(contentsOf: "}}\n".utf8)
-        return json(body, status: status)
-    }
-}
-
-/// The routes of one port.
-protocol HTTPRoutes {
-    /// Answers now or later with ``HTTPConnection/respond(to:_:)``, once; or takes the connection over.
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection)
-    /// Headers that every answer on this port carries.
-    func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
-    /// The largest body that the path takes, in bytes.
-    func bodyBytesMax(for head: HTTPRequestHead) -> Int
-    /// Answered whatever the node's state is.
-    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool
-    /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
-    var isForClients: Bool { get }
-}
-
 final class HTTPConnection: LoopSocket, @unchecked Sendable {
-    private struct Answer {
-        var bytes: ByteBuffer?
-        let headers: [HTTPResponseWriter.Header]
-        var keepAlive: Bool
-        let isHead: Bool
-        /// What a publish was for; its receipt names it.
-        var key: Key?
-        /// A poll that ends with the connection. Held here only.
-        var poll: PollWaiter?
-    }
-
-    /// Requests that are looked at before others have their turn: one who pipelines is no reason for all to wait. Larger slices cost a tenth
-    /// less of the processor, and let others wait ten times as long.
-    static let sliceRequestsMax = 8
-    private static let slicePause = TimeAmount.microseconds(50)
     /// While it waits for its turn, so much is read ahead.
     static let aheadBytesMax = 16_384
 
     let routes: any HTTPRoutes
     private var parser: HTTPRequestParser
-    private var head: HTTPRequestHead?
+    private(set) var head: HTTPRequestHead?
     private var body = ByteBuffer()
     /// Requests that are not answered yet, and answers that wait for an earlier one.
-    private var answers: Deque<Answer> = []
-    private var firstNumber: UInt64 = 0
+    var answers: Deque<Answer> = []
+    var firstNumber: UInt64 = 0
     /// When the request that is arriving has to be whole, or the next one has to begin.
     private var deadline: Int64
     private var isPaused = false
-    private var isTakenOver = false
+    var isTakenOver = false
     private var isReading = false
-    /// Requests of this slice, and whether the next slice is waited for.
+    /// Requests of this slice, and whether the next slice is waited for (see ``RequestTurns``).
     private var sliceRequests = 0
     private var isResting = false
     /// The first byte of a request is here and its last one is not: `deadline` is the request's.
     private var isArriving = false
     /// The connection ends with the next answer that nothing is under way behind.
-    private var isLeaving = false
+    private(set) var isLeaving = false
     /// The client has said that nothing follows its last request: what comes all the same is no request (RFC 9112, 9.6).
     private var hasLastRequest = false
     /// This connection's client has been let in; what it asks for later is not a new client's.
@@ -134,6 +61,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     override func onBytes() {
         if isReading { return }
+        if !isResting, sliceRequests == 0, loop.turns.isOver { rest() }
         if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
         isReading = true
         defer { isReading = false }
@@ -158,19 +86,20 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         setPaused(isFull || isResting && input.readableBytes >= Self.aheadBytesMax)
     }
 
-    /// One request more in this slice; behind the last one, the next slice comes when other sockets have had their turn (see
-    /// `ChannelFan`). A connection whose bytes are all read begins a slice anew.
+    /// One request more in this slice; behind the last one, the next slice comes when others have had their turn. A connection whose bytes
+    /// are all read begins a slice anew.
     private func spendSlice() {
         sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
-        if sliceRequests < Self.sliceRequestsMax { return }
-        isResting = true
-        loop.eventLoop.execute { [weak self] in
-            guard let self, isOpen else { return }
-            loop.eventLoop.assumeIsolated().scheduleTask(in: Self.slicePause) { [weak self] in self?.beginSlice() }
-        }
+        loop.onRequest()
+        if sliceRequests >= RequestTurns.sliceRequestsMax || sliceRequests > 0 && loop.turns.isOver { rest() }
     }
 
-    private func beginSlice() {
+    private func rest() {
+        isResting = true
+        loop.rest(self, isFresh: sliceRequests == 0)
+    }
+
+    override func goOn() {
         isResting = false
         sliceRequests = 0
         if isOpen { onBytes() }
@@ -180,6 +109,18 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         if isArriving { return }
         isArriving = true
         deadline = Moment.now().monotonic + limits.headMilliseconds
+    }
+
+    func setPaused(_ pauses: Bool) {
+        guard pauses != isPaused, !isClosing, isOpen else { return }
+        isPaused = pauses
+        if pauses, isFull { loop.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
+        setReading(!pauses)
+    }
+
+    func resume() {
+        guard isPaused, !isFull, !isResting else { return }
+        onBytes()
     }
 
     private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
@@ -240,72 +181,6 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         respond(to: number, response)
     }
 
-    // MARK: Out
-
-    /// Answers a request; answers leave in the order of the requests.
-    func respond(to number: UInt64, _ response: HTTPResponse) {
-        guard isOpen, let place = place(of: number) else { return }
-        // The last one says so. A request behind it has not been looked at: the client may send it again elsewhere.
-        if isLeaving, place == answers.count - 1, head == nil {
-            answers[place].keepAlive = false
-            isTakenOver = true
-        }
-        var bytes = ByteBuffer()
-        let answer = answers[place]
-        HTTPResponseWriter.write(
-            status: response.status, headers: response.headers + answer.headers, body: response.body, keepAlive: answer.keepAlive,
-            isResponseToHead: answer.isHead, into: &bytes)
-        answers[place].bytes = bytes
-        answers[place].poll = nil
-        if response.status >= 400 { loop.counters.badRequests[response.status, default: 0] += 1 }
-        release()
-    }
-
-    private func release() {
-        while let first = answers.first, var bytes = first.bytes {
-            answers.removeFirst()
-            firstNumber += 1
-            write { $0.writeBuffer(&bytes) }
-            if !first.keepAlive {
-                answers.removeAll()
-                closeWhenFlushed()
-                return
-            }
-        }
-        resume()
-    }
-
-    /// The request is a publish for this key, and its receipt the answer.
-    func awaitReceipt(for key: Key, _ number: UInt64) {
-        if let place = place(of: number) { answers[place].key = key }
-    }
-
-    func awaitedKey(of number: UInt64) -> Key? { place(of: number).flatMap { answers[$0].key } }
-
-    private func place(of number: UInt64) -> Int? {
-        number >= firstNumber && number - firstNumber < UInt64(answers.count) ? Int(number - firstNumber) : nil
-    }
-
-    /// The request has not been answered, and the connection stands.
-    func awaitsAnswer(_ number: UInt64) -> Bool { isOpen && !isClosing && place(of: number).map { answers[$0].bytes == nil } == true }
-
-    /// A request whose answer may take long: it is cancelled if the client goes first, and ended early if the node stops.
-    func hold(_ poll: PollWaiter, _ number: UInt64) {
-        if let place = place(of: number), answers[place].bytes == nil { answers[place].poll = poll }
-    }
-
-    private func setPaused(_ pauses: Bool) {
-        guard pauses != isPaused, !isClosing, isOpen else { return }
-        isPaused = pauses
-        if pauses, isFull { loop.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
-        setReading(!pauses)
-    }
-
-    private func resume() {
-        guard isPaused, !isFull, !isResting else { return }
-        onBytes()
-    }
-
     /// Ends the polls that wait and are meant; returns how many.
     @discardableResult
     func endPolls(_ farewell: @autoclosure () -> Farewell, where isMeant: (PollWaiter) -> Bool) -> Int {
@@ -354,37 +229,6 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         } else if answers.isEmpty {
             closeNow()
         }
-    }
-
-    // MARK: Taking over
-
-    /// True when nothing else is under way on this connection, so that it may become a WebSocket or an event stream.
-    func mayBeTakenOver(by number: UInt64) -> Bool { number == firstNumber && answers.count == 1 }
-
-    /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
-    func takeOver(with handler: LoopSocket, status: Int, headers: [HTTPResponseWriter.Header]) -> ByteBuffer? {
-        isTakenOver = true
-        // An earlier answer may wait for the end of the tick: it goes first.
-        flush()
-        guard let context, pendingBytes == 0 else {
-            closeNow()
-            return nil
-        }
-        let common = answers.first?.headers ?? []
-        answers.removeAll()
-        let leftover = input
-        input = ByteBuffer()
-        do {
-            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
-        } catch {
-            closeNow()
-            return nil
-        }
-        handler.isCountedConnection = isCountedConnection
-        isCountedConnection = false
-        context.pipeline.syncOperations.removeHandler(self).whenFailure { _ in self.closeNow() }
-        handler.write { HTTPResponseWriter.writeHead(status: status, headers: headers + common, into: &$0) }
-        return leftover
     }
 }
 

@@ -38,13 +38,7 @@ extension HTTPConnection: PublishSink {
     /// The tag is the request's number.
     func onAnswer(tag: UInt64, _ result: PublishResult) {
         switch result {
-        case .success(let receipt):
-            guard let key = awaitedKey(of: tag) else { return }
-            var body: [UInt8] = []
-            body.reserveCapacity(key.name.count + 192)
-            receipt.appendJSON(key: key, to: &body)
-            body.append(UInt8(ascii: "\n"))
-            respond(to: tag, .json(body))
+        case .success(let receipt): respond(to: tag, receipt)
         case .failure(let problem): respond(to: tag, .problem(problem))
         }
     }

@@ -107,10 +107,13 @@ final class LinkClient: @unchecked Sendable {
             .channelInitializer { channel in
                 // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
                 channel.eventLoop.makeCompletedFuture {
+                    let socket = LinkConnection(client: self, attempt: attempt, loop: self.loop)
                     if let context = self.loop.shared.trust.diallingLinks {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
+                        let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
+                        socket.tls = tls
+                        try channel.pipeline.syncOperations.addHandler(tls)
                     }
-                    try channel.pipeline.syncOperations.addHandler(LinkConnection(client: self, attempt: attempt, loop: self.loop))
+                    try channel.pipeline.syncOperations.addHandler(socket)
                 }
             }
             .connect(host: target.host, port: target.port)

@@ -1,6 +1,7 @@
 // What all sockets of a node have in common: bytes come in and are kept until they are understood; bytes go out once a
-// tick, everything that waits in one write. What waits is held here, bounded, and NIO is handed one piece at a time: its
-// own queue of pending writes would grow without bound and never shrink again.
+// tick, everything that waits in one write. What waits is held here, bounded. It goes to the kernel directly; what the kernel does
+// not take is handed to NIO, one piece at a time: its own queue of pending writes would grow without bound and never shrink again.
+import Glibc
 import NIOCore
 import NIOSSL
 import NIOTLS
@@ -13,13 +14,21 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     let loop: NodeLoop
     private(set) var context: ChannelHandlerContext?
-    /// Stands before this handler where the port speaks TLS.
-    private(set) var tls: NIOSSLHandler?
+    /// Stands before this handler where the port speaks TLS. Set before the handler is added.
+    var tls: NIOSSLHandler?
+    /// What `send` is called with while the connection stands and nothing is between this handler and it; -1 where NIO has to write.
+    private var descriptor: Int32 = -1
+    /// NIO holds a piece that the kernel has not taken yet: nothing may overtake it.
+    private var isBackedUp = false
     /// The connection counts as one of a client or producer.
     var isCountedConnection = false
     /// Bytes that have arrived and are not understood yet.
     var input = ByteBuffer()
     private var pending = ByteBuffer()
+    /// `pending` shares its bytes with other sockets.
+    private var isPendingShared = false
+    /// What waits behind `pending`, where a large piece that others share is among it.
+    private var backlog: Backlog?
     private var isDirty = false
     private var place = -1
     /// Set once the socket is to be closed when its bytes are out.
@@ -40,6 +49,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     func onFailure(_ error: any Error) {}
     /// Bytes have arrived in ``input``.
     func onBytes() {}
+    /// It is this socket's turn again (see ``RequestTurns``).
+    func goOn() {}
     /// The socket is gone.
     func onGone() {}
     /// Everything that waited has been handed to the kernel.
@@ -49,7 +60,9 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: Out
 
-    var pendingBytes: Int { pending.readableBytes }
+    var pendingBytes: Int { pending.readableBytes + (backlog?.bytes ?? 0) }
+    /// Nothing waits, here or with NIO.
+    var isDrained: Bool { pending.readableBytes == 0 && !isBackedUp }
     var isOpen: Bool { context != nil }
 
     /// The other side's address, for operators.
@@ -59,38 +72,102 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// The other side's address, for limits.
-    var peerAddress: SourceAddress? { context?.channel.remoteAddress?.ipAddress.flatMap { SourceAddress($0) } }
+    var peerAddress: SourceAddress? {
+        switch context?.channel.remoteAddress {
+        case .v4(let address): SourceAddress(ipv4: UInt32(bigEndian: address.address.sin_addr.s_addr))
+        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { SourceAddress(ipv6: $0) }
+        case .unixDomainSocket, nil: nil
+        }
+    }
 
     /// Appends bytes to what leaves at the end of this tick.
     func write(_ body: (inout ByteBuffer) -> Void) {
         guard context != nil, !saidLastWord else { return }
-        body(&pending)
+        if let backlog {
+            backlog.append(body)
+        } else {
+            if pending.storageCapacity == 0 { pending = loop.spares.take() }
+            body(&pending)
+        }
+        markDirty()
+    }
+
+    /// Appends bytes that others are written too: they are copied only where they are few and something waits before them.
+    func write(_ bytes: ByteBuffer) {
+        guard context != nil, !saidLastWord else { return }
+        if pending.readableBytes == 0 {
+            pending = bytes
+            isPendingShared = true
+        } else if bytes.readableBytes >= Backlog.sharedBytesMin {
+            if backlog == nil { backlog = Backlog() }
+            backlog?.append(shared: bytes)
+        } else if let backlog {
+            backlog.append { $0.writeImmutableBuffer(bytes) }
+        } else {
+            pending.writeImmutableBuffer(bytes)
+        }
+        markDirty()
+    }
+
+    private func markDirty() {
         if isDirty { return }
         isDirty = true
         loop.markDirty(self)
     }
 
-    /// Appends bytes that others are written too: they are copied only behind what waits already.
-    func write(_ bytes: ByteBuffer) {
-        write { if $0.readableBytes == 0 { $0 = bytes } else { $0.writeImmutableBuffer(bytes) } }
-    }
-
-    /// Hands what waits to NIO, unless NIO still holds an earlier piece.
+    /// Hands on what waits, unless an earlier piece is still on its way to the kernel.
     func flush() {
         isDirty = false
-        guard let context, context.channel.isWritable else { return }
-        if pending.readableBytes > 0 {
-            let bytes = pending
-            pending = ByteBuffer()
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        guard let context, !isBackedUp else { return }
+        while pending.readableBytes > 0 {
             loop.counters.writes += 1
-            guard self.context != nil, context.channel.isWritable else { return }
+            if descriptor >= 0 { sendDirectly(context) } else { handOn(context) }
+            guard self.context != nil, !isBackedUp else { return }
         }
         if isClosing { sayLastWord() } else { onDrained() }
     }
 
+    /// Past NIO, which would queue the bytes, look through its queue and come to the same system call. An error is left for NIO to find.
+    private func sendDirectly(_ context: ChannelHandlerContext) {
+        let sent = pending.withUnsafeReadableBytes { bytes in
+            send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        }
+        if sent == pending.readableBytes {
+            if !isPendingShared { loop.spares.giveBack(pending) }
+            return takeFromBacklog()
+        }
+        if sent > 0 { pending.moveReaderIndex(forwardBy: sent) }
+        let rest = pending
+        takeFromBacklog()
+        isBackedUp = true
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        // A failure ends the connection.
+        promise.futureResult.assumeIsolated().whenSuccess { [self] in
+            isBackedUp = false
+            flush()
+        }
+        context.writeAndFlush(wrapOutboundOut(rest), promise: promise)
+    }
+
+    private func handOn(_ context: ChannelHandlerContext) {
+        let bytes = pending
+        takeFromBacklog()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        isBackedUp = !context.channel.isWritable
+    }
+
+    /// `pending` is on its way: what waits behind it is next.
+    private func takeFromBacklog() {
+        (pending, isPendingShared) = backlog?.takeFirst() ?? (ByteBuffer(), false)
+        if backlog?.bytes == 0 { backlog = nil }
+    }
+
     /// Drops what waits and was not handed on: a frame that would be cut is not begun.
-    func dropPending() { pending = ByteBuffer() }
+    func dropPending() {
+        pending = ByteBuffer()
+        isPendingShared = false
+        backlog = nil
+    }
 
     /// Closes when what waits is out, or when the time for that is over.
     func closeWhenFlushed() {
@@ -98,7 +175,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         isClosing = true
         closesBy = Moment.now().monotonic + loop.shared.configuration.limits.closeMilliseconds
         setReading(true)
-        write { _ in }
+        markDirty()
     }
 
     /// Everything is out. Only this side is closed at first: closing both while bytes of the client are unread would reset
@@ -121,12 +198,15 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    func onRound(now: Int64) {
+    /// - Returns: true if that is the end of the socket, or the beginning of its end.
+    func onRound(now: Int64) -> Bool {
         if isClosing {
-            if now >= closesBy { closeNow() }
-        } else {
-            onDeadline(now: now)
+            if now < closesBy { return false }
+            closeNow()
+            return true
         }
+        onDeadline(now: now)
+        return isClosing || !isOpen
     }
 
     /// Stops and starts reading: who does not take answers may not ask more.
@@ -143,7 +223,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        tls = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+        if tls == nil, descriptor < 0 { descriptor = Self.descriptor(of: context) }
         place = loop.register(self)
     }
 
@@ -151,8 +231,9 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         guard self.context != nil else { return }
         self.context = nil
         tls = nil
+        descriptor = -1
         loop.unregister(place)
-        pending = ByteBuffer()
+        dropPending()
         if isCountedConnection { loop.shared.census.closeConnection() }
         isCountedConnection = false
         onGone()
@@ -176,8 +257,21 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         context.fireUserInboundEventTriggered(event)
     }
 
+    /// It takes the place of another one, on the same connection.
+    func inherit(from other: LoopSocket) {
+        (tls, descriptor, isCountedConnection) = (other.tls, other.descriptor, other.isCountedConnection)
+        other.isCountedConnection = false
+    }
+
+    /// NIO says it before anything else when a connection ends, so that no descriptor is used that has been closed.
+    private static func descriptor(of context: ChannelHandlerContext) -> Int32 {
+        (try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }) ?? -1
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { flush() }
+        if descriptor >= 0 { return }
+        isBackedUp = !context.channel.isWritable
+        if !isBackedUp { flush() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -42,7 +42,16 @@ extension NodeLoop {
             counters.staleDeliveries += 1
             return
         }
-        session.onDeliver(incarnation: incarnation, message)
+        session.onDeliver(incarnation: incarnation, message, shared: sharedFrames(incarnation, message))
+    }
+
+    /// A large message for several sockets of one user is encoded once. Of small ones that would cost more than it saves.
+    private func sharedFrames(_ incarnation: UInt64, _ message: StoredMessage) -> SharedFrames? {
+        if message.envelope.count < SharedFrames.bytesMin { return nil }
+        if let lastShared, lastShared.incarnation == incarnation, lastShared.sequence == message.sequence { return lastShared.frames }
+        let frames = SharedFrames(message)
+        lastShared = (incarnation, message.sequence, frames)
+        return frames
     }
 
     func onPresence(_ address: ReturnAddress, _ news: PresenceNews) {

@@ -21,6 +21,8 @@ final class NodeLoop: @unchecked Sendable {
     static let tickMilliseconds: Int64 = 50
     /// Every socket's deadline is looked at once in so many ticks.
     static let ticksPerRound = 20
+    /// Sockets that are ended at a time because their time is over.
+    static let endingsMax = 16
     /// Pollers who have not come back are looked for once in so many ticks.
     static let ticksPerPollerRound = 200
 
@@ -52,6 +54,8 @@ final class NodeLoop: @unchecked Sendable {
     /// Fans and hubs that have something to say of who listens.
     var restlessFans: Set<Key> = []
     var restlessHubs: Set<Key> = []
+    /// The large message of a user that was written last, until the next tick.
+    var lastShared: (incarnation: UInt64, sequence: UInt64, frames: SharedFrames)?
     /// Users who are between two polls.
     var pollers: [Key: Poller] = [:]
     /// How many of them channels wait for, each counted by its channels.
@@ -82,6 +86,13 @@ final class NodeLoop: @unchecked Sendable {
     /// The node says goodbye: link producers are sent to other nodes.
     var isLeaving = false
 
+    /// What sockets write into.
+    var spares = SpareBuffers()
+    /// For bytes whose number has to be known before they are written; whoever uses it clears it first.
+    var scratch: [UInt8] = []
+    /// Whose requests are looked at when.
+    var turns = RequestTurns()
+    private(set) var bell: TurnBell?
     private var dirty: [LoopSocket] = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
@@ -89,6 +100,9 @@ final class NodeLoop: @unchecked Sendable {
     private var actions: [LoopAction] = []
     private var isPerforming = false
     private var tickCount = 0
+    /// The socket that was looked at last, and how many this tick has yet to look at.
+    private var roundPlace = 0
+    private var roundLeft = 0
     private var ticker: RepeatedTask?
     private var random = SplitMix64.seededBySystem()
     private var lastMessage: UInt64 = 0
@@ -115,6 +129,11 @@ final class NodeLoop: @unchecked Sendable {
     func start() {
         let pause = TimeAmount.milliseconds(Self.tickMilliseconds)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [unowned self] _ in self.tick() }
+        TurnBell.hang(on: eventLoop) {
+            self.bell = $0
+        } onRing: {
+            self.beginTurn()
+        }
     }
 
     func stop() {
@@ -133,10 +152,26 @@ final class NodeLoop: @unchecked Sendable {
         onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
         tickCount += 1
+        lastShared = nil
         if index == 0, tickCount % Self.ticksPerRound == 0 { shared.census.lookAtMemory() }
         if tickCount % Self.ticksPerPollerRound == 0 { pollers = pollers.filter { $0.value.until > now } }
-        for place in stride(from: tickCount % Self.ticksPerRound, to: sockets.count, by: Self.ticksPerRound) {
-            sockets[place]?.onRound(now: now)
+        let isAtIt = roundLeft > 0
+        roundLeft = min(sockets.count, roundLeft + (sockets.count + Self.ticksPerRound - 1) / Self.ticksPerRound)
+        if !isAtIt { lookAtSockets() }
+    }
+
+    /// Looks for sockets whose time is over. Where a crowd of them has to be ended, others have their turn in between.
+    private func lookAtSockets() {
+        let now = Moment.now().monotonic
+        var endings = 0
+        while roundLeft > 0 {
+            roundLeft -= 1
+            roundPlace = roundPlace + 1 < sockets.count ? roundPlace + 1 : 0
+            guard roundPlace < sockets.count, sockets[roundPlace]?.onRound(now: now) == true else { continue }
+            endings += 1
+            if endings < Self.endingsMax { continue }
+            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.lookAtSockets() }
+            return
         }
     }
 
@@ -178,6 +213,11 @@ final class NodeLoop: @unchecked Sendable {
     /// The socket is flushed at the end of this tick, together with all others that were written to.
     func markDirty(_ socket: LoopSocket) {
         dirty.append(socket)
+        scheduleFlush()
+    }
+
+    /// When everything that is here has been looked at.
+    func scheduleFlush() {
         if flushIsScheduled { return }
         flushIsScheduled = true
         eventLoop.execute { self.flush() }
@@ -185,6 +225,11 @@ final class NodeLoop: @unchecked Sendable {
 
     private func flush() {
         flushIsScheduled = false
+        flushNow()
+        endTurn()
+    }
+
+    func flushNow() {
         var batch = dirty
         dirty.removeAll(keepingCapacity: true)
         for socket in batch { socket.flush() }

@@ -34,6 +34,14 @@ public enum HTTPResponseWriter {
         if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeBytes(body) }
     }
 
+    /// Writes a whole response of status 200 with JSON for a body, on a connection that goes on: the answer to each publish.
+    public static func writeJSON(_ body: [UInt8], into output: inout ByteBuffer) {
+        output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ")
+        writeDecimal(body.count, into: &output)
+        output.writeStaticString("\r\n\r\n")
+        output.writeBytes(body)
+    }
+
     /// Writes a head as it is given, with no header added: for `101 Switching Protocols`, and for streams whose end is the
     /// connection's (those want `Connection: close`).
     ///

@@ -1,0 +1,83 @@
+// Whose requests are looked at when. Who pipelines, and who comes in a crowd, is no reason for all others to wait: an event loop looks at
+// so many requests, then at all its sockets again. A socket whose request has just come goes before those that have had a slice. Other work
+// that comes in slices goes on with the next turn, too.
+import DequeModule
+import NIOCore
+
+struct RequestTurns {
+    /// Requests of all sockets before others have their turn: HTTP's, and WebSockets' frames.
+    static let requestsMax = 24
+    /// Requests of one socket before another one has its turn.
+    static let sliceRequestsMax = 8
+    /// Where there is no bell (yet), a turn begins a moment after the one before has ended.
+    static let pause = TimeAmount.microseconds(50)
+
+    private var taken = 0
+    private var fresh: Deque<LoopSocket> = []
+    private var resting: Deque<LoopSocket> = []
+    private var work: [() -> Void] = []
+    private var isScheduled = false
+
+    var isOver: Bool { taken >= Self.requestsMax }
+
+    fileprivate mutating func take() { taken += 1 }
+
+    fileprivate mutating func append(_ socket: LoopSocket, isFresh: Bool) {
+        if isFresh { fresh.append(socket) } else { resting.append(socket) }
+    }
+
+    fileprivate mutating func append(_ work: @escaping () -> Void) { self.work.append(work) }
+
+    /// The next one of this turn; `nil` when it is over, or nobody waits.
+    fileprivate mutating func next() -> LoopSocket? { isOver ? nil : fresh.popFirst() ?? resting.popFirst() }
+
+    /// True when another turn has to be scheduled.
+    fileprivate mutating func end() -> Bool {
+        taken = 0
+        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty { return false }
+        isScheduled = true
+        return true
+    }
+
+    /// - Returns: the work that goes on now.
+    fileprivate mutating func begin() -> [() -> Void] {
+        isScheduled = false
+        defer { work = [] }
+        return work
+    }
+}
+
+extension NodeLoop {
+    /// A request is looked at now.
+    func onRequest() {
+        turns.take()
+        scheduleFlush()
+    }
+
+    /// The socket has more requests than are looked at now.
+    func rest(_ socket: LoopSocket, isFresh: Bool) {
+        turns.append(socket, isFresh: isFresh)
+        scheduleFlush()
+    }
+
+    /// The rest of something large: it goes on when all sockets have been looked at.
+    func inNextTurn(_ work: @escaping () -> Void) {
+        turns.append(work)
+        scheduleFlush()
+    }
+
+    /// All sockets that have been written to are flushed.
+    func endTurn() {
+        guard turns.end() else { return }
+        if let bell { return bell.ring() }
+        eventLoop.assumeIsolated().scheduleTask(in: RequestTurns.pause) { self.beginTurn() }
+    }
+
+    func beginTurn() {
+        let work = turns.begin()
+        // What came from elsewhere meanwhile doesn't wait for this turn's end.
+        flushNow()
+        for piece in work { piece() }
+        while let socket = turns.next() { socket.goOn() }
+    }
+}

@@ -1,0 +1,80 @@
+// A port that a node listens on. Each event loop has a listening socket of its own, and the kernel shares connections out to them (SO_REUSEPORT).
+// With one for all, whoever connects in a crowd would fill another loop's queue of tasks, and an event loop looks at its sockets again only
+// when it has no task left: all who are there already would wait for those who come.
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+struct Port {
+    /// Connections that wait to be accepted.
+    private static let backlog = 4_096
+    /// What suits sockets of strangers, of which there may be many, and those of the few members and producers.
+    static let (strangersReadBytesMax, membersReadBytesMax) = (16_384, 65_536)
+
+    private(set) var channels: [any Channel] = []
+    /// With the port that the system has chosen, where 0 was asked for.
+    private(set) var address: ListenAddress
+
+    /// - Parameters:
+    ///   - name: as the option that sets it is called.
+    ///   - readBytesMax: what is read from a socket before others have their turn.
+    ///   - tls: asked once a connection; `nil` for a plain one.
+    /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
+    init(
+        _ address: ListenAddress, _ name: String, readBytesMax: Int, loops: [NodeLoop], tls: @escaping @Sendable () -> NIOSSLContext?,
+        _ socket: @escaping @Sendable (NodeLoop) -> LoopSocket
+    ) async throws {
+        self.address = address
+        do {
+            // The kernel lets sockets of one user share a port, those of two processes too: one that doesn't share finds the other process.
+            if let loop = loops.first, address.port != 0 {
+                let alone = Self.bootstrap(loop.eventLoop).childChannelInitializer { $0.close() }
+                try await alone.bind(host: address.host, port: address.port).get().close()
+            }
+            for loop in loops {
+                let channel = try await Self.bootstrap(loop.eventLoop)
+                    .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
+                    // The kernel gives it to the sockets that are accepted, too.
+                    .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .childChannelOption(.maxMessagesPerRead, value: 1)
+                    // Small first reads keep idle sockets small.
+                    .childChannelOption(
+                        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 256, maximum: readBytesMax)
+                    )
+                    .childChannelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture { try Self.add(socket(loop), tls(), to: channel) }
+                    }
+                    .bind(host: self.address.host, port: self.address.port).get()
+                channels.append(channel)
+                self.address = ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port)
+            }
+        } catch {
+            for channel in channels { try? await channel.close() }
+            throw Self.sentence(error, address, name)
+        }
+    }
+
+    private static func bootstrap(_ eventLoop: any EventLoop) -> ServerBootstrap {
+        ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.backlog, value: Int32(backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+    }
+
+    private static func add(_ socket: LoopSocket, _ context: NIOSSLContext?, to channel: any Channel) throws {
+        if let context {
+            let tls = NIOSSLServerHandler(context: context)
+            socket.tls = tls
+            try channel.pipeline.syncOperations.addHandler(tls)
+        }
+        try channel.pipeline.syncOperations.addHandler(socket)
+    }
+
+    private static func sentence(_ error: any Error, _ address: ListenAddress, _ name: String) -> NodeError {
+        if (error as? IOError)?.errnoCode == EADDRINUSE {
+            return NodeError(
+                "the \(name) port \(address) is taken by another process: stop it, or choose another port with --\(name.lowercased())")
+        }
+        return NodeError("can't listen on \(address) for the \(name) port: \(error)")
+    }
+}

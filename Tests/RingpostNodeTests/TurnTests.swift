@@ -1,0 +1,94 @@
+// Nobody has the event loop for long: who sends much waits for those who send little, and a bell rings only when sockets are looked at.
+
+import NIOCore
+import NIOEmbedded
+import NIOPosix
+import RingpostCore
+import Synchronization
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct TurnTests {
+    private static let host = "HTTP/1.1\r\nHost: x\r\n"
+    private static let upgrade =
+        "GET /v1/ws?user=alice \(host)Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+    @Test func whoSendsManyFramesLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        try eager.arrive(Self.upgrade)
+        _ = try eager.writes()
+        let ping: [UInt8] = [0x89, 0x80, 0, 0, 0, 0]
+        let count = 100
+        try eager.writeInbound(ByteBuffer(bytes: Array(repeatElement(ping, count: count).joined())))
+        try other.writeInbound(ByteBuffer(string: "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx"))
+        #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        let first = try eager.writes().joined().count / 2
+        #expect(first == RequestTurns.sliceRequestsMax)
+        var pongs = first
+        for _ in 0...count / RequestTurns.sliceRequestsMax {
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            pongs += try eager.writes().joined().count / 2
+        }
+        #expect(pongs == count)
+    }
+
+    @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
+        let node = try EmbeddedNode()
+        let sockets = [try node.clientConnection(), try node.clientConnection()]
+        for socket in sockets {
+            try socket.arrive(Self.upgrade)
+            _ = try socket.writes()
+        }
+        for letter in ["a", "b"] {
+            let text = String(repeating: letter, count: SharedFrames.bytesMin)
+            try node.publish(text, to: "alice")
+            for socket in sockets { #expect(try socket.leaving().components(separatedBy: "\"data\":\"\(text)\"}").count == 2) }
+        }
+    }
+
+    /// The sockets of a crowd whose time is over are not all ended at once.
+    @Test func aCrowdIsEndedInPieces() throws {
+        let node = try EmbeddedNode { $0.limits.headMilliseconds = 0 }
+        let count = 5 * NodeLoop.endingsMax * NodeLoop.ticksPerRound
+        let crowd = try (0..<count).map { _ in try node.clientConnection() }
+        var before = count
+        node.loop.start()
+        for _ in 0..<(count / NodeLoop.endingsMax + NodeLoop.ticksPerRound) * Int(NodeLoop.tickMilliseconds) {
+            node.eventLoop.advanceTime(by: .milliseconds(1))
+            let open = crowd.count { $0.isActive }
+            #expect(before - open <= 2 * NodeLoop.endingsMax)
+            before = open
+            if open == 0 { break }
+        }
+        #expect(before == 0)
+        node.loop.stop()
+    }
+
+    /// Tasks that tasks add come before sockets, as many as there are; the bell comes with the sockets.
+    @Test func theBellRingsBehindAllTasks() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop = group.next()
+        let count = Atomic<Int>(0)
+        let atRing: Int = await withCheckedContinuation { continuation in
+            TurnBell.hang(on: eventLoop) { bell in
+                bell.ring()
+                add(1_000)
+            } onRing: {
+                continuation.resume(returning: count.load(ordering: .relaxed))
+            }
+        }
+        #expect(atRing == 1_000)
+        try await group.shutdownGracefully()
+
+        @Sendable func add(_ left: Int) {
+            if left == 0 { return }
+            eventLoop.execute {
+                count.add(1, ordering: .relaxed)
+                add(left - 1)
+            }
+        }
+    }
+}
