@@ -1,5 +1,4 @@
 // What the load generator measures with: a clock, a histogram of latencies, and what the system says of other processes.
-// Header only, so that a program is one file for the compiler: clang -O2 load.c -o load.
 #ifndef MEASURE_H
 #define MEASURE_H
 
