@@ -219,6 +219,8 @@ import Testing
         }
         node.loop.moveSockets(milliseconds: 100_000, elsewhere: ["b:1"])
         node.loop.sayGoodbye()
+        // As many are written to in a turn as leave others theirs.
+        for _ in 0..<20 { node.eventLoop.advanceTime(by: RequestTurns.pause) }
         let waits = try channels.map { channel -> Int in
             let words = try channel.leaving().split(separator: "\n")
             #expect(words.last?.contains(#""at":"b:1""#) == true)

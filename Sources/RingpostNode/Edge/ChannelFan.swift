@@ -232,14 +232,10 @@ extension NodeLoop {
     func watch(_ session: EdgeSession) { fans[session.key]?.watch() }
 
     /// In every tick: who listens to what, where that has changed.
-    func onFanTick(now: Int64) {
-        for key in restlessFans {
-            guard let fan = fans[key], fan.onTick(now: now) else {
-                restlessFans.remove(key)
-                if let fan = fans[key] { endIfOver(fan) }
-                continue
-            }
-        }
+    func onFanTick(_ key: Key) {
+        if let fan = fans[key], fan.onTick(now: Moment.now().monotonic) { return }
+        restlessFans.remove(key)
+        if let fan = fans[key] { endIfOver(fan) }
     }
 
     /// A user's poll has ended, and the next one is waited for.

@@ -171,11 +171,13 @@ extension NodeLoop {
         _ = hub.start()
     }
 
-    func onChannelTick(now: Int64) {
-        for key in idleHubs where hubs[key]?.isOver(now: now) != false {
-            hubs.removeValue(forKey: key)?.stop()
-            idleHubs.remove(key)
-        }
-        for key in restlessHubs where hubs[key]?.onPresenceTick() != true { restlessHubs.remove(key) }
+    func onIdleHub(_ key: Key) {
+        if hubs[key]?.isOver(now: Moment.now().monotonic) == false { return }
+        hubs.removeValue(forKey: key)?.stop()
+        idleHubs.remove(key)
+    }
+
+    func onHubTick(_ key: Key) {
+        if hubs[key]?.onPresenceTick() != true { restlessHubs.remove(key) }
     }
 }

@@ -1,6 +1,7 @@
 // One event loop of a node with everything that belongs to it: the mailboxes and lanes of its slots, its own links to
 // every other member, the sockets that it accepted. Nothing here is shared, so nothing is locked; all of it is called on
 // the loop only. It decides nothing itself: it feeds the machines and performs what they say.
+import DequeModule
 import HashRing
 import Logging
 import NIOCore
@@ -23,6 +24,10 @@ final class NodeLoop: @unchecked Sendable {
     static let ticksPerRound = 20
     /// Sockets that are ended at a time because their time is over.
     static let endingsMax = 16
+    /// Bytes that are sent before sockets are looked at again, and what a piece counts as at least.
+    static let (flushBytesMax, flushBytesMin) = (65_536, 1_024)
+    /// Channels that are looked at before sockets are again.
+    static let sliceChannelsMax = 64
     /// Pollers who have not come back are looked for once in so many ticks.
     static let ticksPerPollerRound = 200
 
@@ -94,6 +99,7 @@ final class NodeLoop: @unchecked Sendable {
     var turns = RequestTurns()
     private(set) var bell: TurnBell?
     private var dirty: [LoopSocket] = []
+    private(set) var late: Deque<LoopSocket> = []
     private var flushIsScheduled = false
     private var outgoing: [[Crossing]]
     private var crossingIsScheduled = false
@@ -103,6 +109,7 @@ final class NodeLoop: @unchecked Sendable {
     /// The socket that was looked at last, and how many this tick has yet to look at.
     private var roundPlace = 0
     private var roundLeft = 0
+    private var isVisiting = false
     private var ticker: RepeatedTask?
     private var random = SplitMix64.seededBySystem()
     private var lastMessage: UInt64 = 0
@@ -146,8 +153,7 @@ final class NodeLoop: @unchecked Sendable {
         let now = Moment.now().monotonic
         decide { $0.onTick(now: $1, actions: &$2) }
         for number in restless { sessions[number]?.onTick(now: now) }
-        onFanTick(now: now)
-        onChannelTick(now: now)
+        if !isVisiting { visitChannels() }
         onMoveTick(now: now)
         onIsolationTick(now: now)
         for link in links { link?.onTick(now: now) }
@@ -173,6 +179,22 @@ final class NodeLoop: @unchecked Sendable {
             eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.lookAtSockets() }
             return
         }
+    }
+
+    /// Channels that have something to say or to wait for, some at a time: somebody may have touched thousands at once.
+    private func visitChannels() {
+        var rest =
+            restlessFans.map { ($0, NodeLoop.onFanTick) } + idleHubs.map { ($0, NodeLoop.onIdleHub) }
+            + restlessHubs.map { ($0, NodeLoop.onHubTick) }
+        isVisiting = !rest.isEmpty
+        if rest.isEmpty { return }
+        func visitSome() {
+            for (key, visit) in rest.suffix(Self.sliceChannelsMax) { visit(self)(key) }
+            rest.removeLast(min(rest.count, Self.sliceChannelsMax))
+            isVisiting = !rest.isEmpty
+            if isVisiting { inNextTurn { visitSome() } }
+        }
+        visitSome()
     }
 
     /// H: a link that is silent for so long is cut.
@@ -229,12 +251,27 @@ final class NodeLoop: @unchecked Sendable {
         endTurn()
     }
 
+    /// Those that have just been written to go before those that were too much for an earlier turn, and leave these half of it.
     func flushNow() {
         var batch = dirty
         dirty.removeAll(keepingCapacity: true)
-        for socket in batch { socket.flush() }
+        var spent = 0
+        var place = 0
+        let share = late.isEmpty ? Self.flushBytesMax : Self.flushBytesMax / 2
+        while place < batch.count, spent < share {
+            spent += flush(batch[place])
+            place += 1
+        }
+        if place < batch.count { late.append(contentsOf: batch[place...]) }
+        while spent < Self.flushBytesMax, let socket = late.popFirst() { spent += flush(socket) }
         batch.removeAll(keepingCapacity: true)
         if dirty.isEmpty { dirty = batch }
+    }
+
+    private func flush(_ socket: LoopSocket) -> Int {
+        let bytes = socket.pendingBytes
+        socket.flush()
+        return max(bytes, Self.flushBytesMin)
     }
 
     // MARK: Crossings

@@ -31,17 +31,18 @@ struct RequestTurns {
     /// The next one of this turn; `nil` when it is over, or nobody waits.
     fileprivate mutating func next() -> LoopSocket? { isOver ? nil : fresh.popFirst() ?? resting.popFirst() }
 
-    /// True when another turn has to be scheduled.
-    fileprivate mutating func end() -> Bool {
+    /// - Parameter hasMore: there is more to do than what is known here.
+    /// - Returns: true when another turn has to be scheduled.
+    fileprivate mutating func end(hasMore: Bool) -> Bool {
         taken = 0
-        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty { return false }
+        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty && !hasMore { return false }
         isScheduled = true
         return true
     }
 
-    /// - Returns: the work that goes on now.
-    fileprivate mutating func begin() -> [() -> Void] {
-        isScheduled = false
+    fileprivate mutating func begin() { isScheduled = false }
+
+    fileprivate mutating func takeWork() -> [() -> Void] {
         defer { work = [] }
         return work
     }
@@ -68,16 +69,18 @@ extension NodeLoop {
 
     /// All sockets that have been written to are flushed.
     func endTurn() {
-        guard turns.end() else { return }
+        guard turns.end(hasMore: !late.isEmpty) else { return }
         if let bell { return bell.ring() }
         eventLoop.assumeIsolated().scheduleTask(in: RequestTurns.pause) { self.beginTurn() }
     }
 
     func beginTurn() {
-        let work = turns.begin()
+        turns.begin()
         // What came from elsewhere meanwhile doesn't wait for this turn's end.
         flushNow()
-        for piece in work { piece() }
+        // What would be written on top of what is late would only make it later.
+        if late.isEmpty { for piece in turns.takeWork() { piece() } }
+        scheduleFlush()
         while let socket = turns.next() { socket.goOn() }
     }
 }
