@@ -7,15 +7,19 @@ import signal
 import sys
 
 import report
+from alone import ALONE
 from bench import Bench
 from measurements import MEASUREMENTS
-from processes import GENERATOR_PROCESSOR, Failure
+from picture import picture
+from processes import GENERATOR_PROCESSOR, Failure, NotThere
 from rows import wanted
 from servers import PEERS, Limit, Ringpost
+from together import TOGETHER
 
 ROUNDS = 3
 # Each server has ports of its own.
 PORTS_A_SERVER = 10
+OWN_ARRANGEMENTS = {**ALONE, **TOGETHER}
 
 
 def parse():
@@ -23,6 +27,7 @@ def parse():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--load", required=True)
     parser.add_argument("--limit", required=True)
+    parser.add_argument("--products", required=True)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", default="")
@@ -44,8 +49,26 @@ def chosen_servers(bench, names):
     return [each for each in servers if each.is_there() and (not wishes or any(wish in each.name.lower() for wish in wishes))]
 
 
+def measure_alone(bench, name, servers, rounds):
+    """What starts its nodes itself."""
+    run, is_once = OWN_ARRANGEMENTS[name]
+    peers = ("NATS",) if name == "by link" else ()
+    results = {}
+    for _ in range(1 if is_once and not bench.is_full else rounds):
+        for server in [each for each in servers if each.name in (report.OWN, *peers)]:
+            try:
+                results.setdefault(server.name, []).append(run(bench, server))
+            except NotThere as reason:
+                results.setdefault("missing", str(reason))
+            except Failure as failure:
+                print(f"  {name}, {server.name}: {failure}", flush=True)
+    return results
+
+
 def measure(bench, name, servers, rounds):
     """All servers in turn, so many times: what disturbs the machine for a while disturbs all of them."""
+    if name in OWN_ARRANGEMENTS:
+        return measure_alone(bench, name, servers, rounds)
     run, transport, is_once = MEASUREMENTS[name]
     results = {}
     for _ in range(1 if is_once and not bench.is_full else rounds):
@@ -84,12 +107,18 @@ def main():
     for name in dict.fromkeys(row.measurement for row in rows):
         print(f"measuring {name}", flush=True)
         data["measurements"][name] = measure(bench, name, servers, options.rounds)
-    runs = [run for each in data["measurements"].values() for of_server in each.values() for run in of_server]
+    runs = [run for each in data["measurements"].values() for name, of_server in each.items() if name != "missing" for run in of_server]
     data["about"] = about(bench, servers, max((run.get("stolen", 0) for run in runs), default=0))
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)
+    if options.picture:
+        with open(options.picture, "w", encoding="utf-8") as file:
+            file.write(picture(data, rows))
     print("\n" + report.table(data, rows))
+    # What was to be measured of Ringpost and could not be.
+    own = any(server.name == report.OWN for server in servers)
+    return 1 if own and any(report.OWN not in each and "missing" not in each for each in data["measurements"].values()) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,6 +11,8 @@ RUN_SECONDS_MAX = 240
 class Bench:
     def __init__(self, options):
         self.options, self.folder = options, options.folder
+        # Where bench-producer and microbench are, if they are.
+        self.products = options.products
         self.program, self.load, self.limit = options.binary, options.load, options.limit
         self.is_full, self.base_port = options.full, options.base_port
         os.makedirs(self.folder, exist_ok=True)

@@ -123,7 +123,6 @@ static void listen_or_not(struct subscriber *s) {
     s->state = DEAF;
 }
 
-// What has come, with what was left over before it in front; NULL if nothing has.
 char *receive(int fd, const char *carry, size_t carried, size_t *length) {
     ssize_t n = recv(fd, input + MARK_BYTES_MAX, READ_BYTES, MSG_DONTWAIT);
     *length = 0;
@@ -134,7 +133,6 @@ char *receive(int fd, const char *carry, size_t carried, size_t *length) {
     return input + MARK_BYTES_MAX - carried;
 }
 
-// Connects sockets from `first` to before `end`, at most a wave of handshakes at once.
 void connect_all(long first, long end) {
     struct sockaddr_in to[ADDRESSES_MAX];
     struct epoll_event events[EVENTS_MAX];
@@ -144,7 +142,8 @@ void connect_all(long first, long end) {
     for (long opened = first, ready = first; ready < end;) {
         for (; opened < end && opened - ready < options.wave; opened++) {
             struct subscriber *s = &subscribers[opened];
-            *s = (struct subscriber){.fd = connect_to(&to[opened % count], opened / options.per_source), .key = (uint32_t)(opened % options.keys)};
+            *s = (struct subscriber){.key = (uint32_t)(opened % options.keys)};
+            s->fd = connect_to(&to[opened % count], opened / options.per_source);
             watch(s->fd, (uint64_t)opened);
             send_request(s, &request);
         }
@@ -180,4 +179,3 @@ void open_publishers(struct publisher *publishers) {
     usleep(50000);
     for (long i = 0; i < options.publishers; i++) recv(publishers[i].fd, input, READ_BYTES, MSG_DONTWAIT);
 }
-

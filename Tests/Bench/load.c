@@ -10,6 +10,7 @@
 // what arrives is read in large pieces and searched for '@'. Prints one line of JSON.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -187,7 +188,8 @@ static void begin_phase(void) {
 static void run_phase(uint64_t most, double seconds) {
     begin_phase();
     uint64_t stop = phase.began + (uint64_t)(seconds * 1e9), seen = 0, progress = phase.began;
-    if (options.external > 0) phase.expected = (uint64_t)options.external * (uint64_t)(options.sockets - options.deaf) / (uint64_t)options.keys;
+    uint64_t listening = (uint64_t)(options.sockets - options.deaf);
+    if (options.external > 0) phase.expected = (uint64_t)options.external * listening / (uint64_t)options.keys;
     while (1) {
         uint64_t now = now_nanoseconds(), next = now + NANOSECONDS / 100;
         int is_publishing = options.external == 0 && (most > 0 ? phase.sent < most : now < stop);
@@ -225,31 +227,30 @@ static double per(double sum, double count) { return count > 0 ? sum / count : 0
 
 static void report_phase(uint64_t server_time, uint64_t own_time) {
     uint64_t began = options.external > 0 && phase.first > 0 ? phase.first : phase.began;
-    double seconds = (double)(phase.ended - began) / 1e9;
+    double seconds = (double)(phase.ended - began) / 1e9, server_us = (double)server_time / 1e3;
     const struct histogram *h = &phase.latency;
-    printf(",\"sent\":%llu,\"answered\":%llu,\"refused\":%llu", (unsigned long long)phase.sent, (unsigned long long)phase.answered,
-        (unsigned long long)phase.refused);
-    printf(",\"expected\":%llu,\"delivered\":%llu,\"lost\":%llu,\"repeated\":%llu,\"disordered\":%llu,\"late\":%llu,\"closed\":%ld",
-        (unsigned long long)phase.expected, (unsigned long long)phase.delivered, (unsigned long long)lost(), (unsigned long long)phase.repeated,
-        (unsigned long long)phase.disordered, (unsigned long long)phase.late, closed_count);
-    printf(",\"seconds\":%.4f,\"messages_per_second\":%.0f,\"deliveries_per_second\":%.0f", seconds, per((double)phase.sent, seconds),
-        per((double)phase.delivered, seconds));
-    printf(",\"server_seconds\":%.4f,\"server_us_per_delivery\":%.4f,\"server_us_per_message\":%.4f,\"generator_share\":%.3f",
-        (double)server_time / 1e9, per((double)server_time / 1e3, (double)phase.delivered), per((double)server_time / 1e3, (double)phase.sent),
-        per((double)own_time / 1e9, seconds));
-    printf(",\"server_share\":%.3f,\"bytes_per_delivery\":%.1f", per((double)server_time / 1e9, seconds),
-        per((double)phase.bytes, (double)phase.delivered));
-    printf(",\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f", histogram_quantile(h, 0.5),
-        histogram_quantile(h, 0.9), histogram_quantile(h, 0.99), histogram_quantile(h, 0.999), (double)h->max / 1e3);
-    printf(",\"pss_end_kb\":%ld", memory_of(&server).pss);
+    printf(",\"sent\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"refused\":%" PRIu64, phase.sent, phase.answered, phase.refused);
+    printf(",\"expected\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"lost\":%" PRIu64, phase.expected, phase.delivered, lost());
+    printf(",\"repeated\":%" PRIu64 ",\"disordered\":%" PRIu64 ",\"late\":%" PRIu64, phase.repeated, phase.disordered, phase.late);
+    printf(",\"closed\":%ld,\"seconds\":%.4f", closed_count, seconds);
+    printf(",\"messages_per_second\":%.0f", per((double)phase.sent, seconds));
+    printf(",\"deliveries_per_second\":%.0f", per((double)phase.delivered, seconds));
+    printf(",\"server_us_per_message\":%.4f", per(server_us, (double)phase.sent));
+    printf(",\"server_us_per_delivery\":%.4f", per(server_us, (double)phase.delivered));
+    printf(",\"server_share\":%.3f,\"generator_share\":%.3f", per(server_us / 1e6, seconds), per((double)own_time / 1e9, seconds));
+    printf(",\"bytes_per_delivery\":%.1f", per((double)phase.bytes, (double)phase.delivered));
+    printf(",\"p50_us\":%.1f,\"p90_us\":%.1f", histogram_quantile(h, 0.5), histogram_quantile(h, 0.9));
+    printf(",\"p99_us\":%.1f,\"p999_us\":%.1f", histogram_quantile(h, 0.99), histogram_quantile(h, 0.999));
+    printf(",\"max_us\":%.1f,\"pss_end_kb\":%ld", (double)h->max / 1e3, memory_of(&server).pss);
 }
 
 static void report_connecting(double seconds, uint64_t server_time, struct memory before, struct memory after) {
     double count = (double)(options.sockets - options.warm_sockets);
     printf("{\"sockets\":%ld,\"connect_seconds\":%.4f,\"connects_per_second\":%.0f,\"connect_server_us\":%.3f", options.sockets, seconds,
         per(count, seconds), per((double)server_time / 1e3, count));
-    printf(",\"pss_before_kb\":%ld,\"pss_after_kb\":%ld,\"bytes_per_socket\":%.1f,\"anonymous_bytes_per_socket\":%.1f", before.pss, after.pss,
-        per((double)(after.pss - before.pss) * 1024, count), per((double)(after.anonymous - before.anonymous) * 1024, count));
+    printf(",\"pss_before_kb\":%ld,\"pss_after_kb\":%ld", before.pss, after.pss);
+    printf(",\"bytes_per_socket\":%.1f", per((double)(after.pss - before.pss) * 1024, count));
+    printf(",\"anonymous_bytes_per_socket\":%.1f", per((double)(after.anonymous - before.anonymous) * 1024, count));
 }
 
 static void read_names(void) {
@@ -283,6 +284,8 @@ static void prepare(int count, char **words) {
     sent_to = calloc((size_t)options.keys, sizeof *sent_to);
     listeners = calloc((size_t)options.keys, sizeof *listeners);
     input = malloc(MARK_BYTES_MAX + READ_BYTES);
+    message = template_from(options.publish_request, (size_t)options.size);
+    if (template_bytes_max(&message) > WRITE_BYTES) complain("the message is too long", "");
 }
 
 int main(int count, char **words) {

@@ -18,6 +18,10 @@ class Failure(Exception):
     """Something that a run needs has not come about; the sentence says what."""
 
 
+class NotThere(Failure):
+    """What it takes is not installed or not built."""
+
+
 def prepare(processors):
     """What is done in the new process: its processors, as many descriptors as it may have, and an end with this script's."""
 
@@ -39,6 +43,15 @@ def environment():
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(each) for each in file.read().split()]
+
+
+def memory_kilobytes(pids):
+    """What is resident, with a share of what other processes have too."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total
 
 
 def accepts(port):

@@ -10,13 +10,13 @@ FORMATS = {
     "rate": lambda value: f"{value / 1e3:,.1f}k/s" if value >= 1_000 else f"{value:,.0f}/s",
     "latency": lambda value: f"{value / 1e3:.3f} ms",
     "bytes": lambda value: f"{value / 1_024:.2f} KB",
+    "megabytes": lambda value: f"{value:,.1f} MB",
     "milliseconds": lambda value: f"{value:,.0f} ms",
     "microseconds": lambda value: f"{value:.2f} µs",
     "nanoseconds": lambda value: f"{value:.1f} ns",
     "ratio": lambda value: f"{value:.2f}",
     "count": lambda value: f"{value:,.0f}",
 }
-CPU_FIGURES = {"rate": "server_us_per_delivery", "connects_per_second": "connect_server_us"}
 NOTHING = "–"
 
 
@@ -56,16 +56,25 @@ class Results:
         bound = target.at_most if target.at_most is not None else target.at_least
         sign = "≤" if target.at_most is not None else "≥"
         words = f"{sign} {FORMATS[row.format](bound)}" if target.than is None else f"{sign} {bound:g} × {target.than.removeprefix('own:')}"
+        if target.than and target.than.startswith("own:") and other is not None:
+            words = f"{sign} {bound:g} × {FORMATS[row.format](other)}"
         if target.figure != row.figure:
             words = f"CPU {words}" if target.figure.startswith("server_us") else f"{target.figure} {words}"
         if value is None or other is None:
             return words, None
         return words, value <= bound * other if target.at_most is not None else value >= bound * other
 
+    def excuse(self, row):
+        """Why there is no figure."""
+        reason = self.measurements.get(row.measurement, {}).get("missing")
+        return f"not measured: {reason}" if reason else "not measured"
+
     def losses(self, row):
         """Runs in which something was lost, doubled or out of order, or closed."""
         faults = []
         for server, runs in self.measurements.get(row.measurement, {}).items():
+            if server == "missing":
+                continue
             for what in ("lost", "repeated", "disordered", "refused", "closed"):
                 most = max((run.get(what, 0) for run in runs), default=0)
                 if most > 0:
@@ -74,7 +83,9 @@ class Results:
 
 
 def cpu_figure(row):
-    return "connect_server_us" if row.figure == "connects_per_second" else "server_us_per_delivery"
+    if row.figure in ("connects_per_second", "server_us_per_message"):
+        return {"connects_per_second": "connect_server_us"}.get(row.figure, row.figure)
+    return "server_us_per_delivery"
 
 
 def line(results, row):
@@ -83,7 +94,7 @@ def line(results, row):
     value = results.median(row.measurement, OWN, row.figure)
     limit = results.median(row.measurement, LIMIT, row.figure)
     best_name, best = results.best_peer(row)
-    cells = [row.number, row.title, show(value) if value is not None else "not measured"]
+    cells = [row.number, row.title, show(value) if value is not None else results.excuse(row)]
     for peer in PEERS:
         each = results.median(row.measurement, peer, row.figure)
         cells.append(NOTHING if each is None else f"**{show(each)}**" if peer == best_name else show(each))

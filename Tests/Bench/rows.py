@@ -30,6 +30,7 @@ IDLE_BYTES_MAX = 3_584
 ROWS = (
     Row("1", "unicast by HTTP, 1,000 users", "unicast", RATE, "rate", targets=(
         Target(RATE, at_least=1.3, than="nchan"), Target(CPU, at_most=0.75, than="nchan"))),
+    Row("2", "unicast by RingpostClient on a link", "by link", RATE, "rate", targets=(Target(RATE, at_least=1.5, than="NATS"),)),
     Row("3", "fan-out to 1,000 sockets", "fan-out 1,000", RATE, "rate", targets=(Target(RATE, at_least=1.5, than="NATS"),)),
     Row("3", "fan-out to 10,000 sockets", "fan-out 10,000", RATE, "rate", targets=(Target(RATE, at_least=1.3, than="best"),)),
     Row("4", "fan-out to 1,000 event streams", "stream fan-out 1,000", RATE, "rate", targets=(Target(RATE, at_least=1.5, than="nchan"),)),
@@ -45,6 +46,28 @@ ROWS = (
         Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
     Row("7", "connect and upgrade", "connecting", "connects_per_second", "rate", targets=(
         Target("connects_per_second", at_least=0.9, than="nchan"),)),
+    Row("8", "mirrored by three nodes, 5,000 a second: p50", "mirrored", "p50_us", "latency", False, (
+        Target("p50_us", at_most=1.0, than="own:bound_us"),)),
+    Row("8", "mirrored by three nodes, 5,000 a second: p99", "mirrored", "p99_us", "latency", False, (
+        Target("p99_us", at_most=1.5, than="own:bound_us"),)),
+    Row("8", "CPU a message of all three", "mirrored", "server_us_per_message", "microseconds", False, (
+        Target("server_us_per_message", at_most=3.0, than="own:local_us_per_message"),)),
+    Row("8", "three nodes on two cores, as much as goes", "mirrored", "most_per_second", "rate", targets=(
+        Target("most_per_second", at_least=0.5, than="own:local_most_per_second"),)),
+    Row("9", "forwarded and acknowledged on a link", "links", "per_second", "rate", targets=(Target("per_second", at_least=2_000_000),)),
+    Row("11", "p99 of 9,000 sockets beside 1,000 that never read", "slow sockets", "p99_us", "latency", False, (
+        Target("p99_us", at_most=1.5, than="own:p99_without_us"),)),
+    Row("11", "memory when these are gone", "slow sockets", "left_mb", "megabytes", False, (
+        Target("left_mb", at_most=1.1, than="own:left_without_mb"),)),
+    Row("12", "CPU a message with two loops", "two loops", "server_us_per_message", "microseconds", False, (
+        Target("server_us_per_message", at_most=1.15, than="own:one_loop_us"),)),
+    Row("12", "CPU a message with 100,000 known users", "known users", "server_us_per_message", "microseconds", False, (
+        Target("server_us_per_message", at_most=1.3, than="own:few_us"),)),
+    Row("12", "sockets over two processes", "many sockets", "held", "count", targets=(Target("held", at_least=38_000),)),
+    Row("13", "from start to serving, alone", "start", "ready_ms", "milliseconds", False, (Target("ready_ms", at_most=150),)),
+    Row("13", "from start to serving, with ZooKeeper", "start in a cluster", "ready_ms", "milliseconds", False, (
+        Target("ready_ms", at_most=500),)),
+    Row("13", "ringpost --help", "help", "ready_ms", "milliseconds", False, (Target("ready_ms", at_most=50),)),
 )
 
 

@@ -1,6 +1,7 @@
 # What is measured: Ringpost, its peers, and the limit; how each is started, and how the load generator talks to it.
 import os
 import shutil
+import urllib.request
 
 from processes import Process, SERVER_PROCESSOR, accepts, answers_ok, children_of
 
@@ -89,12 +90,23 @@ class Ringpost(Server):
         ports = [f"127.0.0.1:{self.port + place}" for place in range(3)]
         command = [self.bench.program, "node", "--client", ports[0], "--api", ports[1], "--link", ports[2], "--log-level", "warning"]
         command += ["--drain-seconds", "1", "--loops", str(self.settings.get("loops", 1))]
+        if "zookeeper" in self.settings:
+            command += ["--id", self.settings["name"], "--zookeeper", self.settings["zookeeper"]]
         return command + [f"--limit={name}={value}" for name, value in LIMITS.items()]
 
-    def start(self, processors=None, **settings):
+    def start(self, processors=None, pause=0.005, **settings):
         self.settings = settings
         self.process = Process(self.command(), self.bench.path(self.name + ".log"), processors or self.processors)
-        self.process.await_that(self.is_ready)
+        self.process.await_that(self.is_ready, pause)
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.publish_port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def metric(self, name):
+        """The sum of a metric's samples."""
+        lines = [line.split() for line in self.get("/metrics").splitlines() if line.split("{")[0].split(" ")[0] == name]
+        return sum(float(line[-1]) for line in lines)
 
     def is_ready(self):
         return answers_ok(self.publish_port, "/readyz")
