@@ -15,8 +15,9 @@ struct LoneLoop {
     var machine: LoopMachine
 
     init(limits: MailboxLimits = MailboxLimits()) {
-        machine = LoopMachine(
-            me: Self.me, index: 0, loopCount: Self.loopCount, seed: 0xAA, limits: LoopLimits(mailbox: limits))
+        var loopLimits = LoopLimits(mailbox: limits)
+        loopLimits.slots.looksMax = .max
+        machine = LoopMachine(me: Self.me, index: 0, loopCount: Self.loopCount, seed: 0xAA, limits: loopLimits)
         let now = Moment(monotonic: 0, wall: 0)
         var actions: [LoopAction] = []
         machine.setLease(until: .max, now: now, actions: &actions)

@@ -23,6 +23,10 @@ extension LoopMachine {
             waitingAttaches += 1
             return
         }
+        if behind.contains(place(slot)) {
+            catchUp(slot, now: now, actions: &actions)
+            settle(now: now, actions: &actions)
+        }
         switch routes[place(slot)] {
         case .here:
             attachHere(request, now: now, actions: &actions)

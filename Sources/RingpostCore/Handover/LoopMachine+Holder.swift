@@ -17,6 +17,7 @@ extension LoopMachine {
             park(frame, from: member, channel: channel, actions: &actions)
             return
         }
+        catchUp(with: frame, now: now, actions: &actions)
         let sender = Sender(member: member, channel: channel)
         switch frame {
         case .inquire(let term, let asked): onInquire(asked, term: term, from: sender, now: now, actions: &actions)
@@ -197,6 +198,7 @@ extension LoopMachine {
     /// What a peer that this node has dialled answers.
     public mutating func onReply(_ frame: SlotFrame, from link: UInt32, now: Moment, actions: inout [LoopAction]) {
         guard let peer = peersByLink[link], peers[peer].link == link else { return }
+        catchUp(with: frame, now: now, actions: &actions)
         switch frame {
         case .holdings(let term, let holdings): onHoldings(holdings, term: term, from: peer, now: now, actions: &actions)
         case .piece(let term, let slot, let piece):
@@ -207,8 +209,9 @@ extension LoopMachine {
         case .acknowledgeCopies(let positions):
             for at in positions { onAcknowledge(at, peer: peer, now: now, actions: &actions) }
         case .mismatch(let term, let slot):
-            guard let number = holder(peer, of: Int(slot), term: term) else { return }
-            onMismatch(Int(slot), holder: number, peer: peer, now: now, actions: &actions)
+            if let number = holder(peer, of: Int(slot), term: term) {
+                onMismatch(Int(slot), holder: number, peer: peer, now: now, actions: &actions)
+            }
         case .released(let slots): for slot in slots { onReleased(slot, peer: peer, now: now, actions: &actions) }
         case .refused(let term, let slot, let minimum):
             onRefused(Int(slot), term: term, minimum: minimum, now: now, actions: &actions)

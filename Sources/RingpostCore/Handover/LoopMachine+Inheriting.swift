@@ -30,6 +30,8 @@ extension LoopMachine {
     private mutating func startQueued(now: Moment, actions: inout [LoopAction]) {
         var turn: [Int] = []
         while movesLeft > 0, let slot = queue.popFirst() {
+            // One that has to begin is put in when it has been looked at, not from here.
+            if inheritances[slot]?.isQueued == true { catchUp(slot, now: now, actions: &actions) }
             guard inheritances[slot]?.isQueued == true else { continue }
             movesLeft -= 1
             turn.append(slot)
@@ -139,7 +141,7 @@ extension LoopMachine {
             let since = min(known, now.monotonic - inheritance.vacantFor)
             slots[place(slot)].vacantSince = since
             inheritances[slot]?.phase = .vacant(since: since)
-            vacant.insert(slot)
+            vacant.insert(place(slot))
             considerVacant(slot, now: now, actions: &actions)
         }
     }
@@ -180,23 +182,45 @@ extension LoopMachine {
 
     // MARK: Nobody has a copy
 
+    /// Some at a time: a cluster that was wiped out has nobody's copy of any slot.
     mutating func considerVacant(now: Moment, actions: inout [LoopAction]) {
-        for slot in vacant.sorted() { considerVacant(slot, now: now, actions: &actions) }
+        if vacant.isEmpty {
+            vacantFrom = 0
+            return
+        }
+        if ruling == nil { return askRoster(now: now, actions: &actions) }
+        guard vacantFrom > 0 || now.monotonic >= vacantDueAt else { return }
+        if vacantFrom == 0 { vacantDueAt = .max }
+        for _ in 0..<limits.slots.looksMax {
+            guard let place = vacant.first(from: vacantFrom) else {
+                vacantFrom = 0
+                return
+            }
+            vacantFrom = place + 1
+            considerVacant(slot(at: place), now: now, actions: &actions)
+        }
+        lookSoon(actions: &actions)
+    }
+
+    private mutating func askRoster(now: Moment, actions: inout [LoopAction]) {
+        if let askedAt = rosterAskedAt, now.monotonic - askedAt < limits.slots.rosterRetryMilliseconds { return }
+        rosterAskedAt = now.monotonic
+        actions.append(.askRoster)
     }
 
     /// Somebody who can't be asked might still act as the owner: not before that is impossible does the slot begin anew.
     private mutating func considerVacant(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        catchUp(slot, now: now, actions: &actions)
         guard let inheritance = inheritances[slot], case .vacant(let since) = inheritance.phase, let view else { return }
-        guard let ruling else {
-            if let askedAt = rosterAskedAt, now.monotonic - askedAt < limits.slots.rosterRetryMilliseconds { return }
-            rosterAskedAt = now.monotonic
-            actions.append(.askRoster)
-            return
-        }
+        guard let ruling else { return askRoster(now: now, actions: &actions) }
         let document = view.document
         let quiet = Int64(document.sessionTimeoutMilliseconds + document.heartbeatTimeoutMilliseconds)
         let succession = max(inheritance.lastSuccession, succeededAt ?? .min)
-        guard now.monotonic - since >= ruling, succession == .min || now.monotonic - succession >= quiet else { return }
+        let dueAt = max(since + ruling, succession == .min ? .min : succession + quiet)
+        guard now.monotonic >= dueAt else {
+            vacantDueAt = min(vacantDueAt, dueAt)
+            return
+        }
         store.drop(slot: slot)
         slots[place(slot)].copy = SlotCopy(state: .complete, term: inheritance.term, position: 0)
         become(slot, now: now, actions: &actions)
@@ -211,6 +235,7 @@ extension LoopMachine {
     public mutating func onRoster(waitMilliseconds: Int64?, now: Moment, actions: inout [LoopAction]) {
         guard let waitMilliseconds else { return }
         ruling = waitMilliseconds
+        (vacantDueAt, vacantFrom) = (.min, 0)
         considerVacant(now: now, actions: &actions)
         settle(now: now, actions: &actions)
     }
@@ -220,8 +245,8 @@ extension LoopMachine {
     /// The history is here: now it must be confirmed under this term by all who might go on from another copy.
     private mutating func become(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
         guard let inheritance = inheritances.removeValue(forKey: slot) else { return }
-        vacant.remove(slot)
         let place = place(slot)
+        vacant.remove(place)
         let best = slots[place].copy
         slots[place].copy.term = inheritance.term
         slots[place].vacantSince = nil
@@ -241,6 +266,7 @@ extension LoopMachine {
 
     /// Somebody wants something of a slot that is not ready: it goes before the queue, at once if that is a publish.
     mutating func pull(_ slot: Int, isUrgent: Bool = true, now: Moment, actions: inout [LoopAction]) {
+        catchUp(slot, now: now, actions: &actions)
         if let inheritance = inheritances[slot] {
             inheritances[slot]?.isPulled = true
             if !inheritance.isQueued {

@@ -8,6 +8,7 @@ extension LoopMachine {
     /// Appends a publish that the lanes have let through, or answers it from what is remembered.
     mutating func append(_ publish: Publish, request: UInt64, now: Moment, actions: inout [LoopAction]) {
         let slot = publish.key.slot
+        catchUp(slot, now: now, actions: &actions)
         guard lanes.mayAppend(request: request), slots[place(slot)].isOwned else {
             answers.append((request, .failure(.retry)))
             return
@@ -108,7 +109,7 @@ extension LoopMachine {
     /// Nobody else has a copy, or is to have one, and nothing waits.
     private func commitsAlone(_ slot: Int, now: Moment) -> Bool {
         let place = place(slot)
-        guard slots[place].owner?.isServing == true, slots[place].owner?.holders.isEmpty == true,
+        guard !behind.contains(place), slots[place].owner?.isServing == true, slots[place].owner?.holders.isEmpty == true,
             slots[place].owner?.waiting.isEmpty == true
         else { return false }
         return mayAct(now) && view?.ring.mirror(ofSlot: slot) == nil && !has(.deliverBeforeCommit)
@@ -205,7 +206,7 @@ extension LoopMachine {
         let isUrgent = slots[place].owner?.waiting.isEmpty == false
         for (number, holder) in (slots[place].owner?.holders ?? []).enumerated() where holder.state == .waiting {
             // To say "that is the one" costs nothing; a whole copy waits for its turn, unless somebody waits for it.
-            if holder.isSame || isUrgent {
+            if holder.isSame || isUrgent, peers[holder.peer].link != nil {
                 sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
             } else {
                 peers[holder.peer].queue.append(slot, slotsMax: slots.count)
@@ -220,7 +221,8 @@ extension LoopMachine {
         var looked = 0
         while movesLeft > 0, looked < limits.slots.movesMax, let slot = unmirrored.popFirst() {
             looked += 1
-            if slots[place(slot)].isOwned { updateHolders(slot, now: now, actions: &actions) }
+            // One that is behind is looked at soon, and with that updated.
+            if slots[place(slot)].isOwned, !behind.contains(place(slot)) { updateHolders(slot, now: now, actions: &actions) }
         }
         if !unmirrored.isEmpty { moveSoon(actions: &actions) }
     }
@@ -233,8 +235,9 @@ extension LoopMachine {
                 moveSoon(actions: &actions)
                 break
             }
-            guard let holders = slots[place(slot)].owner?.holders, let number = holders.firstIndex(where: { $0.peer == peer }),
-                holders[number].state == .waiting
+            // One that is behind is put in again when it has been looked at.
+            guard !behind.contains(place(slot)), let holders = slots[place(slot)].owner?.holders,
+                let number = holders.firstIndex(where: { $0.peer == peer }), holders[number].state == .waiting
             else { continue }
             movesLeft -= 1
             sendCopy(of: slot, toHolder: number, now: now, actions: &actions)

@@ -58,6 +58,7 @@ extension LoopMachine {
                 mayAct(now)
             else { continue }
             logged += 1
+            catchUp(key.slot, now: now, actions: &actions)
             log(.seen(key, at: store.boxes[box].lastSeen), in: key.slot, waiter: nil, now: now, actions: &actions)
         }
         if departures.count > Self.departuresMax { departures.removeFirst(departures.count - Self.departuresMax) }

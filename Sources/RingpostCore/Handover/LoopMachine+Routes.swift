@@ -18,7 +18,8 @@ extension LoopMachine {
     /// A link came or went, or takes more or no more.
     private mutating func updateRoutes(to peer: Int) {
         guard let ring = view?.ring, let member = peersByPlace.firstIndex(of: peer) else { return }
-        for place in routes.indices where ring.owner(ofSlot: slot(at: place)) == member { routes[place] = computeRoute(slot(at: place)) }
+        let route = route(toPlace: member)
+        for place in routes.indices where ring.owner(ofSlot: slot(at: place)) == member { routes[place] = route }
     }
 
     // MARK: Publishes
@@ -62,10 +63,14 @@ extension LoopMachine {
         stalled = []
         unacknowledged = []
         for slot in waitToCommit {
+            catchUp(slot, now: now, actions: &actions)
             advance(slot, now: now, actions: &actions)
             releaseAgain(slot, now: now, actions: &actions)
         }
-        for slot in waitToAcknowledge { acknowledge(slot, now: now, actions: &actions) }
+        for slot in waitToAcknowledge {
+            catchUp(slot, now: now, actions: &actions)
+            acknowledge(slot, now: now, actions: &actions)
+        }
         settle(now: now, actions: &actions)
     }
 
@@ -80,10 +85,12 @@ extension LoopMachine {
     ///   - actions: gets what is to be said over it.
     public mutating func linkIsUp(_ link: UInt32, to member: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
         let peer = number(of: member)
+        let isFirst = !peers[peer].wasLinked
         peers[peer].link = link
+        peers[peer].wasLinked = true
         peersByLink[link] = peer
         updateRoutes(to: peer)
-        sayAgain(to: peer, now: now, actions: &actions)
+        if isFirst { sayFirst(to: peer, now: now, actions: &actions) } else { sayAgain(to: peer, now: now, actions: &actions) }
         let routing = routing
         lanes.onEpoch(epoch, now: now.monotonic, route: routing.route, actions: &laneActions)
         settle(now: now, actions: &actions)
@@ -131,23 +138,51 @@ extension LoopMachine {
         return inheritance.unanswered.contains(peer)
     }
 
+    /// On the first link to a member: nothing was ever said to it, so only what waits for it is to be said.
+    private mutating func sayFirst(to peer: Int, now: Moment, actions: inout [LoopAction]) {
+        let queued = peers[peer].queue
+        peers[peer].queue = []
+        for slot in queued where !behind.contains(place(slot)) {
+            guard let number = slots[place(slot)].owner?.holders.firstIndex(where: { $0.peer == peer }) else { continue }
+            sayAgain(slot, toHolder: number, now: now, actions: &actions)
+        }
+        sayWishes(to: peer, actions: &actions)
+        pump(peer, now: now, actions: &actions)
+    }
+
     /// On a new link: all that the peer may not have heard, or that its answer may have been lost of.
     private mutating func sayAgain(to peer: Int, now: Moment, actions: inout [LoopAction]) {
         peers[peer].queue = []
         peers[peer].fetches = []
-        // In place: to copy a slot costs more than to look at it.
-        let held = slots.withUnsafeBufferPointer { slots in
-            slots.indices.compactMap { place in
-                slots[place].owner?.holders.firstIndex { $0.peer == peer }.map { (slot: slot(at: place), number: $0) }
-            }
+        for slot in slotsHeld(by: peer) {
+            catchUp(slot, now: now, actions: &actions)
+            guard let number = slots[place(slot)].owner?.holders.firstIndex(where: { $0.peer == peer }) else { continue }
+            sayAgain(slot, toHolder: number, now: now, actions: &actions)
         }
-        for (slot, number) in held { sayAgain(slot, toHolder: number, now: now, actions: &actions) }
-        ask(peer, about: inheritances.keys.sorted().filter { isAsking(peer, about: $0) }, actions: &actions)
-        for slot in inheritances.keys.sorted() {
+        sayWishes(to: peer, actions: &actions)
+        pump(peer, now: now, actions: &actions)
+    }
+
+    /// Own slots of which a member has a copy, or is to have one.
+    private func slotsHeld(by peer: Int) -> [Int] {
+        // In place: to copy a slot costs more than to look at it, and most are others'.
+        slots.withUnsafeBufferPointer { slots in
+            slots.indices.filter { place in
+                (routes[place] == .here || behind.contains(place))
+                    && slots[place].owner?.holders.contains { $0.peer == peer } == true
+            }.map { slot(at: $0) }
+        }
+    }
+
+    /// What this node wants to know of the slots that are to be its own.
+    private mutating func sayWishes(to peer: Int, actions: inout [LoopAction]) {
+        if inheritances.isEmpty { return }
+        let inherited = inheritances.keys.sorted()
+        ask(peer, about: inherited.filter { isAsking(peer, about: $0) }, actions: &actions)
+        for slot in inherited {
             guard case .fetching(peer, _) = inheritances[slot]?.phase else { continue }
             inheritances[slot]?.phase = .fetching(from: peer, isAsked: false)
             peers[peer].fetches.append(slot)
         }
-        pump(peer, now: now, actions: &actions)
     }
 }

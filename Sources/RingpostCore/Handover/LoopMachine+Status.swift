@@ -21,14 +21,23 @@ extension LoopMachine {
     /// Publishes that left a lane for another try so far.
     public var retriedCount: UInt64 { lanes.retriedCount }
     /// Slots that this node is to own and whose history it has not got yet.
-    public var inheritingCount: Int { inheritances.count }
+    public var inheritingCount: Int {
+        var count = inheritances.count
+        var place = behind.first(from: 0)
+        while let next = place {
+            if isOwner(slot(at: next)), !slots[next].isOwned, inheritances[slot(at: next)] == nil { count += 1 }
+            place = behind.first(from: next + 1)
+        }
+        return count
+    }
     /// How many slots are what; looks at each of them once.
     public var slotCounts: SlotCounts {
         var counts = SlotCounts()
         // In place: to copy a slot costs more than to look at it.
         slots.withUnsafeBufferPointer { slots in
             for place in slots.indices {
-                guard slots[place].isOwned else {
+                // One that went with the newest epoch is not owned any more, looked at or not.
+                guard routes[place] == .here else {
                     if slots[place].copy.state == .complete { counts.copies += 1 }
                     continue
                 }
@@ -42,7 +51,7 @@ extension LoopMachine {
 
     /// What `locate` shows of a key, without touching it.
     public func summary(of key: Key) -> MailboxSummary? {
-        slots[place(key.slot)].isOwned ? store.summary(of: key) : nil
+        isServing(key) ? store.summary(of: key) : nil
     }
 }
 

@@ -1,4 +1,4 @@
-// A new epoch: slots begin, go on and end.
+// A new epoch: slots begin, go on and end. How they take turns is in LoopMachine+Look.swift.
 import HashRing
 
 extension LoopMachine {
@@ -9,60 +9,16 @@ extension LoopMachine {
         self.view = view
         ruling = nil
         rosterAskedAt = nil
+        vacantDueAt = .min
         updatePeers(view)
-        var begun: [Int] = []
-        let (touched, isEvery) = slotsTouched(since: before)
-        let routesByPlace = view.members.indices.map { $0 == view.selfPlace ? .preparing : route(toPlace: $0) }
-        for slot in touched {
-            let place = place(slot)
-            let owner = view.ring.owner(ofSlot: slot)
-            if owner == nil || owner != view.selfPlace {
-                routes[place] = owner.map { routesByPlace[$0] } ?? .nobody
-                // Most slots of a ring are others', before and after, and what is not looked at costs nothing.
-                if !isEvery, let before, before.ring.owner(ofSlot: slot) != before.selfPlace { continue }
-                stepDown(slot, now: now, actions: &actions)
-            } else if slots[place].isOwned, isEvery {
-                updateHolders(slot, now: now, actions: &actions)
-            } else if slots[place].isOwned {
-                // The mirror before goes on acknowledging until then.
-                unmirrored.append(slot, slotsMax: slots.count)
-            } else {
-                routes[place] = .preparing
-                if inheritances[slot] != nil {
-                    forgetLeavers(slot, now: now, actions: &actions)
-                } else if view.epoch >= slots[place].fence {
-                    begun.append(slot)
-                } else {
-                    barred.insert(slot)
-                }
-            }
-        }
-        begin(begun, now: now, actions: &actions)
+        markBehind(since: before)
+        lookAtSome(now: now, actions: &actions)
         move(now: now, actions: &actions)
         handleParked(now: now, actions: &actions)
         answerEarlyAttaches(now: now, actions: &actions)
         let routing = routing
         lanes.onEpoch(view.epoch, now: now.monotonic, route: routing.route, actions: &laneActions)
         settle(now: now, actions: &actions)
-    }
-
-    /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
-    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
-    private mutating func slotsTouched(since before: MembershipView?) -> (slots: [Int], isEvery: Bool) {
-        let waiting = barred
-        barred = []
-        guard let view, let before, (before.selfPlace == nil) == (view.selfPlace == nil) else { return everySlot() }
-        let places = view.places(of: before)
-        if places.contains(nil) { return everySlot() }
-        let moved = view.ring.slotsPlacedOtherwise(than: before.ring, places: places, from: index, by: loopCount)
-        return (waiting.isEmpty ? moved : waiting.union(moved).sorted(), isEvery: false)
-    }
-
-    private mutating func everySlot() -> (slots: [Int], isEvery: Bool) {
-        // Every slot that still has to be sent is put in again.
-        unmirrored = []
-        for peer in peers.indices { peers[peer].queue = [] }
-        return (slots.indices.map { slot(at: $0) }, isEvery: true)
     }
 
     /// This node has a new boot: whatever it held is void, and whatever it did it does no longer. ``succeed(now:)`` follows where
@@ -75,6 +31,8 @@ extension LoopMachine {
     public mutating func begin(as me: MemberIdentity, now: Moment, actions: inout [LoopAction]) {
         self.me = me
         succeededAt = nil
+        // Nothing is begun in an epoch that does not know this boot.
+        behind.removeAll()
         for place in slots.indices {
             let slot = slot(at: place)
             stepDown(slot, now: now, actions: &actions)
@@ -110,7 +68,7 @@ extension LoopMachine {
     mutating func stepDown(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
         let place = place(slot)
         if let inheritance = inheritances.removeValue(forKey: slot) {
-            vacant.remove(slot)
+            vacant.remove(place)
             if case .fetching(let peer, _) = inheritance.phase { peers[peer].fetchesUnderWay.remove(slot) }
             waitingAttaches -= inheritance.attaches.count
             for request in inheritance.attaches { actions.append(.attached(request.address, .failure(.retry))) }

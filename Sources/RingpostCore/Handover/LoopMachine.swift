@@ -29,6 +29,8 @@ public enum LoopAction: Equatable, Sendable {
     case askRoster
     /// Call ``LoopMachine/onMoves(now:actions:)`` after ``SlotLimits/movePauseMilliseconds``.
     case moveSoon
+    /// Call ``LoopMachine/onLook(now:actions:)`` as soon as all else that waits has had its turn.
+    case lookSoon
     /// Too much waits that came on this connection: end it, all of it will be said again on the next one.
     case closeChannel(UInt32)
 }
@@ -99,8 +101,14 @@ public struct LoopMachine {
     /// Frames that wait for an epoch, in the order in which they came.
     var parked: Deque<(frame: SlotFrame, member: MemberIdentity, channel: UInt32)> = []
     var parkedBytes = 0
+    /// Slots that the epoch in force may mean something to, and that have not been looked at since it came.
+    var behind: SlotSet
+    var isLookingSoon = false
     /// Slots of which nobody has a copy, and what was said about how long to wait.
-    var vacant: Set<Int> = []
+    var vacant: SlotSet
+    /// For none of them the wait is over earlier; and how far they have been looked through, if that is under way.
+    var vacantDueAt = Int64.min
+    var vacantFrom = 0
     var ruling: Int64?
     var rosterAskedAt: Int64?
     /// When this node came in place of another boot of its own id; `nil` if it did not.
@@ -152,6 +160,8 @@ public struct LoopMachine {
         store = MailboxStore(loopCount: loopCount, limits: limits.mailbox)
         let count = (HashRing.slotCount - index + loopCount - 1) / loopCount
         slots = Array(repeating: Slot(), count: count)
+        behind = SlotSet(places: count)
+        vacant = SlotSet(places: count)
         routes = Array(repeating: .nobody, count: count)
     }
 

@@ -127,6 +127,8 @@ struct SlotPeer {
     let identity: MemberIdentity
     /// The handle of the link that this node has dialled, while it is up.
     var link: UInt32?
+    /// There was one at some time.
+    var wasLinked = false
     var isMember = true
     /// Slots whose copies wait to be sent to it, in the order in which they are to be sent.
     var queue: Deque<Int> = []
@@ -164,6 +166,11 @@ public struct SlotLimits: Sendable {
     public static let movesGrowth = 16
     /// The time between two lots.
     public static let movePauseMilliseconds: Int64 = 10
+    /// Slots that are looked at in one go when an epoch means something to many, each action that follows counted as several; then all
+    /// else has its turn. It takes about half a millisecond.
+    public var looksMax = 512
+    /// See ``looksMax``.
+    static let looksPerAction = 4
     /// Bytes of one piece of a copy.
     public var pieceBytesMax = 256 * 1_024
     /// Steps of the logs that wait to be confirmed; beyond it publishes are refused as overloaded.

@@ -80,6 +80,7 @@ final class LoopHarness {
             for reply in Self.replies(to: frame) { call { $0.onReply(reply, from: peer, now: now, actions: &$1) } }
         case .askRoster: call { $0.onRoster(waitMilliseconds: 0, now: now, actions: &$1) }
         case .moveSoon: call { $0.onMoves(now: now, actions: &$1) }
+        case .lookSoon: call { $0.onLook(now: now, actions: &$1) }
         case .deliver: delivered += 1
         case .answer(_, .success): receipts += 1
         case .forward, .attach, .reply, .answer, .attached, .detached, .report, .presence, .closeChannel: break

@@ -80,7 +80,7 @@ extension Wiring {
     }
 
     /// The messages of the first mailbox, by their ids.
-    func history(_ id: String) -> [UInt64] { contents(id).mailboxes.first?.messages.map(\.id.low) ?? [] }
+    func history(_ id: String, of slot: Int? = nil) -> [UInt64] { contents(id, of: slot).mailboxes.first?.messages.map(\.id.low) ?? [] }
 
     /// A cluster at rest, with this many messages for the key in its slot.
     static func settled(

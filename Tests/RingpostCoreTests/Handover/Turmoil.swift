@@ -72,6 +72,7 @@ final class Turmoil {
         if slots > 1 {
             limits.slots.copiesUnderWayMax = 1
             limits.slots.movesMax = 1
+            limits.slots.looksMax = 1
         }
         let net = Wiring("abcd", slots: slots, limits: limits)
         net.isTraced = false

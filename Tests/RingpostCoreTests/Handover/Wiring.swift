@@ -78,6 +78,8 @@ final class Wiring {
     private var held: Set<String> = []
     /// Nodes whose next lot of moves is due when nothing else happens.
     private var moving: Set<String> = []
+    /// Nodes that have slots to look at then.
+    private var looking: Set<String> = []
     private var identities: [String: MemberIdentity] = [:]
     private var attachedOver: [UInt64: UInt32] = [:]
     private var connectionCount: UInt32 = 0
@@ -288,7 +290,7 @@ final class Wiring {
     /// Delivers until nothing moves any more.
     func run(stepsMax: Int = 1_000_000) {
         var steps = 0
-        while case let open = ways, !open.isEmpty || !moving.isEmpty {
+        while case let open = ways, !open.isEmpty || !moving.isEmpty || !looking.isEmpty {
             if open.isEmpty { moveOn() }
             for way in open {
                 step(way)
@@ -305,6 +307,9 @@ final class Wiring {
         let due = moving.sorted()
         moving = []
         for id in due { tell(id) { $0.onMoves(now: $1, actions: &$2) } }
+        let looks = looking.sorted()
+        looking = []
+        for id in looks { tell(id) { $0.onLook(now: $1, actions: &$2) } }
     }
 
     /// The first answer to a publish, once.
@@ -393,6 +398,7 @@ final class Wiring {
             nodes[id]?.rosterQuestions += 1
             if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, now: $1, actions: &$2) } }
         case .moveSoon: moving.insert(id)
+        case .lookSoon: looking.insert(id)
         case .closeChannel(let channel):
             if let name = namesByNumber[channel] { cut(name) }
         }

@@ -73,6 +73,7 @@ extension SimProcess {
         case .askRoster: askRoster()
         case .moveSoon:
             after(milliseconds: SlotLimits.movePauseMilliseconds) { self.withLoop { $0.onMoves(now: self.moment, actions: &$1) } }
+        case .lookSoon: after(milliseconds: 1) { self.withLoop { $0.onLook(now: self.moment, actions: &$1) } }
         case .closeChannel(let channel):
             simulation.say(name, "too much waits on channel \(channel)")
             if let end = accepted[channel] { close(end) }

@@ -1,0 +1,143 @@
+// What an epoch means to single slots. It may mean something to all of them at once, and no message waits for that long: routes change at
+// once, the rest is done some slots at a time. A slot that has not had its turn is *behind*; whatever comes for it has it looked at first,
+// so nothing ever sees a slot as it was before the epoch in force. (To everybody else it is as if the epoch had come a moment later.)
+import HashRing
+
+extension LoopMachine {
+    // MARK: Which slots
+
+    /// Marks the slots that a new epoch means something to, and turns all routes.
+    mutating func markBehind(since before: MembershipView?) {
+        guard let view else { return }
+        let routesByPlace = view.members.indices.map { $0 == view.selfPlace ? .preparing : route(toPlace: $0) }
+        var begins = 0
+        if let moved = slotsMoved(since: before) {
+            for slot in moved { mark(place(slot), isEvery: false, routesByPlace, &begins) }
+        } else {
+            // Every slot that still has to be sent is put in again.
+            unmirrored = []
+            for peer in peers.indices { peers[peer].queue = [] }
+            for place in slots.indices { mark(place, isEvery: true, routesByPlace, &begins) }
+        }
+        for slot in barred { behind.insert(place(slot)) }
+        barred = []
+        // A table that grows under way would be copied as a whole.
+        if begins > 0 { inheritances.reserveCapacity(inheritances.count + begins) }
+    }
+
+    /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
+    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
+    private func slotsMoved(since before: MembershipView?) -> [Int]? {
+        guard let view, let before, (before.selfPlace == nil) == (view.selfPlace == nil) else { return nil }
+        let places = view.places(of: before)
+        if places.contains(nil) { return nil }
+        return view.ring.slotsPlacedOtherwise(than: before.ring, places: places, from: index, by: loopCount)
+    }
+
+    /// Looks at nothing but routes: most slots are others', before and after.
+    private mutating func mark(_ place: Int, isEvery: Bool, _ routesByPlace: [PublishLanes.Route], _ begins: inout Int) {
+        guard let view else { return }
+        let before = routes[place]
+        guard let owner = view.ring.owner(ofSlot: slot(at: place)), owner == view.selfPlace else {
+            routes[place] = view.ring.owner(ofSlot: slot(at: place)).map { routesByPlace[$0] } ?? .nobody
+            if before == .here || before == .preparing { behind.insert(place) }
+            return
+        }
+        // One that is behind may be owned though its route has gone elsewhere meanwhile.
+        if before == .here || behind.contains(place) && slots[place].isOwned {
+            routes[place] = .here
+            // The mirror before goes on acknowledging until then.
+            if isEvery { behind.insert(place) } else { unmirrored.append(slot(at: place), slotsMax: slots.count) }
+        } else {
+            routes[place] = .preparing
+            behind.insert(place)
+            begins += 1
+        }
+    }
+
+    // MARK: Their turn
+
+    /// Brings a slot up to the epoch in force, before anything else is done with it.
+    @inline(__always)
+    mutating func catchUp(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
+        if behind.contains(place(slot)) { catchUp(with: CollectionOfOne(slot), now: now, actions: &actions) }
+    }
+
+    /// The same for all slots that a frame is about.
+    mutating func catchUp(with frame: SlotFrame, now: Moment, actions: inout [LoopAction]) {
+        if behind.isEmpty { return }
+        catchUp(with: frame.slots, now: now, actions: &actions)
+    }
+
+    private mutating func catchUp(with slots: some Collection<Int>, now: Moment, actions: inout [LoopAction]) {
+        var begun: [Int] = []
+        for slot in slots where slot % loopCount == index && behind.contains(place(slot)) {
+            behind.remove(place(slot))
+            if look(slot, now: now, actions: &actions) { begun.append(slot) }
+        }
+        begin(begun, now: now, actions: &actions)
+    }
+
+    /// The pause that ``LoopAction/lookSoon`` has asked for is over: more slots have their turn.
+    public mutating func onLook(now: Moment, actions: inout [LoopAction]) {
+        isLookingSoon = false
+        lookAtSome(now: now, actions: &actions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// As many as may have their turn now.
+    mutating func lookAtSome(now: Moment, actions: inout [LoopAction]) {
+        var left = limits.slots.looksMax
+        var begun: [Int] = []
+        while left > 0, let place = behind.popFirst() {
+            let before = actions.count
+            if look(slot(at: place), now: now, actions: &actions) { begun.append(slot(at: place)) }
+            // What the shell has to do for a slot takes longer than to look at it.
+            left -= 1 + SlotLimits.looksPerAction * (actions.count - before)
+        }
+        begin(begun, now: now, actions: &actions)
+        if vacantFrom > 0 { considerVacant(now: now, actions: &actions) }
+        if !behind.isEmpty { lookSoon(actions: &actions) }
+    }
+
+    mutating func lookSoon(actions: inout [LoopAction]) {
+        if isLookingSoon { return }
+        isLookingSoon = true
+        actions.append(.lookSoon)
+    }
+
+    /// What the epoch in force means to a slot, whatever was the case before.
+    ///
+    /// - Returns: whether this node begins a term in it.
+    private mutating func look(_ slot: Int, now: Moment, actions: inout [LoopAction]) -> Bool {
+        if !isOwner(slot) {
+            stepDown(slot, now: now, actions: &actions)
+        } else if slots[place(slot)].isOwned {
+            updateHolders(slot, now: now, actions: &actions)
+        } else if inheritances[slot] != nil {
+            forgetLeavers(slot, now: now, actions: &actions)
+        } else if epoch >= slots[place(slot)].fence {
+            return true
+        } else {
+            barred.insert(slot)
+        }
+        return false
+    }
+}
+
+extension SlotFrame {
+    /// All slots that it is about.
+    fileprivate var slots: [Int] {
+        switch self {
+        case .inquire(_, let slots): slots.map { Int($0) }
+        case .adopt(let adoptions): adoptions.map { Int($0.slot) }
+        case .fill(let fills): fills.map { Int($0.slot) }
+        case .release(let slots), .released(let slots): slots.map { Int($0.slot) }
+        case .holdings(_, let holdings): holdings.map { Int($0.slot) }
+        case .acknowledgeCopies(let positions): positions.map { Int($0.slot) }
+        case .fetch(_, let slot), .append(_, let slot, _, _), .piece(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
+            .refused(_, let slot, _):
+            [Int(slot)]
+        }
+    }
+}
