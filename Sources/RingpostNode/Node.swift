@@ -47,8 +47,6 @@ public final class Node: Service {
         try outcome.get()
     }
 
-    var firstLoop: NodeLoop { loops[0] }
-
     /// Told to end once more: what is left of the drain is skipped.
     public func hasten() { shared.onSignal() }
 

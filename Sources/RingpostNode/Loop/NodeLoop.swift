@@ -377,6 +377,8 @@ final class NodeLoop: @unchecked Sendable {
             _ = eventLoop.scheduleTask(in: .milliseconds(SlotLimits.movePauseMilliseconds)) {
                 self.decide { $0.onMoves(now: $1, actions: &$2) }
             }
+        case .lookSoon:
+            inNextTurn { self.decide { $0.onLook(now: $1, actions: &$2) } }
         case .closeChannel(let channel): cross(.closeChannel(channel), to: ChannelAddress(channel: channel).loop)
         }
     }
