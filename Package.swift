@@ -144,6 +144,14 @@ let package = Package(
             path: "Tests/Torture"),
         // A whole cluster in one thread, for its tests and for cluster/simulate.
         .target(name: "Simulation", dependencies: ["HashRing", "RingpostCore"], path: "Tests/Simulation"),
+        // What goes in over links, for cluster/bench.
+        .executableTarget(
+            name: "bench-producer",
+            dependencies: [
+                "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/BenchProducer"),
         .executableTarget(
             name: "SimulateCommand",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],

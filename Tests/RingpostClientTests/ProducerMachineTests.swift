@@ -1,6 +1,8 @@
 // The producer's decisions, as transcripts: what is written, what the callers hear, and that one user's messages never
 // change their order.
+import NIOCore
 import RingpostCore
+import RingpostWire
 import Testing
 
 @testable import RingpostClient
@@ -8,15 +10,15 @@ import Testing
 /// A machine whose tickets are texts, and what it did, as texts: "write 1 a:x" or "complete x …".
 private struct Script {
     var machine = ProducerMachine<String>()
-    private var log: [String] = []
+    /// Their numbers, in the order of the frames: the first that is written counts as 1.
+    private var requests: [UInt64] = []
 
     mutating func perform(_ body: (inout ProducerMachine<String>, inout [ProducerMachine<String>.Action]) -> Void) -> [String] {
         var actions: [ProducerMachine<String>.Action] = []
         body(&machine, &actions)
         return actions.map { action in
             switch action {
-            case .write(let request, let message, let restarts):
-                "write \(request) \(String(decoding: message.destination.name + [0x3A] + message.data, as: UTF8.self))\(restarts ? " restarts" : "")"
+            case .write(let request, let message, let restarts, let mayBeRepeat): write(request, message, restarts, mayBeRepeat)
             case .complete(let ticket, .success(let receipt)): "\(ticket) seq \(receipt.sequence)"
             case .complete(let ticket, .failure(let error)):
                 switch error {
@@ -30,25 +32,48 @@ private struct Script {
         }
     }
 
+    /// What a node reads of it.
+    private mutating func write(_ request: UInt64, _ message: OutgoingMessage, _ restarts: Bool, _ mayBeRepeat: Bool) -> String {
+        requests.append(request)
+        var bytes = ByteBuffer()
+        message.frame.write(request: request, restarts: restarts, mayBeRepeat: mayBeRepeat, budgetMilliseconds: 1, into: &bytes)
+        guard case .produce(let produce)? = try? LinkDecoder().next(&bytes), produce.request == request else { return "unreadable" }
+        let signs = (produce.restarts ? " restarts" : "") + (produce.mayBeRepeat ? " again" : "")
+        let text = produce.name + [UInt8(ascii: ":")] + Array(produce.data.readableBytesView)
+        return "write \(requests.count) \(String(decoding: text, as: UTF8.self))\(signs)"
+    }
+
+    private func request(_ number: UInt64) -> UInt64 { requests.indices.contains(Int(number) - 1) ? requests[Int(number) - 1] : 0 }
+
     mutating func up() -> [String] { perform { $0.onUp(payloadBytesMax: 100, actions: &$1) } }
     mutating func down() -> [String] { perform { $0.onDown(actions: &$1) } }
     mutating func tick(_ now: Int64) -> [String] { perform { $0.onTick(now: now, actions: &$1) } }
 
-    mutating func submit(_ text: String, to user: String, repeatable: Bool = true, deadline: Int64 = 10_000) -> [String] {
+    mutating func submit(
+        _ text: String, to user: String, repeatable: Bool = true, ownKey: Bool = false, deadline: Int64 = 10_000
+    ) -> [String] {
+        let frame = Array(user.utf8).withUnsafeBytes { name in
+            Array(text.utf8).withUnsafeBytes { text in
+                ProduceFrame(
+                    isChannel: false, name: name, idempotencyKey: repeatable ? text : UnsafeRawBufferPointer(start: nil, count: 0),
+                    isForgettable: ownKey, timeToLiveSeconds: nil, isJSON: false, data: text)
+            }
+        }
         let message = OutgoingMessage(
-            destination: .user(user), idempotencyKey: repeatable ? Array(text.utf8) : [], timeToLiveSeconds: nil, isJSON: false,
-            data: Array(text.utf8), deadline: deadline)
+            destination: .user(user), frame: frame, isRepeatable: repeatable, isOwnKey: ownKey, deadline: deadline)
         return perform { $0.submit(message, text, actions: &$1) }
     }
 
     mutating func receipt(_ request: UInt64, sequence: UInt64, now: Int64 = 0) -> [String] {
         let receipt = Receipt(
             sequence: sequence, epoch: 1, owner: "n1", outcome: .delivered, mirrored: true, id: MessageID(high: 0, low: 0))
+        let request = self.request(request)
         return perform { $0.onAnswer(request: request, .success(receipt), message: nil, now: now, actions: &$1) }
     }
 
     mutating func refusal(_ request: UInt64, _ problem: Problem, now: Int64 = 0) -> [String] {
-        perform { $0.onAnswer(request: request, .failure(problem), message: nil, now: now, actions: &$1) }
+        let request = self.request(request)
+        return perform { $0.onAnswer(request: request, .failure(problem), message: nil, now: now, actions: &$1) }
     }
 }
 
@@ -151,6 +176,18 @@ private struct Script {
         #expect(script.submit("w", to: "a") == [])
         // A new connection has refused nothing yet, so nothing says "restarts".
         #expect(script.up() == ["write 5 a:x", "write 6 a:z", "write 7 b:h", "write 8 a:w"])
+    }
+
+    @Test func aRepeatWithTheProducersOwnKeySaysSo() {
+        var script = Script()
+        _ = script.up()
+        _ = script.submit("x", to: "a", ownKey: true)
+        _ = script.submit("y", to: "b", ownKey: true)
+        _ = script.submit("z", to: "c")
+        #expect(script.refusal(2, .retry, now: 0) == [])
+        #expect(script.tick(25) == ["write 4 b:y restarts"], "it has certainly not been appended")
+        #expect(script.down() == [])
+        #expect(script.up() == ["write 5 a:x again", "write 6 b:y again", "write 7 c:z"])
     }
 
     @Test func whatWasUnderWayOnceIsNeverCalledUnsent() {

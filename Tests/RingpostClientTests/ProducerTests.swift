@@ -1,4 +1,5 @@
 // The producer over real sockets, against a stand-in for a node's link port.
+import NIOCore
 import RingpostCore
 import RingpostWire
 import Synchronization
@@ -22,10 +23,11 @@ import Testing
         let produced = node.produced.withLock { $0 }
         #expect(produced.map { String(decoding: $0.name, as: UTF8.self) } == ["a b", "c", "c"])
         #expect(produced.map(\.isJSON) == [true, false, false])
-        #expect(produced[0].idempotencyKey == Array("k".utf8))
+        #expect(produced[0].idempotencyKey == ByteBuffer(string: "k"))
+        #expect(produced.map(\.isForgettable) == [false, false, true])
         #expect(produced[0].timeToLiveSeconds == 60)
-        #expect(produced[1].idempotencyKey.isEmpty)
-        #expect(!produced[2].idempotencyKey.isEmpty)
+        #expect(produced[1].idempotencyKey.readableBytes == 0)
+        #expect(produced[2].idempotencyKey.readableBytes > 0)
         await #expect(throws: ProducerError.closed) { try await producer.send(.text("x"), to: .user("c")) }
     }
 
@@ -40,7 +42,50 @@ import Testing
         }
         await producer.close()
         #expect(done.withLock { $0 } == 2_000)
-        #expect(node.produced.withLock { $0.map { String(decoding: $0.data, as: UTF8.self) } } == (0..<2_000).map(String.init))
+        #expect(node.produced.withLock { $0.map { String(buffer: $0.data) } } == (0..<2_000).map(String.init))
+    }
+
+    @Test func anAnswerMakesRoomForTheNext() async throws {
+        let node = try await StandInNode { _, _, _ in .answer(.success(StandInNode.receipt)) }
+        var options = Producer.Options()
+        options.inFlightMax = 4
+        let chain = Chain(Producer(links: [node.endpoint], options: options), length: 1_000)
+        for _ in 0..<4 { chain.enqueue() }
+        #expect(await eventually { chain.answered.withLock { $0 } == 1_000 })
+        await chain.producer.close()
+        #expect(chain.failures.withLock { $0 } == [])
+        #expect(node.produced.withLock { Set($0.map(\.idempotencyKey)).count } == 1_000, "each message has a key of its own")
+    }
+
+    /// Each answer hands the next message over.
+    private final class Chain: Sendable {
+        let producer: Producer
+        let left: Mutex<Int>
+        let answered = Mutex(0)
+        let failures = Mutex<[ProducerError]>([])
+
+        init(_ producer: Producer, length: Int) {
+            self.producer = producer
+            left = Mutex(length)
+        }
+
+        func enqueue() {
+            let goesOn = left.withLock {
+                $0 -= 1
+                return $0 >= 0
+            }
+            guard goesOn else { return }
+            do throws(ProducerError) {
+                let isTaken = try producer.enqueue(.text("x"), to: .channel("c")) { result in
+                    if case .failure(let error) = result { self.failures.withLock { $0.append(error) } }
+                    self.answered.withLock { $0 += 1 }
+                    self.enqueue()
+                }
+                if !isTaken { failures.withLock { $0.append(.tooManyWaiting) } }
+            } catch {
+                failures.withLock { $0.append(error) }
+            }
+        }
     }
 
     @Test func enqueueSaysWhenItIsFull() async throws {
@@ -77,8 +122,9 @@ import Testing
         await producer.close()
         #expect(results.withLock { $0 } == ["2 failed", "1 sent", "3 sent"])
         let produced = node.produced.withLock { $0 }
-        #expect(produced.map { String(decoding: $0.data, as: UTF8.self) } == ["1", "2", "3", "1", "3"])
+        #expect(produced.map { String(buffer: $0.data) } == ["1", "2", "3", "1", "3"])
         #expect(produced[0].idempotencyKey == produced[3].idempotencyKey)
+        #expect(produced.map(\.mayBeRepeat) == [false, false, false, true, true])
     }
 
     @Test func refusedMessagesRestart() async throws {

@@ -14,8 +14,9 @@ struct LoneLoop {
 
     var machine: LoopMachine
 
-    init(limits: MailboxLimits = MailboxLimits()) {
+    init(limits: MailboxLimits = MailboxLimits(), faults: Set<GuardFault> = []) {
         var loopLimits = LoopLimits(mailbox: limits)
+        loopLimits.faults = faults
         loopLimits.slots.looksMax = .max
         machine = LoopMachine(me: Self.me, index: 0, loopCount: Self.loopCount, seed: 0xAA, limits: loopLimits)
         let now = Moment(monotonic: 0, wall: 0)
@@ -42,11 +43,12 @@ struct LoneLoop {
 
     func incarnation(of key: Key) -> UInt64? { store.summary(of: key)?.cursor.incarnation }
 
-    mutating func publish(_ publish: Publish, answerTo address: ReturnAddress, stream: UInt64 = 0, restarts: Bool = false, at now: Moment)
-        -> [LoopAction]
-    {
+    /// - Parameter hops: links that it has crossed; where it entered it would be tried again for as long as it may.
+    mutating func publish(
+        _ publish: Publish, answerTo address: ReturnAddress, stream: UInt64 = 0, restarts: Bool = false, hops: UInt8 = 0, at now: Moment
+    ) -> [LoopAction] {
         var actions: [LoopAction] = []
-        let context = PublishContext(address: address, stream: stream, restarts: restarts)
+        let context = PublishContext(address: address, hops: hops, stream: stream, restarts: restarts)
         machine.submit(publish, context, now: now, actions: &actions)
         return actions
     }

@@ -19,7 +19,8 @@ import Testing
     ) -> LinkForward {
         LinkForward(
             request: 1 << 32, epoch: 77, hops: hops, restarts: hops == 2, key: key, id: id, isRepeatable: hops == 1,
-            timeToLiveSeconds: timeToLive, budgetMilliseconds: budget, publishedAt: 1_700_000_000_000_000, data: Array(data.utf8))
+            isForgettable: timeToLive == nil, timeToLiveSeconds: timeToLive, budgetMilliseconds: budget, publishedAt: 1_700_000_000_000_000,
+            data: Array(data.utf8))
     }
 
     private static func attached(_ messages: [StoredMessage], gap: Bool, isLive: Bool) -> LinkFrame {
@@ -52,7 +53,8 @@ import Testing
             .produce(LinkProduce(request: 1, kind: .user, name: [0xFF], isJSON: true, data: [])),
             .produce(
                 LinkProduce(
-                    request: .max, restarts: true, kind: .channel, name: [], idempotencyKey: [1, 2, 3], timeToLiveSeconds: 5,
+                    request: .max, restarts: true, kind: .channel, name: [], idempotencyKey: [1, 2, 3], isForgettable: true,
+                    mayBeRepeat: true, timeToLiveSeconds: 5,
                     budgetMilliseconds: 60_000, isJSON: false, data: [0, 1, 2])),
             receipt(mirrored: false, repeated: true, .stored), receipt(mirrored: true, repeated: false, .delivered),
             .answer(request: 4, .failure(.badName), message: "the name is empty"),

@@ -27,9 +27,9 @@ public final class Producer: Sendable {
 
         var isChannel: Bool { if case .channel = self { true } else { false } }
 
-        var name: [UInt8] {
+        var name: String {
             switch self {
-            case .user(let name), .channel(let name): Array(name.utf8)
+            case .user(let name), .channel(let name): name
             }
         }
     }
@@ -66,21 +66,12 @@ public final class Producer: Sendable {
         public init() {}
     }
 
-    private struct Gate {
-        var unanswered = 0
-        var nextKey: UInt64 = 0
-        var waiting: [UInt64: CheckedContinuation<Bool, Never>] = [:]
-        var firstWaiting: UInt64 = 0
-        var nextWaiting: UInt64 = 0
-        var isClosed = false
-        var onDrained: [CheckedContinuation<Void, Never>] = []
-    }
-
     private let shell: ProducerShell
     private let options: Options
     /// Random, so that the keys of two producers never meet; a counter makes each message's key from it.
-    private let keyPrefix: [UInt8]
-    private let gate = Mutex(Gate())
+    private let keyPrefix: (UInt64, UInt64)
+    private let nextKey = Atomic<UInt64>(0)
+    private let places: SendPlaces
 
     /// A producer that asks a node's API where the links are.
     ///
@@ -100,13 +91,11 @@ public final class Producer: Sendable {
     }
 
     private init(_ directory: LinkDirectory, _ options: Options) {
-        precondition(options.inFlightMax > 0, "a producer that may hold \(options.inFlightMax) messages can't send any")
         self.options = options
+        places = SendPlaces(placesMax: options.inFlightMax, waitingMax: options.waitingMax)
         shell = ProducerShell(
-            directory: directory, trust: options.trust, apiKey: options.apiKey, logger: options.logger)
-        var prefix: [UInt8] = []
-        MessageID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)).append(to: &prefix)
-        keyPrefix = prefix
+            directory: directory, trust: options.trust, apiKey: options.apiKey, places: places, logger: options.logger)
+        keyPrefix = (.random(in: 0 ... .max), .random(in: 0 ... .max))
     }
 
     /// Connects now, and says which node it is; not needed before sending, but it tells early when nobody is there.
@@ -122,17 +111,18 @@ public final class Producer: Sendable {
         _ payload: Payload, to destination: Destination, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil
     ) async throws(ProducerError) -> SendReceipt {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        if try !takePlace() {
-            guard await waitForPlace() else { throw .closed }
+        if try !places.take() {
+            guard await places.wait() else { throw .closed }
         }
         return try await withCheckedContinuation { (continuation: CheckedContinuation<Result<SendReceipt, ProducerError>, Never>) in
-            handOver(message) { continuation.resume(returning: $0) }
+            shell.handOver(message) { continuation.resume(returning: $0) }
         }.get()
     }
 
     /// Hands one message over without waiting: the way to pipeline from a loop.
     ///
-    /// - Parameter completion: called once, on an event loop; it must not block.
+    /// - Parameter completion: called once, on an event loop; it must not block. The message's place is free by then: a completion that
+    ///   hands the next one over keeps as many under way as there were, and those of one moment leave in one write.
     /// - Returns: `false` when too many are unanswered: the message was not taken and the completion is never called.
     /// - Throws: what is wrong with the message itself, or ``ProducerError/closed``.
     public func enqueue(
@@ -140,8 +130,8 @@ public final class Producer: Sendable {
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) throws(ProducerError) -> Bool {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        guard try takePlace() else { return false }
-        handOver(message, completion)
+        guard try places.take() else { return false }
+        shell.handOver(message, completion)
         return true
     }
 
@@ -153,83 +143,17 @@ public final class Producer: Sendable {
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) async throws(ProducerError) {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        if try !takePlace() {
-            guard await waitForPlace() else { throw .closed }
+        if try !places.take() {
+            guard await places.wait() else { throw .closed }
         }
-        handOver(message, completion)
+        shell.handOver(message, completion)
     }
 
     /// Takes no more messages, waits until all that were taken are answered (at most a budget), and closes the link.
     public func close() async {
-        let refused = gate.withLock { gate in
-            gate.isClosed = true
-            defer { gate.waiting = [:] }
-            return Array(gate.waiting.values)
-        }
-        for continuation in refused { continuation.resume(returning: false) }
-        await withCheckedContinuation { continuation in
-            let isDrained = gate.withLock { gate in
-                if gate.unanswered > 0 { gate.onDrained.append(continuation) }
-                return gate.unanswered == 0
-            }
-            if isDrained { continuation.resume() }
-        }
+        places.close()
+        await places.drained()
         shell.close()
-    }
-
-    // MARK: Places
-
-    private func takePlace() throws(ProducerError) -> Bool {
-        let taken: Bool? = gate.withLock { gate in
-            if gate.isClosed { return nil }
-            // Whoever waits comes first, or a busy caller of `enqueue` could keep `send` waiting forever.
-            guard gate.unanswered < options.inFlightMax, gate.waiting.isEmpty else { return false }
-            gate.unanswered += 1
-            return true
-        }
-        guard let taken else { throw .closed }
-        if !taken, gate.withLock({ $0.waiting.count >= options.waitingMax }) { throw .tooManyWaiting }
-        return taken
-    }
-
-    /// `false` when the producer was closed meanwhile.
-    private func waitForPlace() async -> Bool {
-        await withCheckedContinuation { continuation in
-            let settled: Bool? = gate.withLock { gate in
-                if gate.isClosed { return false }
-                if gate.unanswered < options.inFlightMax, gate.waiting.isEmpty {
-                    gate.unanswered += 1
-                    return true
-                }
-                gate.waiting[gate.nextWaiting] = continuation
-                gate.nextWaiting += 1
-                return nil
-            }
-            if let settled { continuation.resume(returning: settled) }
-        }
-    }
-
-    private func handOver(_ message: OutgoingMessage, _ completion: @escaping SendCompletion) {
-        shell.handOver(message) { result in
-            completion(result)
-            self.freePlace()
-        }
-    }
-
-    /// The place goes to whoever has waited longest, without becoming free in between.
-    private func freePlace() {
-        let (next, drained) = gate.withLock { gate -> (CheckedContinuation<Bool, Never>?, [CheckedContinuation<Void, Never>]) in
-            if let next = gate.waiting.removeValue(forKey: gate.firstWaiting) {
-                gate.firstWaiting += 1
-                return (next, [])
-            }
-            gate.unanswered -= 1
-            guard gate.unanswered == 0 else { return (nil, []) }
-            defer { gate.onDrained = [] }
-            return (nil, gate.onDrained)
-        }
-        next?.resume(returning: true)
-        for continuation in drained { continuation.resume() }
     }
 
     // MARK: Messages
@@ -237,41 +161,53 @@ public final class Producer: Sendable {
     private func outgoing(
         _ payload: Payload, _ destination: Destination, _ idempotency: Idempotency, _ timeToLiveSeconds: UInt32?
     ) throws(ProducerError) -> OutgoingMessage {
+        let nameBytes = destination.name.utf8.count
         let (what, bytesMost) = destination.isChannel ? ("a channel name", Key.channelBytesMax) : ("a user id", Key.userBytesMax)
-        guard (1...bytesMost).contains(destination.name.count) else {
-            throw .badRequest("\(what) has 1 to \(bytesMost) bytes, not \(destination.name.count)")
+        guard (1...bytesMost).contains(nameBytes) else { throw .badRequest("\(what) has 1 to \(bytesMost) bytes, not \(nameBytes)") }
+        if case .key(let text) = idempotency, !(1...255).contains(text.utf8.count) {
+            throw .badRequest("an idempotency key has 1 to 255 bytes, not \(text.utf8.count)")
         }
-        let key = try key(idempotency)
-        let (isJSON, data) =
-            switch payload {
-            case .text(let text): (false, Array(text.utf8))
-            case .json(let bytes): (true, bytes)
-            }
         // Beyond this the frame itself would be refused; the node's own, lower bound is applied once its welcome is here.
         let bytesMax = LinkProtocol.frameBytesMax - LinkProtocol.handshakeBytesMax
-        guard data.count <= bytesMax else { throw .tooLarge(bytes: data.count, bytesMax: bytesMax) }
+        guard payload.bytes <= bytesMax else { throw .tooLarge(bytes: payload.bytes, bytesMax: bytesMax) }
+        let frame = payload.withBytes { isJSON, data in
+            withKey(idempotency) { key in
+                var name = destination.name
+                return name.withUTF8 { name in
+                    ProduceFrame(
+                        isChannel: destination.isChannel, name: UnsafeRawBufferPointer(name), idempotencyKey: key,
+                        isForgettable: idempotency == .automatic, timeToLiveSeconds: timeToLiveSeconds, isJSON: isJSON, data: data)
+                }
+            }
+        }
         return OutgoingMessage(
-            destination: destination, idempotencyKey: key, timeToLiveSeconds: timeToLiveSeconds, isJSON: isJSON, data: data,
+            destination: destination, frame: frame, isRepeatable: idempotency != .none, isOwnKey: idempotency == .automatic,
             deadline: ProducerShell.now + min(options.budgetMilliseconds, Publish.budgetMillisecondsMax))
     }
 
-    private func key(_ idempotency: Idempotency) throws(ProducerError) -> [UInt8] {
+    private func withKey<Result>(_ idempotency: Idempotency, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         switch idempotency {
-        case .none: return []
-        case .key(let text):
-            guard (1...255).contains(text.utf8.count) else {
-                throw .badRequest("an idempotency key has 1 to 255 bytes, not \(text.utf8.count)")
-            }
-            return Array(text.utf8)
+        case .none: return body(UnsafeRawBufferPointer(start: nil, count: 0))
+        case .key(var text): return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
         case .automatic:
-            var key = keyPrefix
-            key.append(UInt8(ascii: "-"))
-            key.append(
-                decimal: gate.withLock { gate in
-                    gate.nextKey += 1
-                    return gate.nextKey
-                })
-            return key
+            let number = nextKey.wrappingAdd(1, ordering: .relaxed).newValue
+            return withUnsafeBytes(of: (keyPrefix.0, keyPrefix.1, number.littleEndian), body)
+        }
+    }
+}
+
+extension Producer.Payload {
+    fileprivate var bytes: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .json(let bytes): bytes.count
+        }
+    }
+
+    fileprivate func withBytes<Result>(_ body: (_ isJSON: Bool, UnsafeRawBufferPointer) -> Result) -> Result {
+        switch self {
+        case .text(var text): text.withUTF8 { body(false, UnsafeRawBufferPointer($0)) }
+        case .json(let bytes): bytes.withUnsafeBytes { body(true, $0) }
         }
     }
 }

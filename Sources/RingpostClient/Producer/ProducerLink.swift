@@ -7,7 +7,9 @@ import RingpostWire
 /// What a link tells its producer, always on the link's event loop.
 protocol ProducerLinkDelegate: AnyObject {
     func linkIsUp(_ link: ProducerLink, _ welcome: LinkWelcome)
-    func linkAnswered(_ link: ProducerLink, request: UInt64, _ result: PublishResult, message: String?)
+    func linkAnswered(_ link: ProducerLink, request: UInt64, _ result: PublishResult, message: String?, now: Int64)
+    /// Everything that has arrived has been told.
+    func linkHasRead(_ link: ProducerLink)
     /// Said once; nothing comes after it.
     func linkIsDown(_ link: ProducerLink, _ reason: String)
 }
@@ -78,14 +80,15 @@ final class ProducerLink: ChannelInboundHandler {
         var arrived = unwrapInboundIn(data)
         if unread.readableBytes == 0 { unread = arrived } else { unread.writeBuffer(&arrived) }
         do {
-            while state != .down, let frame = try decoder.next(&unread) { handle(frame) }
+            let now = ProducerShell.now
+            while state != .down, let frame = try decoder.next(&unread) { handle(frame, now: now) }
         } catch {
             goDown("the node sends what is no link: \(error)")
         }
         // Keeps at most a frame's beginning; without this a buffer that is never quite empty would grow forever.
-        unread.discardReadBytes()
+        if unread.readableBytes == 0 { unread = ByteBuffer() } else { unread.discardReadBytes() }
         // Answers may have let go messages that were held back; they leave together.
-        flush()
+        delegate?.linkHasRead(self)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -97,7 +100,7 @@ final class ProducerLink: ChannelInboundHandler {
         goDown(TLSFailure.sentence(error, at: address.url) ?? "the connection broke: \(error)")
     }
 
-    private func handle(_ frame: LinkFrame) {
+    private func handle(_ frame: LinkFrame, now: Int64) {
         switch (state, frame) {
         case (.opening, .welcome(let welcome)):
             state = .up
@@ -106,7 +109,7 @@ final class ProducerLink: ChannelInboundHandler {
             delegate?.linkIsUp(self, welcome)
         case (.opening, .refuse(let sentence)): goDown("the node refuses the link: \(sentence)")
         case (.up, .answer(let request, let result, let message)):
-            delegate?.linkAnswered(self, request: request, result, message: message)
+            delegate?.linkAnswered(self, request: request, result, message: message, now: now)
         case (.up, .ping(let query, let sentAt, _)): LinkEncoder.write(.pong(query: query, sentAt: sentAt, .producer), into: &unsent)
         case (.up, .pong): break
         default: goDown("the node sends a frame that a producer does not expect")
@@ -116,7 +119,7 @@ final class ProducerLink: ChannelInboundHandler {
     // MARK: From the producer
 
     /// Appends a produce frame to what the next flush sends.
-    func write(_ produce: LinkProduce) { LinkEncoder.write(.produce(produce), into: &unsent) }
+    func write(_ frame: (inout ByteBuffer) -> Void) { frame(&unsent) }
 
     /// Sends what has been collected, in one write.
     func flush() {

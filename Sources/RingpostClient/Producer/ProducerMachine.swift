@@ -5,19 +5,19 @@
 // begins again in order and says so. So nothing is sent to a destination while refused messages to it wait.
 import DequeModule
 import RingpostCore
+import RingpostWire
 
 /// One message as the producer holds it.
 struct OutgoingMessage: Hashable, Sendable {
     let destination: Producer.Destination
-    /// Empty: the message must not be sent twice.
-    let idempotencyKey: [UInt8]
-    let timeToLiveSeconds: UInt32?
-    let isJSON: Bool
-    let data: [UInt8]
+    /// What is sent, whatever the number of attempts.
+    let frame: ProduceFrame
+    /// It has an idempotency key: otherwise it must not be sent twice.
+    let isRepeatable: Bool
+    /// The key is one that the producer has made for this message.
+    let isOwnKey: Bool
     /// When the caller's patience ends, on the shell's monotonic clock, in milliseconds.
     let deadline: Int64
-
-    var isRepeatable: Bool { !idempotencyKey.isEmpty }
 }
 
 /// The producer's decisions. `Ticket` is the shell's way back to the caller.
@@ -32,7 +32,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
 
     enum Action {
         /// Write a produce frame.
-        case write(request: UInt64, OutgoingMessage, restarts: Bool)
+        case write(request: UInt64, OutgoingMessage, restarts: Bool, mayBeRepeat: Bool)
         case complete(Ticket, Result<Receipt, ProducerError>)
         /// The node at the other end is stopping: close the link and go to another one.
         case leave
@@ -56,9 +56,8 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         var notBefore: Int64
     }
 
-    /// Under way, by request number; numbers are never used twice, so a late answer finds nothing.
-    private var flights: [UInt64: Entry] = [:]
-    private var nextRequest: UInt64 = 1
+    /// Under way, by request number; numbers are never used twice, so a late answer finds nothing. The producer bounds them.
+    private var flights = RequestTable<Entry>(countMax: .max)
     /// Waits for a link.
     private var queue: Deque<Entry> = []
     private var held: [Producer.Destination: Held] = [:]
@@ -75,7 +74,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// - Parameter spread: any number, another one for every producer: those who are asked to wait don't come back together.
     init(spread: UInt64 = 0) { self.spread = spread }
 
-    var isIdle: Bool { flights.isEmpty && queue.isEmpty && held.isEmpty }
+    var isIdle: Bool { flights.count == 0 && queue.isEmpty && held.isEmpty }
     var holdsAnything: Bool { !held.isEmpty }
 
     // MARK: Events
@@ -109,11 +108,10 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         var waiting = Array(queue) + held.values.flatMap(\.entries)
         held = [:]
         var lost: [Entry] = []
-        for var entry in flights.values {
+        for (_, var entry) in flights.takeAll(where: { _ in true }) {
             entry.mayBeAppended = true
             if entry.message.isRepeatable { waiting.append(entry) } else { lost.append(entry) }
         }
-        flights = [:]
         queue = Deque(waiting.sorted { $0.order < $1.order })
         for entry in lost.sorted(by: { $0.order < $1.order }) { actions.append(.complete(entry.ticket, .failure(.outcomeUnknown))) }
     }
@@ -122,7 +120,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     /// or nobody knows what came of the message and a repeat does no harm; 3 too much waits already, and the message has the
     /// time to come back when it is asked to; 4 any other refusal.
     mutating func onAnswer(request: UInt64, _ result: PublishResult, message: String?, now: Int64, actions: inout [Action]) {
-        guard var entry = flights.removeValue(forKey: request) else { return }
+        guard var entry = flights.take(request) else { return }
         let destination = entry.message.destination
         if !held.isEmpty { held[destination]?.underWay -= 1 }
         switch result {
@@ -157,14 +155,13 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     // MARK: Decisions
 
     private mutating func send(_ entry: Entry, restarts: Bool, actions: inout [Action]) {
-        guard entry.message.data.count <= payloadBytesMax else {
-            actions.append(
-                .complete(entry.ticket, .failure(.tooLarge(bytes: entry.message.data.count, bytesMax: payloadBytesMax))))
+        let bytes = entry.message.frame.dataBytes
+        guard bytes <= payloadBytesMax, let request = flights.insert(entry) else {
+            actions.append(.complete(entry.ticket, .failure(.tooLarge(bytes: bytes, bytesMax: payloadBytesMax))))
             return
         }
-        flights[nextRequest] = entry
-        actions.append(.write(request: nextRequest, entry.message, restarts: restarts))
-        nextRequest += 1
+        let mayBeRepeat = entry.message.isOwnKey && entry.mayBeAppended
+        actions.append(.write(request: request, entry.message, restarts: restarts, mayBeRepeat: mayBeRepeat))
     }
 
     private static func isWorthARetry(_ problem: Problem, _ message: OutgoingMessage) -> Bool {
@@ -178,7 +175,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         let wait = max(wish, min(Self.holdMillisecondsMin << Int64(min(entry.refusals - 1, 10)), Self.holdMillisecondsMax))
         if held[destination] == nil {
             // Counted only now, when it matters: the way of a message that nobody refuses keeps no count per destination.
-            let underWay = flights.values.count { $0.message.destination == destination }
+            let underWay = flights.reduce(0) { $0 + ($1.message.destination == destination ? 1 : 0) }
             held[destination] = Held(underWay: underWay, notBefore: now + wait)
         }
         if wish > 0, let notBefore = held[destination]?.notBefore { held[destination]?.notBefore = max(notBefore, now + wait) }
@@ -195,7 +192,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
         }
     }
 
-    private func leaveWhenAnswered(_ actions: inout [Action]) { if isUp, isLeaving, flights.isEmpty { actions.append(.leave) } }
+    private func leaveWhenAnswered(_ actions: inout [Action]) { if isUp, isLeaving, flights.count == 0 { actions.append(.leave) } }
 
     private mutating func expire(now: Int64, actions: inout [Action]) {
         var late: [Entry] = []
@@ -206,8 +203,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             held[destination]?.entries.removeAll { $0.message.deadline <= now }
             if held[destination]?.entries.isEmpty == true { held[destination] = nil }
         }
-        for (request, var entry) in flights where entry.message.deadline + Self.graceMilliseconds <= now {
-            flights[request] = nil
+        for (_, var entry) in flights.takeAll(where: { $0.message.deadline + Self.graceMilliseconds <= now }) {
             if !held.isEmpty { held[entry.message.destination]?.underWay -= 1 }
             entry.mayBeAppended = true
             late.append(entry)
@@ -225,6 +221,6 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
     private func nextDeadline() -> Int64 {
         var earliest = queue.reduce(Int64.max) { min($0, $1.message.deadline) }
         for lane in held.values { earliest = lane.entries.reduce(earliest) { min($0, $1.message.deadline) } }
-        return flights.values.reduce(earliest) { min($0, $1.message.deadline + Self.graceMilliseconds) }
+        return flights.reduce(earliest) { min($0, $1.message.deadline + Self.graceMilliseconds) }
     }
 }

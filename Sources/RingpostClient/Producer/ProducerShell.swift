@@ -38,6 +38,7 @@ final class ProducerShell: @unchecked Sendable {
     }
 
     let loop: any EventLoop
+    private let places: SendPlaces
     private let directory: LinkDirectory
     private let trust: TrustRoots
     private let apiKey: String?
@@ -51,13 +52,16 @@ final class ProducerShell: @unchecked Sendable {
     private var upSince: NIODeadline = .now()
     private var tick: Scheduled<Void>?
     private var lastFailure = "no node has been tried yet"
+    /// What the answers of one read have led to.
+    private var actions: [ProducerMachine<SendCompletion>.Action] = []
     private var onFirstRound: [@Sendable (Result<String, ProducerError>) -> Void] = []
 
-    init(directory: LinkDirectory, trust: TrustRoots, apiKey: String?, logger: Logger) {
+    init(directory: LinkDirectory, trust: TrustRoots, apiKey: String?, places: SendPlaces, logger: Logger) {
         loop = MultiThreadedEventLoopGroup.singleton.next()
         self.directory = directory
         self.trust = trust
         self.apiKey = apiKey
+        self.places = places
         self.logger = logger
     }
 
@@ -105,22 +109,32 @@ final class ProducerShell: @unchecked Sendable {
             defer { inbox.messages = [] }
             return inbox.messages
         }
-        var actions: [ProducerMachine<SendCompletion>.Action] = []
         for (message, completion) in messages { machine.submit(message, completion, actions: &actions) }
-        perform(actions)
+        perform()
         flush()
         if case .idle = state { dial() }
         scheduleTick()
     }
 
-    private func perform(_ actions: [ProducerMachine<SendCompletion>.Action]) {
+    /// Performs what has been decided since the last time. Whoever is told something may hand over the next message at once: that one comes
+    /// in by a tick of its own, together with all others of this moment.
+    private func perform() {
+        if actions.isEmpty { return }
+        var batch: [ProducerMachine<SendCompletion>.Action] = []
+        swap(&batch, &actions)
+        let completing = batch.count { if case .complete = $0 { true } else { false } }
+        if completing > 0 { places.free(completing: completing) }
         var leaves = false
-        for action in actions {
+        for action in batch {
             switch action {
-            case .write(let request, let message, let restarts):
+            case .write(let request, let message, let restarts, let mayBeRepeat):
                 // The machine writes only while its link is up; a link that has just gone down tells it in the same tick.
                 guard case .up(let link, _) = state else { continue }
-                link.write(LinkProduce(request: request, message, restarts: restarts, now: Self.now))
+                let budget = UInt16(min(max(message.deadline - Self.now, 1), Publish.budgetMillisecondsMax))
+                link.write {
+                    message.frame.write(
+                        request: request, restarts: restarts, mayBeRepeat: mayBeRepeat, budgetMilliseconds: budget, into: &$0)
+                }
             case .complete(let completion, .success(let receipt)):
                 let via = if case .up(_, let node) = state { node } else { "" }
                 completion(.success(SendReceipt(receipt, via: via)))
@@ -129,6 +143,9 @@ final class ProducerShell: @unchecked Sendable {
             case .leave: leaves = true
             }
         }
+        if completing > 0 { places.completed(completing) }
+        batch.removeAll(keepingCapacity: true)
+        if actions.isEmpty { swap(&batch, &actions) }
         if leaves, case .up(let link, let node) = state { link.close("\(node) is stopping") }
     }
 
@@ -140,9 +157,8 @@ final class ProducerShell: @unchecked Sendable {
         let isBusy = !machine.isIdle
         tick = loop.scheduleTask(in: .milliseconds(isBusy ? Self.tickMilliseconds : Self.idleTickMilliseconds)) {
             self.tick = nil
-            var actions: [ProducerMachine<SendCompletion>.Action] = []
-            self.machine.onTick(now: Self.now, actions: &actions)
-            self.perform(actions)
+            self.machine.onTick(now: Self.now, actions: &self.actions)
+            self.perform()
             if case .up(let link, _) = self.state { link.onTick(now: .now()) }
             self.flush()
             self.scheduleTick()
@@ -218,36 +234,27 @@ extension ProducerShell: ProducerLinkDelegate {
         state = .up(link, node: welcome.node)
         upSince = .now()
         endFirstRound(.success(welcome.node))
-        var actions: [ProducerMachine<SendCompletion>.Action] = []
         machine.onUp(payloadBytesMax: Int(welcome.payloadBytesMax), actions: &actions)
-        perform(actions)
+        perform()
         scheduleTick()
     }
 
-    func linkAnswered(_ link: ProducerLink, request: UInt64, _ result: PublishResult, message: String?) {
-        var actions: [ProducerMachine<SendCompletion>.Action] = []
-        machine.onAnswer(request: request, result, message: message, now: Self.now, actions: &actions)
-        perform(actions)
+    func linkAnswered(_ link: ProducerLink, request: UInt64, _ result: PublishResult, message: String?, now: Int64) {
+        machine.onAnswer(request: request, result, message: message, now: now, actions: &actions)
+    }
+
+    func linkHasRead(_ link: ProducerLink) {
+        perform()
+        flush()
     }
 
     func linkIsDown(_ link: ProducerLink, _ reason: String) {
         if case .up(let current, _) = state, current === link {
             if .now() - upSince >= .seconds(1) { backoff.reset() }
             state = .waiting
-            var actions: [ProducerMachine<SendCompletion>.Action] = []
             machine.onDown(actions: &actions)
-            perform(actions)
+            perform()
         }
         onFailure(reason)
-    }
-}
-
-extension LinkProduce {
-    fileprivate init(request: UInt64, _ message: OutgoingMessage, restarts: Bool, now: Int64) {
-        let budget = min(max(message.deadline - now, 1), Publish.budgetMillisecondsMax)
-        self.init(
-            request: request, restarts: restarts, kind: message.destination.isChannel ? .channel : .user, name: message.destination.name,
-            idempotencyKey: message.idempotencyKey, timeToLiveSeconds: message.timeToLiveSeconds, budgetMilliseconds: UInt16(budget),
-            isJSON: message.isJSON, data: message.data)
     }
 }

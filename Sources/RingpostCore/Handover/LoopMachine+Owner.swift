@@ -15,7 +15,7 @@ extension LoopMachine {
         }
         if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
             if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
-            if publish.isRepeatable, store.window.isFull {
+            if publish.isRepeatable, !publish.isForgettable, store.window.isFull {
                 answers.append((request, .failure(.windowFull)))
                 return
             }
@@ -30,17 +30,8 @@ extension LoopMachine {
             answers.append((request, .failure(.tooFast)))
             return
         }
-        let isAttached = !store.boxes[box].attachments.isEmpty
-        let message = store.append(publish, at: box, now: now)
-        let receipt = Receipt(
-            sequence: message.sequence, epoch: lanes.epoch, owner: me.id,
-            outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped,
-            mirrored: view?.ring.mirror(ofSlot: slot) != nil, id: publish.id)
-        var remembered: Remembered?
-        if publish.isRepeatable {
-            remembered = Remembered(receipt: receipt, until: now.monotonic + store.window.milliseconds)
-            remembered.map { store.window.remember($0, to: publish.key.hash) }
-        }
+        let mirrored = view?.ring.mirror(ofSlot: slot) != nil
+        let (message, receipt, remembered) = write(publish, at: box, mirrored: mirrored, now: now)
         let entry = SlotEntry.message(publish.key, incarnation: store.boxes[box].incarnation, message, remembered)
         if has(.deliverBeforeCommit) {
             show(entry, now: now, actions: &actions)
@@ -50,18 +41,37 @@ extension LoopMachine {
         log(entry, in: slot, waiter: waiter, now: now, actions: &actions)
     }
 
+    /// Gives a publish its place in a mailbox, and remembers its receipt for repeats.
+    mutating func write(
+        _ publish: Publish, at box: Int, mirrored: Bool, now: Moment
+    ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?) {
+        let isAttached = !store.boxes[box].attachments.isEmpty
+        let message = store.append(publish, at: box, now: now)
+        let receipt = Receipt(
+            sequence: message.sequence, epoch: lanes.epoch, owner: me.id,
+            outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped, mirrored: mirrored, id: publish.id)
+        guard publish.isRepeatable, !publish.isForgettable || store.window.hasRoomForAll else { return (message, receipt, nil) }
+        let remembered = Remembered(receipt: receipt, until: now.monotonic + store.window.milliseconds)
+        store.window.remember(remembered, to: publish.key.hash)
+        return (message, receipt, remembered)
+    }
+
     /// Answers a publish that was appended before, as soon as the first one is committed; false when it was not.
     private mutating func answerRepeat(_ publish: Publish, request: UInt64, now: Moment, actions: inout [LoopAction]) -> Bool {
         var first: Receipt?
         if publish.isRepeatable {
             first = store.window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic)
             if !publish.mayBeRepeat { first = first?.asRepeated }
-        } else if let box = store.places[publish.key] {
-            if let sequence = store.boxes[box].sequence(of: publish.id) {
+        }
+        if first == nil, publish.mayBeRepeat, !publish.isRepeatable || publish.isForgettable {
+            let box = store.places[publish.key]
+            if let box, let sequence = store.boxes[box].sequence(of: publish.id) {
                 first = Receipt(
                     sequence: sequence, epoch: lanes.epoch, owner: me.id, outcome: .stored,
                     mirrored: view?.ring.mirror(ofSlot: publish.key.slot) != nil, id: publish.id)
-            } else if store.boxes[box].lostThrough >= now.monotonic - publish.ageMax(now: now.monotonic) {
+            } else if (box.map { store.boxes[$0].lostThrough } ?? store.evictedThrough)
+                >= now.monotonic - publish.ageMax(now: now.monotonic)
+            {
                 // It may have been among what the history has lost since it was sent for the first time.
                 answers.append((request, .failure(.outcomeUnknown)))
                 return true
@@ -107,7 +117,7 @@ extension LoopMachine {
     var mayLog: Bool { uncommittedCount < limits.slots.uncommittedMax && uncommittedBytes < limits.slots.uncommittedBytesMax }
 
     /// Nobody else has a copy, or is to have one, and nothing waits.
-    private func commitsAlone(_ slot: Int, now: Moment) -> Bool {
+    func commitsAlone(_ slot: Int, now: Moment) -> Bool {
         let place = place(slot)
         guard !behind.contains(place), slots[place].owner?.isServing == true, slots[place].owner?.holders.isEmpty == true,
             slots[place].owner?.waiting.isEmpty == true

@@ -26,6 +26,7 @@ extension LoopMachine {
 
     /// A publish arrives, from a producer here or from another node.
     public mutating func submit(_ publish: Publish, _ context: PublishContext, now: Moment, actions: inout [LoopAction]) {
+        if appendAtOnce(publish, context, now: now, actions: &actions) { return }
         let routing = routing
         lanes.submit(publish, context, now: now.monotonic, route: routing.route, actions: &laneActions)
         settle(now: now, actions: &actions)

@@ -31,6 +31,8 @@ struct IdempotencyWindow {
     }
 
     var isFull: Bool { entries.count >= entriesMax }
+    /// Whether there is room also for what need not be remembered.
+    var hasRoomForAll: Bool { entries.count < entriesMax / 2 }
 
     /// Remembers a receipt, or corrects one that is remembered already.
     mutating func remember(_ remembered: Remembered, to key: KeyHash) {

@@ -6,6 +6,7 @@ extension MailboxStore {
         if let place = places[key] { return place }
         if places.count >= limits.mailboxesMax {
             guard let victim = oldestUnattached() else { return nil }
+            evictedThrough = max(evictedThrough, boxes[victim].lastUsed)
             remove(victim)
             evictedCount += 1
         }

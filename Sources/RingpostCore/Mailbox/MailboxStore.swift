@@ -24,6 +24,8 @@ struct MailboxStore {
     var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
     var evictedCount: UInt64 = 0
+    /// When the one of these that was used last was used: a message that came later is in no mailbox that was forgotten.
+    var evictedThrough = Int64.min
 
     /// - Parameter loopCount: the store has every slot that one of so many loops has.
     init(loopCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {

@@ -43,3 +43,54 @@ public struct PublishContext: Hashable, Sendable {
         self.restarts = restarts
     }
 }
+
+extension PublishLanes {
+    /// A publish with the number of its arrival here: what comes back refused takes its place again by it.
+    struct Arrival {
+        let publish: Publish
+        let context: PublishContext
+        let number: UInt64
+
+        var slot: Int { publish.key.slot }
+
+        /// What it is answered when something before it was refused.
+        var refusalBehindAnother: Problem { publish.mayBeRepeat && context.hops == 0 ? .outcomeUnknown : .retry }
+
+        /// The same once nobody can say whether it was appended.
+        var asRepeat: Arrival {
+            var copy = publish
+            copy.mayBeRepeat = true
+            return Arrival(publish: copy, context: context, number: number)
+        }
+    }
+
+    struct Lane {
+        /// Came back refused, in the order of arrival.
+        var returned: [Arrival] = []
+        /// Came while the lane was closed.
+        var waiting: [Arrival] = []
+        var notBefore: Int64 = 0
+        var waitsForEpoch: UInt64 = 0
+        /// Why it waits; the answer when a budget runs out here.
+        var reason = Problem.retry
+
+        var isEmpty: Bool { returned.isEmpty && waiting.isEmpty }
+
+        mutating func wait(_ arrival: Arrival) {
+            waiting.append(arrival)
+            waitsForEpoch = max(waitsForEpoch, arrival.context.epoch)
+        }
+
+        /// Answers come in the order of arrival except when a budget ran out somewhere, so the search is short.
+        mutating func takeBack(_ arrival: Arrival) {
+            var place = returned.count
+            while place > 0, returned[place - 1].number > arrival.number { place -= 1 }
+            returned.insert(arrival, at: place)
+        }
+    }
+
+    struct Flight {
+        let arrival: Arrival
+        let peer: UInt32
+    }
+}

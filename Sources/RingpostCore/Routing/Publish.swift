@@ -41,6 +41,10 @@ public struct Publish: Equatable, Sendable {
     public let id: MessageID
     /// True when the producer gave the idempotency key: then a repeat within the window gets the first receipt.
     public let isRepeatable: Bool
+    /// The key is one that only its producer's library knows, which says of every repeat that it ``mayBeRepeat``. Where the window is
+    /// half full the key is not remembered, for the sake of those that anybody may use again: the history tells whether a repeat was
+    /// appended, and where it can't, nobody knows.
+    public let isForgettable: Bool
     /// The payload as JSON: what the producer sent, or its text as a JSON string.
     public let data: [UInt8]
     /// `nil`: as long as the history keeps it. 0: only for the sockets attached right now.
@@ -55,12 +59,13 @@ public struct Publish: Equatable, Sendable {
 
     /// All of it, made where it entered or read from a link.
     public init(
-        key: Key, id: MessageID, isRepeatable: Bool, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64,
-        publishedAt: Int64 = 0, mayBeRepeat: Bool = false
+        key: Key, id: MessageID, isRepeatable: Bool, isForgettable: Bool = false, data: [UInt8], timeToLiveSeconds: UInt32? = nil,
+        deadline: Int64, publishedAt: Int64 = 0, mayBeRepeat: Bool = false
     ) {
         self.key = key
         self.id = id
         self.isRepeatable = isRepeatable
+        self.isForgettable = isForgettable
         self.data = data
         self.timeToLiveSeconds = timeToLiveSeconds.map { min($0, Self.timeToLiveSecondsMax) }
         self.deadline = deadline

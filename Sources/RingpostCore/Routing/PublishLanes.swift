@@ -32,55 +32,6 @@ public struct PublishLanes {
         }
     }
 
-    /// A publish with the number of its arrival here: what comes back refused takes its place again by it.
-    private struct Arrival {
-        let publish: Publish
-        let context: PublishContext
-        let number: UInt64
-
-        var slot: Int { publish.key.slot }
-
-        /// What it is answered when something before it was refused.
-        var refusalBehindAnother: Problem { publish.mayBeRepeat && context.hops == 0 ? .outcomeUnknown : .retry }
-
-        /// The same once nobody can say whether it was appended.
-        var asRepeat: Arrival {
-            var copy = publish
-            copy.mayBeRepeat = true
-            return Arrival(publish: copy, context: context, number: number)
-        }
-    }
-
-    private struct Lane {
-        /// Came back refused, in the order of arrival.
-        var returned: [Arrival] = []
-        /// Came while the lane was closed.
-        var waiting: [Arrival] = []
-        var notBefore: Int64 = 0
-        var waitsForEpoch: UInt64 = 0
-        /// Why it waits; the answer when a budget runs out here.
-        var reason = Problem.retry
-
-        var isEmpty: Bool { returned.isEmpty && waiting.isEmpty }
-
-        mutating func wait(_ arrival: Arrival) {
-            waiting.append(arrival)
-            waitsForEpoch = max(waitsForEpoch, arrival.context.epoch)
-        }
-
-        /// Answers come in the order of arrival except when a budget ran out somewhere, so the search is short.
-        mutating func takeBack(_ arrival: Arrival) {
-            var place = returned.count
-            while place > 0, returned[place - 1].number > arrival.number { place -= 1 }
-            returned.insert(arrival, at: place)
-        }
-    }
-
-    private struct Flight {
-        let arrival: Arrival
-        let peer: UInt32
-    }
-
     /// Stands for this node among the peers.
     fileprivate static let here = UInt32.max
 
@@ -148,6 +99,12 @@ public struct PublishLanes {
         } else {
             dispatch(arrival, now: now, route: route, actions: &actions)
         }
+    }
+
+    /// Whether a publish for a slot of this node need not be numbered, wait or be looked after: nothing was refused on its stream, nothing for
+    /// the slot is under way or waits.
+    func letsThrough(_ slot: Int, _ context: PublishContext, now: Int64) -> Bool {
+        (context.stream == 0 || refused.isEmpty) && (lanes.isEmpty || lanes[slot] == nil) && inFlightBySlot[slot] == 0 && now < mayActUntil
     }
 
     /// A publish that came over a link may be one of those that this node has under way for the slot, on its way round: behind

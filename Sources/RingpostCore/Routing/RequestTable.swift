@@ -1,20 +1,25 @@
 // Requests that wait for an answer, by a number that is never used twice: a late answer to an old request finds nothing.
 
 /// A slab of waiting requests.
+///
+/// Its functions can be inlined elsewhere: one that is not specialised for what it holds costs a message more than all the rest of its way
+/// through a table.
 public struct RequestTable<Request> {
-    private var entries: [(request: Request?, generation: UInt32)] = []
-    private var free: [UInt32] = []
-    private let countMax: Int
+    @usableFromInline var entries: [(request: Request?, generation: UInt32)] = []
+    @usableFromInline var free: [UInt32] = []
+    @usableFromInline let countMax: Int
+    @usableFromInline var waiting = 0
     /// How many wait.
-    public private(set) var count = 0
+    public var count: Int { waiting }
 
     /// - Parameter countMax: how many may wait at once.
     public init(countMax: Int) { self.countMax = countMax }
 
     /// The new request's number, or `nil` when too many wait.
+    @inlinable
     public mutating func insert(_ request: Request) -> UInt64? {
-        if count >= countMax { return nil }
-        count += 1
+        if waiting >= countMax { return nil }
+        waiting += 1
         if let place = free.popLast() {
             entries[Int(place)].request = request
             return UInt64(entries[Int(place)].generation) << 32 | UInt64(place)
@@ -34,6 +39,7 @@ public struct RequestTable<Request> {
     }
 
     /// A waiting request.
+    @inlinable
     public subscript(number: UInt64) -> Request? {
         let place = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
         guard place < entries.count, entries[place].generation == UInt32(truncatingIfNeeded: number >> 32) else { return nil }
@@ -41,6 +47,7 @@ public struct RequestTable<Request> {
     }
 
     /// Takes a request out; `nil` when it is not there (any more).
+    @inlinable
     public mutating func take(_ number: UInt64) -> Request? {
         let place = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
         guard place < entries.count, entries[place].generation == UInt32(truncatingIfNeeded: number >> 32),
@@ -49,8 +56,13 @@ public struct RequestTable<Request> {
         entries[place].request = nil
         entries[place].generation &+= 1
         free.append(UInt32(place))
-        count -= 1
+        waiting -= 1
         return request
+    }
+
+    /// What all that wait come to, in the order of their places.
+    public func reduce<Result>(_ start: Result, _ next: (Result, Request) -> Result) -> Result {
+        entries.reduce(start) { result, entry in entry.request.map { next(result, $0) } ?? result }
     }
 
     /// Takes out all that a condition holds for, in the order of their places.
@@ -64,3 +76,5 @@ public struct RequestTable<Request> {
         return taken
     }
 }
+
+extension RequestTable: Sendable where Request: Sendable {}

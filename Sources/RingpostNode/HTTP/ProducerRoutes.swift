@@ -122,21 +122,11 @@ final class ProducerRoutes: HTTPRoutes {
 extension PublishRequest {
     /// The publish with its id and deadline.
     func publish(on loop: NodeLoop, hasher: KeyHasher) throws(ProblemReport) -> Publish {
-        if idempotencyKey.count > Self.idempotencyKeyBytesMax {
-            throw ProblemReport(.badParameter, "an idempotency key has at most \(Self.idempotencyKeyBytesMax) bytes")
-        }
-        let isRepeatable = !idempotencyKey.isEmpty
+        try Self.check(idempotencyKeyBytes: idempotencyKey.count)
+        let id = idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
         return Publish(
-            key: key, id: isRepeatable ? repeatableID(hasher) : loop.freshMessageID(), isRepeatable: isRepeatable, data: data,
-            timeToLiveSeconds: timeToLive, deadline: Moment.now().monotonic + budgetMilliseconds, publishedAt: Moment.wallMicroseconds())
-    }
-
-    /// The key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's.
-    private func repeatableID(_ hasher: KeyHasher) -> MessageID {
-        let bytes = [key.kind.rawValue] + key.name + [0] + idempotencyKey
-        return bytes.withUnsafeBytes { bytes in
-            MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
-        }
+            key: key, id: id ?? loop.freshMessageID(), isRepeatable: id != nil, data: data, timeToLiveSeconds: timeToLive,
+            deadline: Moment.now().monotonic + budgetMilliseconds, publishedAt: Moment.wallMicroseconds())
     }
 }
 

@@ -187,7 +187,8 @@ final class LinkClient: @unchecked Sendable {
             .forward(
                 LinkForward(
                     request: request, epoch: epoch, hops: hops, restarts: restarts, key: publish.key, id: publish.id,
-                    isRepeatable: publish.isRepeatable, timeToLiveSeconds: publish.timeToLiveSeconds, budgetMilliseconds: UInt16(left),
+                    isRepeatable: publish.isRepeatable, isForgettable: publish.isForgettable, timeToLiveSeconds: publish.timeToLiveSeconds,
+                    budgetMilliseconds: UInt16(left),
                     publishedAt: publish.publishedAt, mayBeRepeat: publish.mayBeRepeat, data: publish.data)))
     }
 

@@ -30,12 +30,14 @@ extension LinkServer {
             throw ProblemReport(.badName, error.message)
         }
         let data = try Payload.encode(
-            ByteBuffer(bytes: produce.data), kind: produce.isJSON ? .json : .text,
-            bytesMax: loop.shared.configuration.limits.payloadBytesMax)
+            produce.data, kind: produce.isJSON ? .json : .text, bytesMax: loop.shared.configuration.limits.payloadBytesMax)
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
-        let request = PublishRequest(
-            key: key, data: data, idempotencyKey: produce.idempotencyKey, timeToLive: produce.timeToLiveSeconds, budgetMilliseconds: budget)
-        let publish = try request.publish(on: loop, hasher: view.hasher)
+        try PublishRequest.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
+        let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: view.hasher) }
+        let publish = Publish(
+            key: key, id: id ?? loop.freshMessageID(), isRepeatable: id != nil, isForgettable: id != nil && produce.isForgettable,
+            data: data, timeToLiveSeconds: produce.timeToLiveSeconds, deadline: Moment.now().monotonic + budget,
+            publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat)
         inFlight += 1
         if inFlight >= Self.producerInFlightMax, !isPaused {
             isPaused = true

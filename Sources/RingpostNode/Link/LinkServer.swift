@@ -58,6 +58,12 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         checkRoom()
     }
 
+    private func write(answer request: UInt64, _ result: PublishResult) {
+        if isClosing { return }
+        write { LinkEncoder.write(answer: request, result, into: &$0) }
+        checkRoom()
+    }
+
     func deliver(to attachment: UInt64, incarnation: UInt64, _ message: StoredMessage) {
         if isClosing { return }
         write { LinkEncoder.writeDeliver(to: [attachment], incarnation: incarnation, message, into: &$0) }
@@ -75,7 +81,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
                 onBytes()
             }
         }
-        send(.answer(request: request, result, message: nil))
+        write(answer: request, result)
         if endsWhenAnswered, inFlight == 0 { closeWhenFlushed() }
     }
 
@@ -305,7 +311,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         try check(forward.key)
         let now = Moment.now().monotonic
         let publish = Publish(
-            key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, data: forward.data,
+            key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
             timeToLiveSeconds: forward.timeToLiveSeconds, deadline: now + Int64(forward.budgetMilliseconds),
             publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         let channel = ChannelAddress(loop: loop.index, connection: number).channel

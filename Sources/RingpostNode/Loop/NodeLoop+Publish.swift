@@ -1,5 +1,7 @@
 // Publishes on their way through a loop: in from a connection, on to the loop of the key's slot, back with the answer.
+import HashRing
 import RingpostCore
+import RingpostWire
 
 extension NodeLoop {
     /// Sends a publish off; the answer comes to `sink`, sometimes before this returns.
@@ -27,5 +29,31 @@ extension NodeLoop {
         guard let waiter = waiters.take(address.id) else { return }
         counters.count(result)
         waiter.sink.onAnswer(tag: waiter.tag, result)
+    }
+}
+
+extension PublishRequest {
+    /// - Throws: that an idempotency key of so many bytes is too long.
+    static func check(idempotencyKeyBytes count: Int) throws(ProblemReport) {
+        if count > idempotencyKeyBytesMax {
+            throw ProblemReport(.badParameter, "an idempotency key has at most \(idempotencyKeyBytesMax) bytes")
+        }
+    }
+}
+
+extension MessageID {
+    /// An idempotency key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's. `nil` for no
+    /// key.
+    init?(repeatableBy idempotencyKey: UnsafeRawBufferPointer, to key: Key, hasher: KeyHasher) {
+        if idempotencyKey.isEmpty { return nil }
+        let count = 1 + key.name.count + 1 + idempotencyKey.count
+        self = withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { bytes in
+            bytes[0] = key.kind.rawValue
+            UnsafeMutableRawBufferPointer(rebasing: bytes[1...]).copyBytes(from: key.name)
+            bytes[1 + key.name.count] = 0
+            UnsafeMutableRawBufferPointer(rebasing: bytes[(2 + key.name.count)...]).copyMemory(from: idempotencyKey)
+            let bytes = UnsafeRawBufferPointer(bytes)
+            return MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
+        }
     }
 }

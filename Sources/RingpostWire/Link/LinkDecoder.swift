@@ -110,6 +110,7 @@ public struct LinkDecoder: Sendable {
         return LinkForward(
             request: request, epoch: epoch, hops: hops, restarts: flags & LinkFlag.restarts != 0, key: key,
             id: MessageID(high: high, low: low), isRepeatable: flags & LinkFlag.isRepeatable != 0,
+            isForgettable: flags & LinkFlag.isForgettable != 0,
             timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, publishedAt: publishedAt,
             mayBeRepeat: flags & LinkFlag.mayBeRepeat != 0, data: body.readRest())
     }
@@ -118,12 +119,14 @@ public struct LinkDecoder: Sendable {
         guard let request = body.readWord(), let flags = body.readInteger(as: UInt8.self),
             let budget = body.readInteger(endianness: .little, as: UInt16.self),
             let timeToLive = body.readInteger(endianness: .little, as: UInt32.self), let byte = body.readInteger(as: UInt8.self),
-            let kind = KeyKind(rawValue: byte), let name = body.readShort(), let idempotencyKey = body.readShort()
+            let kind = KeyKind(rawValue: byte), let name = body.readShort(), let idempotencyKey = body.readShortSlice(),
+            let data = body.readSlice(length: body.readableBytes)
         else { return nil }
         return LinkProduce(
             request: request, restarts: flags & LinkFlag.restarts != 0, kind: kind, name: name, idempotencyKey: idempotencyKey,
+            isForgettable: flags & LinkFlag.isForgettable != 0, mayBeRepeat: flags & LinkFlag.mayBeRepeat != 0,
             timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget,
-            isJSON: flags & LinkFlag.isJSON != 0, data: body.readRest())
+            isJSON: flags & LinkFlag.isJSON != 0, data: data)
     }
 
     private static func receipt(_ body: inout ByteBuffer) -> LinkFrame? {
@@ -234,7 +237,14 @@ extension ByteBuffer {
         readInteger(endianness: .little, as: UInt16.self).flatMap { readBytes(length: Int($0)) }
     }
 
-    mutating func readShortText() -> String? { readShort().flatMap { String(validating: $0, as: UTF8.self) } }
+    mutating func readShortSlice() -> ByteBuffer? {
+        readInteger(endianness: .little, as: UInt16.self).flatMap { readSlice(length: Int($0)) }
+    }
+
+    mutating func readShortText() -> String? {
+        guard let bytes = readShortSlice() else { return nil }
+        return bytes.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) }
+    }
 
     mutating func readRest() -> [UInt8] { readBytes(length: readableBytes) ?? [] }
 }

@@ -25,7 +25,7 @@ public enum LinkEncoder {
             // The other side may still read nothing longer than a handshake.
             framed(.refuse, &buffer) { $0.writeShort(sentence, bytesMax: LinkProtocol.handshakeBytesMax - 3) }
         case .forward(let forward): framed(.forward, &buffer) { write(forward, into: &$0) }
-        case .produce(let produce): framed(.produce, &buffer) { write(produce, into: &$0) }
+        case .produce(let produce): write(produce, into: &buffer)
         case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
         case .attach(let attachment, let epoch, let key, let start, let stay):
             framed(.attach, &buffer) { buffer in
@@ -110,7 +110,7 @@ public enum LinkEncoder {
         buffer.writeInteger(forward.hops)
         buffer.writeInteger(
             (forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0)
-                | (forward.mayBeRepeat ? LinkFlag.mayBeRepeat : 0))
+                | (forward.isForgettable ? LinkFlag.isForgettable : 0) | (forward.mayBeRepeat ? LinkFlag.mayBeRepeat : 0))
         buffer.writeInteger(forward.budgetMilliseconds, endianness: .little)
         buffer.writeInteger(forward.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
         buffer.writeInteger(forward.publishedAt, endianness: .little)
@@ -121,28 +121,42 @@ public enum LinkEncoder {
     }
 
     private static func write(_ produce: LinkProduce, into buffer: inout ByteBuffer) {
-        buffer.writeInteger(produce.request, endianness: .little)
-        buffer.writeInteger((produce.restarts ? LinkFlag.restarts : 0) | (produce.isJSON ? LinkFlag.isJSON : 0))
-        buffer.writeInteger(produce.budgetMilliseconds, endianness: .little)
-        buffer.writeInteger(produce.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
-        buffer.writeInteger(produce.kind.rawValue)
-        buffer.writeShort(produce.name)
-        buffer.writeShort(produce.idempotencyKey)
-        buffer.writeBytes(produce.data)
+        let frame = produce.name.withUnsafeBytes { name in
+            produce.idempotencyKey.withUnsafeReadableBytes { key in
+                produce.data.withUnsafeReadableBytes { data in
+                    ProduceFrame(
+                        isChannel: produce.kind == .channel, name: name, idempotencyKey: key, isForgettable: produce.isForgettable,
+                        timeToLiveSeconds: produce.timeToLiveSeconds, isJSON: produce.isJSON, data: data)
+                }
+            }
+        }
+        frame.write(
+            request: produce.request, restarts: produce.restarts, mayBeRepeat: produce.mayBeRepeat,
+            budgetMilliseconds: produce.budgetMilliseconds, into: &buffer)
     }
 
-    private static func write(answer request: UInt64, _ result: PublishResult, _ message: String?, into buffer: inout ByteBuffer) {
+    /// The answer to a forward or a produce frame, without making a `LinkFrame` first.
+    public static func write(answer request: UInt64, _ result: PublishResult, _ message: String? = nil, into buffer: inout ByteBuffer) {
         switch result {
         case .success(let receipt):
-            framed(.receipt, &buffer) { buffer in
-                buffer.writeInteger(request, endianness: .little)
-                buffer.writeInteger(receipt.sequence, endianness: .little)
-                buffer.writeInteger(receipt.epoch, endianness: .little)
-                buffer.writeInteger(receipt.outcome.rawValue)
-                buffer.writeInteger((receipt.mirrored ? LinkFlag.mirrored : 0) | (receipt.repeated ? LinkFlag.repeated : 0))
-                buffer.writeInteger(receipt.id.high, endianness: .little)
-                buffer.writeInteger(receipt.id.low, endianness: .little)
-                buffer.writeShort(receipt.owner)
+            var owner = receipt.owner
+            owner.withUTF8 { owner in
+                let owner = owner.prefix(Int(UInt16.max))
+                let length = receiptBytes + owner.count
+                buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 4 + length) { bytes in
+                    bytes.storeBytes(of: UInt32(length).littleEndian, as: UInt32.self)
+                    bytes[4] = LinkFrameType.receipt.rawValue
+                    bytes.storeBytes(of: request.littleEndian, toByteOffset: 5, as: UInt64.self)
+                    bytes.storeBytes(of: receipt.sequence.littleEndian, toByteOffset: 13, as: UInt64.self)
+                    bytes.storeBytes(of: receipt.epoch.littleEndian, toByteOffset: 21, as: UInt64.self)
+                    bytes[29] = receipt.outcome.rawValue
+                    bytes[30] = (receipt.mirrored ? LinkFlag.mirrored : 0) | (receipt.repeated ? LinkFlag.repeated : 0)
+                    bytes.storeBytes(of: receipt.id.high.littleEndian, toByteOffset: 31, as: UInt64.self)
+                    bytes.storeBytes(of: receipt.id.low.littleEndian, toByteOffset: 39, as: UInt64.self)
+                    bytes.storeBytes(of: UInt16(owner.count).littleEndian, toByteOffset: 47, as: UInt16.self)
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[49...]).copyBytes(from: owner)
+                    return 4 + length
+                }
             }
         case .failure(let problem):
             framed(.refusal, &buffer) { buffer in
@@ -152,6 +166,9 @@ public enum LinkEncoder {
             }
         }
     }
+
+    /// A receipt's frame without the owner's name, after its length.
+    private static let receiptBytes = 45
 
     private static func write(_ start: AttachStart, into buffer: inout ByteBuffer) {
         switch start {

@@ -2,6 +2,7 @@
 // all integers little-endian. The one who dials asks, the one who accepts answers and delivers, all on one connection,
 // so what belongs together stays in order and ends together.
 import HashRing
+import NIOCore
 import RingpostCore
 
 /// Bounds and constants of the link protocol.
@@ -115,6 +116,8 @@ public struct LinkForward: Hashable, Sendable {
     public let id: MessageID
     /// See `Publish.isRepeatable`.
     public let isRepeatable: Bool
+    /// See `Publish.isForgettable`.
+    public let isForgettable: Bool
     /// `nil` when it has none.
     public let timeToLiveSeconds: UInt32?
     /// What is left of the budget.
@@ -129,7 +132,8 @@ public struct LinkForward: Hashable, Sendable {
     /// All of it.
     public init(
         request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
-        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0, mayBeRepeat: Bool = false, data: [UInt8]
+        isForgettable: Bool = false, timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0,
+        mayBeRepeat: Bool = false, data: [UInt8]
     ) {
         self.request = request
         self.epoch = epoch
@@ -138,6 +142,7 @@ public struct LinkForward: Hashable, Sendable {
         self.key = key
         self.id = id
         self.isRepeatable = isRepeatable
+        self.isForgettable = isForgettable
         self.timeToLiveSeconds = timeToLiveSeconds
         self.budgetMilliseconds = budgetMilliseconds
         self.publishedAt = publishedAt
@@ -157,26 +162,44 @@ public struct LinkProduce: Hashable, Sendable {
     /// Not checked yet.
     public let name: [UInt8]
     /// At most 255 bytes; empty for none.
-    public let idempotencyKey: [UInt8]
+    public let idempotencyKey: ByteBuffer
+    /// The key is the producer library's own: see `Publish.isForgettable`.
+    public let isForgettable: Bool
+    /// The producer has sent it before, and does not know what came of that.
+    public let mayBeRepeat: Bool
     /// `nil` when it has none.
     public let timeToLiveSeconds: UInt32?
     /// How long the producer waits.
     public let budgetMilliseconds: UInt16
     /// True: `data` is JSON. False: text.
     public let isJSON: Bool
-    /// The payload.
-    public let data: [UInt8]
+    /// The payload, where it has arrived: what is kept of it is copied.
+    public let data: ByteBuffer
 
     /// All of it.
     public init(
-        request: UInt64, restarts: Bool = false, kind: KeyKind, name: [UInt8], idempotencyKey: [UInt8] = [],
-        timeToLiveSeconds: UInt32? = nil, budgetMilliseconds: UInt16 = UInt16(Publish.budgetMillisecondsMax), isJSON: Bool, data: [UInt8]
+        request: UInt64, restarts: Bool = false, kind: KeyKind, name: [UInt8], idempotencyKey: [UInt8] = [], isForgettable: Bool = false,
+        mayBeRepeat: Bool = false, timeToLiveSeconds: UInt32? = nil,
+        budgetMilliseconds: UInt16 = UInt16(Publish.budgetMillisecondsMax), isJSON: Bool, data: [UInt8]
+    ) {
+        self.init(
+            request: request, restarts: restarts, kind: kind, name: name, idempotencyKey: ByteBuffer(bytes: idempotencyKey),
+            isForgettable: isForgettable, mayBeRepeat: mayBeRepeat, timeToLiveSeconds: timeToLiveSeconds,
+            budgetMilliseconds: budgetMilliseconds, isJSON: isJSON, data: ByteBuffer(bytes: data))
+    }
+
+    /// As it has arrived.
+    init(
+        request: UInt64, restarts: Bool, kind: KeyKind, name: [UInt8], idempotencyKey: ByteBuffer, isForgettable: Bool, mayBeRepeat: Bool,
+        timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, isJSON: Bool, data: ByteBuffer
     ) {
         self.request = request
         self.restarts = restarts
         self.kind = kind
         self.name = name
         self.idempotencyKey = idempotencyKey
+        self.isForgettable = isForgettable
+        self.mayBeRepeat = mayBeRepeat
         self.timeToLiveSeconds = timeToLiveSeconds
         self.budgetMilliseconds = budgetMilliseconds
         self.isJSON = isJSON

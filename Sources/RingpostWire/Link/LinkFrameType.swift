@@ -43,6 +43,7 @@ enum LinkFlag {
     static let isRepeatable: UInt8 = 2
     static let isJSON: UInt8 = 4
     static let mayBeRepeat: UInt8 = 8
+    static let isForgettable: UInt8 = 16
 
     static let gap: UInt8 = 1
     static let isLive: UInt8 = 2
