@@ -15,6 +15,8 @@ final class LoopHarness {
     private(set) var receipts = 0
     private var links: [MemberIdentity: UInt32] = [:]
     private var publishes: UInt64 = 0
+    private var isLooking = false
+    private var isMoving = false
     /// The longest call of the machine, in nanoseconds, while that is wanted.
     private var longest: UInt64?
 
@@ -66,12 +68,19 @@ final class LoopHarness {
 
     /// Does what the machine says, until it has nothing to say.
     func settle() {
-        var next = 0
-        while next < actions.count {
-            perform(actions[next])
-            next += 1
-        }
-        actions.removeAll(keepingCapacity: true)
+        repeat {
+            var next = 0
+            while next < actions.count {
+                perform(actions[next])
+                next += 1
+            }
+            actions.removeAll(keepingCapacity: true)
+            // What is to have its turn soon comes when all that was said is done, as on an event loop.
+            let (looks, moves) = (isLooking, isMoving)
+            (isLooking, isMoving) = (false, false)
+            if looks { call { $0.onLook(now: now, actions: &$1) } }
+            if moves { call { $0.onMoves(now: now, actions: &$1) } }
+        } while !actions.isEmpty
     }
 
     private func perform(_ action: LoopAction) {
@@ -79,8 +88,8 @@ final class LoopHarness {
         case .send(let peer, let frame):
             for reply in Self.replies(to: frame) { call { $0.onReply(reply, from: peer, now: now, actions: &$1) } }
         case .askRoster: call { $0.onRoster(waitMilliseconds: 0, now: now, actions: &$1) }
-        case .moveSoon: call { $0.onMoves(now: now, actions: &$1) }
-        case .lookSoon: call { $0.onLook(now: now, actions: &$1) }
+        case .moveSoon: isMoving = true
+        case .lookSoon: isLooking = true
         case .deliver: delivered += 1
         case .answer(_, .success): receipts += 1
         case .forward, .attach, .reply, .answer, .attached, .detached, .report, .presence, .closeChannel: break

@@ -10,7 +10,9 @@ enum Counts {
 
     private static func allocations() -> [Benchmark.Figure] {
         (WireBenchmarks.all + LinkBenchmarks.all + MailboxBenchmarks.all).compactMap { benchmark in
-            benchmark.countAllocations().map { Benchmark.Figure(name: "allocations." + benchmark.name, value: $0, unit: "allocations an operation") }
+            benchmark.countAllocations().map {
+                Benchmark.Figure(name: "allocations." + benchmark.name, value: $0, unit: "allocations an operation")
+            }
         }
     }
 
