@@ -11,6 +11,7 @@ FORMATS = {
     "latency": lambda value: f"{value / 1e3:.3f} ms",
     "bytes": lambda value: f"{value / 1_024:.2f} KB",
     "megabytes": lambda value: f"{value:,.1f} MB",
+    "part": lambda value: f"{value:.2f} ms",
     "milliseconds": lambda value: f"{value:,.0f} ms",
     "microseconds": lambda value: f"{value:.2f} µs",
     "nanoseconds": lambda value: f"{value:.1f} ns",

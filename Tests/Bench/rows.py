@@ -55,6 +55,12 @@ ROWS = (
     Row("8", "three nodes on two cores, as much as goes", "mirrored", "most_per_second", "rate", targets=(
         Target("most_per_second", at_least=0.5, than="own:local_most_per_second"),)),
     Row("9", "forwarded and acknowledged on a link", "links", "per_second", "rate", targets=(Target("per_second", at_least=2_000_000),)),
+    Row("10", "ring: lookup from bytes", "parts", "ring.lookup.bytes", "nanoseconds", False, (Target("ring.lookup.bytes", at_most=8),)),
+    Row("10", "ring: lookup from a String", "parts", "ring.lookup.text", "nanoseconds", False, (Target("ring.lookup.text", at_most=25),)),
+    Row("10", "ring: build with 10 members", "parts", "ring.build.10", "part", False, (Target("ring.build.10", at_most=8),)),
+    Row("10", "ring: build with 1,000 members", "parts", "ring.build.1000", "part", False, (Target("ring.build.1000", at_most=15),)),
+    Row("10", "an event loop's longest stall when a ring is applied", "parts", "longest_stall", "part", False, (
+        Target("longest_stall", at_most=1),)),
     Row("11", "p99 of 9,000 sockets beside 1,000 that never read", "slow sockets", "p99_us", "latency", False, (
         Target("p99_us", at_most=1.5, than="own:p99_without_us"),)),
     Row("11", "memory when these are gone", "slow sockets", "left_mb", "megabytes", False, (

@@ -69,25 +69,28 @@ class Cluster:
         return path
 
 
-def both_loads(bench, server, names):
-    """Paced, and as much as goes."""
+def paced(bench, server, names):
     options = options_for(server, sockets=USERS, publishers=PUBLISHERS, names=names)
-    paced = bench.run_load(options, processors=ALL_PROCESSORS, rate=PACED, seconds=bench.pick(2, 6), warmup=1)
-    most = bench.run_load(options, processors=ALL_PROCESSORS, window=WINDOW, seconds=bench.pick(1, 4), warmup=0.5)
-    return paced, most
+    return bench.run_load(options, processors=ALL_PROCESSORS, rate=PACED, seconds=bench.pick(2, 6), warmup=1)
+
+
+def as_much_as_goes(bench, server, names):
+    options = options_for(server, sockets=USERS, publishers=PUBLISHERS, names=names)
+    return bench.run_load(options, processors=ALL_PROCESSORS, window=WINDOW, seconds=bench.pick(1, 4), warmup=0.5)
 
 
 def mirrored(bench, server):
     """Producer and sockets at n1, owner n2, mirror n3, against one node with the same users, each on both processors."""
     with Cluster(server) as cluster:
         names = cluster.users()
-        paced, most = both_loads(bench, cluster, names)
+        even = paced(bench, cluster, names)
         round_trip = cluster.link_round_trip()
+        most = as_much_as_goes(bench, cluster, names)
     with Running(server, processors=ALL_PROCESSORS):
-        local_paced, local_most = both_loads(bench, server, names)
+        local, local_most = paced(bench, server, names), as_much_as_goes(bench, server, names)
     return {
-        **paced, "bound_us": local_paced["p50_us"] + 2 * round_trip, "round_trip_us": round_trip, "local_p50_us": local_paced["p50_us"],
-        "local_p99_us": local_paced["p99_us"], "local_us_per_message": local_paced["server_us_per_message"],
+        **even, "bound_us": local["p50_us"] + 2 * round_trip, "round_trip_us": round_trip, "local_p50_us": local["p50_us"],
+        "local_p99_us": local["p99_us"], "local_us_per_message": local["server_us_per_message"],
         "most_per_second": most["deliveries_per_second"], "local_most_per_second": local_most["deliveries_per_second"],
         "most_us_per_message": most["server_us_per_message"], "local_most_us_per_message": local_most["server_us_per_message"]}
 
@@ -146,7 +149,9 @@ def parts(bench, server):
     said = subprocess.run(
         [product(bench, "microbench")], capture_output=True, text=True, check=True, env=environment(), timeout=RUN_SECONDS_MAX,
         preexec_fn=prepare({GENERATOR_PROCESSOR}))
-    return {each["name"]: each["value"] for each in (json.loads(line) for line in said.stdout.splitlines())}
+    figures = {each["name"]: each["value"] for each in (json.loads(line) for line in said.stdout.splitlines())}
+    views = [value for name, value in figures.items() if name.startswith("view.")]
+    return {**figures, "longest_stall": max(views)} if views else figures
 
 
 TOGETHER = {
