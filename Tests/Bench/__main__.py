@@ -91,8 +91,8 @@ def about(bench, servers, stolen):
         model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown processor")
     versions = ", ".join(f"{server.name} {server.version()}" for server in servers if server.version())
     return (
-        f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), Linux {os.uname().release}; one core for the server, another for the load "
-        f"generator; {versions}. The machine's host took at most {stolen:.1%} of the processors' time in a run.")
+        f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), Linux {os.uname().release}; one core for the server, another for the "
+        f"load generator; {versions}. The machine's host took at most {stolen:.1%} of the processors' time in a run.")
 
 
 def main():
@@ -107,6 +107,9 @@ def main():
     for name in dict.fromkeys(row.measurement for row in rows):
         print(f"measuring {name}", flush=True)
         data["measurements"][name] = measure(bench, name, servers, options.rounds)
+        # At once, so that a run that is cut short leaves what it has.
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=1)
     runs = [run for each in data["measurements"].values() for name, of_server in each.items() if name != "missing" for run in of_server]
     data["about"] = about(bench, servers, max((run.get("stolen", 0) for run in runs), default=0))
     with open(options.json, "w", encoding="utf-8") as file:

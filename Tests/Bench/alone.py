@@ -68,7 +68,8 @@ def beside(bench, server, deaf_count):
         try:
             if deaf_count > 0:
                 deaf = bench.start_load(
-                    options_for(server, sockets=deaf_count, deaf=deaf_count, receive_buffer=4_096, **common), messages=FLOOD, size=FLOOD_BYTES)
+                    options_for(server, sockets=deaf_count, deaf=deaf_count, receive_buffer=4_096, **common), messages=FLOOD,
+                    size=FLOOD_BYTES)
                 said_by(deaf)
             readers = bench.start_load(
                 options_for(server, sockets=READERS, rate=10, size=1_024, **common), warmup=0.5, seconds=bench.pick(3, 10))

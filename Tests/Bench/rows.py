@@ -41,7 +41,8 @@ ROWS = (
     Row("6", "idle WebSocket", "idle", "bytes_per_socket", "bytes", False, (Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
     Row("6", "idle WebSocket, one more", "idle, warm", "bytes_per_socket", "bytes", False, (
         Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
-    Row("6", "idle event stream", "idle streams", "bytes_per_socket", "bytes", False, (Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
+    Row("6", "idle event stream", "idle streams", "bytes_per_socket", "bytes", False, (
+        Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
     Row("6", "idle event stream, one more", "idle streams, warm", "bytes_per_socket", "bytes", False, (
         Target("bytes_per_socket", at_most=IDLE_BYTES_MAX),)),
     Row("7", "connect and upgrade", "connecting", "connects_per_second", "rate", targets=(

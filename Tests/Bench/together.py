@@ -106,7 +106,8 @@ def product(bench, name):
 
 
 def by_link(bench, server):
-    """Through RingpostClient; a peer's own protocol is what the load generator speaks anyway. The producer has the generator's processor, together with those who receive."""
+    """Through RingpostClient; a peer's own protocol is what the load generator speaks anyway. The producer has the
+    generator's processor, together with those who receive."""
     if server.name != "Ringpost":
         with Running(server):
             return unicast(bench, server)

@@ -10,7 +10,9 @@ extension ClusterTests {
         private static let script = NSString.path(
             withComponents: URL(fileURLWithPath: #filePath).pathComponents.dropLast(3) + ["cluster", "bench"])
 
-        private static func run(_ arguments: [String], in folder: TemporaryFolder, program: String = RingpostProgram.path) throws -> ChildProcess {
+        private static func run(
+            _ arguments: [String], in folder: TemporaryFolder, program: String = RingpostProgram.path
+        ) throws -> ChildProcess {
             var environment = RingpostProgram.environment()
             environment["RINGPOST_BINARY"] = program
             environment["RINGPOST_RUN_DIRECTORY"] = folder.path
