@@ -9,7 +9,9 @@ OTHER_COLOUR = "#8b95a3"
 
 
 def bars(results, row):
-    """Each server with its value, in the table's order; nobody if no peer was measured."""
+    """Each server with its value, in the table's order; nobody if no peer was measured, or if something was lost."""
+    if results.losses(row):
+        return []
     known = [(server, results.median(row.measurement, server, row.figure)) for server in (OWN, *PEERS, LIMIT)]
     known = [each for each in known if each[1]]
     return known if any(server in PEERS for server, _ in known) else []

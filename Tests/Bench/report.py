@@ -63,6 +63,9 @@ class Results:
             words = f"CPU {words}" if target.figure.startswith("server_us") else f"{target.figure} {words}"
         if value is None or other is None:
             return words, None
+        # A rate of which a part never arrived is none.
+        if any(fault.startswith(OWN + " ") for fault in self.losses(row)):
+            return words, False
         return words, value <= bound * other if target.at_most is not None else value >= bound * other
 
     def excuse(self, row):
