@@ -54,7 +54,7 @@ package final class Simulation {
         limits.slots.copiesUnderWayMax = 2
         limits.slots.movesMax = 1
         // With one, a new epoch is nearly always half taken over when something comes.
-        limits.slots.looksMax = settings.seed % 2 == 0 ? 1 : 512
+        limits.slots.looksMax = settings.seed % 2 == 0 ? 1 : 256
         limits.mailbox.replayBytesMax = 2_048
         loopLimits = limits
         build()

@@ -10,14 +10,24 @@ extension LoopMachine {
     mutating func markBehind(since before: MembershipView?) {
         guard let view else { return }
         let routesByPlace = view.members.indices.map { $0 == view.selfPlace ? .preparing : route(toPlace: $0) }
+        let (ring, own) = (view.ring, view.selfPlace ?? -1)
         var begins = 0
+        func turn(_ place: Int, isEvery: Bool) {
+            let owner = ring.owner(ofSlot: slot(at: place)) ?? -1
+            if owner == own, own >= 0 {
+                if !keeps(place, isEvery: isEvery) { begins += 1 }
+            } else {
+                if routes[place].isOwn { behind.insert(place) }
+                routes[place] = owner < 0 ? .nobody : routesByPlace[owner]
+            }
+        }
         if let moved = slotsMoved(since: before) {
-            for slot in moved { mark(place(slot), isEvery: false, routesByPlace, &begins) }
+            for slot in moved { turn(place(slot), isEvery: false) }
         } else {
             // Every slot that still has to be sent is put in again.
             unmirrored = []
             for peer in peers.indices { peers[peer].queue = [] }
-            for place in slots.indices { mark(place, isEvery: true, routesByPlace, &begins) }
+            for place in slots.indices { turn(place, isEvery: true) }
         }
         for slot in barred { behind.insert(place(slot)) }
         barred = []
@@ -34,25 +44,20 @@ extension LoopMachine {
         return view.ring.slotsPlacedOtherwise(than: before.ring, places: places, from: index, by: loopCount)
     }
 
-    /// Looks at nothing but routes: most slots are others', before and after.
-    private mutating func mark(_ place: Int, isEvery: Bool, _ routesByPlace: [PublishLanes.Route], _ begins: inout Int) {
-        guard let view else { return }
-        let before = routes[place]
-        guard let owner = view.ring.owner(ofSlot: slot(at: place)), owner == view.selfPlace else {
-            routes[place] = view.ring.owner(ofSlot: slot(at: place)).map { routesByPlace[$0] } ?? .nobody
-            if before == .here || before == .preparing { behind.insert(place) }
-            return
-        }
+    /// A slot that is this node's in the new epoch. Looks at nothing but its route, as with all others: that is all in one place.
+    ///
+    /// - Returns: whether it was this node's before.
+    private mutating func keeps(_ place: Int, isEvery: Bool) -> Bool {
         // One that is behind may be owned though its route has gone elsewhere meanwhile.
-        if before == .here || behind.contains(place) && slots[place].isOwned {
-            routes[place] = .here
-            // The mirror before goes on acknowledging until then.
-            if isEvery { behind.insert(place) } else { unmirrored.append(slot(at: place), slotsMax: slots.count) }
-        } else {
-            routes[place] = .preparing
+        guard case .here = routes[place] else {
+            let isOwned = behind.contains(place) && slots[place].isOwned
+            routes[place] = isOwned ? .here : .preparing
             behind.insert(place)
-            begins += 1
+            return isOwned
         }
+        // The mirror before goes on acknowledging until then.
+        if isEvery { behind.insert(place) } else { unmirrored.append(slot(at: place), slotsMax: slots.count) }
+        return true
     }
 
     // MARK: Their turn
@@ -138,6 +143,16 @@ extension SlotFrame {
         case .fetch(_, let slot), .append(_, let slot, _, _), .piece(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
             .refused(_, let slot, _):
             [Int(slot)]
+        }
+    }
+}
+
+extension PublishLanes.Route {
+    /// To this node, now or soon.
+    fileprivate var isOwn: Bool {
+        switch self {
+        case .here, .preparing: true
+        case .peer, .unreachable, .nobody: false
         }
     }
 }

@@ -167,8 +167,8 @@ public struct SlotLimits: Sendable {
     /// The time between two lots.
     public static let movePauseMilliseconds: Int64 = 10
     /// Slots that are looked at in one go when an epoch means something to many, each action that follows counted as several; then all
-    /// else has its turn. It takes about half a millisecond.
-    public var looksMax = 512
+    /// else has its turn. It takes a few tenths of a millisecond.
+    public var looksMax = 256
     /// See ``looksMax``.
     static let looksPerAction = 4
     /// Bytes of one piece of a copy.

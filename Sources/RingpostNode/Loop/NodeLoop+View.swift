@@ -9,7 +9,8 @@ extension NodeLoop {
         self.view = view
         updateLinks()
         decide { $0.apply(view, now: $1, actions: &$2) }
-        reattach(from: old, to: view, now: Moment.now().monotonic)
+        // By place, so that nothing is compared but numbers.
+        reattach(sessions.numbers[...], from: old, places: old.map { view.places(of: $0) }, to: view)
     }
 
     func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
@@ -27,8 +28,9 @@ extension NodeLoop {
     private func updateLinks() {
         guard let view else { return }
         let others = Set(view.members.indices.filter { $0 != view.selfPlace }.map { view.members[$0] })
+        let identities = Set(others.map(\.identity))
         for (handle, link) in links.enumerated() {
-            guard let link, !others.contains(where: { $0.identity == link.member }) else { continue }
+            guard let link, !identities.contains(link.member) else { continue }
             link.stop()
             linkIsDown(UInt32(handle))
             links[handle] = nil
@@ -53,14 +55,19 @@ extension NodeLoop {
         shared.onLinkChange(self)
     }
 
-    private func reattach(from old: MembershipView?, to new: MembershipView, now: Int64) {
-        // By place, so that nothing is compared but numbers.
-        let places = old.map { new.places(of: $0) }
-        for number in sessions.numbers {
+    /// Sessions that are looked at in one go when an epoch has come: those whose owner has changed ask the new one.
+    private static var reattachedMax: Int { 256 }
+
+    /// Some at a time: who is not looked at yet goes on with the attachment that it has.
+    private func reattach(_ numbers: ArraySlice<UInt64>, from old: MembershipView?, places: [Int?]?, to new: MembershipView) {
+        let now = Moment.now().monotonic
+        for number in numbers.prefix(Self.reattachedMax) {
             guard let session = sessions[number] else { continue }
             let slot = session.key.slot
             let before = old?.ring.owner(ofSlot: slot).flatMap { places?[$0] }
             if before == new.ring.owner(ofSlot: slot) { session.onEpoch(now: now) } else { session.ownerHasChanged(now: now) }
         }
+        let rest = numbers.dropFirst(Self.reattachedMax)
+        if !rest.isEmpty { inNextTurn { self.reattach(rest, from: old, places: places, to: new) } }
     }
 }
