@@ -131,6 +131,12 @@ static inline int has_room(const struct publisher *p, size_t bytes, long window)
     return p->unanswered < window && p->to + bytes <= WRITE_BYTES;
 }
 
+// A server that answers before it delivers is not asked for more than one that delivers first.
+static inline int may_deliver(void) {
+    uint64_t most = (uint64_t)(options.undelivered * (options.sockets - options.deaf) / options.keys);
+    return most == 0 || phase.expected < phase.delivered + most;
+}
+
 // As many as there is room for, until `most` have been sent in this phase.
 static void publish_by_window(uint64_t most) {
     size_t bytes = template_bytes_max(&message);
@@ -140,7 +146,7 @@ static void publish_by_window(uint64_t most) {
         uint32_t own = (uint32_t)((options.keys - i + options.publishers - 1) / options.publishers);
         if (p->from < p->to) flush_publisher(p);
         if (p->from < p->to) continue;
-        while (phase.sent < most && has_room(p, bytes, options.window))
+        while (phase.sent < most && has_room(p, bytes, options.window) && may_deliver())
             write_message(p, random_below(own) * (uint32_t)options.publishers + (uint32_t)i);
         flush_publisher(p);
     }
@@ -284,8 +290,6 @@ static void prepare(int count, char **words) {
     sent_to = calloc((size_t)options.keys, sizeof *sent_to);
     listeners = calloc((size_t)options.keys, sizeof *listeners);
     input = malloc(MARK_BYTES_MAX + READ_BYTES);
-    message = template_from(options.publish_request, (size_t)options.size);
-    if (template_bytes_max(&message) > WRITE_BYTES) complain("the message is too long", "");
 }
 
 int main(int count, char **words) {

@@ -21,7 +21,7 @@ struct options {
     const char *publish, *publish_request, *hello, *answer, *good, *names, *pids;
     double seconds, warmup, patience;
     long sockets, warm_sockets, keys, publishers, window, rate, messages, external, size, deaf, receive_buffer, per_source, wave, settle,
-        then_binary, hold, pace;
+        then_binary, hold, pace, undelivered;
 };
 extern struct options options;
 

@@ -39,6 +39,7 @@ static const struct {
     {"good", "what comes behind it if all is well (2); empty: anything", &options.good, 0, 0},
     {"publishers", "connections; each has its own keys, so that a key's messages have an order (1)", 0, &options.publishers, 0},
     {"window", "unanswered messages on each (64)", 0, &options.window, 0},
+    {"undelivered", "messages that have not reached all their sockets, in all; 0: any number", 0, &options.undelivered, 0},
     {"rate", "messages a second in all, evenly; 0: as fast as the window lets them", 0, &options.rate, 0},
     {"pace", "microseconds between two looks at what is due; 0: each when it is due", 0, &options.pace, 0},
     {"messages", "how many, or", 0, &options.messages, 0},
