@@ -19,8 +19,17 @@ public struct Cursor: Hashable, Sendable {
 
     /// Reads the text that ``append(to:)`` makes, and puts up with upper-case digits and leading zeros; `nil` for anything else.
     public init?(text: some Collection<UInt8>) {
+        // Of one type from here on: bytes taken one by one out of any collection cost as much as a whole message.
+        let inPlace = text.withContiguousStorageIfAvailable { Cursor(bytes: $0) }
+        guard let cursor = inPlace ?? Array(text).withUnsafeBufferPointer({ Cursor(bytes: $0) }) else { return nil }
+        self = cursor
+    }
+
+    private init?(bytes text: UnsafeBufferPointer<UInt8>) {
         guard text.count >= 18, text.count <= Self.textBytesMax else { return nil }
-        guard let incarnation = UInt64(hexadecimal: text.prefix(16)), text.dropFirst(16).first == UInt8(ascii: "-") else { return nil }
+        guard text[16] == UInt8(ascii: "-"), let incarnation = UInt64(hexadecimal: UnsafeBufferPointer(rebasing: text[..<16])) else {
+            return nil
+        }
         var sequence: UInt64 = 0
         for byte in text.dropFirst(17) {
             guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }

@@ -11,18 +11,18 @@ extension [UInt8] {
 
     /// Appends a number in decimal digits.
     public mutating func append(decimal number: UInt64) {
-        if number < 10 {
-            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number))
-            return
+        // From the last digit on, in memory of the stack: an array that was turned round would be copied.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var place = digits.count
+            var rest = number
+            repeat {
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                place -= 1
+                digits[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
+                rest = quotient
+            } while rest > 0
+            append(contentsOf: UnsafeBufferPointer(rebasing: digits[place...]))
         }
-        var rest = number
-        let start = count
-        while rest > 0 {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit))
-            rest = quotient
-        }
-        self[start...].reverse()
     }
 
     /// Appends the text's UTF-8.
@@ -34,6 +34,13 @@ extension [UInt8] {
 extension UInt64 {
     /// Reads one to sixteen hexadecimal digits of either case; `nil` for anything else.
     public init?(hexadecimal digits: some Collection<UInt8>) {
+        let inPlace = digits.withContiguousStorageIfAvailable { UInt64(hexadecimal: $0) }
+        guard let word = inPlace ?? Array(digits).withUnsafeBufferPointer({ UInt64(hexadecimal: $0) }) else { return nil }
+        self = word
+    }
+
+    /// The same of digits that lie side by side.
+    public init?(hexadecimal digits: UnsafeBufferPointer<UInt8>) {
         guard digits.count >= 1, digits.count <= 16 else { return nil }
         var word: UInt64 = 0
         for digit in digits {

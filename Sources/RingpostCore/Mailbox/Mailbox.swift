@@ -135,8 +135,11 @@ enum Envelope {
     static func encode(
         _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]
     ) -> [UInt8] {
+        let at = UInt64(max(0, wallMilliseconds))
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(data.count + key.name.count + 180)
+        // Exactly, because histories keep it: what is too much is kept too.
+        let numbers = 2 * decimalDigits(sequence) + decimalDigits(at)
+        bytes.reserveCapacity(91 + numbers + data.count + (key.kind == .channel ? 13 + escapedLength(key.name) : 0))
         bytes.append(text: "{\"seq\":")
         bytes.append(decimal: sequence)
         bytes.append(text: ",\"cursor\":\"")
@@ -144,7 +147,7 @@ enum Envelope {
         bytes.append(text: "\",\"id\":\"")
         id.append(to: &bytes)
         bytes.append(text: "\",\"at\":")
-        bytes.append(decimal: UInt64(max(0, wallMilliseconds)))
+        bytes.append(decimal: at)
         if key.kind == .channel {
             bytes.append(text: ",\"channel\":\"")
             // A valid name holds no control character: nothing else has to be escaped.
@@ -158,5 +161,15 @@ enum Envelope {
         bytes.append(contentsOf: data)
         bytes.append(UInt8(ascii: "}"))
         return bytes
+    }
+
+    private static func decimalDigits(_ number: UInt64) -> Int {
+        var (digits, rest) = (1, number)
+        while rest >= 10 { (digits, rest) = (digits + 1, rest / 10) }
+        return digits
+    }
+
+    private static func escapedLength(_ name: [UInt8]) -> Int {
+        name.reduce(name.count) { $1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? $0 + 1 : $0 }
     }
 }
