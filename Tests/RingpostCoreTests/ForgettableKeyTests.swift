@@ -71,4 +71,15 @@ import Testing
         #expect(late.ageMax(now: 5_002 + Publish.budgetMillisecondsMax) == 0)
         #expect(Self.words(late, to: &loop, at: 5_002 + Publish.budgetMillisecondsMax) == "#1 alone")
     }
+
+    /// The mailbox is there again, but not with what it held before.
+    @Test func aRepeatForAMailboxThatWasForgottenAndMadeAgainIsUnknown() {
+        var loop = Self.loop(window: 2, mailboxes: 1)
+        let (one, other) = (LoneLoop.key(1), LoneLoop.key(2))
+        for number in 1...2 as ClosedRange<UInt64> { _ = Self.words(Self.publish(number, to: one), to: &loop) }
+        _ = Self.words(Self.publish(3, to: other), to: &loop, at: 100)
+        _ = Self.words(Self.publish(4, to: one), to: &loop, at: 200)
+        #expect(Self.words(Self.publish(2, to: one, again: true), to: &loop, at: 300) == "outcome_unknown")
+        #expect(loop.store.summary(of: one)?.historyMessages == 1)
+    }
 }

@@ -10,7 +10,9 @@ extension MailboxStore {
             remove(victim)
             evictedCount += 1
         }
-        let box = Mailbox(key: key, incarnation: fresh)
+        var box = Mailbox(key: key, incarnation: fresh)
+        // It may have been here before, and what it held then has been lost since.
+        box.lostThrough = evictedThrough
         let place: Int
         if let freed = free.popLast() {
             place = freed
