@@ -214,9 +214,10 @@ final class NodeShared: Sendable {
     /// A loop has found slots of which nobody has a copy.
     func askRoster(for loop: NodeLoop) {
         guard let vacancyWait = hooks.withLock({ $0.vacancyWait }) else { return }
+        let epoch = loop.machine.epoch
         Task {
             let wait = await vacancyWait()
-            loop.eventLoop.execute { loop.decide { $0.onRoster(waitMilliseconds: wait, now: $1, actions: &$2) } }
+            loop.eventLoop.execute { loop.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) } }
         }
     }
 

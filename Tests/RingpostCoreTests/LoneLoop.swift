@@ -24,7 +24,7 @@ struct LoneLoop {
         machine.setLease(until: .max, now: now, actions: &actions)
         machine.apply(Self.view(Self.epoch, [Self.me]), now: now, actions: &actions)
         #expect(actions == [.askRoster])
-        machine.onRoster(waitMilliseconds: 0, now: now, actions: &actions)
+        machine.onRoster(waitMilliseconds: 0, askedAt: Self.epoch, now: now, actions: &actions)
     }
 
     /// Members of weight 1.

@@ -38,7 +38,7 @@ final class EmbeddedNode {
         loop.apply(view)
         loop.setLease(until: .max)
         // Nobody else has ever had a copy.
-        loop.decide { $0.onRoster(waitMilliseconds: 0, now: $1, actions: &$2) }
+        loop.decide { $0.onRoster(waitMilliseconds: 0, askedAt: 5, now: $1, actions: &$2) }
     }
 
     deinit {

@@ -230,10 +230,14 @@ extension LoopMachine {
     ///
     /// - Parameters:
     ///   - waitMilliseconds: 0, S + H or S + H + M; `nil` when the roster could not be read.
+    ///   - askedAt: the epoch in which that was asked. What was so then may not be so now: who was no member yet, and seemed to be somebody who
+    ///     can't be asked, may be one, and a member may have gone. It is asked anew.
     ///   - now: the present time.
     ///   - actions: gets what follows.
-    public mutating func onRoster(waitMilliseconds: Int64?, now: Moment, actions: inout [LoopAction]) {
-        guard let waitMilliseconds else { return }
+    public mutating func onRoster(
+        waitMilliseconds: Int64?, askedAt epoch: UInt64, now: Moment, actions: inout [LoopAction]
+    ) {
+        guard let waitMilliseconds, epoch == self.epoch else { return }
         ruling = waitMilliseconds
         (vacantDueAt, vacantFrom) = (.min, 0)
         considerVacant(now: now, actions: &actions)

@@ -16,11 +16,12 @@ extension MembershipService {
     public func vacancyWait() async -> Int64? {
         if isEmbedded { return 0 }
         // Every event loop asks at about the same time.
-        if let vacancyCheck { return await vacancyCheck.value }
-        let check = Task { await readVacancy() }
-        vacancyCheck = check
-        let answer = await check.value
-        vacancyCheck = nil
+        let epoch = machine.view?.epoch
+        if let vacancyCheck, vacancyCheck.epoch == epoch { return await vacancyCheck.task.value }
+        let task = Task { await readVacancy() }
+        vacancyCheck = (epoch, task)
+        let answer = await task.value
+        if vacancyCheck?.epoch == epoch { vacancyCheck = nil }
         return answer
     }
 

@@ -87,7 +87,7 @@ final class LoopHarness {
         switch action {
         case .send(let peer, let frame):
             for reply in Self.replies(to: frame) { call { $0.onReply(reply, from: peer, now: now, actions: &$1) } }
-        case .askRoster: call { $0.onRoster(waitMilliseconds: 0, now: now, actions: &$1) }
+        case .askRoster: call { $0.onRoster(waitMilliseconds: 0, askedAt: $0.epoch, now: now, actions: &$1) }
         case .moveSoon: isMoving = true
         case .lookSoon: isLooking = true
         case .deliver: delivered += 1

@@ -21,13 +21,30 @@ import Testing
         #expect(net.copies() == [] && rosterQuestions(net, "a") == 1)
         net.pass(1_000)
         #expect(rosterQuestions(net, "a") == 2)
-        net.tell("a") { $0.onRoster(waitMilliseconds: nil, now: $1, actions: &$2) }
+        net.tell("a") { $0.onRoster(waitMilliseconds: nil, askedAt: 1, now: $1, actions: &$2) }
         net.pass(999)
         #expect(rosterQuestions(net, "a") == 2 && net.copies() == [])
         net.ruling = 0
         net.pass(1)
         #expect(rosterQuestions(net, "a") == 3 && net.copies() == ["a t1@0 serves", "b t1@0"])
         #expect(["b", "c", "d"].allSatisfy { rosterQuestions(net, $0) == 0 })
+    }
+
+    /// Who registers stands in the roster before it is a member: what was found out then says nothing of the epoch in which it is one.
+    @Test func anAnswerOfAnEarlierEpochDoesNotCount() {
+        let net = Wiring("abcd")
+        net.ruling = nil
+        net.view(1, "ab", without: "cd")
+        net.run()
+        net.view(2, "abcd")
+        net.run()
+        net.tell("a") { $0.onRoster(waitMilliseconds: 600_000, askedAt: 1, now: $1, actions: &$2) }
+        net.tell("a") { $0.onRoster(waitMilliseconds: 0, askedAt: 1, now: $1, actions: &$2) }
+        net.run()
+        #expect(net.copies() == [], "neither that it may begin, nor how long it has to wait")
+        net.tell("a") { $0.onRoster(waitMilliseconds: 0, askedAt: 2, now: $1, actions: &$2) }
+        net.run()
+        #expect(net.copies().first?.hasPrefix("a ") == true && net.copies().first?.hasSuffix("serves") == true)
     }
 
     @Test func itIsWaitedAsLongAsTheRosterSays() {

@@ -396,7 +396,7 @@ final class Wiring {
         case .report, .presence: break
         case .askRoster:
             nodes[id]?.rosterQuestions += 1
-            if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, now: $1, actions: &$2) } }
+            if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, askedAt: $0.epoch, now: $1, actions: &$2) } }
         case .moveSoon: moving.insert(id)
         case .lookSoon: looking.insert(id)
         case .closeChannel(let channel):

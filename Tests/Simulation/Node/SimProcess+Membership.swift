@@ -181,13 +181,16 @@ extension SimProcess {
 
     /// Who might still have a copy that nobody has answered for, and how long such a one could go on acting.
     func askRoster() {
-        guard let store = session?.store else { return answerRoster(nil) }
+        let epoch = loop.epoch
+        guard let store = session?.store else { return answerRoster(nil, askedAt: epoch) }
         store.departed { departed in
-            guard let strangers = departed?.filter({ !self.membership.wasEver($0.identity) }) else { return self.answerRoster(nil) }
-            if strangers.isEmpty { return self.answerRoster(0) }
+            guard let strangers = departed?.filter({ !self.membership.wasEver($0.identity) }) else {
+                return self.answerRoster(nil, askedAt: epoch)
+            }
+            if strangers.isEmpty { return self.answerRoster(0, askedAt: epoch) }
             self.probeAll(strangers) { silent in
                 let document = self.simulation.document
-                self.answerRoster(Int64(silent.isEmpty ? document.vacancyMillisecondsMin : document.vacancyMillisecondsMax))
+                self.answerRoster(Int64(silent.isEmpty ? document.vacancyMillisecondsMin : document.vacancyMillisecondsMax), askedAt: epoch)
             }
         }
     }
@@ -201,8 +204,8 @@ extension SimProcess {
         }
     }
 
-    private func answerRoster(_ wait: Int64?) {
+    private func answerRoster(_ wait: Int64?, askedAt epoch: UInt64) {
         simulation.say(name, "roster: \(wait.map { "wait \($0) ms" } ?? "unreadable")")
-        withLoop { $0.onRoster(waitMilliseconds: wait, now: self.moment, actions: &$1) }
+        withLoop { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: self.moment, actions: &$1) }
     }
 }
