@@ -34,10 +34,10 @@ struct TortureRun {
             speakers.stop()
             timeline.complain("\(error)")
         }
-        await listeners.end()
         // Who never began was promised nothing, so nobody could miss anything.
-        let silent = Listeners.orders(seats).count - board.read { $0.attached }
-        if silent > 0 { timeline.complain("\(silent) listeners never began") }
+        let silent = board.read { $0.silent }.map { listeners.description(of: $0) }
+        if !silent.isEmpty { timeline.complain("\(silent.count) listeners never began: \(silent.joined(separator: "; "))") }
+        await listeners.end()
         return report(board, chat: chat)
     }
 

@@ -28,7 +28,7 @@ struct JoinFigure {
         defer { cluster.end() }
         let load = JoinLoad(users: figures.sockets, nodes: cluster.residents)
         await load.attach()
-        let attached = load.board.read { $0.attached }
+        let attached = figures.sockets - load.board.read { $0.silent.count }
         guard attached == figures.sockets else { throw TortureError("only \(attached) of \(figures.sockets) sockets attached") }
         figures.timeline.say("\(attached) sockets are attached")
         let talk = Task { await load.talk(perSecond: Self.perSecond) }

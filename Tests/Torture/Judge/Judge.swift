@@ -289,8 +289,8 @@ extension Judge {
     /// Messages that were sent and have no receipt.
     var unanswered: Int { users.reduce(0) { $0 + $1.messages.count { $0.acknowledgedAt == nil } } }
 
-    /// Listeners that have attached once.
-    var attached: Int { listeners.count { $0.first != nil } }
+    /// Listeners that have never attached.
+    var silent: [Int] { listeners.indices.filter { listeners[$0].first == nil } }
 
     /// The windows as they are to be reported: with what was lost, and with receipts held against each other.
     var verdict: [Tally] {
