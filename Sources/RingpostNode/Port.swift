@@ -1,6 +1,7 @@
 // A port that a node listens on. Each event loop has a listening socket of its own, and the kernel shares connections out to them (SO_REUSEPORT).
 // With one for all, whoever connects in a crowd would fill another loop's queue of tasks, and an event loop looks at its sockets again only
-// when it has no task left: all who are there already would wait for those who come.
+// when it has no task left: all who are there already would wait for those who come. What is set on a listening socket, the kernel gives to
+// those that it accepts.
 import Glibc
 import NIOCore
 import NIOPosix
@@ -9,6 +10,9 @@ import NIOSSL
 struct Port {
     /// Connections that wait to be accepted.
     private static let backlog = 4_096
+    /// Bytes that the kernel takes for a socket before it can send them. Without a bound it takes up to four megabytes for each socket that
+    /// doesn't read, which nobody counts, and copying them there would take longer than everything else that such a socket costs.
+    private static let unsentBytesMax = SocketOptionValue(65_536)
     /// What suits sockets of strangers, of which there may be many, and those of the few members and producers.
     static let (strangersReadBytesMax, membersReadBytesMax) = (16_384, 65_536)
 
@@ -35,8 +39,8 @@ struct Port {
             for loop in loops {
                 let channel = try await Self.bootstrap(loop.eventLoop)
                     .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
-                    // The kernel gives it to the sockets that are accepted, too.
                     .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytesMax)
                     .childChannelOption(.maxMessagesPerRead, value: 1)
                     // Small first reads keep idle sockets small.
                     .childChannelOption(

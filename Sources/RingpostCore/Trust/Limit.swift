@@ -62,7 +62,7 @@ public enum Limit: String, Sendable, CaseIterable {
         case .streamChannels: "channels of an event stream or a poll, 32 at most; one more is answered `too_many_channels`"
         case .channelSubscribers:
             "sockets of one event loop that listen to one channel; one more is answered `channel_full`, or closed with `try_later`"
-        case .socketBytes: "bytes that wait for a client's socket; then it is closed with `slow_consumer`"
+        case .socketBytes: "bytes that wait for a client's socket, beside 64 KiB in the kernel; then it is closed with `slow_consumer`"
         case .userRate: "messages to one user in a second, twice as many at once; more are answered `too_fast`"
         case .channelRate: "messages on one channel in a second, twice as many at once; more are answered `too_fast`"
         case .keyRate:
