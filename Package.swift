@@ -148,7 +148,7 @@ let package = Package(
         .executableTarget(
             name: "bench-producer",
             dependencies: [
-                "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
+                "RingpostClient", "RingpostCore", "RingpostNode", "RingpostWire", "HashRing", nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/BenchProducer"),

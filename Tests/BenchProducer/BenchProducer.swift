@@ -6,6 +6,6 @@ import ArgumentParser
 @main
 struct BenchProducer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench-producer", abstract: "Measure what goes in over links.", subcommands: [PublishCommand.self],
+        commandName: "bench-producer", abstract: "Measure what goes in over links.", subcommands: [PublishCommand.self, LinkCommand.self],
         defaultSubcommand: PublishCommand.self)
 }

@@ -7,8 +7,8 @@ import NIOSSL
 import RingpostCore
 import RingpostWire
 
-/// Used on its loop only.
-final class LinkClient: @unchecked Sendable {
+/// Used on its loop only. `LinkTrial` has one that counts answers.
+class LinkClient: @unchecked Sendable {
     private enum State {
         /// Between two attempts. Can transition to dialling, stopped.
         case waiting(until: Int64)
@@ -230,8 +230,7 @@ final class LinkClient: @unchecked Sendable {
             guard let answer = try dialler?.onChallenge(nonce, proof) else { throw LinkError("a challenge out of turn") }
             send(.proof(answer))
         case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
-        case .answer(let request, let result, _):
-            loop.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
+        case .answer(let request, let result, _): onAnswer(request, result)
         case .slot(let frame):
             guard let hasher = loop.view?.hasher, frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
             loop.decide { $0.onReply(frame, from: handle, now: $1, actions: &$2) }
@@ -258,6 +257,10 @@ final class LinkClient: @unchecked Sendable {
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)
         default: throw LinkError("a frame that an accepting node doesn't send")
         }
+    }
+
+    func onAnswer(_ request: UInt64, _ result: PublishResult) {
+        loop.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
     }
 
     private func originLoop(_ attachment: UInt64) throws(LinkError) -> Int {

@@ -6,7 +6,8 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-final class LinkServer: LoopSocket, @unchecked Sendable {
+/// `LinkTrial` has one that only answers.
+class LinkServer: LoopSocket, @unchecked Sendable {
     private enum State {
         /// Waits for a hello. Can transition to greeted, over.
         case silent
@@ -259,7 +260,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
 
     private func handleNode(_ frame: LinkFrame) throws(LinkError) {
         switch frame {
-        case .forward(let forward): try submit(forward)
+        case .forward(let forward): try onForward(forward)
         case .attach(let attachment, let epoch, let key, let start, let stay):
             try check(key)
             let address = ReturnAddress(channel: ChannelAddress(loop: loop.index, connection: number).channel, id: attachment)
@@ -307,7 +308,7 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
     /// The other side's boot or the own one is not what the handshake said any more.
     func breakOff() { if case .node = state { closeNow() } }
 
-    private func submit(_ forward: LinkForward) throws(LinkError) {
+    private func onForward(_ forward: LinkForward) throws(LinkError) {
         try check(forward.key)
         let now = Moment.now().monotonic
         let publish = Publish(
@@ -319,7 +320,11 @@ final class LinkServer: LoopSocket, @unchecked Sendable {
         let context = PublishContext(
             address: ReturnAddress(channel: channel, id: forward.request), hops: forward.hops, epoch: forward.epoch,
             stream: UInt64(loop.index) << 56 | 1 << 48 | UInt64(number), restarts: forward.restarts)
-        loop.cross(.submit(publish, context), to: loop.slotLoop(forward.key.slot))
+        submit(publish, context)
+    }
+
+    func submit(_ publish: Publish, _ context: PublishContext) {
+        loop.cross(.submit(publish, context), to: loop.slotLoop(publish.key.slot))
     }
 
     /// Peers are believed that a name is valid, but not where it belongs: one of them with another hash would split a mailbox.
