@@ -227,15 +227,10 @@ extension LoopMachine {
 
     private mutating func onAcknowledge(_ at: SlotPosition, peer: Int, now: Moment, actions: inout [LoopAction]) {
         let slot = Int(at.slot)
-        guard let number = holder(peer, of: slot, term: at.term) else { return }
+        guard slot % loopCount == index else { return }
         let place = place(slot)
-        guard slots[place].owner?.holders[number].state == .sent else { return }
-        let isFirst = slots[place].owner?.holders[number].isConfirmed == false
-        slots[place].owner?.holders[number].isConfirmed = true
-        let before = slots[place].owner?.holders[number].acknowledged ?? 0
-        // Nobody can have what was not written yet.
-        let reached = min(max(before, at.position), slots[place].copy.position)
-        slots[place].owner?.holders[number].acknowledged = reached
+        let end = slots[place].copy.position
+        guard let isFirst = slots[place].owner?.acknowledge(at, by: peer, end: end) else { return }
         advance(slot, now: now, actions: &actions)
         if isFirst {
             peers[peer].underWay.remove(slot)

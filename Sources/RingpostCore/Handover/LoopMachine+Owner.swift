@@ -95,11 +95,9 @@ extension LoopMachine {
             if let waiter { tell(waiter, isMirrored: false, now: now, actions: &actions) }
             return
         }
-        slots[place].owner?.entries.append(entry)
-        if let waiter { slots[place].owner?.waiting.append((position, waiter)) }
         uncommittedCount += 1
         uncommittedBytes += entry.payloadBytes
-        guard let term = slots[place].owner?.term, let holders = slots[place].owner?.holders else { return }
+        guard let (term, holders) = slots[place].owner?.append(entry, at: position, waiter) else { return }
         for holder in holders where holder.state == .sent {
             guard peers[holder.peer].link != nil else { continue }
             let frame = SlotFrame.append(
@@ -140,18 +138,16 @@ extension LoopMachine {
     mutating func advance(_ slot: Int, now: Moment, actions: inout [LoopAction]) {
         let place = place(slot)
         if has(.releaseEarly) { releaseOthers(slot, actions: &actions) }
-        guard let (upTo, copies) = confirmed(slot) else { return }
+        let (end, copiesMin) = (slots[place].copy.position, view?.ring.mirror(ofSlot: slot) == nil ? 1 : 2)
+        guard let (upTo, copies) = slots[place].owner?.confirmed(end: end, copiesMin: copiesMin) else { return }
         guard mayAct(now) else {
             stalled.insert(slot)
             return
         }
         slots[place].owner?.isServing = true
-        while let committed = slots[place].owner?.committed, committed < upTo,
-            let entry = slots[place].owner?.entries.popFirst()
-        {
+        while let (entry, position) = slots[place].owner?.commit(upTo: upTo) {
             // Who waits for a step before this one must not find this one shown already: "from now on" would be after it.
-            tellWaiters(slot, upTo: committed, copies: copies, now: now, actions: &actions)
-            slots[place].owner?.committed = committed + 1
+            tellWaiters(slot, upTo: position - 1, copies: copies, now: now, actions: &actions)
             uncommittedCount -= 1
             uncommittedBytes -= entry.payloadBytes
             if !has(.deliverBeforeCommit) { show(entry, now: now, actions: &actions) }
@@ -161,28 +157,10 @@ extension LoopMachine {
     }
 
     private mutating func tellWaiters(_ slot: Int, upTo: UInt64, copies: Int, now: Moment, actions: inout [LoopAction]) {
-        while let first = slots[place(slot)].owner?.waiting.first, first.position <= upTo {
-            slots[place(slot)].owner?.waiting.removeFirst()
-            tell(first.waiter, isMirrored: copies > 1, now: now, actions: &actions)
-        }
-    }
-
-    /// Up to where the whole acknowledging set has the log, and how many copies that makes; `nil` while somebody has not
-    /// confirmed its copy at all, or while there are too few.
-    private func confirmed(_ slot: Int) -> (upTo: UInt64, copies: Int)? {
         let place = place(slot)
-        guard let holders = slots[place].owner?.holders else { return nil }
-        var upTo = slots[place].copy.position
-        var copies = 1
-        for holder in holders {
-            if holder.isInSet {
-                guard holder.isConfirmed else { return nil }
-                upTo = min(upTo, holder.acknowledged)
-            }
-            if holder.isConfirmed { copies += 1 }
+        while let waiter = slots[place].owner?.takeWaiter(upTo: upTo) {
+            tell(waiter, isMirrored: copies > 1, now: now, actions: &actions)
         }
-        if copies < 2, view?.ring.mirror(ofSlot: slot) != nil { return nil }
-        return (upTo, copies)
     }
 
     /// A committed step becomes visible.
@@ -330,10 +308,8 @@ extension LoopMachine {
     /// until then somebody could go on from it.
     private mutating func releaseOthers(_ slot: Int, actions: inout [LoopAction]) {
         let place = place(slot)
-        guard let count = slots[place].owner?.holders.count, count > 0 else { return }
         let mirror = mirror(ofSlot: slot)
-        if count == 1, slots[place].owner?.holders[0].peer == mirror { return }
-        guard let owner = slots[place].owner else { return }
+        guard slots[place].owner?.isHeld(atMostBy: mirror) == false, let owner = slots[place].owner else { return }
         if let mirror {
             guard let holder = owner.holders.first(where: { $0.peer == mirror }) else { return }
             guard holder.isConfirmed || (has(.releaseEarly) && holder.state == .sent) else { return }

@@ -34,61 +34,6 @@ struct Slot {
     var isOwned: Bool { if case .some = owner { true } else { false } }
 }
 
-/// Another member that has, or gets, a copy of a slot that this node owns.
-struct Holder {
-    enum State: UInt8 {
-        /// Nothing was sent yet. Can transition to sent.
-        case waiting
-        /// Adopted, or sent whole; appends follow. Can transition to waiting (when it doesn't fit, or the link broke before
-        /// it was confirmed) and releasing.
-        case sent
-        /// Told that it is not needed any more. Final: it is taken out when it has confirmed, and put in anew if it is the mirror again.
-        case releasing
-    }
-
-    let peer: Int
-    var state = State.waiting
-    /// The owner waits for it: it has, or may have, a copy that somebody could go on from.
-    var isInSet: Bool
-    /// It has confirmed its copy under this owner's term.
-    var isConfirmed = false
-    /// Up to where it has confirmed.
-    var acknowledged: UInt64 = 0
-    /// Its copy, if it is the very one that the owner went on from and so need not be sent.
-    var isSame: Bool
-}
-
-/// An owner's view of its slot.
-struct Ownership {
-    /// The epoch in which it began.
-    let term: UInt64
-    /// The end of the log that it began with, and the term under which that was written.
-    let base: UInt64
-    let baseTerm: UInt64
-    /// All that was there at the beginning has been confirmed: messages may be shown, publishes answered.
-    var isServing = false
-    /// Up to where the log is on every member of the acknowledging set.
-    var committed: UInt64
-    var holders: [Holder] = []
-    /// The log after `committed`, to be sent again on a new link.
-    var entries: Deque<SlotEntry> = []
-    /// Who waits for what is not committed yet; in the order of positions.
-    var waiting: Deque<(position: UInt64, waiter: SlotWaiter)> = []
-
-    init(term: UInt64, base: UInt64, baseTerm: UInt64) {
-        self.term = term
-        self.base = base
-        self.baseTerm = baseTerm
-        committed = base
-    }
-}
-
-/// Who waits for a commit.
-enum SlotWaiter {
-    case publish(request: UInt64, Key, Receipt, remembered: Int64?)
-    case attach(AttachRequest)
-}
-
 /// A slot that this node is to own, before it has its history.
 struct Inheritance {
     enum Phase {
