@@ -45,11 +45,11 @@ extension CountLimit {
         CountLimit(name: "allocations.link.encode.deliver", most: 0),
         CountLimit(name: "allocations.link.decode.deliver", most: 2),
         CountLimit(name: "allocations.mailbox.append", most: 1),
-        CountLimit(name: "allocations.mailbox.appendRepeatable", most: 4.02),
+        CountLimit(name: "allocations.mailbox.appendRepeatable", most: 1.02),
         CountLimit(name: "allocations.mailbox.repeat", most: 1),
         CountLimit(name: "allocations.mailbox.replay", most: 1),
         CountLimit(name: "allocations.loop.deliver", most: 1),
-        CountLimit(name: "allocations.loop.deliver.mirrored", most: 3),
+        CountLimit(name: "allocations.loop.deliver.mirrored", most: 2),
         CountLimit(name: "allocations.loop.fanOut", most: 0),
         // Bytes of a message of 128 bytes: on the link, on a socket, in a history; and of a user who only has a socket.
         CountLimit(name: "bytes.link.forward", most: 210),

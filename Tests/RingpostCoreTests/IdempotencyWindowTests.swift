@@ -83,6 +83,29 @@ import Testing
         #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
     }
 
+    @Test func aSlotsEntriesTravelOldestFirst() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100, loopCount: 2)
+        for number: UInt64 in 1...4 { window.remember(receipt(number, until: 100 + Int64(number)), to: slotTwo) }
+        window.remember(receipt(5, until: 110), to: KeyHash(rawValue: 4 << 48))
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.until) == [101, 102, 103, 104])
+        #expect(window.receipt(of: id(1), to: slotTwo, now: 102) == nil)
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.until) == [103, 104])
+        #expect(window.entries(ofSlot: 4, now: 0).map(\.1.until) == [110])
+    }
+
+    /// What was forgotten with its slot has an end that comes later, and then it is another one's place.
+    @Test func aPlaceThatIsUsedAgainKeepsItsNewTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        for number: UInt64 in 1...3 { window.remember(receipt(number, until: 100), to: slotOne) }
+        window.forget(slot: 1)
+        #expect(window.count == 0)
+        for number: UInt64 in 4...6 { window.remember(receipt(number, until: 150), to: slotTwo) }
+        #expect(window.receipt(of: id(5), to: slotTwo, now: 149) == receipt(5))
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.receipt) == [receipt(4), receipt(5), receipt(6)])
+        #expect(window.receipt(of: id(5), to: slotTwo, now: 150) == nil)
+        #expect(window.count == 0)
+    }
+
     /// A mirror looks at its window seldom: the same key can come a second time, after its time, before the first entry has
     /// been looked at.
     @Test func aKeyThatComesAgainAfterItsTimeLeavesAtItsNewTime() {

@@ -10,69 +10,116 @@ struct IdempotencyWindow {
         let key: KeyHash
     }
 
-    private var entries: [Repeatable: Remembered] = [:]
-    private var order: Deque<(publish: Repeatable, until: Int64)> = []
-    /// By slot, so that a slot's receipts can travel with it; in the order of their time.
-    private var slots: [Int: Deque<Repeatable>] = [:]
+    private struct Entry {
+        var key: KeyHash
+        /// `nil` while the place is free.
+        var remembered: Remembered?
+        /// Neighbours of the same slot, of which the newer one stands before; -1 for none.
+        var before: Int32 = -1
+        var after: Int32 = -1
+    }
+
+    private var places: [Repeatable: Int32] = [:]
+    /// A slab: places stay, freed ones are used again. There are no more than the window may ever have had entries at once.
+    private var entries: [Entry] = []
+    private var free: [Int32] = []
+    /// A place is named here at least until the end of the time of what is there now.
+    private var order: Deque<(place: Int32, until: Int64)> = []
+    /// The newest entry of each slot, so that a slot's receipts can travel with it; empty until there is one.
+    private var heads: [Int32] = []
+    private let loopCount: Int
     private let entriesMax: Int
     let milliseconds: Int64
 
-    init(entriesMax: Int, milliseconds: Int64) {
+    /// - Parameter loopCount: the slots are those that one of so many loops has.
+    init(entriesMax: Int, milliseconds: Int64, loopCount: Int = 1) {
         self.entriesMax = entriesMax
         self.milliseconds = milliseconds
+        self.loopCount = loopCount
     }
 
-    var count: Int { entries.count }
+    var count: Int { places.count }
 
     /// The first receipt, if the key is remembered.
     mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? {
         expire(now)
-        return entries[Repeatable(id: id, key: key)]?.receipt
+        guard let place = places[Repeatable(id: id, key: key)] else { return nil }
+        return entries[Int(place)].remembered?.receipt
     }
 
-    var isFull: Bool { entries.count >= entriesMax }
+    var isFull: Bool { places.count >= entriesMax }
     /// Whether there is room also for what need not be remembered.
-    var hasRoomForAll: Bool { entries.count < entriesMax / 2 }
+    var hasRoomForAll: Bool { places.count < entriesMax / 2 }
 
     /// Remembers a receipt, or corrects one that is remembered already.
     mutating func remember(_ remembered: Remembered, to key: KeyHash) {
-        let publish = Repeatable(id: remembered.receipt.id, key: key)
-        let before = entries.updateValue(remembered, forKey: publish)
-        if before == nil { slots[key.slot, default: []].append(publish) }
-        // A copy's entry can be renewed before anybody has looked whether its first time is over.
-        if let before, before.until >= remembered.until { return }
+        let next = free.last ?? Int32(truncatingIfNeeded: entries.count)
+        let place = Self.look(at: &places[Repeatable(id: remembered.receipt.id, key: key), default: next])
+        if place == next {
+            insert(remembered, to: key, at: place)
+        } else {
+            let before = entries[Int(place)].remembered?.until ?? .min
+            entries[Int(place)].remembered = remembered
+            // A copy's entry can be renewed before anybody has looked whether its first time is over.
+            if before >= remembered.until { return }
+        }
         // What comes with a slot from another node may be older than what is here: the order of time is kept roughly, an
         // entry is forgotten late rather than early.
-        order.append((publish, max(remembered.until, order.last?.until ?? .min)))
+        order.append((place, max(remembered.until, order.last?.until ?? .min)))
     }
 
-    /// All that is remembered for a slot.
-    func entries(ofSlot slot: Int, now: Int64) -> [(key: KeyHash, Remembered)] {
-        (slots[slot] ?? []).compactMap { publish in
-            guard let entry = entries[publish], entry.until > now else { return nil }
-            return (publish.key, entry)
+    /// As an argument in place, a default stays where it is looked at: one look-up for both.
+    private static func look(at place: inout Int32) -> Int32 { place }
+
+    private mutating func insert(_ remembered: Remembered, to key: KeyHash, at place: Int32) {
+        if heads.isEmpty { heads = Array(repeating: -1, count: (HashRing.slotCount + loopCount - 1) / loopCount) }
+        let head = key.slot / loopCount
+        let entry = Entry(key: key, remembered: remembered, after: heads[head])
+        if free.isEmpty {
+            entries.append(entry)
+        } else {
+            free.removeLast()
+            entries[Int(place)] = entry
         }
+        if entry.after >= 0 { entries[Int(entry.after)].before = place }
+        heads[head] = place
+    }
+
+    private mutating func remove(_ place: Int32) {
+        guard let id = entries[Int(place)].remembered?.receipt.id else { return }
+        let (key, before, after) = (entries[Int(place)].key, entries[Int(place)].before, entries[Int(place)].after)
+        places[Repeatable(id: id, key: key)] = nil
+        if before >= 0 { entries[Int(before)].after = after } else { heads[key.slot / loopCount] = after }
+        if after >= 0 { entries[Int(after)].before = before }
+        entries[Int(place)].remembered = nil
+        free.append(place)
+    }
+
+    /// All that is remembered for a slot, the oldest first.
+    func entries(ofSlot slot: Int, now: Int64) -> [(key: KeyHash, Remembered)] {
+        var found: [(key: KeyHash, Remembered)] = []
+        var place = heads.isEmpty ? -1 : heads[slot / loopCount]
+        while place >= 0 {
+            let entry = entries[Int(place)]
+            if let remembered = entry.remembered, remembered.until > now { found.append((entry.key, remembered)) }
+            place = entry.after
+        }
+        return found.reversed()
     }
 
     /// Forgets a slot: its receipts are somebody else's to repeat.
     mutating func forget(slot: Int) {
-        for publish in slots.removeValue(forKey: slot) ?? [] { entries[publish] = nil }
+        if heads.isEmpty { return }
+        while heads[slot / loopCount] >= 0 { remove(heads[slot / loopCount]) }
     }
 
     /// Forgets what has had its time.
     mutating func expire(_ now: Int64) {
         while let oldest = order.first, oldest.until <= now {
             order.removeFirst()
-            // It may have been forgotten with its slot, and come back with it since.
-            guard let entry = entries[oldest.publish], entry.until <= now else { continue }
-            entries[oldest.publish] = nil
-            let slot = oldest.publish.key.slot
-            if slots[slot]?.first == oldest.publish {
-                slots[slot]?.removeFirst()
-            } else {
-                slots[slot]?.removeAll { $0 == oldest.publish }
-            }
-            if slots[slot]?.isEmpty == true { slots[slot] = nil }
+            // It may have been forgotten with its slot, and another one have come to its place since.
+            guard let until = entries[Int(oldest.place)].remembered?.until, until <= now else { continue }
+            remove(oldest.place)
         }
     }
 }

@@ -32,7 +32,8 @@ struct MailboxStore {
         self.loopCount = loopCount
         self.limits = limits
         heads = Array(repeating: -1, count: (HashRing.slotCount + loopCount - 1) / loopCount)
-        window = IdempotencyWindow(entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds)
+        window = IdempotencyWindow(
+            entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, loopCount: loopCount)
     }
 
     /// Keys that are remembered.
