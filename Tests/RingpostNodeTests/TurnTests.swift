@@ -35,6 +35,36 @@ import Testing
         #expect(pongs == count)
     }
 
+    /// Names are looked at some at a time, in their order, and before what comes behind the command.
+    @Test func aCommandWithManyNamesLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        try eager.arrive(Self.upgrade)
+        _ = try eager.writes()
+        let count = 150
+        let names = (0..<count).map { "\"c\($0)\"" }
+        var frames = ByteBuffer()
+        for command in ["subscribe", "unsubscribe"].map({ #"{"\#($0)":[\#(names.joined(separator: ","))]}"# }) {
+            frames.writeBytes([0x81, 0x80 | 126, UInt8(command.utf8.count >> 8), UInt8(command.utf8.count & 0xFF), 0, 0, 0, 0])
+            frames.writeString(command)
+        }
+        try eager.writeInbound(frames)
+        try other.writeInbound(ByteBuffer(string: "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx"))
+        #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        var answers = try eager.leaving()
+        func attached() -> Int { answers.components(separatedBy: "\"attached\"").count - 1 }
+        let first = attached()
+        #expect(first > 0 && first < count / 2)
+        for _ in 0..<2 * count {
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            answers += try eager.leaving()
+        }
+        #expect(attached() == count && answers.components(separatedBy: "\"unsubscribed\"").count == count + 1)
+        let places = try names.map { try #require(answers.range(of: "\"channel\":\($0)")).lowerBound }
+        let behind = try #require(answers.range(of: "\"unsubscribed\"")).lowerBound
+        #expect(places == places.sorted() && behind > places[count - 1])
+    }
+
     @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
         let node = try EmbeddedNode()
         let sockets = [try node.clientConnection(), try node.clientConnection()]

@@ -83,10 +83,11 @@ extension LoopMachine {
         begin(begun, now: now, actions: &actions)
     }
 
-    /// The pause that ``LoopAction/lookSoon`` has asked for is over: more slots have their turn.
+    /// The pause that ``LoopAction/lookSoon`` has asked for is over: more slots have their turn, and more channels.
     public mutating func onLook(now: Moment, actions: inout [LoopAction]) {
         isLookingSoon = false
         lookAtSome(now: now, actions: &actions)
+        tellSomePresences(now: now, actions: &actions)
         settle(now: now, actions: &actions)
     }
 

@@ -20,7 +20,7 @@ extension LoopMachine {
         case .here:
             guard let box = store.places[key], store.boxes[box].attachments.contains(address) else { return }
             presences[key, default: ChannelPresence(now: now.monotonic)].take(report, from: address, node: node, now: now.monotonic)
-            tellingPresences.insert(key)
+            onPresenceChange(key)
         case .peer(let link) where !fromLink: actions.append(.report(peer: link, address, key, report))
         // Who has changed hands is told so, attaches again, and reports anew.
         case .peer, .preparing, .unreachable, .nobody: break
@@ -37,14 +37,24 @@ extension LoopMachine {
     mutating func endPresence(of address: ReturnAddress, on key: Key, now: Moment) {
         guard presences[key] != nil else { return }
         presences[key]?.remove(address, now: now.monotonic)
-        tellingPresences.insert(key)
+        onPresenceChange(key)
     }
 
     /// A link connection is gone.
     mutating func endPresences(channel: UInt32, now: Moment) {
-        for key in presences.keys where presences[key]?.removeAll(channel: channel, now: now.monotonic) == true {
-            tellingPresences.insert(key)
+        // In an order that does not depend on chance, so that a simulation repeats exactly.
+        for key in presences.keys.sorted(by: { $0.hash.rawValue < $1.hash.rawValue })
+        where presences[key]?.removeAll(channel: channel, now: now.monotonic) == true {
+            onPresenceChange(key)
         }
+    }
+
+    private mutating func onPresenceChange(_ key: Key) {
+        if presences[key]?.isTelling == false {
+            presences[key]?.isTelling = true
+            tellingPresences.append(key)
+        }
+        if let due = presences[key]?.nextDue() { expectedPresences.append((key, due)) }
     }
 
     /// In every tick: who left a moment ago, and did not come back, is remembered by all who hold the slot. Some at a time: when a node
@@ -69,24 +79,27 @@ extension LoopMachine {
     /// Beyond it the times of those who left first stay with the owner alone.
     private static var departuresMax: Int { 65_536 }
 
-    /// In every tick: what has changed is told, all at once. Those that only wait for a time are looked at now and then: when this node takes
-    /// a member's place, all of that member's channels wait for theirs.
+    /// In every tick: what has changed is told, and what was waited for. Some channels at a time: one command may subscribe to hundreds, and
+    /// when this node takes a member's place, all of that member's channels come.
     mutating func tellPresences(now: Moment, actions: inout [LoopAction]) {
-        var keys = tellingPresences
-        tellingPresences = []
-        if now.monotonic >= expectingPresencesLookedAt + Self.expectingPauseMilliseconds {
-            expectingPresencesLookedAt = now.monotonic
-            keys.formUnion(expectingPresences)
-            expectingPresences = []
+        while let first = expectedPresences.first, first.at <= now.monotonic {
+            expectedPresences.removeFirst()
+            onPresenceChange(first.key)
         }
-        if keys.isEmpty { return }
-        // In an order that does not depend on chance, so that a simulation repeats exactly.
-        for key in keys.sorted(by: { $0.hash.rawValue < $1.hash.rawValue }) {
-            for (address, news) in presences[key]?.onTick(now: now.monotonic) ?? [] { actions.append(.presence(address, news)) }
-            if presences[key]?.isOver != false { presences[key] = nil }
-            if presences[key]?.isExpecting == true { expectingPresences.insert(key) }
-        }
+        tellSomePresences(now: now, actions: &actions)
     }
 
-    private static var expectingPauseMilliseconds: Int64 { 250 }
+    /// As many as may have their turn now.
+    mutating func tellSomePresences(now: Moment, actions: inout [LoopAction]) {
+        var told = 0
+        while told < Self.presencesToldMax, let key = tellingPresences.popFirst() {
+            told += 1
+            presences[key]?.isTelling = false
+            for (address, news) in presences[key]?.onTick(now: now.monotonic) ?? [] { actions.append(.presence(address, news)) }
+            if presences[key]?.isOver != false { presences[key] = nil }
+        }
+        if !tellingPresences.isEmpty { lookSoon(actions: &actions) }
+    }
+
+    private static var presencesToldMax: Int { 64 }
 }

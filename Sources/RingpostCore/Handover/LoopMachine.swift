@@ -119,10 +119,10 @@ public struct LoopMachine {
     var earlyAddresses: Set<ReturnAddress> = []
     /// Who listens to this loop's channels.
     var presences: [Key: ChannelPresence] = [:]
-    /// Of these, those that have something to tell now, and those that will have when the time comes.
-    var tellingPresences: Set<Key> = []
-    var expectingPresences: Set<Key> = []
-    var expectingPresencesLookedAt: Int64 = .min
+    /// Of these, those that have something to tell now, and those that will have when the time comes, the sooner the further in front: one
+    /// for each channel, and for each time at which somebody has left it a moment ago.
+    var tellingPresences: Deque<Key> = []
+    var expectedPresences: Deque<(key: Key, at: Int64)> = []
     /// Messages that were refused because they came too fast for one user, or on one channel.
     public internal(set) var tooFastForUsers: UInt64 = 0
     /// See ``tooFastForUsers``.

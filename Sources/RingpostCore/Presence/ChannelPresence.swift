@@ -22,13 +22,24 @@ public struct ChannelPresence {
     private var left: Set<[UInt8]> = []
     private let completeAt: Int64
     private var isComplete = false
+    /// The latest time at which somebody has been told to look at it again.
+    private var awaited = Int64.min
+    /// It waits to be looked at, because something has changed.
+    var isTelling = false
 
     init(now: Int64) { completeAt = now + Self.lingerMilliseconds }
 
     /// Nobody reports, and nobody may come back.
     var isOver: Bool { tally.isEmpty && listed.isEmpty }
-    /// There will be something to tell when the time comes.
-    var isExpecting: Bool { !isComplete || !leaving.isEmpty }
+
+    /// When there will be something to tell that was not known of when this was asked last; `nil` when nothing has come up. What comes up
+    /// later is due later, so those who keep these times need not sort them.
+    mutating func nextDue() -> Int64? {
+        let due = max(isComplete ? .min : completeAt, leaving.last?.at ?? .min)
+        if due <= awaited { return nil }
+        awaited = due
+        return due
+    }
 
     /// A node's report; one that was not heard of before has to say everything.
     mutating func take(_ report: PresenceReport, from address: ReturnAddress, node: String, now: Int64) {

@@ -21,6 +21,8 @@ final class ChannelHub: EdgeSocket {
     private var loops: Set<Int> = []
     private var questions: [ReturnAddress: AttachRequest] = [:]
     private var emptySince: Int64 = .max
+    /// It is in ``NodeLoop/idleHubs``, once.
+    fileprivate var isKnownIdle = false
     private var presence = PresenceTally<Int>()
     /// Loops with sockets that want to hear who comes and goes.
     private var watching: Set<Int> = []
@@ -59,7 +61,6 @@ final class ChannelHub: EdgeSocket {
     func tune(_ loop: Int) {
         loops.insert(loop)
         emptySince = .max
-        self.loop.idleHubs.remove(key)
     }
 
     func untune(_ loop: Int) {
@@ -69,10 +70,11 @@ final class ChannelHub: EdgeSocket {
         self.loop.restlessHubs.insert(key)
         if !loops.isEmpty { return }
         emptySince = Moment.now().monotonic
-        self.loop.idleHubs.insert(key)
+        self.loop.lookLater(at: self)
     }
 
-    func isOver(now: Int64) -> Bool { loops.isEmpty && now - emptySince >= Self.lingerMilliseconds }
+    fileprivate var isEmpty: Bool { loops.isEmpty }
+    fileprivate func isOver(now: Int64) -> Bool { loops.isEmpty && now - emptySince >= Self.lingerMilliseconds }
 
     /// A socket wants what it has not seen.
     func ask(_ request: AttachRequest) {
@@ -150,7 +152,6 @@ final class ChannelHub: EdgeSocket {
     func end(_ farewell: Farewell) {
         for target in loops { loop.cross(.channelLost(key, farewell.reason), to: target) }
         loop.hubs[key] = nil
-        loop.idleHubs.remove(key)
         loop.restlessHubs.remove(key)
         stop()
     }
@@ -171,10 +172,29 @@ extension NodeLoop {
         _ = hub.start()
     }
 
-    func onIdleHub(_ key: Key) {
-        if hubs[key]?.isOver(now: Moment.now().monotonic) == false { return }
-        hubs.removeValue(forKey: key)?.stop()
-        idleHubs.remove(key)
+    /// Nobody listens to it now; whether that is still so, is looked at when its time is over.
+    fileprivate func lookLater(at hub: ChannelHub) {
+        if hub.isKnownIdle { return }
+        hub.isKnownIdle = true
+        idleHubs.append((hub, Moment.now().monotonic + ChannelHub.lingerMilliseconds))
+    }
+
+    /// One of those whose time is over; false when there is none.
+    func endIdleHub(now: Int64) -> Bool {
+        guard let first = idleHubs.first, first.at <= now else { return false }
+        idleHubs.removeFirst()
+        let hub = first.hub
+        hub.isKnownIdle = false
+        // It may have been ended by something else, and another one may have its name.
+        guard hubs[hub.key] === hub, hub.isEmpty else { return true }
+        if hub.isOver(now: now) {
+            hubs[hub.key] = nil
+            hub.stop()
+        } else {
+            // Somebody was there meanwhile.
+            lookLater(at: hub)
+        }
+        return true
     }
 
     func onHubTick(_ key: Key) {

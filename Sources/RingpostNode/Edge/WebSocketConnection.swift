@@ -7,6 +7,8 @@ import RingpostWire
 final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     /// A command of a client.
     static let messageBytesMax = 128 * 1_024
+    /// Channels of a command that names many are looked at so many at a time.
+    private static let sliceNamesMax = 4
 
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
     private var lastHeard = Moment.now().monotonic
@@ -22,6 +24,13 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private var isSlowed = false
     /// It has sent more than is looked at before others have their turn.
     private var isResting = false
+    /// Channels that a command names and that have not been looked at, the last one first; what comes behind the command waits.
+    private var names: [ChannelName] = []
+
+    private enum ChannelName {
+        case subscribe(ClientCommand.Subscription)
+        case unsubscribe(String)
+    }
 
     init(wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) { super.init(.webSocket, wish: wish, grant: grant, loop: loop) }
 
@@ -52,6 +61,13 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         do throws(WebSocketError) {
             while !isClosing, !isSlowed, !isChecking {
                 if frames >= RequestTurns.sliceRequestsMax || frames > 0 && loop.turns.isOver { return rest() }
+                if !names.isEmpty {
+                    frames += 1
+                    loop.onRequest()
+                    lookAtSomeNames()
+                    endOfPiece()
+                    continue
+                }
                 let before = input.readableBytes
                 let event = try decoder.next(&input)
                 spend(bytes: before - input.readableBytes, frames: event == nil ? 0 : 1, now: now)
@@ -74,7 +90,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     }
 
     private func rest() {
-        if input.readableBytes == 0 { return }
+        if input.readableBytes == 0, names.isEmpty { return }
         isResting = true
         loop.rest(self, isFresh: false)
     }
@@ -142,10 +158,12 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
             switch command {
             case .subscribe(let wishes):
                 try check(wishes.count)
-                for wish in wishes { subscribe(wish) }
-            case .unsubscribe(let names):
-                try check(names.count)
-                for name in names { unsubscribe(name) }
+                names = wishes.reversed().map(ChannelName.subscribe)
+                lookAtSomeNames()
+            case .unsubscribe(let channels):
+                try check(channels.count)
+                names = channels.reversed().map(ChannelName.unsubscribe)
+                lookAtSomeNames()
             case .publish(.success(let request), let reference): publisher.publish(request, reference: reference, grant: grant)
             case .publish(.failure(let report), let reference):
                 writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
@@ -154,6 +172,18 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message))
         }
+    }
+
+    /// As many as cost what a command with one name does, about.
+    private func lookAtSomeNames() {
+        for _ in 0..<Self.sliceNamesMax {
+            switch names.popLast() {
+            case .subscribe(let wish): subscribe(wish)
+            case .unsubscribe(let name): unsubscribe(name)
+            case nil: break
+            }
+        }
+        if names.isEmpty { names = [] }
     }
 
     /// The first token says who the client is; any later one, that it still is.

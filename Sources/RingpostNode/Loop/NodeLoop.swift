@@ -55,7 +55,7 @@ final class NodeLoop: @unchecked Sendable {
     /// Channels of this loop's slots that sockets of this node listen to.
     var hubs: [Key: ChannelHub] = [:]
     /// Of these, those that nobody listens to any more, for a while.
-    var idleHubs: Set<Key> = []
+    var idleHubs: Deque<(hub: ChannelHub, at: Int64)> = []
     /// Fans and hubs that have something to say of who listens.
     var restlessFans: Set<Key> = []
     var restlessHubs: Set<Key> = []
@@ -183,15 +183,16 @@ final class NodeLoop: @unchecked Sendable {
 
     /// Channels that have something to say or to wait for, some at a time: somebody may have touched thousands at once.
     private func visitChannels() {
-        var rest =
-            restlessFans.map { ($0, NodeLoop.onFanTick) } + idleHubs.map { ($0, NodeLoop.onIdleHub) }
-            + restlessHubs.map { ($0, NodeLoop.onHubTick) }
-        isVisiting = !rest.isEmpty
-        if rest.isEmpty { return }
+        var rest = restlessFans.map { ($0, NodeLoop.onFanTick) } + restlessHubs.map { ($0, NodeLoop.onHubTick) }
+        let now = Moment.now().monotonic
         func visitSome() {
-            for (key, visit) in rest.suffix(Self.sliceChannelsMax) { visit(self)(key) }
-            rest.removeLast(min(rest.count, Self.sliceChannelsMax))
-            isVisiting = !rest.isEmpty
+            var left = Self.sliceChannelsMax
+            while left > 0, let (key, visit) = rest.popLast() {
+                visit(self)(key)
+                left -= 1
+            }
+            while left > 0, endIdleHub(now: now) { left -= 1 }
+            isVisiting = left == 0
             if isVisiting { inNextTurn { visitSome() } }
         }
         visitSome()

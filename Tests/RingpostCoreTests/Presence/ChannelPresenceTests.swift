@@ -58,7 +58,7 @@ import Testing
         for now in stride(from: Int64(40_200), to: 60_000, by: 500) { #expect(hear(&presence, one, &board, now: now) == []) }
         presence.remove(one, now: 60_000)
         #expect(presence.onTick(now: 60_000 + linger).isEmpty, "nobody is left to be told")
-        #expect(presence.isOver && !presence.isExpecting)
+        #expect(presence.isOver)
     }
 
     /// A new owner hears of the nodes one after the other; who was there before is there still.
