@@ -39,7 +39,12 @@ public final class Node: Service {
         let ports = try await listen()
         let watching = [Task { [shared] in await shared.trust.files.run() }, Task { [shared] in await shared.tokens?.run() ?? () }]
         defer { for task in watching { task.cancel() } }
-        for loop in loops { loop.eventLoop.execute { loop.start() } }
+        for loop in loops {
+            loop.eventLoop.execute {
+                ThreadHeap.makeReady()
+                loop.start()
+            }
+        }
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
         await closeSockets()

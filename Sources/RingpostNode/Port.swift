@@ -30,6 +30,7 @@ struct Port {
         _ socket: @escaping @Sendable (NodeLoop) -> LoopSocket
     ) async throws {
         self.address = address
+        let sizes = ReadSizes(most: readBytesMax)
         do {
             // The kernel lets sockets of one user share a port, those of two processes too: one that doesn't share finds the other process.
             if let loop = loops.first, address.port != 0 {
@@ -41,13 +42,13 @@ struct Port {
                     .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
                     .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytesMax)
-                    .childChannelOption(.maxMessagesPerRead, value: 1)
-                    // Small first reads keep idle sockets small.
-                    .childChannelOption(
-                        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 256, maximum: readBytesMax)
-                    )
+                    // Options set here, not as the bootstrap's: those take a future each.
                     .childChannelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture { try Self.add(socket(loop), tls(), to: channel) }
+                        channel.eventLoop.makeCompletedFuture {
+                            try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+                            try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
+                            try Self.add(socket(loop), tls(), to: channel)
+                        }
                     }
                     .bind(host: self.address.host, port: self.address.port).get()
                 channels.append(channel)
@@ -71,7 +72,7 @@ struct Port {
             socket.tls = tls
             try channel.pipeline.syncOperations.addHandler(tls)
         }
-        try channel.pipeline.syncOperations.addHandler(socket)
+        try channel.pipeline.syncOperations.addHandler(socket.handler)
     }
 
     private static func sentence(_ error: any Error, _ address: ListenAddress, _ name: String) -> NodeError {

@@ -52,8 +52,8 @@ final class EmbeddedNode {
     func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(loop: loop), loop: loop)) }
     func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(loop: loop)) }
 
-    private func connect(_ handler: LoopSocket) throws -> EmbeddedChannel {
-        let channel = EmbeddedChannel(handler: handler, loop: eventLoop)
+    private func connect(_ socket: LoopSocket) throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(handler: socket.handler, loop: eventLoop)
         channels.append(channel)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel

@@ -42,6 +42,22 @@ import Testing
         #expect(written { HTTPResponseWriter.writeContinue(into: &$0) } == "HTTP/1.1 100 Continue\r\n\r\n")
     }
 
+    /// The answer that RFC 6455, 1.3 gives as an example; and base64 of other lengths, RFC 4648, 10.
+    @Test func openingsOfWebSockets() {
+        let hash: [UInt8] = [
+            0xB3, 0x7A, 0x4F, 0x2C, 0xC0, 0x62, 0x4F, 0x16, 0x90, 0xF6, 0x46, 0x06, 0xCF, 0x38, 0x59, 0x45, 0xB2, 0xBE, 0xC4, 0xEA,
+        ]
+        func opening(_ hash: [UInt8], _ headers: [HTTPResponseWriter.Header] = []) -> String {
+            written { output in hash.withUnsafeBytes { HTTPResponseWriter.writeUpgrade(accepting: $0, headers: headers, into: &output) } }
+        }
+        let begin = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        #expect(opening(hash) == begin + "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+        #expect(opening(hash, [("Vary", "Origin")]) == begin + "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nVary: Origin\r\n\r\n")
+        #expect(opening(Array("foobar".utf8)) == begin + "Zm9vYmFy\r\n\r\n")
+        #expect(opening(Array("fooba".utf8)) == begin + "Zm9vYmE=\r\n\r\n")
+        #expect(opening(Array("foob".utf8)) == begin + "Zm9vYg==\r\n\r\n")
+    }
+
     @Test func nothingEndsAHeaderEarly() {
         let bad: [HTTPResponseWriter.Header] = [("X", "a\r\nSet: b\u{0}\tc\u{e9}"), ("Y: z\r\n", "1")]
         #expect(

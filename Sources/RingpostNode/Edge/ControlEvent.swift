@@ -10,7 +10,9 @@ enum ControlEvent {
     /// The client has left a channel.
     case unsubscribed
 
-    var name: String {
+    var name: String { "\(word)" }
+
+    private var word: StaticString {
         switch self {
         case .attached: "attached"
         case .gap: "gap"
@@ -20,7 +22,11 @@ enum ControlEvent {
 
     /// `{"event":"attached","cursor":"…"}`, and of a channel `{"event":"attached","channel":"room","cursor":"…"}`.
     func json(_ key: Key, _ cursor: Cursor?) -> [UInt8] {
-        var bytes = Array("{\"event\":\"\(name)\"".utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(96)
+        bytes.append(text: "{\"event\":\"")
+        bytes.append(text: word)
+        bytes.append(text: "\"")
         if key.kind == .channel {
             bytes.append(text: ",\"channel\":")
             key.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }

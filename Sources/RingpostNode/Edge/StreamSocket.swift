@@ -4,7 +4,6 @@ import NIOCore
 import RingpostCore
 
 class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
-    private let streamTransport: Transport
     private(set) var session: EdgeSession?
     /// In the order in which they were asked for.
     private(set) var channels: [EdgeSession] = []
@@ -15,6 +14,7 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     private var granted: SharedGrant?
     /// Whom the census counts it for; `nil` once that is given back.
     private var place: CensusPlace?
+    private let streamTransport: Transport
     /// Counted as a socket of the loop; one that was turned away never is.
     private var isCounted = false
     private var saidExpiring = false

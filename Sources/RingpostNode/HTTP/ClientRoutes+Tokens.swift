@@ -7,7 +7,7 @@ extension ClientRoutes {
     /// Lets a client in that says who it is, or does not have to.
     func authenticate(_ visit: Visit, _ query: HTTPQuery, _ connection: HTTPConnection) throws(ProblemReport) {
         let request = visit.request
-        if visit.isStream, let farewell = try knock(request, connection) { return try turnAway(visit, farewell, connection) }
+        if visit.path.isStream, let farewell = try knock(request, connection) { return try turnAway(visit, farewell, connection) }
         guard loop.shared.tokens != nil else { return try enter(visit, loop.shared.openGrant.grant, connection) }
         let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: visit.isWebSocket)
         guard let token = credential.token else {
@@ -19,7 +19,7 @@ extension ClientRoutes {
         if case .subprotocol = credential, !request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
             throw ProblemReport(.badRequest, "offer the subprotocol \(ClientCredential.subprotocol) beside the one that carries the token")
         }
-        loop.check(token, from: visit.isStream ? nil : source(request, connection)) { [weak connection] result in
+        loop.check(token, from: visit.path.isStream ? nil : source(request, connection)) { [weak connection] result in
             guard let connection, connection.awaitsAnswer(request.number) else { return }
             do throws(ProblemReport) {
                 switch result {

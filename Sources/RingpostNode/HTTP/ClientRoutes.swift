@@ -1,6 +1,4 @@
 // The client port: WebSocket, event stream, poll, and where a user's owner is.
-import Crypto
-import FoundationEssentials
 import HashRing
 import NIOCore
 import RingpostCore
@@ -18,8 +16,7 @@ struct ClientRoutes: HTTPRoutes {
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
     func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
-        let path = request.head.pathText
-        guard ["/v1/ws", "/v1/sse", "/v1/poll", "/v1/locate"].contains(path) else {
+        guard let path = ClientPath(request.head) else {
             connection.respond(
                 to: request.number,
                 .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll and /v1/locate"))
@@ -45,28 +42,27 @@ struct ClientRoutes: HTTPRoutes {
             let wish = try wish(path, request.head, query)
             try authenticate(Visit(path: path, request: request, wish: wish), query, connection)
         } catch {
-            if error.problem == .tooManyChannels { loop.counters.count(path == "/v1/ws" ? .socketChannels : .streamChannels) }
+            if error.problem == .tooManyChannels { loop.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
             connection.respond(to: request.number, .problem(error.problem, error.message))
         }
     }
 
     /// What somebody has come for.
     struct Visit {
-        let path: String
+        let path: ClientPath
         let request: HTTPRequest
         let wish: ClientWish
 
-        var isStream: Bool { isWebSocket || path == "/v1/sse" }
-        var isWebSocket: Bool { path == "/v1/ws" }
+        var isWebSocket: Bool { path == .webSocket }
     }
 
-    private func wish(_ path: String, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> ClientWish {
+    private func wish(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> ClientWish {
         let limits = loop.shared.configuration.limits
-        let isWebSocket = path == "/v1/ws"
+        let isWebSocket = path == .webSocket
         let wish = try ClientWish(
             head, query, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax,
             mayBeEmpty: isWebSocket || loop.shared.tokens != nil, hasher: try hasher())
-        if path == "/v1/poll", wish.watches {
+        if path == .poll, wish.watches {
             throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
         }
         return wish
@@ -76,10 +72,10 @@ struct ClientRoutes: HTTPRoutes {
     func enter(_ visit: Visit, _ grant: ClientGrant?, _ connection: HTTPConnection) throws(ProblemReport) {
         let wish = if let grant { try visit.wish.granted(by: grant, loop: loop) } else { visit.wish }
         switch visit.path {
-        case "/v1/ws": try openWebSocket(wish, grant, visit.request, connection)
-        case "/v1/sse": try openEventStream(wish, grant, visit.request, connection)
-        case "/v1/poll": try poll(wish, grant, visit.request, connection)
-        default:
+        case .webSocket: try openWebSocket(wish, grant, visit.request, connection)
+        case .eventStream: try openEventStream(wish, grant, visit.request, connection)
+        case .poll: try poll(wish, grant, visit.request, connection)
+        case .locate:
             guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
             connection.respond(to: visit.request.number, try locate(user.key))
         }
@@ -92,10 +88,10 @@ struct ClientRoutes: HTTPRoutes {
 
     /// A WebSocket in the right form; answers what is none.
     ///
-    /// - Returns: headers of the answer; `nil` where it has been answered.
-    private func upgrade(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> [HTTPResponseWriter.Header]? {
+    /// - Returns: `nil` where it has been answered.
+    private func upgrade(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> WebSocketAnswer? {
         switch request.head.webSocketUpgrade {
-        case .valid: break
+        case .valid: return WebSocketAnswer(to: request.head)
         case .notRequested: throw ProblemReport(.upgradeRequired, "this path is for WebSockets: ask for an upgrade")
         case .versionMismatch:
             var response = HTTPResponse.problem(.upgradeRequired)
@@ -104,26 +100,15 @@ struct ClientRoutes: HTTPRoutes {
             return nil
         case .malformed(let sentence): throw ProblemReport(.badRequest, sentence)
         }
-        // RFC 6455, 4.2.2: the key and this constant, hashed.
-        let text = (request.head[.secWebSocketKey] ?? "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        let accept = Data(Insecure.SHA1.hash(data: Data(text.utf8))).base64EncodedString()
-        var headers: [HTTPResponseWriter.Header] = [
-            ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept),
-        ]
-        // Of what the client offers the one that carries no token.
-        if request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
-            headers.append(("Sec-WebSocket-Protocol", ClientCredential.subprotocol))
-        }
-        return headers
     }
 
     private func openWebSocket(
         _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
-        guard let headers = try upgrade(request, connection) else { return }
+        guard let answer = try upgrade(request, connection) else { return }
         let place = try CensusPlace.take(user: grant == nil ? nil : wish.user?.key.hash, address: source(request, connection), in: loop)
         let socket = WebSocketConnection(wish: wish, grant: grant, loop: loop)
-        guard let leftover = connection.takeOver(with: socket, status: 101, headers: headers) else { return place.giveBack(in: loop) }
+        guard let leftover = connection.takeOver(with: socket, answer.write) else { return place.giveBack(in: loop) }
         socket.take(place)
         socket.open(leftover: leftover)
     }
@@ -133,7 +118,7 @@ struct ClientRoutes: HTTPRoutes {
     ) throws(ProblemReport) {
         let place = try CensusPlace.take(user: wish.user?.key.hash, address: source(request, connection), in: loop)
         let socket = EventStreamConnection(wish: wish, grant: grant, loop: loop)
-        guard connection.takeOver(with: socket, status: 200, headers: Self.eventStreamHeaders) != nil else {
+        guard connection.takeOver(with: socket, Self.writeEventStreamHead) != nil else {
             return place.giveBack(in: loop)
         }
         socket.take(place)
@@ -145,16 +130,20 @@ struct ClientRoutes: HTTPRoutes {
         ("Connection", "close"),
     ]
 
+    private static func writeEventStreamHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
+        HTTPResponseWriter.writeHead(status: 200, headers: eventStreamHeaders + headers, into: &output)
+    }
+
     /// Opens what was asked for, only to say why it ends. Upgraded even though it is turned away: a page can't see why an upgrade was
     /// refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
     func turnAway(_ visit: Visit, _ farewell: Farewell, _ connection: HTTPConnection) throws(ProblemReport) {
         if visit.isWebSocket {
-            guard let headers = try upgrade(visit.request, connection) else { return }
+            guard let answer = try upgrade(visit.request, connection) else { return }
             let socket = WebSocketConnection(wish: visit.wish, grant: nil, loop: loop)
-            if connection.takeOver(with: socket, status: 101, headers: headers) != nil { socket.turnAway(farewell) }
+            if connection.takeOver(with: socket, answer.write) != nil { socket.turnAway(farewell) }
         } else {
             let socket = EventStreamConnection(wish: visit.wish, grant: nil, loop: loop)
-            if connection.takeOver(with: socket, status: 200, headers: Self.eventStreamHeaders) != nil { socket.turnAway(farewell) }
+            if connection.takeOver(with: socket, Self.writeEventStreamHead) != nil { socket.turnAway(farewell) }
         }
     }
 

@@ -86,11 +86,13 @@ extension HTTPConnection {
     func mayBeTakenOver(by number: UInt64) -> Bool { number == firstNumber && answers.count == 1 }
 
     /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
-    func takeOver(with handler: LoopSocket, status: Int, headers: [HTTPResponseWriter.Header]) -> ByteBuffer? {
+    ///
+    /// - Parameter writeHead: is given the headers that every answer on this port carries.
+    func takeOver(with handler: LoopSocket, _ writeHead: ([HTTPResponseWriter.Header], inout ByteBuffer) -> Void) -> ByteBuffer? {
         isTakenOver = true
         // An earlier answer may wait for the end of the tick: it goes first.
         flush()
-        guard let context, isDrained else {
+        guard let context, isDrained, let place = context.handler as? SocketPlace else {
             closeNow()
             return nil
         }
@@ -98,16 +100,8 @@ extension HTTPConnection {
         answers.removeAll()
         let leftover = input
         input = ByteBuffer()
-        handler.inherit(from: self)
-        do {
-            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
-        } catch {
-            inherit(from: handler)
-            closeNow()
-            return nil
-        }
-        context.pipeline.syncOperations.removeHandler(self).whenFailure { _ in self.closeNow() }
-        handler.write { HTTPResponseWriter.writeHead(status: status, headers: headers + common, into: &$0) }
+        place.replace(by: handler, context)
+        handler.write { writeHead(common, &$0) }
         return leftover
     }
 }

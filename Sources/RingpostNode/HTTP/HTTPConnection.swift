@@ -52,6 +52,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     // MARK: In
 
+    override var handler: any ChannelInboundHandler { SocketPlace(self) }
+
     override func onConnected() {
         isCountedConnection = loop.shared.census.openConnection()
         if isCountedConnection { return }
@@ -231,5 +233,3 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         }
     }
 }
-
-extension HTTPConnection: RemovableChannelHandler {}

@@ -18,7 +18,12 @@ enum HostPolicy {
     /// - Parameter known: an authority that was allowed on this connection, so that it is not read with each message.
     /// - Throws: a problem for the page.
     static func check(_ head: HTTPRequestHead, known: inout [UInt8], _ configuration: NodeConfiguration) throws(ProblemReport) {
-        if head.withAuthorityBytes({ $0?.elementsEqual(known) ?? true }) { return }
+        // No dot: no name of a page's, see above.
+        let isFine = head.withAuthorityBytes { authority in
+            guard let authority else { return true }
+            return !authority.contains(UInt8(ascii: ".")) || authority.elementsEqual(known)
+        }
+        if isFine { return }
         let names = [configuration.advertise, configuration.client.host, configuration.api.host]
         if allows(head.authority, names: names) {
             known = head.withAuthorityBytes { $0.map(Array.init) ?? [] }

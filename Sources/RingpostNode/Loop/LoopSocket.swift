@@ -16,30 +16,34 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS. Set before the handler is added.
     var tls: NIOSSLHandler?
+    /// What waits behind `pending`, where a large piece that others share is among it.
+    private var backlog: Backlog?
+    private var closesBy: Int64 = .max
+    /// Bytes that have arrived and are not understood yet.
+    var input = ByteBuffer()
+    private var pending = ByteBuffer()
+    // What is small stands together: many sockets are idle.
+    /// `pending` shares its bytes with other sockets.
+    private var isPendingShared = false
     /// What `send` is called with while the connection stands and nothing is between this handler and it; -1 where NIO has to write.
     private var descriptor: Int32 = -1
+    private var place: Int32 = -1
     /// NIO holds a piece that the kernel has not taken yet: nothing may overtake it.
     private var isBackedUp = false
     /// The connection counts as one of a client or producer.
     var isCountedConnection = false
-    /// Bytes that have arrived and are not understood yet.
-    var input = ByteBuffer()
-    private var pending = ByteBuffer()
-    /// `pending` shares its bytes with other sockets.
-    private var isPendingShared = false
-    /// What waits behind `pending`, where a large piece that others share is among it.
-    private var backlog: Backlog?
     private var isDirty = false
-    private var place = -1
     /// Set once the socket is to be closed when its bytes are out.
     private(set) var isClosing = false
-    private var closesBy: Int64 = .max
     private var saidLastWord = false
     private var hasFailed = false
 
     init(loop: NodeLoop) { self.loop = loop }
 
     // MARK: For subclasses
+
+    /// What stands in the pipeline for it.
+    var handler: any ChannelInboundHandler { self }
 
     /// The connection stands.
     func onConnected() {}
@@ -224,7 +228,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if tls == nil, descriptor < 0 { descriptor = Self.descriptor(of: context) }
-        place = loop.register(self)
+        place = Int32(loop.register(self))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -232,7 +236,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         self.context = nil
         tls = nil
         descriptor = -1
-        loop.unregister(place)
+        loop.unregister(Int(place))
         dropPending()
         if isCountedConnection { loop.shared.census.closeConnection() }
         isCountedConnection = false
@@ -265,7 +269,14 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     /// NIO says it before anything else when a connection ends, so that no descriptor is used that has been closed.
     private static func descriptor(of context: ChannelHandlerContext) -> Int32 {
-        (try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }) ?? -1
+        // Not `withUnsafeTransportIfAvailable`, which takes a microsecond: it asks for the protocol and its transport's type in one, and
+        // that question the runtime answers anew each time.
+        guard let core = context.channel as? any NIOTransportAccessibleChannelCore else { return -1 }
+        return descriptor(of: core)
+    }
+
+    private static func descriptor(of core: some NIOTransportAccessibleChannelCore) -> Int32 {
+        (try? core.withUnsafeTransport { $0 as? NIOBSDSocket.Handle }) ?? -1
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

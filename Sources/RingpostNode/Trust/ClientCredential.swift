@@ -57,7 +57,8 @@ extension HTTPRequestHead {
 
     /// The subprotocols that a WebSocket offers, in their order.
     var subprotocols: [Substring] {
-        (self[.secWebSocketProtocol] ?? "").split(separator: ",").map { part in
+        guard has(.secWebSocketProtocol), let offered = self[.secWebSocketProtocol] else { return [] }
+        return offered.split(separator: ",").map { part in
             var part = part.drop { $0 == " " || $0 == "\t" }
             while part.last == " " || part.last == "\t" { part.removeLast() }
             return part

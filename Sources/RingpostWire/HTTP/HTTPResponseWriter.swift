@@ -52,6 +52,36 @@ public enum HTTPResponseWriter {
         output.writeStaticString("\r\n")
     }
 
+    /// Writes the whole head that opens a WebSocket (RFC 6455 4.2.2).
+    ///
+    /// - Parameters:
+    ///   - hash: what proves that the request was understood, 20 bytes.
+    ///   - headers: what else stands in it; see ``writeHead(status:headers:into:)``.
+    public static func writeUpgrade(accepting hash: UnsafeRawBufferPointer, headers: [Header], into output: inout ByteBuffer) {
+        output.writeStaticString(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+        writeBase64(hash, into: &output)
+        output.writeStaticString("\r\n")
+        for header in headers { write(header, into: &output) }
+        output.writeStaticString("\r\n")
+    }
+
+    /// RFC 4648 4: three bytes are four characters, and what is missing at the end is told by `=`.
+    private static func writeBase64(_ bytes: UnsafeRawBufferPointer, into output: inout ByteBuffer) {
+        let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let present = min(3, bytes.count - start)
+            var bits: UInt32 = 0
+            for index in 0..<3 { bits = bits << 8 | (index < present ? UInt32(bytes[start + index]) : 0) }
+            var characters: UInt32 = 0
+            for index in 0..<4 {
+                let character = index <= present ? alphabet.utf8Start[Int(bits >> UInt32(18 - 6 * index) & 63)] : UInt8(ascii: "=")
+                characters = characters << 8 | UInt32(character)
+            }
+            output.writeInteger(characters)
+        }
+    }
+
     /// Writes the interim response that lets a client send the body it waits with (RFC 9110 15.2.1).
     public static func writeContinue(into output: inout ByteBuffer) {
         output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
