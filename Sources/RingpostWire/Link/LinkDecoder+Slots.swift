@@ -1,6 +1,5 @@
 // Bytes into frames about slots.
 import HashRing
-import NIOCore
 import RingpostCore
 
 extension LinkDecoder {
@@ -11,7 +10,7 @@ extension LinkDecoder {
     /// No window is longer: an hour.
     private static let rememberedMillisecondsMax: Int64 = 3_600_000
 
-    static func slot(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+    static func slot(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
         switch type {
         case .slotInquire, .slotAdopt, .slotFill, .slotRelease: return aboutMany(type, &body)
         case .slotFetch, .slotAppend: return aboutOne(type, &body)
@@ -19,14 +18,14 @@ extension LinkDecoder {
         }
     }
 
-    private static func aboutOne(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+    private static func aboutOne(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
         guard let term = body.readWord(), let slot = body.readSlot() else { return nil }
         if type == .slotFetch { return .fetch(term: term, slot: slot) }
         guard let position = body.readPosition(), position > 0, let entry = entry(&body) else { return nil }
         return .append(term: term, slot: slot, position: position, entry)
     }
 
-    private static func aboutMany(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+    private static func aboutMany(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
         switch type {
         case .slotInquire:
             guard let term = body.readWord(), let slots = list(&body, { $0.readSlot() }) else { return nil }
@@ -40,8 +39,8 @@ extension LinkDecoder {
             }.map(SlotFrame.adopt)
         case .slotFill:
             return list(&body) { body in
-                guard let slot = slotTerm(&body), let length = body.readInteger(endianness: .little, as: UInt32.self),
-                    var part = body.readSlice(length: Int(length)), let piece = piece(&part)
+                guard let slot = slotTerm(&body), let length = body.readInteger(as: UInt32.self),
+                    var part = body.readPart(length: Int(length)), let piece = piece(&part)
                 else { return nil }
                 return SlotFill(slot: slot.slot, term: slot.term, piece: piece)
             }.map(SlotFrame.fill)
@@ -49,7 +48,7 @@ extension LinkDecoder {
         }
     }
 
-    private static func answer(_ type: LinkFrameType, _ body: inout ByteBuffer) -> SlotFrame? {
+    private static func answer(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
         switch type {
         case .slotHoldings: return holdings(&body)
         case .slotAcknowledgeCopies:
@@ -73,7 +72,7 @@ extension LinkDecoder {
     }
 
     /// All that is left, one after the other.
-    private static func list<Part>(_ body: inout ByteBuffer, _ read: (inout ByteBuffer) -> Part?) -> [Part]? {
+    private static func list<Part>(_ body: inout LinkReader, _ read: (inout LinkReader) -> Part?) -> [Part]? {
         var parts: [Part] = []
         while body.readableBytes > 0 {
             guard let part = read(&body) else { return nil }
@@ -82,17 +81,17 @@ extension LinkDecoder {
         return parts
     }
 
-    private static func slotTerm(_ body: inout ByteBuffer) -> SlotTerm? {
+    private static func slotTerm(_ body: inout LinkReader) -> SlotTerm? {
         guard let slot = body.readSlot(), let term = body.readWord() else { return nil }
         return SlotTerm(slot: slot, term: term)
     }
 
-    private static func holdings(_ body: inout ByteBuffer) -> SlotFrame? {
+    private static func holdings(_ body: inout LinkReader) -> SlotFrame? {
         guard let term = body.readWord() else { return nil }
         return list(&body, holding).map { .holdings(term: term, $0) }
     }
 
-    private static func holding(_ body: inout ByteBuffer) -> SlotHolding? {
+    private static func holding(_ body: inout LinkReader) -> SlotHolding? {
         guard let slot = body.readSlot(), let kind = body.readInteger(as: UInt8.self).flatMap(LinkHolding.init(rawValue:)),
             let first = body.readWord(), let second = body.readWord()
         else { return nil }
@@ -104,7 +103,7 @@ extension LinkDecoder {
         }
     }
 
-    private static func entry(_ body: inout ByteBuffer) -> SlotEntry? {
+    private static func entry(_ body: inout LinkReader) -> SlotEntry? {
         guard let kind = body.readInteger(as: UInt8.self).flatMap(LinkEntry.init(rawValue:)) else { return nil }
         if kind == .nothing { return .nothing }
         guard let key = key(&body) else { return nil }
@@ -119,7 +118,7 @@ extension LinkDecoder {
         return message(&body).map { .message(key, incarnation: incarnation, $0, remembered) }
     }
 
-    private static func piece(_ body: inout ByteBuffer) -> SlotPiece? {
+    private static func piece(_ body: inout LinkReader) -> SlotPiece? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
             let position = body.readPosition()
         else { return nil }
@@ -134,7 +133,7 @@ extension LinkDecoder {
             isFirst: flags & LinkFlag.isFirst != 0, isLast: flags & LinkFlag.isLast != 0, base: base, position: position, items: items)
     }
 
-    private static func item(_ kind: LinkItem, _ body: inout ByteBuffer) -> SlotItem? {
+    private static func item(_ kind: LinkItem, _ body: inout LinkReader) -> SlotItem? {
         switch kind {
         case .mailbox:
             guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readPosition(),
@@ -152,9 +151,9 @@ extension LinkDecoder {
         }
     }
 
-    private static func message(_ body: inout ByteBuffer, appendedAt: Int64 = 0) -> StoredMessage? {
+    private static func message(_ body: inout LinkReader, appendedAt: Int64 = 0) -> StoredMessage? {
         guard let sequence = body.readPosition(), sequence > 0, let expiresAt = body.readTime(), let publishedAt = body.readTime(),
-            let high = body.readWord(), let low = body.readWord(), let length = body.readInteger(endianness: .little, as: UInt32.self),
+            let high = body.readWord(), let low = body.readWord(), let length = body.readInteger(as: UInt32.self),
             let envelope = body.readBytes(length: Int(length))
         else { return nil }
         return StoredMessage(
@@ -162,7 +161,7 @@ extension LinkDecoder {
             appendedAt: appendedAt)
     }
 
-    private static func readRemembered(_ body: inout ByteBuffer) -> Remembered? {
+    private static func readRemembered(_ body: inout LinkReader) -> Remembered? {
         guard let until = body.readTime(), until <= Self.rememberedMillisecondsMax, let sequence = body.readWord(),
             let epoch = body.readWord(),
             let outcome = body.readInteger(as: UInt8.self).flatMap(Receipt.Outcome.init(rawValue:)),
@@ -176,14 +175,14 @@ extension LinkDecoder {
     }
 }
 
-extension ByteBuffer {
+extension LinkReader {
     fileprivate mutating func readPosition() -> UInt64? { readWord().flatMap { $0 <= LinkDecoder.positionMax ? $0 : nil } }
 
-    fileprivate mutating func readSlot() -> UInt16? { readInteger(endianness: .little, as: UInt16.self) }
+    fileprivate mutating func readSlot() -> UInt16? { readInteger(as: UInt16.self) }
 
     /// Milliseconds; within a hundred thousand years, so that adding a clock to it can't overflow, or `Int64.max` for "never".
     fileprivate mutating func readTime() -> Int64? {
-        guard let time = readInteger(endianness: .little, as: Int64.self) else { return nil }
+        guard let time = readInteger(as: Int64.self) else { return nil }
         return time == .max || abs(Double(time)) < 4e18 ? time : nil
     }
 }

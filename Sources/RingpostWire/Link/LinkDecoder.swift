@@ -20,16 +20,46 @@ public struct LinkDecoder: Sendable {
         guard length >= 1, length <= frameBytesMax else {
             throw LinkError("a frame of \(length) bytes; at most \(frameBytesMax) are allowed")
         }
-        guard buffer.readableBytes >= 4 + Int(length) else { return nil }
-        buffer.moveReaderIndex(forwardBy: 4)
-        guard var body = buffer.readSlice(length: Int(length)), let type = body.readInteger(as: UInt8.self) else { return nil }
-        guard let type = LinkFrameType(rawValue: type) else { throw LinkError("a frame of unknown type \(type)") }
-        guard let frame = Self.frame(type, &body) else { throw LinkError("a broken \(type) frame") }
-        if body.readableBytes > 0 { throw LinkError("\(body.readableBytes) bytes too many in a \(type) frame") }
+        let end = Self.lengthBytes + Int(length)
+        guard buffer.readableBytes >= end, let byte = buffer.getInteger(at: buffer.readerIndex + Self.lengthBytes, as: UInt8.self) else {
+            return nil
+        }
+        guard let type = LinkFrameType(rawValue: byte) else { throw LinkError("a frame of unknown type \(byte)") }
+        let (frame, bytesLeft) = buffer.withUnsafeReadableBytes { bytes in
+            var body = LinkReader(bytes, Self.headBytes..<end)
+            return (type == .produce ? Self.produce(&body, buffer).map(LinkFrame.produce) : Self.frame(type, &body), body.readableBytes)
+        }
+        guard let frame else { throw LinkError("a broken \(type) frame") }
+        if bytesLeft > 0 { throw LinkError("\(bytesLeft) bytes too many in a \(type) frame") }
+        buffer.moveReaderIndex(forwardBy: end)
         return frame
     }
 
-    private static func frame(_ type: LinkFrameType, _ body: inout ByteBuffer) -> LinkFrame? {
+    /// Takes a forward out of `buffer` without making a `LinkFrame` first; `nil` when ``next(_:)`` has to look what else is there.
+    public func nextForward(_ buffer: inout ByteBuffer) -> LinkForward? { next(.forward, &buffer, Self.forward) }
+
+    /// Takes an answer with a receipt out of `buffer`, likewise.
+    public func nextReceipt(_ buffer: inout ByteBuffer) -> (request: UInt64, receipt: Receipt)? { next(.receipt, &buffer, Self.receipt) }
+
+    @inline(__always)
+    private func next<Frame>(_ type: LinkFrameType, _ buffer: inout ByteBuffer, _ read: (inout LinkReader) -> Frame?) -> Frame? {
+        let taken: (frame: Frame, bytes: Int)? = buffer.withUnsafeReadableBytes { bytes in
+            guard bytes.count >= Self.headBytes, bytes[Self.lengthBytes] == type.rawValue else { return nil }
+            let length = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
+            guard length <= frameBytesMax, bytes.count >= Self.lengthBytes + length, length >= 1 else { return nil }
+            var body = LinkReader(bytes, Self.headBytes..<Self.lengthBytes + length)
+            guard let frame = read(&body), body.readableBytes == 0 else { return nil }
+            return (frame, Self.lengthBytes + length)
+        }
+        guard let taken else { return nil }
+        buffer.moveReaderIndex(forwardBy: taken.bytes)
+        return taken.frame
+    }
+
+    /// A frame's length, and with it its type.
+    private static let (lengthBytes, headBytes) = (4, 5)
+
+    private static func frame(_ type: LinkFrameType, _ body: inout LinkReader) -> LinkFrame? {
         switch type {
         case .hello: return hello(&body).map(LinkFrame.hello)
         case .welcome: return welcome(&body).map(LinkFrame.welcome)
@@ -39,8 +69,8 @@ public struct LinkDecoder: Sendable {
             return .challenge(nonce, proof)
         case .proof: return LinkProof(reading: &body).map(LinkFrame.proof)
         case .forward: return forward(&body).map(LinkFrame.forward)
-        case .produce: return produce(&body).map(LinkFrame.produce)
-        case .receipt: return receipt(&body)
+        case .produce: return nil
+        case .receipt: return receipt(&body).map { .answer(request: $0, .success($1), message: nil) }
         case .refusal:
             guard let request = body.readWord(), let problem = problem(&body), let message = body.readShortText() else { return nil }
             return .answer(request: request, .failure(problem), message: message.isEmpty ? nil : message)
@@ -70,19 +100,19 @@ public struct LinkDecoder: Sendable {
         }
     }
 
-    private static func hello(_ body: inout ByteBuffer) -> LinkHello? {
-        guard let magic = body.readInteger(endianness: .little, as: UInt32.self), magic == LinkProtocol.magic,
-            let version = body.readInteger(endianness: .little, as: UInt16.self)
+    private static func hello(_ body: inout LinkReader) -> LinkHello? {
+        guard let magic = body.readInteger(as: UInt32.self), magic == LinkProtocol.magic,
+            let version = body.readInteger(as: UInt16.self)
         else { return nil }
         if version != LinkProtocol.version {
             // Another version's hello may go on in another way; the version is all that it takes to refuse it.
-            body.moveReaderIndex(to: body.writerIndex)
+            body.skipRest()
             return LinkHello(version: version, role: .node, cluster: "", generation: 0, from: "", boot: 0, to: "", toBoot: 0)
         }
         guard let byte = body.readInteger(as: UInt8.self),
             let role = LinkHello.Role(rawValue: byte), let cluster = body.readShortText(), let generation = body.readWord(),
             let from = body.readShortText(), let boot = body.readWord(), let to = body.readShortText(), let toBoot = body.readWord(),
-            let line = body.readInteger(endianness: .little, as: UInt16.self), let dial = body.readWord(),
+            let line = body.readInteger(as: UInt16.self), let dial = body.readWord(),
             let nonce = LinkNonce(reading: &body), let credential = body.readShortText(),
             credential.utf8.count <= LinkProtocol.credentialBytesMax
         else { return nil }
@@ -91,20 +121,20 @@ public struct LinkDecoder: Sendable {
             line: line, dial: dial, nonce: nonce, credential: credential)
     }
 
-    private static func welcome(_ body: inout ByteBuffer) -> LinkWelcome? {
+    private static func welcome(_ body: inout LinkReader) -> LinkWelcome? {
         guard let node = body.readShortText(), let boot = body.readWord(), let epoch = body.readWord(),
-            let payloadBytesMax = body.readInteger(endianness: .little, as: UInt32.self)
+            let payloadBytesMax = body.readInteger(as: UInt32.self)
         else { return nil }
         return LinkWelcome(node: node, boot: boot, epoch: epoch, payloadBytesMax: payloadBytesMax)
     }
 
-    private static func forward(_ body: inout ByteBuffer) -> LinkForward? {
+    private static func forward(_ body: inout LinkReader) -> LinkForward? {
         guard let request = body.readWord(), let epoch = body.readWord(), let hops = body.readInteger(as: UInt8.self), hops >= 1,
             hops <= PublishContext.hopsMax, let flags = body.readInteger(as: UInt8.self),
-            let budget = body.readInteger(endianness: .little, as: UInt16.self), Int64(budget) <= Publish.budgetMillisecondsMax,
-            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self),
+            let budget = body.readInteger(as: UInt16.self), Int64(budget) <= Publish.budgetMillisecondsMax,
+            let timeToLive = body.readInteger(as: UInt32.self),
             timeToLive == noTimeToLive || timeToLive <= Publish.timeToLiveSecondsMax,
-            let publishedAt = body.readInteger(endianness: .little, as: Int64.self), let high = body.readWord(), let low = body.readWord(),
+            let publishedAt = body.readInteger(as: Int64.self), let high = body.readWord(), let low = body.readWord(),
             let key = key(&body)
         else { return nil }
         return LinkForward(
@@ -115,12 +145,17 @@ public struct LinkDecoder: Sendable {
             mayBeRepeat: flags & LinkFlag.mayBeRepeat != 0, data: body.readRest())
     }
 
-    private static func produce(_ body: inout ByteBuffer) -> LinkProduce? {
+    /// Keys and payloads stay where they have arrived.
+    private static func produce(_ body: inout LinkReader, _ buffer: ByteBuffer) -> LinkProduce? {
+        func slice(_ range: Range<Int>?) -> ByteBuffer? {
+            range.flatMap { buffer.getSlice(at: buffer.readerIndex + $0.lowerBound, length: $0.count) }
+        }
         guard let request = body.readWord(), let flags = body.readInteger(as: UInt8.self),
-            let budget = body.readInteger(endianness: .little, as: UInt16.self),
-            let timeToLive = body.readInteger(endianness: .little, as: UInt32.self), let byte = body.readInteger(as: UInt8.self),
-            let kind = KeyKind(rawValue: byte), let name = body.readShort(), let idempotencyKey = body.readShortSlice(),
-            let data = body.readSlice(length: body.readableBytes)
+            let budget = body.readInteger(as: UInt16.self),
+            let timeToLive = body.readInteger(as: UInt32.self), let byte = body.readInteger(as: UInt8.self),
+            let kind = KeyKind(rawValue: byte), let name = body.readShort(), let keyBytes = body.readInteger(as: UInt16.self),
+            let idempotencyKey = slice(body.readRange(length: Int(keyBytes))),
+            let data = slice(body.readRange(length: body.readableBytes))
         else { return nil }
         return LinkProduce(
             request: request, restarts: flags & LinkFlag.restarts != 0, kind: kind, name: name, idempotencyKey: idempotencyKey,
@@ -129,7 +164,7 @@ public struct LinkDecoder: Sendable {
             isJSON: flags & LinkFlag.isJSON != 0, data: data)
     }
 
-    private static func receipt(_ body: inout ByteBuffer) -> LinkFrame? {
+    private static func receipt(_ body: inout LinkReader) -> (request: UInt64, receipt: Receipt)? {
         guard let request = body.readWord(), let sequence = body.readWord(), let epoch = body.readWord(),
             let byte = body.readInteger(as: UInt8.self), let outcome = Receipt.Outcome(rawValue: byte),
             let flags = body.readInteger(as: UInt8.self), let high = body.readWord(), let low = body.readWord(),
@@ -138,10 +173,10 @@ public struct LinkDecoder: Sendable {
         let receipt = Receipt(
             sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
             id: MessageID(high: high, low: low), repeated: flags & LinkFlag.repeated != 0)
-        return .answer(request: request, .success(receipt), message: nil)
+        return (request, receipt)
     }
 
-    private static func attach(_ body: inout ByteBuffer) -> LinkFrame? {
+    private static func attach(_ body: inout LinkReader) -> LinkFrame? {
         guard let attachment = body.readWord(), let epoch = body.readWord(), let byte = body.readInteger(as: UInt8.self),
             let stay = AttachRequest.Stay(rawValue: byte), let byte = body.readInteger(as: UInt8.self), let kind = LinkStart(rawValue: byte)
         else { return nil }
@@ -157,13 +192,13 @@ public struct LinkDecoder: Sendable {
         return .attach(attachment: attachment, epoch: epoch, key: key, start, stay)
     }
 
-    private static func attached(_ body: inout ByteBuffer) -> LinkFrame? {
+    private static func attached(_ body: inout LinkReader) -> LinkFrame? {
         guard let attachment = body.readWord(), let flags = body.readInteger(as: UInt8.self), let incarnation = body.readWord(),
             let from = body.readWord(), let through = body.readWord()
         else { return nil }
         var messages: [StoredMessage] = []
         while body.readableBytes > 0 {
-            guard let sequence = body.readWord(), let length = body.readInteger(endianness: .little, as: UInt32.self),
+            guard let sequence = body.readWord(), let length = body.readInteger(as: UInt32.self),
                 let envelope = body.readBytes(length: Int(length))
             else { return nil }
             messages.append(StoredMessage(sequence: sequence, envelope: envelope))
@@ -174,8 +209,8 @@ public struct LinkDecoder: Sendable {
         return .attached(attachment: attachment, .success(reply))
     }
 
-    private static func deliver(_ body: inout ByteBuffer) -> LinkFrame? {
-        guard let count = body.readInteger(endianness: .little, as: UInt16.self), count >= 1, count <= LinkProtocol.addressesMax else {
+    private static func deliver(_ body: inout LinkReader) -> LinkFrame? {
+        guard let count = body.readInteger(as: UInt16.self), count >= 1, count <= LinkProtocol.addressesMax else {
             return nil
         }
         var attachments: [UInt64] = []
@@ -185,14 +220,14 @@ public struct LinkDecoder: Sendable {
             attachments.append(attachment)
         }
         guard let incarnation = body.readWord(), let sequence = body.readWord(),
-            let publishedAt = body.readInteger(endianness: .little, as: Int64.self)
+            let publishedAt = body.readInteger(as: Int64.self)
         else { return nil }
         let message = StoredMessage(sequence: sequence, envelope: body.readRest(), publishedAt: publishedAt)
         return .deliver(attachments: attachments, incarnation: incarnation, message)
     }
 
-    private static func beat(_ body: inout ByteBuffer) -> (UInt64, Int64, LinkStanding)? {
-        guard let query = body.readWord(), let sentAt = body.readInteger(endianness: .little, as: Int64.self), let epoch = body.readWord(),
+    private static func beat(_ body: inout LinkReader) -> (UInt64, Int64, LinkStanding)? {
+        guard let query = body.readWord(), let sentAt = body.readInteger(as: Int64.self), let epoch = body.readWord(),
             let digest = body.readWord(), let flags = body.readInteger(as: UInt8.self), let count = body.readInteger(as: UInt8.self),
             Int(count) <= LinkStanding.unreachableMax
         else { return nil }
@@ -207,9 +242,9 @@ public struct LinkDecoder: Sendable {
         return (query, sentAt, standing)
     }
 
-    private static func members(_ body: inout ByteBuffer) -> LinkFrame? {
+    private static func members(_ body: inout LinkReader) -> LinkFrame? {
         guard let epoch = body.readWord(), let generation = body.readWord(),
-            let count = body.readInteger(endianness: .little, as: UInt16.self), Int(count) <= MembershipView.membersMax
+            let count = body.readInteger(as: UInt16.self), Int(count) <= MembershipView.membersMax
         else { return nil }
         var members: [Member] = []
         for _ in 0..<count {
@@ -219,32 +254,13 @@ public struct LinkDecoder: Sendable {
         return .members(epoch: epoch, generation: generation, members)
     }
 
-    private static func problem(_ body: inout ByteBuffer) -> Problem? { body.readInteger(as: UInt8.self).flatMap(Problem.init(rawValue:)) }
+    private static func problem(_ body: inout LinkReader) -> Problem? { body.readInteger(as: UInt8.self).flatMap(Problem.init(rawValue:)) }
 
     /// A peer has checked and placed the name; only its length is looked at here.
-    static func key(_ body: inout ByteBuffer) -> Key? {
+    static func key(_ body: inout LinkReader) -> Key? {
         guard let byte = body.readInteger(as: UInt8.self), let kind = KeyKind(rawValue: byte), let hash = body.readWord(),
             let name = body.readShort(), !name.isEmpty, name.count <= (kind == .user ? Key.userBytesMax : Key.channelBytesMax)
         else { return nil }
         return Key(kind, trusted: name, hash: KeyHash(rawValue: hash))
     }
-}
-
-extension ByteBuffer {
-    mutating func readWord() -> UInt64? { readInteger(endianness: .little, as: UInt64.self) }
-
-    mutating func readShort() -> [UInt8]? {
-        readInteger(endianness: .little, as: UInt16.self).flatMap { readBytes(length: Int($0)) }
-    }
-
-    mutating func readShortSlice() -> ByteBuffer? {
-        readInteger(endianness: .little, as: UInt16.self).flatMap { readSlice(length: Int($0)) }
-    }
-
-    mutating func readShortText() -> String? {
-        guard let bytes = readShortSlice() else { return nil }
-        return bytes.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) }
-    }
-
-    mutating func readRest() -> [UInt8] { readBytes(length: readableBytes) ?? [] }
 }

@@ -24,7 +24,7 @@ public enum LinkEncoder {
         case .refuse(let sentence):
             // The other side may still read nothing longer than a handshake.
             framed(.refuse, &buffer) { $0.writeShort(sentence, bytesMax: LinkProtocol.handshakeBytesMax - 3) }
-        case .forward(let forward): framed(.forward, &buffer) { write(forward, into: &$0) }
+        case .forward(let forward): write(forward, into: &buffer)
         case .produce(let produce): write(produce, into: &buffer)
         case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
         case .attach(let attachment, let epoch, let key, let start, let stay):
@@ -105,19 +105,58 @@ public enum LinkEncoder {
     }
 
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {
-        buffer.writeInteger(forward.request, endianness: .little)
-        buffer.writeInteger(forward.epoch, endianness: .little)
-        buffer.writeInteger(forward.hops)
-        buffer.writeInteger(
-            (forward.restarts ? LinkFlag.restarts : 0) | (forward.isRepeatable ? LinkFlag.isRepeatable : 0)
-                | (forward.isForgettable ? LinkFlag.isForgettable : 0) | (forward.mayBeRepeat ? LinkFlag.mayBeRepeat : 0))
-        buffer.writeInteger(forward.budgetMilliseconds, endianness: .little)
-        buffer.writeInteger(forward.timeToLiveSeconds ?? noTimeToLive, endianness: .little)
-        buffer.writeInteger(forward.publishedAt, endianness: .little)
-        buffer.writeInteger(forward.id.high, endianness: .little)
-        buffer.writeInteger(forward.id.low, endianness: .little)
-        write(forward.key, into: &buffer)
-        buffer.writeBytes(forward.data)
+        let publish = Publish(
+            key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
+            deadline: 0, publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
+        writeForward(
+            forward.request, publish, timeToLive: forward.timeToLiveSeconds ?? noTimeToLive, epoch: forward.epoch, hops: forward.hops,
+            restarts: forward.restarts, budgetMilliseconds: forward.budgetMilliseconds, into: &buffer)
+    }
+
+    /// A forward frame, without making a `LinkForward` first; see there for its parts.
+    public static func writeForward(
+        _ request: UInt64, _ publish: Publish, epoch: UInt64, hops: UInt8, restarts: Bool, budgetMilliseconds: UInt16,
+        into buffer: inout ByteBuffer
+    ) {
+        writeForward(
+            request, publish, timeToLive: publish.timeToLiveSeconds ?? noTimeToLive, epoch: epoch, hops: hops, restarts: restarts,
+            budgetMilliseconds: budgetMilliseconds, into: &buffer)
+    }
+
+    /// A forward's frame without the key's name and the payload, after its length.
+    private static let forwardBytes = 60
+
+    @inline(__always)
+    private static func writeForward(
+        _ request: UInt64, _ publish: Publish, timeToLive: UInt32, epoch: UInt64, hops: UInt8, restarts: Bool, budgetMilliseconds: UInt16,
+        into buffer: inout ByteBuffer
+    ) {
+        let flags =
+            (restarts ? LinkFlag.restarts : 0) | (publish.isRepeatable ? LinkFlag.isRepeatable : 0)
+            | (publish.isForgettable ? LinkFlag.isForgettable : 0) | (publish.mayBeRepeat ? LinkFlag.mayBeRepeat : 0)
+        let nameBytes = min(publish.key.name.count, Int(UInt16.max))
+        let length = forwardBytes + nameBytes + publish.data.count
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 4 + length) { bytes in
+            bytes.storeBytes(of: UInt32(length).littleEndian, as: UInt32.self)
+            bytes[4] = LinkFrameType.forward.rawValue
+            bytes.storeBytes(of: request.littleEndian, toByteOffset: 5, as: UInt64.self)
+            bytes.storeBytes(of: epoch.littleEndian, toByteOffset: 13, as: UInt64.self)
+            bytes[21] = hops
+            bytes[22] = flags
+            bytes.storeBytes(of: budgetMilliseconds.littleEndian, toByteOffset: 23, as: UInt16.self)
+            bytes.storeBytes(of: timeToLive.littleEndian, toByteOffset: 25, as: UInt32.self)
+            bytes.storeBytes(of: publish.publishedAt.littleEndian, toByteOffset: 29, as: Int64.self)
+            bytes.storeBytes(of: publish.id.high.littleEndian, toByteOffset: 37, as: UInt64.self)
+            bytes.storeBytes(of: publish.id.low.littleEndian, toByteOffset: 45, as: UInt64.self)
+            bytes[53] = publish.key.kind.rawValue
+            bytes.storeBytes(of: publish.key.hash.rawValue.littleEndian, toByteOffset: 54, as: UInt64.self)
+            bytes.storeBytes(of: UInt16(nameBytes).littleEndian, toByteOffset: 62, as: UInt16.self)
+            let name = UnsafeMutableRawBufferPointer(rebasing: bytes[64..<64 + nameBytes])
+            publish.key.name.withUnsafeBytes { name.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<nameBytes])) }
+            let data = UnsafeMutableRawBufferPointer(rebasing: bytes[(64 + nameBytes)...])
+            publish.data.withUnsafeBytes { data.copyMemory(from: $0) }
+            return 4 + length
+        }
     }
 
     private static func write(_ produce: LinkProduce, into buffer: inout ByteBuffer) {

@@ -33,14 +33,14 @@ extension LinkEncoder {
 }
 
 extension LinkDecoder {
-    static func presenceReport(_ body: inout ByteBuffer) -> LinkFrame? {
+    static func presenceReport(_ body: inout LinkReader) -> LinkFrame? {
         guard let attachment = body.readWord(), let key = key(&body), let flags = body.readInteger(as: UInt8.self),
-            let others = body.readInteger(endianness: .little, as: UInt32.self),
-            let count = body.readInteger(endianness: .little, as: UInt16.self), Int(count) <= LinkProtocol.presenceNamesMax
+            let others = body.readInteger(as: UInt32.self),
+            let count = body.readInteger(as: UInt16.self), Int(count) <= LinkProtocol.presenceNamesMax
         else { return nil }
         var listeners: [PresenceReport.Listener] = []
         for _ in 0..<count {
-            guard let sockets = body.readInteger(endianness: .little, as: UInt32.self), let marks = body.readInteger(as: UInt8.self),
+            guard let sockets = body.readInteger(as: UInt32.self), let marks = body.readInteger(as: UInt8.self),
                 let user = userName(&body)
             else { return nil }
             listeners.append(.init(user: user, count: PresenceCount(sockets: sockets, lingers: marks & LinkFlag.lingers != 0)))
@@ -51,11 +51,11 @@ extension LinkDecoder {
         return .presenceReport(attachment: attachment, key: key, report)
     }
 
-    static func presenceNews(_ body: inout ByteBuffer) -> LinkFrame? {
+    static func presenceNews(_ body: inout LinkReader) -> LinkFrame? {
         guard let attachment = body.readWord(), let flags = body.readInteger(as: UInt8.self),
-            let subscribers = body.readInteger(endianness: .little, as: UInt32.self),
-            let joinedCount = body.readInteger(endianness: .little, as: UInt16.self),
-            let leftCount = body.readInteger(endianness: .little, as: UInt16.self),
+            let subscribers = body.readInteger(as: UInt32.self),
+            let joinedCount = body.readInteger(as: UInt16.self),
+            let leftCount = body.readInteger(as: UInt16.self),
             Int(joinedCount) + Int(leftCount) <= LinkProtocol.presenceNamesMax, let joined = userNames(joinedCount, &body),
             let left = userNames(leftCount, &body)
         else { return nil }
@@ -63,7 +63,7 @@ extension LinkDecoder {
         return .presenceNews(attachment: attachment, news)
     }
 
-    private static func userNames(_ count: UInt16, _ body: inout ByteBuffer) -> [[UInt8]]? {
+    private static func userNames(_ count: UInt16, _ body: inout LinkReader) -> [[UInt8]]? {
         var users: [[UInt8]] = []
         for _ in 0..<count {
             guard let user = userName(&body) else { return nil }
@@ -72,7 +72,7 @@ extension LinkDecoder {
         return users
     }
 
-    private static func userName(_ body: inout ByteBuffer) -> [UInt8]? {
+    private static func userName(_ body: inout LinkReader) -> [UInt8]? {
         body.readShort().flatMap { !$0.isEmpty && $0.count <= Key.userBytesMax ? $0 : nil }
     }
 }

@@ -27,7 +27,7 @@ public struct LinkNonce: Hashable, Sendable {
 
     private init(checked bytes: [UInt8]) { self.bytes = bytes }
 
-    init?(reading body: inout ByteBuffer) {
+    init?(reading body: inout LinkReader) {
         guard let bytes = body.readBytes(length: Self.byteCount) else { return nil }
         self.init(bytes)
     }
@@ -47,7 +47,7 @@ public struct LinkProof: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    init?(reading body: inout ByteBuffer) {
+    init?(reading body: inout LinkReader) {
         guard let bytes = body.readBytes(length: Self.byteCount) else { return nil }
         self.init(bytes)
     }
