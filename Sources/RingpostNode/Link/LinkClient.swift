@@ -29,6 +29,7 @@ class LinkClient: @unchecked Sendable {
     let member: MemberIdentity
     let address: String
     private let loop: NodeLoop
+    private let bytesMax: Int
     private var state: State = .waiting(until: .min)
     private var connection: LinkConnection?
     /// Of the connection.
@@ -38,6 +39,7 @@ class LinkClient: @unchecked Sendable {
     private var failures = 0
     private var lastHeard: Int64 = 0
     private var lastPing: Int64 = 0
+    private var turnAt: Int64 = 0
     /// Attachments of this node's sockets that this link carries, as they are named on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
@@ -50,11 +52,12 @@ class LinkClient: @unchecked Sendable {
         self.member = member.identity
         address = member.link
         self.loop = loop
+        bytesMax = loop.shared.configuration.limits.linkBytesMax
     }
 
     var isUp: Bool { if case .up = state { true } else { false } }
     /// Too many bytes wait: who wants to send waits as if the link were down.
-    var isFull: Bool { pendingBytes > loop.shared.configuration.limits.linkBytesMax }
+    var isFull: Bool { pendingBytes > bytesMax }
 
     var pendingBytes: Int { connection?.pendingBytes ?? 0 }
     private var saidFull = false
@@ -182,14 +185,15 @@ class LinkClient: @unchecked Sendable {
     }
 
     func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
-        let left = max(0, min(publish.deadline - Moment.now().monotonic, Publish.budgetMillisecondsMax))
-        send(
-            .forward(
-                LinkForward(
-                    request: request, epoch: epoch, hops: hops, restarts: restarts, key: publish.key, id: publish.id,
-                    isRepeatable: publish.isRepeatable, isForgettable: publish.isForgettable, timeToLiveSeconds: publish.timeToLiveSeconds,
-                    budgetMilliseconds: UInt16(left),
-                    publishedAt: publish.publishedAt, mayBeRepeat: publish.mayBeRepeat, data: publish.data)))
+        guard let connection else { return }
+        // Once a turn: what it takes until all of them leave together, the time on the way would not count either.
+        if !connection.isDirty { turnAt = MonotonicClock.nowMilliseconds() }
+        let left = max(0, min(publish.deadline - turnAt, Publish.budgetMillisecondsMax))
+        connection.write {
+            LinkEncoder.writeForward(
+                request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)
+        }
+        checkRoom()
     }
 
     func attach(_ request: AttachRequest, epoch: UInt64) {
@@ -222,8 +226,10 @@ class LinkClient: @unchecked Sendable {
 
     // MARK: In
 
+    /// The member is there.
+    func onBytes() { lastHeard = MonotonicClock.nowMilliseconds() }
+
     func handle(_ frame: LinkFrame) throws(LinkError) {
-        lastHeard = Moment.now().monotonic
         switch frame {
         case .welcome(let welcome): try onWelcome(welcome)
         case .challenge(let nonce, let proof):
@@ -301,7 +307,8 @@ enum WireAttachment {
 /// The bytes of a dialled link.
 final class LinkConnection: LoopSocket, @unchecked Sendable {
     let attempt: Int
-    private weak var client: LinkClient?
+    /// Until the connection is gone. Not weak: what is held weakly anywhere is slow to hold everywhere, and this is held for each message.
+    private var client: LinkClient?
     private var decoder = LinkDecoder()
 
     init(client: LinkClient, attempt: Int, loop: NodeLoop) {
@@ -309,6 +316,8 @@ final class LinkConnection: LoopSocket, @unchecked Sendable {
         self.attempt = attempt
         super.init(loop: loop)
     }
+
+    override var writesMuch: Bool { true }
 
     func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
 
@@ -330,8 +339,19 @@ final class LinkConnection: LoopSocket, @unchecked Sendable {
     }
 
     override func onBytes() {
+        guard let client else { return closeNow() }
+        client.onBytes()
         do throws(LinkError) {
-            while isOpen, let frame = try decoder.next(&input) { try client?.handle(frame) }
+            while isOpen {
+                // Most of what comes, unwrapped at once.
+                if client.isUp, let (request, receipt) = decoder.nextReceipt(&input) {
+                    client.onAnswer(request, .success(receipt))
+                } else if let frame = try decoder.next(&input) {
+                    try client.handle(frame)
+                } else {
+                    break
+                }
+            }
         } catch {
             end(error.description)
         }
@@ -348,5 +368,8 @@ final class LinkConnection: LoopSocket, @unchecked Sendable {
         loop.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(sentence)"])
     }
 
-    override func onGone() { client?.onClosed(self) }
+    override func onGone() {
+        client?.onClosed(self)
+        client = nil
+    }
 }

@@ -21,6 +21,7 @@ class LinkServer: LoopSocket, @unchecked Sendable {
         case over
     }
 
+    private let bytesMax: Int
     private var state = State.silent
     private var decoder = LinkDecoder()
     private(set) var number = 0
@@ -48,7 +49,15 @@ class LinkServer: LoopSocket, @unchecked Sendable {
     private static let refusalSayingMilliseconds: Int64 = 1_000
     private static let ringsDiffer = "the two rings differ at one epoch"
 
+    private var isForNode: Bool { if case .node = state { true } else { false } }
     var isForProducer: Bool { if case .producer = state { true } else { false } }
+
+    override var writesMuch: Bool { true }
+
+    override init(loop: NodeLoop) {
+        bytesMax = loop.shared.configuration.limits.linkBytesMax
+        super.init(loop: loop)
+    }
 
     // MARK: Out
 
@@ -88,7 +97,7 @@ class LinkServer: LoopSocket, @unchecked Sendable {
 
     /// A peer that takes nothing is worse than none: its sockets attach again on a new link.
     private func checkRoom() {
-        if pendingBytes <= loop.shared.configuration.limits.linkBytesMax { return }
+        if pendingBytes <= bytesMax { return }
         dropPending()
         refuse("too many bytes wait on this link")
     }
@@ -96,9 +105,18 @@ class LinkServer: LoopSocket, @unchecked Sendable {
     // MARK: In
 
     override func onBytes() {
-        lastHeard = Moment.now().monotonic
+        lastHeard = MonotonicClock.nowMilliseconds()
         do throws(LinkError) {
-            while !isPaused, !isWaiting, !isClosing, let frame = try decoder.next(&input) { try handle(frame) }
+            while !isPaused, !isWaiting, !isClosing {
+                // Most of what comes from a node, unwrapped at once.
+                if isForNode, let forward = decoder.nextForward(&input) {
+                    try onForward(forward)
+                } else if let frame = try decoder.next(&input) {
+                    try handle(frame)
+                } else {
+                    break
+                }
+            }
         } catch {
             loop.counters.badLinks += 1
             refuse(error.description)
@@ -310,10 +328,9 @@ class LinkServer: LoopSocket, @unchecked Sendable {
 
     private func onForward(_ forward: LinkForward) throws(LinkError) {
         try check(forward.key)
-        let now = Moment.now().monotonic
         let publish = Publish(
             key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
-            timeToLiveSeconds: forward.timeToLiveSeconds, deadline: now + Int64(forward.budgetMilliseconds),
+            timeToLiveSeconds: forward.timeToLiveSeconds, deadline: lastHeard + Int64(forward.budgetMilliseconds),
             publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         let channel = ChannelAddress(loop: loop.index, connection: number).channel
         // The connection is the stream: what a sender forwards on it stays in order.

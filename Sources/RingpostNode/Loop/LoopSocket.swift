@@ -32,7 +32,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private var isBackedUp = false
     /// The connection counts as one of a client or producer.
     var isCountedConnection = false
-    private var isDirty = false
+    /// Something was written to it in this turn.
+    private(set) var isDirty = false
     /// Set once the socket is to be closed when its bytes are out.
     private(set) var isClosing = false
     private var saidLastWord = false
@@ -42,6 +43,8 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: For subclasses
 
+    /// A tick writes far more than a message.
+    var writesMuch: Bool { false }
     /// What stands in the pipeline for it.
     var handler: any ChannelInboundHandler { self }
 
@@ -90,7 +93,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         if let backlog {
             backlog.append(body)
         } else {
-            if pending.storageCapacity == 0 { pending = loop.spares.take() }
+            if pending.storageCapacity == 0 { pending = loop.spares.take(writesMuch: writesMuch) }
             body(&pending)
         }
         markDirty()

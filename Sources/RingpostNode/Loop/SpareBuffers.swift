@@ -9,12 +9,20 @@ struct SpareBuffers {
     static let capacityMax = 16_384
     /// What a new one begins with: a short message in its frame.
     private static let capacityMin = 512
+    /// Buffers that links write into; a tick fills one with far more than the others ever hold, and it would grow to that anew each time.
+    static let largeCountMax = 4
+    /// What these may have grown to, in bytes.
+    static let largeCapacityMax = 1_024 * 1_024
 
     private var buffers: [ByteBuffer] = []
+    private var large: [ByteBuffer] = []
 
     /// An empty buffer.
-    mutating func take() -> ByteBuffer {
-        guard var buffer = buffers.popLast() else { return ByteBufferAllocator().buffer(capacity: Self.capacityMin) }
+    ///
+    /// - Parameter writesMuch: for a link.
+    mutating func take(writesMuch: Bool = false) -> ByteBuffer {
+        let spare = writesMuch ? large.popLast() ?? buffers.popLast() : buffers.popLast()
+        guard var buffer = spare else { return ByteBufferAllocator().buffer(capacity: Self.capacityMin) }
         // Only here nobody else holds it any more: earlier this would copy.
         buffer.clear()
         return buffer
@@ -22,6 +30,10 @@ struct SpareBuffers {
 
     /// Takes back one whose bytes nobody else holds.
     mutating func giveBack(_ buffer: ByteBuffer) {
-        if buffers.count < Self.countMax, buffer.storageCapacity <= Self.capacityMax { buffers.append(buffer) }
+        if buffer.storageCapacity <= Self.capacityMax {
+            if buffers.count < Self.countMax { buffers.append(buffer) }
+        } else if large.count < Self.largeCountMax, buffer.storageCapacity <= Self.largeCapacityMax {
+            large.append(buffer)
+        }
     }
 }
