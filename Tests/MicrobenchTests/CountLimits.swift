@@ -49,7 +49,7 @@ extension CountLimit {
         CountLimit(name: "allocations.mailbox.repeat", most: 1),
         CountLimit(name: "allocations.mailbox.replay", most: 1),
         CountLimit(name: "allocations.loop.deliver", most: 1),
-        CountLimit(name: "allocations.loop.deliver.mirrored", most: 2),
+        CountLimit(name: "allocations.loop.deliver.mirrored", most: 3),
         CountLimit(name: "allocations.loop.fanOut", most: 0),
         // Bytes of a message of 128 bytes: on the link, on a socket, in a history; and of a user who only has a socket.
         CountLimit(name: "bytes.link.forward", most: 210),
