@@ -30,6 +30,7 @@ class Cluster:
             for place, node in enumerate(self.nodes, 1):
                 node.start(processors=ALL_PROCESSORS, zookeeper=address, name=f"n{place}")
             self.nodes[0].process.await_that(self.is_whole, pause=0.1)
+            self.nodes[0].process.await_that(self.is_mirrored, pause=0.5)
         except BaseException:
             self.__exit__()
             raise
@@ -47,6 +48,10 @@ class Cluster:
     def is_whole(self):
         """Each node's ring has all three."""
         return all(node.is_ready() and node.metric("ringpost_ring_members") == NODES for node in self.nodes)
+
+    def is_mirrored(self):
+        """No slot waits for its copy any more: to send tens of thousands is work of the first seconds, and none of a message's."""
+        return all('ringpost_slots{state="unmirrored"} 0' in node.get("/metrics").splitlines() for node in self.nodes)
 
     def link_round_trip(self):
         """Microseconds, the mean of n1's heartbeats so far."""
