@@ -12,20 +12,20 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
 
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
     private var lastHeard = Moment.now().monotonic
-    private var isPinged = false
     private lazy var publisher = ClientPublisher(loop: loop) { [weak self] in self?.writeText($0) }
 
     private let openedAt = Moment.now().monotonic
-    /// A token is being checked that needs keys from elsewhere; what comes behind it waits.
-    private var isChecking = false
     private var framePace = Pace()
     private var bytePace = Pace()
+    /// Channels that a command names and that have not been looked at, the last one first; what comes behind the command waits.
+    private var names: [ChannelName] = []
+    private var isPinged = false
+    /// A token is being checked that needs keys from elsewhere; what comes behind it waits.
+    private var isChecking = false
     /// It has sent more than it may: nothing is read for a while.
     private var isSlowed = false
     /// It has sent more than is looked at before others have their turn.
     private var isResting = false
-    /// Channels that a command names and that have not been looked at, the last one first; what comes behind the command waits.
-    private var names: [ChannelName] = []
 
     private enum ChannelName {
         case subscribe(ClientCommand.Subscription)

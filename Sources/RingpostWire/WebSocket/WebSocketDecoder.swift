@@ -42,11 +42,11 @@ public struct WebSocketDecoder: Sendable {
         case failed(WebSocketError)
     }
 
-    private let role: Role
     private let messageBytesMax: Int
-    private var state = State.header
     /// A message that has begun and not ended: it outlives frames, and control frames come in between.
     private var message: WebSocketMessage?
+    private var state = State.header
+    private let role: Role
 
     /// Starts after the opening handshake.
     /// - Parameter messageBytesMax: the longest message, in bytes over all its frames. Beyond: 1009, as soon as the header

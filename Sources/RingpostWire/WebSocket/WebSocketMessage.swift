@@ -4,10 +4,10 @@ import NIOCore
 
 /// The beginning of a message.
 struct WebSocketMessage: Sendable {
-    let isText: Bool
     private(set) var bytes = ByteBuffer()
+    let isText: Bool
     /// Frames so far, empty ones included.
-    var frameCount = 1
+    var frameCount: Int32 = 1
     private var validator = UTF8Validator()
 
     init(isText: Bool) {
