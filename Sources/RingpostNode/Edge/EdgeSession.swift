@@ -33,12 +33,12 @@ final class EdgeSession {
     let key: Key
     let since: Int64
     private let loop: NodeLoop
-    private let stay: AttachRequest.Stay
     /// Until the session is over: a weak reference would make every use of the socket slower.
     private var socket: (any EdgeSocket)?
     private var machine: SessionMachine
     /// The current attachment's number in the loop's table; a new one with every question, so that late answers find nobody.
     private var number: UInt64 = 0
+    private let stay: AttachRequest.Stay
     /// The owner may know the current number.
     private var mayBeAttached = false
     private var asksWhenDrained = false
