@@ -39,7 +39,6 @@ class LinkClient: @unchecked Sendable {
     private var failures = 0
     private var lastHeard: Int64 = 0
     private var lastPing: Int64 = 0
-    private var turnAt: Int64 = 0
     /// Attachments of this node's sockets that this link carries, as they are named on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
@@ -186,9 +185,8 @@ class LinkClient: @unchecked Sendable {
 
     func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
         guard let connection else { return }
-        // Once a turn: what it takes until all of them leave together, the time on the way would not count either.
-        if !connection.isDirty { turnAt = MonotonicClock.nowMilliseconds() }
-        let left = max(0, min(publish.deadline - turnAt, Publish.budgetMillisecondsMax))
+        // What it takes until all of this turn's leave together counts no more than the time on the way.
+        let left = max(0, min(publish.deadline - loop.turnMilliseconds(), Publish.budgetMillisecondsMax))
         connection.write {
             LinkEncoder.writeForward(
                 request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)

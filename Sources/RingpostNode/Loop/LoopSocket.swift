@@ -32,8 +32,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private var isBackedUp = false
     /// The connection counts as one of a client or producer.
     var isCountedConnection = false
-    /// Something was written to it in this turn.
-    private(set) var isDirty = false
+    private var isDirty = false
     /// Set once the socket is to be closed when its bytes are out.
     private(set) var isClosing = false
     private var saidLastWord = false

@@ -101,6 +101,8 @@ final class NodeLoop: @unchecked Sendable {
     private var dirty: [LoopSocket] = []
     private(set) var late: Deque<LoopSocket> = []
     private var flushIsScheduled = false
+    /// See ``turnMilliseconds()``.
+    private var turnAt: Int64?
     private var outgoing: [[Crossing]]
     private var crossingIsScheduled = false
     private var actions: [LoopAction] = []
@@ -252,8 +254,19 @@ final class NodeLoop: @unchecked Sendable {
         endTurn()
     }
 
+    /// The time at which it was asked for first in this turn, for what needs it once a message.
+    func turnMilliseconds() -> Int64 {
+        if let turnAt { return turnAt }
+        let now = MonotonicClock.nowMilliseconds()
+        turnAt = now
+        // Which forgets it.
+        scheduleFlush()
+        return now
+    }
+
     /// Those that have just been written to go before those that were too much for an earlier turn, and leave these half of it.
     func flushNow() {
+        turnAt = nil
         var batch = dirty
         dirty.removeAll(keepingCapacity: true)
         var spent = 0
