@@ -20,6 +20,8 @@ ROUNDS = 3
 # Each server has ports of its own.
 PORTS_A_SERVER = 10
 OWN_ARRANGEMENTS = {**ALONE, **TOGETHER}
+# Who else than Ringpost can do something of these.
+BESIDE_OWN = {"by link": ("NATS",), "mirrored": (report.LIMIT,)}
 
 
 def parse():
@@ -52,10 +54,9 @@ def chosen_servers(bench, names):
 def measure_alone(bench, name, servers, rounds):
     """What starts its nodes itself."""
     run, is_once = OWN_ARRANGEMENTS[name]
-    peers = ("NATS",) if name == "by link" else ()
     results = {}
     for _ in range(1 if is_once and not bench.is_full else rounds):
-        for server in [each for each in servers if each.name in (report.OWN, *peers)]:
+        for server in [each for each in servers if each.name in (report.OWN, *BESIDE_OWN.get(name, ()))]:
             try:
                 results.setdefault(server.name, []).append(run(bench, server))
             except NotThere as reason:

@@ -22,6 +22,7 @@ class Server:
     """One server, started afresh for each run. Subclasses say how."""
 
     name, transports, note = "", ("websocket",), ""
+    processors = frozenset({SERVER_PROCESSOR})
     # The part of a target that a client asks for, before and after the key.
     subscribe_path, publish_path = "/subscribe/{i}", "/publish/{i}"
 
@@ -41,10 +42,10 @@ class Server:
     def is_ready(self):
         return accepts(self.port)
 
-    def start(self, **settings):
+    def start(self, processors=None, pause=0.005, **settings):
         self.settings = settings
-        self.process = Process(self.command(), self.bench.path(self.name + ".log"))
-        self.process.await_that(self.is_ready)
+        self.process = Process(self.command(), self.bench.path(self.name + ".log"), processors or self.processors)
+        self.process.await_that(self.is_ready, pause)
 
     def stop(self):
         if self.process:
@@ -80,7 +81,6 @@ class Ringpost(Server):
     """One node with one event loop."""
 
     name, transports = "Ringpost", ("websocket", "sse")
-    processors = frozenset({SERVER_PROCESSOR})
 
     @property
     def publish_port(self):
@@ -93,11 +93,6 @@ class Ringpost(Server):
         if "zookeeper" in self.settings:
             command += ["--id", self.settings["name"], "--zookeeper", self.settings["zookeeper"]]
         return command + [f"--limit={name}={value}" for name, value in LIMITS.items()]
-
-    def start(self, processors=None, pause=0.005, **settings):
-        self.settings = settings
-        self.process = Process(self.command(), self.bench.path(self.name + ".log"), processors or self.processors)
-        self.process.await_that(self.is_ready, pause)
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.publish_port}{path}", timeout=5) as answer:
@@ -192,7 +187,11 @@ class Limit(Server):
     name, transports = "limit", ("websocket", "sse")
 
     def command(self):
-        return [self.bench.limit, "127.0.0.1", str(self.port)]
+        return [self.bench.limit, "127.0.0.1", str(self.port), str(self.settings.get("nodes", 1))]
+
+    @property
+    def pids(self):
+        return [self.process.pid, *children_of(self.process.pid)]
 
     def version(self):
         return ""
