@@ -82,9 +82,13 @@ import Testing
         let answer = try #require(read(#"{"cursor":"00000000000000aa-7","messages":[\#(message)],"gap":true}"#))
         #expect(answer.messages.map(\.sequence) == [7])
         #expect(answer.gap)
-        #expect(answer.beginning == "00000000000000aa-6")
+        #expect(
+            answer.items(isFirst: true) == [
+                .resume("00000000000000aa-7"), .gap(cursor: "00000000000000aa-6"), .message(answer.messages[0]),
+            ])
         let empty = try #require(read(#"{"cursor":"00000000000000aa-7","messages":[]}"#))
-        #expect(empty.beginning == "00000000000000aa-7")
+        #expect(empty.items(isFirst: true) == [.resume("00000000000000aa-7"), .attached(cursor: "00000000000000aa-7")])
+        #expect(empty.items(isFirst: false) == [.resume("00000000000000aa-7")])
         #expect(!empty.gap)
         #expect(empty.leave == nil)
         var leave = Disconnect("going_away", wishMilliseconds: 120)
@@ -93,6 +97,18 @@ import Testing
         #expect(last.leave == leave)
         #expect(read(#"{"messages":[]}"#) == nil)
         #expect(read(#"{"cursor":"c","messages":[{"seq":1}]}"#) == nil)
+    }
+
+    /// Whoever hears a channel's message before its gap takes what is missing for delivered.
+    @Test func aPollTellsAChannelsGapBeforeItsMessages() throws {
+        let messages = (1...2).map { #"{"channel":"c","seq":\#($0),"cursor":"00000000000000bb-\#($0)","id":"x","at":1,"data":"t"}"# }
+        let json = #"{"cursor":"end","gaps":["c","quiet"],"messages":[\#(messages.joined(separator: ","))]}"#
+        let answer = try #require(Array(json.utf8).withUnsafeBytes(PollAnswer.init))
+        #expect(
+            answer.items(isFirst: false) == [
+                .resume("end"), .channelGap(channel: "c", cursor: "00000000000000bb-0"), .channelGap(channel: "quiet", cursor: "end"),
+                .message(answer.messages[0]), .message(answer.messages[1]),
+            ])
     }
 }
 

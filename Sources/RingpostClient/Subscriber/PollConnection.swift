@@ -34,16 +34,7 @@ final class PollConnection: SubscriberConnection {
                 do { try await Task.sleep(for: .milliseconds(pauseMilliseconds)) } catch { throw Disconnect("cancelled") }
             }
             let answer = try await ask()
-            var items: [StreamItem] = [.resume(answer.cursor)]
-            if answer.gap {
-                items.append(.gap(cursor: answer.beginning))
-            } else if isFirst {
-                items.append(.attached(cursor: answer.beginning))
-            }
-            items += answer.messages.map(StreamItem.message)
-            if let expiring = answer.expiring { items.append(.expiring(at: expiring)) }
-            items += answer.channelGaps.map { .channelGap(channel: $0, cursor: answer.cursor) }
-            if let leave = answer.leave { items.append(.closing(leave)) }
+            let items = answer.items(isFirst: isFirst)
             isFirst = false
             wasEmpty = answer.messages.isEmpty
             cursor = answer.cursor

@@ -177,10 +177,27 @@ struct PollAnswer: Equatable, Sendable {
         if leave.wishMilliseconds != nil || !leave.at.isEmpty { self.leave = leave }
     }
 
-    /// Where this answer begins for the user: the place before the user's first message.
-    var beginning: String {
-        guard let first = messages.first(where: { $0.channel == nil }), let cursor = Cursor(text: first.cursor.utf8), cursor.sequence > 0
-        else { return cursor }
-        return Cursor(incarnation: cursor.incarnation, sequence: cursor.sequence - 1).text
+    /// What it tells, in this order: a gap comes before what follows it.
+    ///
+    /// - Parameter isFirst: nothing has been told on this connection.
+    func items(isFirst: Bool) -> [StreamItem] {
+        var items: [StreamItem] = [.resume(cursor)]
+        if gap {
+            items.append(.gap(cursor: beginning(of: nil)))
+        } else if isFirst {
+            items.append(.attached(cursor: beginning(of: nil)))
+        }
+        items += channelGaps.map { .channelGap(channel: $0, cursor: beginning(of: $0)) }
+        items += messages.map(StreamItem.message)
+        if let expiring { items.append(.expiring(at: expiring)) }
+        if let leave { items.append(.closing(leave)) }
+        return items
+    }
+
+    /// Where this answer begins for a channel, or for the user: the place before the first message.
+    private func beginning(of channel: String?) -> String {
+        let first = messages.first { $0.channel == channel }
+        guard let first = first.flatMap({ Cursor(text: $0.cursor.utf8) }), first.sequence > 0 else { return cursor }
+        return Cursor(incarnation: first.incarnation, sequence: first.sequence - 1).text
     }
 }
