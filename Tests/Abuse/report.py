@@ -5,9 +5,9 @@ from typing import NamedTuple
 from node import RESIDENT_MEGABYTES_MAX
 
 RATIO_MAX = 2.0
-# A p99 below this, in milliseconds, is not judged by its ratio: where the p99 at rest is a third of a millisecond, what doubles it is which
+# A p99 below this, in milliseconds, is not judged by its ratio: where the p99 at rest is a quarter of a millisecond, what doubles it is which
 # of the processes that share two processors runs first.
-UNJUDGED_MILLISECONDS = 2.5
+UNJUDGED_MILLISECONDS = 1.0
 WINDOW_SECONDS = 2.0
 # A window with fewer messages has no p99.
 WINDOW_MESSAGES_MIN = 100
