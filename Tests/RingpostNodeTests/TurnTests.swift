@@ -65,6 +65,17 @@ import Testing
         #expect(places == places.sorted() && behind > places[count - 1])
     }
 
+    /// Also where nobody writes to a socket in that turn.
+    @Test func aTurnsTimeEndsWithIt() throws {
+        let node = try EmbeddedNode()
+        let first = node.loop.turnMilliseconds()
+        func passMillisecond(after time: Int64) { while MonotonicClock.nowMilliseconds() <= time {} }
+        passMillisecond(after: first)
+        #expect(node.loop.turnMilliseconds() == first)
+        node.eventLoop.run()
+        #expect(node.loop.turnMilliseconds() > first)
+    }
+
     @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
         let node = try EmbeddedNode()
         let sockets = [try node.clientConnection(), try node.clientConnection()]

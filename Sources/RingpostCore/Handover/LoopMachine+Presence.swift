@@ -42,11 +42,9 @@ extension LoopMachine {
 
     /// A link connection is gone.
     mutating func endPresences(channel: UInt32, now: Moment) {
+        let changed = Array(presences.keys).filter { presences[$0]?.removeAll(channel: channel, now: now.monotonic) == true }
         // In an order that does not depend on chance, so that a simulation repeats exactly.
-        for key in presences.keys.sorted(by: { $0.hash.rawValue < $1.hash.rawValue })
-        where presences[key]?.removeAll(channel: channel, now: now.monotonic) == true {
-            onPresenceChange(key)
-        }
+        for key in changed.sorted(by: { $0.hash.rawValue < $1.hash.rawValue }) { onPresenceChange(key) }
     }
 
     private mutating func onPresenceChange(_ key: Key) {

@@ -119,8 +119,8 @@ public struct LoopMachine {
     var earlyAddresses: Set<ReturnAddress> = []
     /// Who listens to this loop's channels.
     var presences: [Key: ChannelPresence] = [:]
-    /// Of these, those that have something to tell now, and those that will have when the time comes, the sooner the further in front: one
-    /// for each channel, and for each time at which somebody has left it a moment ago.
+    /// Of these, those that have something to tell now, and those that will have when the time comes, the sooner the further in front; a
+    /// few for each channel (see ``ChannelPresence/nextDue()``).
     var tellingPresences: Deque<Key> = []
     var expectedPresences: Deque<(key: Key, at: Int64)> = []
     /// Messages that were refused because they came too fast for one user, or on one channel.

@@ -7,6 +7,9 @@ import DequeModule
 public struct ChannelPresence {
     /// Who has gone for so long has left; and for so long a new owner says nothing of those that it has not heard of.
     public static let lingerMilliseconds: Int64 = 5_000
+    /// Who leaves within so long is told of together, so that few times are waited for at once: ``lingerMilliseconds`` divided by this, and
+    /// one more.
+    static let dueStepMilliseconds: Int64 = 250
     /// Users that are listed, with those who may be back. Beyond it who goes has left at once.
     static let listedMax = 2 * PresenceList.listedMax
 
@@ -37,8 +40,9 @@ public struct ChannelPresence {
     mutating func nextDue() -> Int64? {
         let due = max(isComplete ? .min : completeAt, leaving.last?.at ?? .min)
         if due <= awaited { return nil }
-        awaited = due
-        return due
+        let steps = (due + Self.dueStepMilliseconds - 1) / Self.dueStepMilliseconds
+        awaited = steps * Self.dueStepMilliseconds
+        return awaited
     }
 
     /// A node's report; one that was not heard of before has to say everything.

@@ -17,11 +17,11 @@ extension MembershipService {
         if isEmbedded { return 0 }
         // Every event loop asks at about the same time.
         let epoch = machine.view?.epoch
-        if let vacancyCheck, vacancyCheck.epoch == epoch { return await vacancyCheck.task.value }
-        let task = Task { await readVacancy() }
-        vacancyCheck = (epoch, task)
-        let answer = await task.value
-        if vacancyCheck?.epoch == epoch { vacancyCheck = nil }
+        if let check = vacancyChecks[epoch] { return await check.value }
+        let check = Task { await readVacancy() }
+        vacancyChecks[epoch] = check
+        let answer = await check.value
+        vacancyChecks[epoch] = nil
         return answer
     }
 

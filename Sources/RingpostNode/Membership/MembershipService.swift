@@ -73,8 +73,8 @@ public actor MembershipService {
     /// What is revoked; without ZooKeeper it is written down here alone.
     var revocations = RevocationMachine()
     var embeddedNotes: [Revocation: RevocationNote] = [:]
-    /// The roster is being looked at; who asks meanwhile, in the same epoch, gets the same answer.
-    var vacancyCheck: (epoch: UInt64?, task: Task<Int64?, Never>)?
+    /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
+    var vacancyChecks: [UInt64?: Task<Int64?, Never>] = [:]
 
     /// A membership in a cluster that lives in ZooKeeper. Nothing happens before ``run()``.
     public init(configuration: MembershipConfiguration, hooks: MembershipHooks, logger: Logger) {
@@ -114,7 +114,7 @@ public actor MembershipService {
         }
         isRunning = false
         // Its questions go out on event loops that may end after this.
-        _ = await vacancyCheck?.task.value
+        for check in vacancyChecks.values { _ = await check.value }
         for waiter in endWaiters { waiter.resume() }
         endWaiters = []
         if case .failed(let failure) = ending { throw failure }

@@ -27,7 +27,7 @@ public struct LinkDecoder: Sendable {
         guard let type = LinkFrameType(rawValue: byte) else { throw LinkError("a frame of unknown type \(byte)") }
         let (frame, bytesLeft) = buffer.withUnsafeReadableBytes { bytes in
             var body = LinkReader(bytes, Self.headBytes..<end)
-            return (type == .produce ? Self.produce(&body, buffer).map(LinkFrame.produce) : Self.frame(type, &body), body.readableBytes)
+            return (Self.frame(type, &body, buffer), body.readableBytes)
         }
         guard let frame else { throw LinkError("a broken \(type) frame") }
         if bytesLeft > 0 { throw LinkError("\(bytesLeft) bytes too many in a \(type) frame") }
@@ -59,7 +59,7 @@ public struct LinkDecoder: Sendable {
     /// A frame's length, and with it its type.
     private static let (lengthBytes, headBytes) = (4, 5)
 
-    private static func frame(_ type: LinkFrameType, _ body: inout LinkReader) -> LinkFrame? {
+    private static func frame(_ type: LinkFrameType, _ body: inout LinkReader, _ buffer: ByteBuffer) -> LinkFrame? {
         switch type {
         case .hello: return hello(&body).map(LinkFrame.hello)
         case .welcome: return welcome(&body).map(LinkFrame.welcome)
@@ -69,7 +69,7 @@ public struct LinkDecoder: Sendable {
             return .challenge(nonce, proof)
         case .proof: return LinkProof(reading: &body).map(LinkFrame.proof)
         case .forward: return forward(&body).map(LinkFrame.forward)
-        case .produce: return nil
+        case .produce: return produce(&body, buffer).map(LinkFrame.produce)
         case .receipt: return receipt(&body).map { .answer(request: $0, .success($1), message: nil) }
         case .refusal:
             guard let request = body.readWord(), let problem = problem(&body), let message = body.readShortText() else { return nil }
