@@ -4,13 +4,12 @@ import os
 import subprocess
 
 from alone import ALL_PROCESSORS, Running, ZOOKEEPER_OFFSET, await_ready
-from measurements import PUBLISHERS, WINDOW, options_for, unicast
+from measurements import PACED, PUBLISHERS, WINDOW, options_for, unicast
 from processes import Failure, GENERATOR_PROCESSOR, NotThere, environment, prepare
 from zookeeper import ZooKeeper
 
 RUN_SECONDS_MAX = 200
 NODES, USERS = 3, 1_000
-PACED = 5_000
 
 # ---- Row 8
 
