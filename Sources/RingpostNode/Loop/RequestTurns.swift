@@ -6,7 +6,7 @@ import NIOCore
 
 struct RequestTurns {
     /// Requests of all sockets before others have their turn: HTTP's, and WebSockets' frames.
-    static let requestsMax = 24
+    static let requestsMax = 16
     /// Requests of one socket before another one has its turn.
     static let sliceRequestsMax = 8
     /// Where there is no bell (yet), a turn begins a moment after the one before has ended.
