@@ -4,6 +4,7 @@ PUBLISHERS, WINDOW = 4, 64
 # "5,000 a second": a kernel that ticks 250 times a second ticks at each twentieth message then, in a whole run or never, as its beginning
 # falls, and a message that meets the tick takes twice as long. At this rate every run meets it at all its phases.
 PACED = 4_993
+IDLE = 10_000
 
 
 def options_for(server, transport="websocket", is_channel=False, **more):
@@ -37,9 +38,8 @@ def idle(transport, is_warm):
     """Memory of sockets that nothing is sent to: of all of them, or of those that come when the first tenth is there already."""
 
     def run(bench, server):
-        sockets = bench.pick(5_000, 10_000)
-        warm = sockets // 10 if is_warm else 0
-        options = options_for(server, transport, sockets=sockets + warm, warm_sockets=warm)
+        warm = IDLE // 10 if is_warm else 0
+        options = options_for(server, transport, sockets=IDLE + warm, warm_sockets=warm)
         return bench.run_load(options, settle=bench.pick(500, 2_000))
 
     return run

@@ -65,6 +65,52 @@ import Testing
         #expect(places == places.sorted() && behind > places[count - 1])
     }
 
+    /// As its URL names them, and when it goes.
+    @Test func aSocketOfManyChannelsLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        let count = 200
+        let names = (0..<count).map { "c\($0)" }
+        let command = #"{"subscribe":["behind"]}"#
+        var bytes = ByteBuffer(
+            string: Self.upgrade.replacing("user=alice", with: "user=alice&channels=\(names.joined(separator: ","))"))
+        bytes.writeBytes([0x81, 0x80 | UInt8(command.utf8.count), 0, 0, 0, 0])
+        bytes.writeString(command)
+        try eager.writeInbound(bytes)
+        try publish("x", to: "users/bob")
+        var answers = try eager.leaving()
+        func attached() -> Int { answers.components(separatedBy: "\"attached\"").count - 1 }
+        let first = attached()
+        #expect(first > 0 && first < count / 2)
+        for _ in 0..<count {
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            answers += try eager.leaving()
+        }
+        #expect(attached() == count + 2 && node.loop.fans.count == count + 1)
+        let places = try (names + ["behind"]).map { try #require(answers.range(of: "\"channel\":\"\($0)\"")).lowerBound }
+        #expect(places == places.sorted())
+
+        try eager.writeInbound(ByteBuffer(bytes: [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]))
+        #expect(node.loop.fans.count > count / 2)
+        // Who still has to end takes nothing.
+        try publish("y", to: "channels/behind")
+        #expect(try eager.writes().joined().elementsEqual([0x88, 0x02, 0x03, 0xE8]))
+        var before = node.loop.fans.count
+        for _ in 0..<count where before > 0 {
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            #expect(before - node.loop.fans.count <= RequestTurns.endingsMax)
+            before = node.loop.fans.count
+        }
+        #expect(before == 0)
+        #expect(try eager.writes().isEmpty)
+
+        func publish(_ text: String, to target: String) throws {
+            let request = "POST /v1/\(target)/messages \(Self.host)Content-Length: \(text.utf8.count)\r\n\r\n\(text)"
+            try other.writeInbound(ByteBuffer(string: request))
+            #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
     /// Also where nobody writes to a socket in that turn.
     @Test func aTurnsTimeEndsWithIt() throws {
         let node = try EmbeddedNode()

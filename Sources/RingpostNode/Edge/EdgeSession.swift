@@ -98,6 +98,13 @@ final class EdgeSession {
         socket = nil
     }
 
+    /// Nothing comes of it from now on; what it holds it gives back when others have had their turns.
+    func stopLater() {
+        isOver = true
+        machine.onClose()
+        loop.stopLater(self)
+    }
+
     /// The socket is better off elsewhere.
     func end(_ farewell: Farewell) { socket?.end(farewell) }
 
@@ -180,7 +187,7 @@ final class EdgeSession {
     }
 
     /// The node has missed what this session may have missed too.
-    func askAgain() { perform(machine.ask(now: Moment.now().monotonic)) }
+    func askAgain() { if !isOver { perform(machine.ask(now: Moment.now().monotonic)) } }
 
     /// Another member owns the key now.
     func ownerHasChanged(now: Int64) { perform(machine.ownerHasChanged(now: now)) }

@@ -89,7 +89,12 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
             // Where there is no room it has ended the socket itself.
             guard session.start() else { return }
         }
-        for (channel, start) in wish.channels where !isClosing { subscribe(channel, start: start, watches: wish.watches) }
+        open(wish.channels, watches: wish.watches)
+    }
+
+    /// The channels that were asked for at the beginning.
+    func open(_ channels: [(key: Key, start: AttachStart)], watches: Bool) {
+        for (channel, start) in channels where !isClosing { subscribe(channel, start: start, watches: watches) }
     }
 
     /// The session with a channel.
@@ -129,14 +134,20 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     /// The last word, then nothing more.
     func finish(_ lastWord: () -> Void) {
         guard isOpen, !isClosing else { return }
-        stopSessions()
         lastWord()
+        // Sessions that are stopped later have nothing to add.
+        seal()
+        stopSessions()
         closeWhenFlushed()
     }
 
+    /// Of many channels a few now, and the others as others have their turns.
     private func stopSessions() {
         session?.stop()
-        for channel in channels { channel.stop() }
+        session = nil
+        for channel in channels.prefix(RequestTurns.channelsARequest) { channel.stop() }
+        for channel in channels.dropFirst(RequestTurns.channelsARequest) { channel.stopLater() }
+        channels = []
     }
 
     /// A token's time is looked at with all other times: no timer a socket.
@@ -158,8 +169,6 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
 
     override func onGone() {
         stopSessions()
-        session = nil
-        channels = []
         if isCounted { loop.counters.sockets[streamTransport.place] -= 1 }
         isCounted = false
         place?.giveBack(in: loop)

@@ -7,8 +7,6 @@ import RingpostWire
 final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     /// A command of a client.
     static let messageBytesMax = 128 * 1_024
-    /// Channels of a command that names many are looked at so many at a time.
-    private static let sliceNamesMax = 4
 
     private var decoder = WebSocketDecoder(role: .server, messageBytesMax: WebSocketConnection.messageBytesMax)
     private var lastHeard = Moment.now().monotonic
@@ -17,7 +15,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private let openedAt = Moment.now().monotonic
     private var framePace = Pace()
     private var bytePace = Pace()
-    /// Channels that a command names and that have not been looked at, the last one first; what comes behind the command waits.
+    /// Channels that the URL or a command names and that have not been looked at, the last one first; what comes behind them waits.
     private var names: [ChannelName] = []
     private var isPinged = false
     /// A token is being checked that needs keys from elsewhere; what comes behind it waits.
@@ -30,16 +28,21 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private enum ChannelName {
         case subscribe(ClientCommand.Subscription)
         case unsubscribe(String)
+        /// The URL's: looked at already as to whether the client may.
+        case wished(Key, AttachStart, watches: Bool)
     }
 
     init(wish: ClientWish, grant: ClientGrant?, loop: NodeLoop) { super.init(.webSocket, wish: wish, grant: grant, loop: loop) }
 
     func open(leftover: ByteBuffer) {
+        if leftover.readableBytes > 0 { input = leftover }
         if grant != nil { openSessions() }
-        if leftover.readableBytes > 0 {
-            input = leftover
-            onBytes()
-        }
+        if !names.isEmpty || input.readableBytes > 0 { onBytes() }
+    }
+
+    override func open(_ channels: [(key: Key, start: AttachStart)], watches: Bool) {
+        names = channels.reversed().map { .wished($0.key, $0.start, watches: watches) }
+        lookAtSomeNames()
     }
 
     override func begin(at cursor: Cursor, of session: EdgeSession) { writeText(ControlEvent.attached.json(session.key, cursor)) }
@@ -174,12 +177,13 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
         }
     }
 
-    /// As many as cost what a command with one name does, about.
+    /// Where many are named, in the URL or in a command, others have their turn in between.
     private func lookAtSomeNames() {
-        for _ in 0..<Self.sliceNamesMax {
+        for _ in 0..<RequestTurns.channelsARequest {
             switch names.popLast() {
             case .subscribe(let wish): subscribe(wish)
             case .unsubscribe(let name): unsubscribe(name)
+            case .wished(let key, let start, let watches): if !isClosing { subscribe(key, start: start, watches: watches) }
             case nil: break
             }
         }

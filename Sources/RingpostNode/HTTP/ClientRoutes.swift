@@ -122,6 +122,7 @@ struct ClientRoutes: HTTPRoutes {
             return place.giveBack(in: loop)
         }
         socket.take(place)
+        loop.onRequest(count: wish.channels.count / RequestTurns.channelsARequest)
         socket.open()
     }
 
@@ -203,6 +204,7 @@ struct ClientRoutes: HTTPRoutes {
             connection?.respond(to: number, response)
         }
         connection.hold(waiter, number)
+        loop.onRequest(count: wish.channels.count / RequestTurns.channelsARequest)
         waiter.start(wish, waitSeconds: wait)
     }
 

@@ -9,6 +9,10 @@ struct RequestTurns {
     static let requestsMax = 16
     /// Requests of one socket before another one has its turn.
     static let sliceRequestsMax = 8
+    /// Channels that cost as much to listen to as a request does.
+    static let channelsARequest = 4
+    /// Sessions of sockets that had many and are gone: so many end in a turn, as many as may begin in one.
+    static let endingsMax = requestsMax * channelsARequest
     /// Where there is no bell (yet), a turn begins a moment after the one before has ended.
     static let pause = TimeAmount.microseconds(50)
 
@@ -16,17 +20,19 @@ struct RequestTurns {
     private var fresh: Deque<LoopSocket> = []
     private var resting: Deque<LoopSocket> = []
     private var work: [() -> Void] = []
+    private var ending: Deque<EdgeSession> = []
     private var isScheduled = false
 
     var isOver: Bool { taken >= Self.requestsMax }
 
-    fileprivate mutating func take() { taken += 1 }
+    fileprivate mutating func take(_ count: Int) { taken += count }
 
     fileprivate mutating func append(_ socket: LoopSocket, isFresh: Bool) {
         if isFresh { fresh.append(socket) } else { resting.append(socket) }
     }
 
     fileprivate mutating func append(_ work: @escaping () -> Void) { self.work.append(work) }
+    fileprivate mutating func append(_ session: EdgeSession) { ending.append(session) }
 
     /// The next one of this turn; `nil` when it is over, or nobody waits.
     fileprivate mutating func next() -> LoopSocket? { isOver ? nil : fresh.popFirst() ?? resting.popFirst() }
@@ -35,12 +41,17 @@ struct RequestTurns {
     /// - Returns: true when another turn has to be scheduled.
     fileprivate mutating func end(hasMore: Bool) -> Bool {
         taken = 0
-        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty && !hasMore { return false }
+        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty && ending.isEmpty && !hasMore { return false }
         isScheduled = true
         return true
     }
 
     fileprivate mutating func begin() { isScheduled = false }
+
+    fileprivate mutating func takeEnding() -> [EdgeSession] {
+        defer { ending.removeFirst(min(Self.endingsMax, ending.count)) }
+        return Array(ending.prefix(Self.endingsMax))
+    }
 
     fileprivate mutating func takeWork() -> [() -> Void] {
         defer { work = [] }
@@ -50,8 +61,16 @@ struct RequestTurns {
 
 extension NodeLoop {
     /// A request is looked at now.
-    func onRequest() {
-        turns.take()
+    ///
+    /// - Parameter count: as many as it costs.
+    func onRequest(count: Int = 1) {
+        turns.take(count)
+        scheduleFlush()
+    }
+
+    /// The session's socket is gone, or takes no more, and had many: it ends in one of the next turns.
+    func stopLater(_ session: EdgeSession) {
+        turns.append(session)
         scheduleFlush()
     }
 
@@ -80,6 +99,7 @@ extension NodeLoop {
         flushNow()
         // What would be written on top of what is late would only make it later.
         if late.isEmpty { for piece in turns.takeWork() { piece() } }
+        for session in turns.takeEnding() { session.stop() }
         scheduleFlush()
         while let socket = turns.next() { socket.goOn() }
     }
