@@ -61,7 +61,12 @@ def bearer(token):
 def frame(payload, opcode=0x1):
     """A whole frame with a mask of zeros, which changes nothing and costs nothing."""
     data = payload if isinstance(payload, bytes) else payload.encode()
-    size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + struct.pack("!H", len(data))
+    if len(data) < 126:
+        size = bytes([0x80 | len(data)])
+    elif len(data) < 65_536:
+        size = bytes([0x80 | 126]) + struct.pack("!H", len(data))
+    else:
+        size = bytes([0x80 | 127]) + struct.pack("!Q", len(data))
     return bytes([0x80 | opcode]) + size + bytes(4) + data
 
 

@@ -4,13 +4,14 @@ import json
 import select
 import time
 
-from crowd import Flood, Tally, bearer, connect, ended, frame, noise, parse, receive_some, request, send_some, upgrade
+from crowd import Flood, Tally, bearer, connect, ended, frame, noise, parse, receive_some, request, send_some, somewhere, upgrade
 from node import RESIDENT_MEGABYTES_MAX
 from tokens import Mint
 
 DEAF, DEAF_USERS = 1_000, 20
 FLOODERS = 12
 ADDRESS_RATE, ADDRESS_BURST, USER_SOCKETS = 50, 200, 100
+SOCKET_CHANNELS = 255
 
 
 def opened(node, token, user, source, receive_bytes=None, target="/v1/ws?user={}"):
@@ -75,6 +76,8 @@ def commands(place):
     kinds = itertools.cycle([
         frame(json.dumps({"subscribe": names})),
         frame(json.dumps({"unsubscribe": names})),
+        frame(json.dumps({"subscribe": ["x"] * 20_000})),
+        frame(json.dumps({str(number): 0 for number in range(10_000)})),
         b"".join(frame(b"p" * 100, 0x9) for _ in range(500)),
         frame(json.dumps({"subscribe": ["flood"], "presence": True})),
         b"".join(frame(json.dumps({"publish": {"channel": "flood", "data": number}})) for number in range(200)),
@@ -82,7 +85,7 @@ def commands(place):
         b"".join(frame("{") for _ in range(200)),
         b"".join(frame(json.dumps({"subscribe": [{"channel": f"flood:{number}", "since": "x"}]})) for number in range(200)),
     ])
-    for _ in range(place % 8):
+    for _ in range(place % 10):
         next(kinds)
     return kinds
 
@@ -125,6 +128,25 @@ def floods(node, seconds, is_quick):
         tally.problems.append("nobody was slowed down for too many frames")
     tally.attempts += int(limited)
     tally.refused += int(limited)
+    return tally
+
+
+def crowded(node, seconds, is_quick):
+    """Sockets that listen to as many channels as one may, and go again as soon as they are there."""
+    tally = Tally()
+    channels = ",".join(f"flood:{place}" for place in range(SOCKET_CHANNELS))
+    token = Mint(node).good("crowded")
+
+    def judge(tag, answer):
+        tally.attempts += 1
+        tally.refused += answer is None or answer.status != 101
+
+    def next_request():
+        return upgrade(f"/v1/ws?user=crowded&channels={channels}", bearer(token), source=somewhere()), None
+
+    Flood(node.client, next_request, judge, 16).run(seconds)
+    if tally.refused == tally.attempts:
+        tally.problems.append("nobody got as far as to listen")
     return tally
 
 
@@ -181,5 +203,6 @@ def too_fast(node, seconds, is_quick):
 def attacks():
     yield f"1,000 sockets that never read (bound: {RESIDENT_MEGABYTES_MAX} MiB)", deaf
     yield "commands, pings, frames without end", floods
+    yield "sockets of 255 channels that come and go", crowded
     yield "sockets of one user beyond its limit", too_many_sockets
     yield "an address beyond its rate", too_fast

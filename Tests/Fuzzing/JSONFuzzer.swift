@@ -20,10 +20,10 @@ enum JSONFuzzer {
     private static func takeApart(_ json: ArraySlice<UInt8>, depth: Int) {
         demand(depth <= JSONText.depthCeiling, "a value lies \(depth) levels deep")
         demand(JSONText.isValid(Array(json)), "a part that is no value: \(String(decoding: json, as: UTF8.self))")
-        if let elements = JSONArray.elements(of: json) {
+        if let elements = JSONArray.elements(of: json, countMax: .max) {
             for element in elements { takeApart(element, depth: depth + 1) }
             check(joined(elements.map { Array($0) }, [0x5B, 0x5D]), is: json)
-        } else if let object = JSONObject(json) {
+        } else if let object = JSONObject(json, countMax: .max) {
             demand(object.members.count == object.count, "members that are not counted")
             for member in object.members {
                 demand(JSONText.isValid(Array(member.name)) && member.name.first == 0x22, "a name that is no string")

@@ -11,19 +11,28 @@ import Testing
 
 @Suite struct TurnTests {
     private static let host = "HTTP/1.1\r\nHost: x\r\n"
+    private static let post = "POST /v1/users/bob/messages \(host)Content-Length: 1\r\n\r\nx"
     private static let upgrade =
         "GET /v1/ws?user=alice \(host)Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
+    /// One that has been served before.
+    private static func knownConnection(_ node: EmbeddedNode) throws -> EmbeddedChannel {
+        let connection = try node.apiConnection()
+        try connection.arrive(post)
+        _ = try connection.leaving()
+        return connection
+    }
+
     @Test func whoSendsManyFramesLeavesOthersTheirTurn() throws {
         let node = try EmbeddedNode()
-        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
         try eager.arrive(Self.upgrade)
         _ = try eager.writes()
         let ping: [UInt8] = [0x89, 0x80, 0, 0, 0, 0]
         let count = 100
         try eager.writeInbound(ByteBuffer(bytes: Array(repeatElement(ping, count: count).joined())))
-        try other.writeInbound(ByteBuffer(string: "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx"))
+        try other.writeInbound(ByteBuffer(string: Self.post))
         #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
         let first = try eager.writes().joined().count / 2
         #expect(first == RequestTurns.sliceRequestsMax)
@@ -38,7 +47,7 @@ import Testing
     /// Names are looked at some at a time, in their order, and before what comes behind the command.
     @Test func aCommandWithManyNamesLeavesOthersTheirTurn() throws {
         let node = try EmbeddedNode()
-        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
         try eager.arrive(Self.upgrade)
         _ = try eager.writes()
         let count = 150
@@ -49,7 +58,7 @@ import Testing
             frames.writeString(command)
         }
         try eager.writeInbound(frames)
-        try other.writeInbound(ByteBuffer(string: "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx"))
+        try other.writeInbound(ByteBuffer(string: Self.post))
         #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
         var answers = try eager.leaving()
         func attached() -> Int { answers.components(separatedBy: "\"attached\"").count - 1 }
@@ -68,7 +77,7 @@ import Testing
     /// As its URL names them, and when it goes.
     @Test func aSocketOfManyChannelsLeavesOthersTheirTurn() throws {
         let node = try EmbeddedNode()
-        let (eager, other) = (try node.clientConnection(), try node.apiConnection())
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
         let count = 200
         let names = (0..<count).map { "c\($0)" }
         let command = #"{"subscribe":["behind"]}"#
@@ -107,8 +116,69 @@ import Testing
         func publish(_ text: String, to target: String) throws {
             let request = "POST /v1/\(target)/messages \(Self.host)Content-Length: \(text.utf8.count)\r\n\r\n\(text)"
             try other.writeInbound(ByteBuffer(string: request))
-            #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+            // In this turn, or at the beginning of the next one.
+            var answer = try other.leaving()
+            if answer.isEmpty { node.eventLoop.advanceTime(by: RequestTurns.pause) }
+            answer += try other.leaving()
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
         }
+    }
+
+    /// A crowd has half of a turn, however many it is.
+    @Test func whoIsThereGoesBeforeThoseWhoCome() throws {
+        let node = try EmbeddedNode()
+        let known = try Self.knownConnection(node)
+        let crowd = try (0..<3 * RequestTurns.requestsMax).map { _ in try node.apiConnection() }
+        for newcomer in crowd { try newcomer.writeInbound(ByteBuffer(string: Self.post)) }
+        try known.writeInbound(ByteBuffer(string: Self.post))
+        #expect(try known.leaving().hasPrefix("HTTP/1.1 200 "))
+        func answered() throws -> Int { try crowd.count { try $0.leaving().hasPrefix("HTTP/1.1 200 ") } }
+        var served = try answered()
+        #expect(served == RequestTurns.requestsMax / 2)
+        for _ in crowd {
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            served += try answered()
+        }
+        #expect(served == crowd.count)
+    }
+
+    /// Who has sent much, and those who come, have their turn also while there are always fresh requests.
+    @Test func freshRequestsKeepNobodyWaitingForGood() throws {
+        let node = try EmbeddedNode()
+        let known = try (0..<3 * RequestTurns.requestsMax).map { _ in try node.apiConnection() }
+        for each in known { try each.arrive(Self.post) }
+        let (eager, newcomer) = (try node.apiConnection(), try node.apiConnection())
+        let count = 5 * RequestTurns.sliceRequestsMax
+        var answers = ("", "")
+        for round in 0..<8 * count {
+            // Who has been answered asks again.
+            for each in known where try round == 0 || !each.leaving().isEmpty { try each.writeInbound(ByteBuffer(string: Self.post)) }
+            if round == 1 {
+                try eager.writeInbound(ByteBuffer(string: String(repeating: Self.post, count: count)))
+                try newcomer.writeInbound(ByteBuffer(string: Self.post))
+            }
+            node.eventLoop.advanceTime(by: RequestTurns.pause)
+            answers.0 += try eager.leaving()
+            answers.1 += try newcomer.leaving()
+        }
+        #expect(answers.0.components(separatedBy: "HTTP/1.1 200 ").count == count + 1)
+        #expect(answers.1.hasPrefix("HTTP/1.1 200 "))
+    }
+
+    /// What is large counts as several requests.
+    @Test func aLargeRequestLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let known = try (0..<3).map { _ in try Self.knownConnection(node) }
+        let bytes = RequestTurns.requestsMax * RequestTurns.bytesARequest
+        let large = "POST /v1/users/bob/messages \(Self.host)Content-Length: \(bytes)\r\n\r\n\(String(repeating: "x", count: bytes))"
+        try known[0].writeInbound(ByteBuffer(string: large))
+        try known[1].writeInbound(ByteBuffer(string: large))
+        try known[2].writeInbound(ByteBuffer(string: Self.post))
+        #expect(try known.map { try $0.leaving().isEmpty } == [false, true, true])
+        node.eventLoop.advanceTime(by: RequestTurns.pause)
+        #expect(try known.map { try $0.leaving().isEmpty } == [true, false, true])
+        node.eventLoop.advanceTime(by: RequestTurns.pause)
+        #expect(try known.map { try $0.leaving().isEmpty } == [true, true, false])
     }
 
     /// Also where nobody writes to a socket in that turn.

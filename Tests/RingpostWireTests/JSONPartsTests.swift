@@ -33,6 +33,10 @@ import Testing
         #expect(object.names == nil)
         #expect(JSONObject(Array("{}".utf8))?.count == 0)
         #expect(JSONObject(Array("[]".utf8)) == nil)
+        func members(_ count: Int) -> JSONObject? {
+            JSONObject(Array("{\((0..<count).map { "\"\($0)\":0" }.joined(separator: ","))}".utf8))
+        }
+        #expect(members(JSONObject.countMax)?.count == JSONObject.countMax && members(JSONObject.countMax + 1) == nil)
     }
 
     /// Swift's texts are equal when they look the same; a name is another one with the sign for kelvins in the place of a K.
@@ -43,11 +47,13 @@ import Testing
 
     @Test func arrays() {
         func elements(_ json: String) -> [String]? {
-            JSONArray.elements(of: Array(json.utf8)[...])?.map { String(decoding: $0, as: UTF8.self) }
+            JSONArray.elements(of: Array(json.utf8)[...], countMax: 4)?.map { String(decoding: $0, as: UTF8.self) }
         }
         #expect(elements(" [ ] ") == [])
         #expect(elements(#"[1 , "a,]" ,[2,{"b":3}],{}]"#) == ["1", #""a,]""#, #"[2,{"b":3}]"#, "{}"])
         #expect(elements("{}") == nil)
+        #expect(elements("[1,2,3,4,5]")?.count == 5)
+        #expect(elements("[1,2,3,4,5,6,7]") == ["1", "2", "3", "4", "5"], "one more than are wanted says that there are more")
     }
 
     /// Damaged texts that are still valid say the same as they do to Foundation.

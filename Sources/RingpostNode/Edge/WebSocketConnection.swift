@@ -76,7 +76,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
                 spend(bytes: before - input.readableBytes, frames: event == nil ? 0 : 1, now: now)
                 guard let event else { break }
                 frames += 1
-                loop.onRequest()
+                loop.onRequest(bytes: before - input.readableBytes)
                 switch event {
                 case .ping(let payload): write { WebSocketEncoder.writePong(payload, into: &$0) }
                 case .pong: break
@@ -95,7 +95,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     private func rest() {
         if input.readableBytes == 0, names.isEmpty { return }
         isResting = true
-        loop.rest(self, isFresh: false)
+        loop.rest(self, .resting)
     }
 
     override func goOn() {
@@ -234,7 +234,7 @@ final class WebSocketConnection: StreamSocket, @unchecked Sendable {
     /// Each name is answered, so there is a bound to what one command can ask for.
     private func check(_ count: Int) throws(ProblemReport) {
         let most = loop.shared.configuration.limits.socketChannelsMax
-        if count > most { throw tooManyChannels("one command names at most \(most) channels, not \(count)") }
+        if count > most { throw tooManyChannels("one command names at most \(most) channels") }
     }
 
     private func tooManyChannels(_ sentence: String) -> ProblemReport {

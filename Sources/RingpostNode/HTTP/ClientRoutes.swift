@@ -65,6 +65,8 @@ struct ClientRoutes: HTTPRoutes {
         if path == .poll, wish.watches {
             throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
         }
+        // A WebSocket listens to its channels slice by slice, later.
+        loop.spendTurn(requests: wish.channels.count / (isWebSocket ? RequestTurns.namesARequest : RequestTurns.channelsARequest))
         return wish
     }
 
@@ -122,7 +124,6 @@ struct ClientRoutes: HTTPRoutes {
             return place.giveBack(in: loop)
         }
         socket.take(place)
-        loop.onRequest(count: wish.channels.count / RequestTurns.channelsARequest)
         socket.open()
     }
 
@@ -204,7 +205,6 @@ struct ClientRoutes: HTTPRoutes {
             connection?.respond(to: number, response)
         }
         connection.hold(waiter, number)
-        loop.onRequest(count: wish.channels.count / RequestTurns.channelsARequest)
         waiter.start(wish, waitSeconds: wait)
     }
 

@@ -33,12 +33,13 @@ struct ClientWish {
         self.resumePoint = resumePoint
         userStart = resumePoint.user.map(AttachStart.after) ?? begin
         if let name = query.bytes("user") { user = (try Self.key(.user, name, hasher), userStart) }
+        let names = Self.channelNames(query, countMax: channelsMax)
+        if names.count > channelsMax { throw ProblemReport(.tooManyChannels, "at most \(channelsMax) channels are taken here") }
         var channels: [Key] = []
-        for name in Self.channelNames(query) {
+        var known = Set<Key>(minimumCapacity: names.count)
+        for name in names {
             let channel = try Self.key(.channel, name, hasher)
-            if channels.contains(channel) { continue }
-            if channels.count >= channelsMax { throw ProblemReport(.tooManyChannels, "at most \(channelsMax) channels are taken here") }
-            channels.append(channel)
+            if known.insert(channel).inserted { channels.append(channel) }
         }
         if user == nil, channels.isEmpty, !mayBeEmpty { throw ProblemReport(.badName, "say for whom: ?user=…, or to what: ?channels=…") }
         self.channels = channels.map { (key: $0, start: resumePoint[$0].map(AttachStart.after) ?? begin) }
@@ -96,9 +97,14 @@ struct ClientWish {
         return point
     }
 
-    /// `channels=a,b` takes several, `channel=a,b` one whose name may hold a comma; each may be given again.
-    private static func channelNames(_ query: HTTPQuery) -> [[UInt8]] {
-        query.all("channels").flatMap { $0.split(separator: UInt8(ascii: ",")).map { Array($0) } } + query.all("channel")
+    /// `channels=a,b` takes several, `channel=a,b` one whose name may hold a comma; each may be given again. Where there are more than so
+    /// many, doubles counted, it is one more: what a head has room for is far more than anybody may have.
+    private static func channelNames(_ query: HTTPQuery, countMax: Int) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        for list in query.all("channels") where names.count <= countMax {
+            names += list.split(separator: UInt8(ascii: ","), maxSplits: countMax - names.count).map { Array($0) }
+        }
+        return names + query.all("channel")
     }
 
     private static func key(_ kind: KeyKind, _ name: [UInt8], _ hasher: KeyHasher) throws(ProblemReport) -> Key {

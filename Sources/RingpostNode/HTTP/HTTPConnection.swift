@@ -63,8 +63,12 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     override func onBytes() {
         if isReading { return }
-        if !isResting, sliceRequests == 0, loop.turns.isOver { rest() }
+        if !isResting, sliceRequests == 0, isNew ? loop.turns.isOverForNewcomers : loop.turns.isOver { rest() }
         if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
+        lookAtRequests()
+    }
+
+    private func lookAtRequests() {
         isReading = true
         defer { isReading = false }
         do throws(HTTPRequestError) {
@@ -90,21 +94,21 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     /// One request more in this slice; behind the last one, the next slice comes when others have had their turn. A connection whose bytes
     /// are all read begins a slice anew.
-    private func spendSlice() {
+    private func spendSlice(bytes: Int) {
         sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
-        loop.onRequest()
+        loop.onRequest(bytes: bytes)
         if sliceRequests >= RequestTurns.sliceRequestsMax || sliceRequests > 0 && loop.turns.isOver { rest() }
     }
 
     private func rest() {
         isResting = true
-        loop.rest(self, isFresh: sliceRequests == 0)
+        loop.rest(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
     }
 
     override func goOn() {
         isResting = false
         sliceRequests = 0
-        if isOpen { onBytes() }
+        if isOpen { lookAtRequests() }
     }
 
     private func beginRequest() {
@@ -125,13 +129,16 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         onBytes()
     }
 
+    /// No request has been looked at yet.
+    private var isNew: Bool { firstNumber == 0 && answers.isEmpty }
+
     private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
 
     private func onHead(_ head: HTTPRequestHead) {
         self.head = head
         beginRequest()
         deadline += limits.requestMilliseconds - limits.headMilliseconds
-        if firstNumber == 0, answers.isEmpty, loop.shared.census.isMemoryFull, !routes.isAlwaysAnswered(head) {
+        if isNew, loop.shared.census.isMemoryFull, !routes.isAlwaysAnswered(head) {
             loop.counters.count(.memoryMegabytes)
             return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
         }
@@ -155,7 +162,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         body = ByteBuffer()
         isArriving = false
         hasLastRequest = !head.keepAlive
-        spendSlice()
+        spendSlice(bytes: request.body.readableBytes)
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
         if loop.door.isMoving { isLeaving = true }

@@ -1,6 +1,6 @@
 // Whose requests are looked at when. Who pipelines, and who comes in a crowd, is no reason for all others to wait: an event loop looks at
-// so many requests, then at all its sockets again. A socket whose request has just come goes before those that have had a slice. Other work
-// that comes in slices goes on with the next turn, too.
+// so many requests, then at all its sockets again. Who is there already goes before those that come, and a socket whose request has just come
+// before those that have had a slice. Other work that comes in slices goes on with the next turn, too.
 import DequeModule
 import NIOCore
 
@@ -9,39 +9,67 @@ struct RequestTurns {
     static let requestsMax = 16
     /// Requests of one socket before another one has its turn.
     static let sliceRequestsMax = 8
-    /// Channels that cost as much to listen to as a request does.
-    static let channelsARequest = 4
+    /// Channels that cost as much to listen to as a request does; names of channels that do to be read; and bytes that do.
+    static let (channelsARequest, namesARequest, bytesARequest) = (4, 16, 4_096)
     /// Sessions of sockets that had many and are gone: so many end in a turn, as many as may begin in one.
     static let endingsMax = requestsMax * channelsARequest
     /// Where there is no bell (yet), a turn begins a moment after the one before has ended.
     static let pause = TimeAmount.microseconds(50)
 
+    /// What a socket waits with.
+    enum Standing {
+        /// A request that has just come, on a connection that has been served before.
+        case fresh
+        /// The first request of its connection.
+        case newcomer
+        /// The rest of what it has sent: it has had a slice.
+        case resting
+    }
+
     private var taken = 0
     private var fresh: Deque<LoopSocket> = []
+    private var newcomers: Deque<LoopSocket> = []
     private var resting: Deque<LoopSocket> = []
+    private var isNewcomersTurn = false
     private var work: [() -> Void] = []
     private var ending: Deque<EdgeSession> = []
     private var isScheduled = false
 
     var isOver: Bool { taken >= Self.requestsMax }
+    /// A crowd that comes takes no more than half of a turn from those who are there, and nobody in it is served before others in it.
+    var isOverForNewcomers: Bool { taken >= Self.requestsMax / 2 || !newcomers.isEmpty }
 
     fileprivate mutating func take(_ count: Int) { taken += count }
 
-    fileprivate mutating func append(_ socket: LoopSocket, isFresh: Bool) {
-        if isFresh { fresh.append(socket) } else { resting.append(socket) }
+    fileprivate mutating func append(_ socket: LoopSocket, _ standing: Standing) {
+        switch standing {
+        case .fresh: fresh.append(socket)
+        case .newcomer: newcomers.append(socket)
+        case .resting: resting.append(socket)
+        }
     }
 
     fileprivate mutating func append(_ work: @escaping () -> Void) { self.work.append(work) }
     fileprivate mutating func append(_ session: EdgeSession) { ending.append(session) }
 
-    /// The next one of this turn; `nil` when it is over, or nobody waits.
-    fileprivate mutating func next() -> LoopSocket? { isOver ? nil : fresh.popFirst() ?? resting.popFirst() }
+    /// The next one of this turn; `nil` when it is over, or nobody waits. Half of a turn is of those whose requests are fresh, the other half
+    /// of newcomers and those who rest, each in turn: none of the three can keep another one waiting for good.
+    fileprivate mutating func next() -> LoopSocket? {
+        if isOver { return nil }
+        return taken < Self.requestsMax / 2 ? fresh.popFirst() ?? nextOther() : nextOther() ?? fresh.popFirst()
+    }
+
+    private mutating func nextOther() -> LoopSocket? {
+        isNewcomersTurn.toggle()
+        return isNewcomersTurn ? newcomers.popFirst() ?? resting.popFirst() : resting.popFirst() ?? newcomers.popFirst()
+    }
 
     /// - Parameter hasMore: there is more to do than what is known here.
     /// - Returns: true when another turn has to be scheduled.
     fileprivate mutating func end(hasMore: Bool) -> Bool {
         taken = 0
-        if isScheduled || fresh.isEmpty && resting.isEmpty && work.isEmpty && ending.isEmpty && !hasMore { return false }
+        let isIdle = fresh.isEmpty && newcomers.isEmpty && resting.isEmpty && work.isEmpty && ending.isEmpty
+        if isScheduled || isIdle && !hasMore { return false }
         isScheduled = true
         return true
     }
@@ -60,11 +88,12 @@ struct RequestTurns {
 }
 
 extension NodeLoop {
-    /// A request is looked at now.
-    ///
-    /// - Parameter count: as many as it costs.
-    func onRequest(count: Int = 1) {
-        turns.take(count)
+    /// A request, or a frame, of so many bytes is looked at now.
+    func onRequest(bytes: Int = 0) { spendTurn(requests: 1 + bytes / RequestTurns.bytesARequest) }
+
+    /// What is done now costs as much as so many requests.
+    func spendTurn(requests: Int) {
+        turns.take(requests)
         scheduleFlush()
     }
 
@@ -75,8 +104,8 @@ extension NodeLoop {
     }
 
     /// The socket has more requests than are looked at now.
-    func rest(_ socket: LoopSocket, isFresh: Bool) {
-        turns.append(socket, isFresh: isFresh)
+    func rest(_ socket: LoopSocket, _ standing: RequestTurns.Standing) {
+        turns.append(socket, standing)
         scheduleFlush()
     }
 

@@ -41,6 +41,7 @@ package enum ClientCommand: Sendable {
         }
     }
 
+    /// Of more than ``namesMax``, one more than that: too many for anybody.
     case subscribe([Subscription])
     case unsubscribe([String])
     /// With how the client names it in the answer, as JSON; the problem is the message's.
@@ -48,6 +49,8 @@ package enum ClientCommand: Sendable {
     /// Who the client is, or still is: 1 to ``tokenBytesMax`` bytes, not looked at any further.
     case token(String)
 
+    /// Channels that one command may name.
+    package static let namesMax = ResumePoint.channelsMax
     /// A reference is repeated in the answer, so it is short.
     package static let referenceBytesMax = 64
     /// The longest token.
@@ -81,7 +84,7 @@ package enum ClientCommand: Sendable {
     private static func list<Element>(
         _ json: ArraySlice<UInt8>, _ read: (ArraySlice<UInt8>) -> Element?
     ) throws(ProblemReport) -> [Element] {
-        guard let values = JSONArray.elements(of: json) else { throw ProblemReport(.badJSON, usage) }
+        guard let values = JSONArray.elements(of: json, countMax: namesMax) else { throw ProblemReport(.badJSON, usage) }
         var elements: [Element] = []
         for value in values {
             guard let element = read(value) else { throw ProblemReport(.badJSON, usage) }

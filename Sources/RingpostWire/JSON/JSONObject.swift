@@ -3,15 +3,19 @@
 /// An object's members in their order, as they were written. Names are compared as bytes once they are decoded; of several with one name
 /// the first counts.
 package struct JSONObject: Sendable {
+    /// Members of an object that anybody here reads.
+    package static let countMax = 64
+
     /// Each with its quotes, and with its value.
     package let members: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]
 
-    /// Takes a text apart that passes `JSONText.isValid`; `nil` when it is no object.
-    package init?(_ json: ArraySlice<UInt8>) {
+    /// Takes a text apart that passes `JSONText.isValid`; `nil` when it is no object, or has more members than that.
+    package init?(_ json: ArraySlice<UInt8>, countMax: Int = Self.countMax) {
         var walk = JSONWalk(json)
         guard walk.take(UInt8(ascii: "{")) else { return nil }
         var members: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)] = []
         while walk.byte == UInt8(ascii: "\"") {
+            if members.count >= countMax { return nil }
             let name = walk.takeValue()
             guard walk.take(UInt8(ascii: ":")) else { return nil }
             members.append((name, walk.takeValue()))
@@ -48,13 +52,14 @@ package struct JSONObject: Sendable {
 
 /// Operations on arrays.
 package enum JSONArray {
-    /// The elements of a text that passes `JSONText.isValid`, as they were written; `nil` when it is no array.
-    package static func elements(of json: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
+    /// The elements of a text that passes `JSONText.isValid`, as they were written; `nil` when it is no array. Where there are more than so
+    /// many, the first of them and one more.
+    package static func elements(of json: ArraySlice<UInt8>, countMax: Int) -> [ArraySlice<UInt8>]? {
         var walk = JSONWalk(json)
         guard walk.take(UInt8(ascii: "[")) else { return nil }
         if walk.take(UInt8(ascii: "]")) { return [] }
         var elements: [ArraySlice<UInt8>] = []
-        repeat { elements.append(walk.takeValue()) } while walk.take(UInt8(ascii: ","))
+        repeat { elements.append(walk.takeValue()) } while elements.count <= countMax && walk.take(UInt8(ascii: ","))
         return elements
     }
 }
