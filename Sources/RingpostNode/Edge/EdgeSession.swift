@@ -187,7 +187,7 @@ final class EdgeSession {
     }
 
     /// The node has missed what this session may have missed too.
-    func askAgain() { if !isOver { perform(machine.ask(now: Moment.now().monotonic)) } }
+    func askAgain() { perform(machine.ask(now: Moment.now().monotonic)) }
 
     /// Another member owns the key now.
     func ownerHasChanged(now: Int64) { perform(machine.ownerHasChanged(now: now)) }
