@@ -11,10 +11,14 @@ import Testing
 
 @Suite struct TurnTests {
     private static let host = "HTTP/1.1\r\nHost: x\r\n"
-    private static let post = "POST /v1/users/bob/messages \(host)Content-Length: 1\r\n\r\nx"
+    private static let post = post(bytes: 1)
     private static let upgrade =
         "GET /v1/ws?user=alice \(host)Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+    private static func post(bytes: Int) -> String {
+        "POST /v1/users/bob/messages \(host)Content-Length: \(bytes)\r\n\r\n\(String(repeating: "x", count: bytes))"
+    }
 
     /// One that has been served before.
     private static func knownConnection(_ node: EmbeddedNode) throws -> EmbeddedChannel {
@@ -143,16 +147,18 @@ import Testing
     }
 
     /// Who has sent much, and those who come, have their turn also while there are always fresh requests.
-    @Test func freshRequestsKeepNobodyWaitingForGood() throws {
+    @Test(arguments: [1, RequestTurns.requestsMax * RequestTurns.bytesARequest])
+    func freshRequestsKeepNobodyWaitingForGood(bytes: Int) throws {
         let node = try EmbeddedNode()
         let known = try (0..<3 * RequestTurns.requestsMax).map { _ in try node.apiConnection() }
         for each in known { try each.arrive(Self.post) }
+        let request = Self.post(bytes: bytes)
         let (eager, newcomer) = (try node.apiConnection(), try node.apiConnection())
         let count = 5 * RequestTurns.sliceRequestsMax
         var answers = ("", "")
         for round in 0..<8 * count {
             // Who has been answered asks again.
-            for each in known where try round == 0 || !each.leaving().isEmpty { try each.writeInbound(ByteBuffer(string: Self.post)) }
+            for each in known where try round == 0 || !each.leaving().isEmpty { try each.writeInbound(ByteBuffer(string: request)) }
             if round == 1 {
                 try eager.writeInbound(ByteBuffer(string: String(repeating: Self.post, count: count)))
                 try newcomer.writeInbound(ByteBuffer(string: Self.post))
@@ -169,8 +175,7 @@ import Testing
     @Test func aLargeRequestLeavesOthersTheirTurn() throws {
         let node = try EmbeddedNode()
         let known = try (0..<3).map { _ in try Self.knownConnection(node) }
-        let bytes = RequestTurns.requestsMax * RequestTurns.bytesARequest
-        let large = "POST /v1/users/bob/messages \(Self.host)Content-Length: \(bytes)\r\n\r\n\(String(repeating: "x", count: bytes))"
+        let large = Self.post(bytes: RequestTurns.requestsMax * RequestTurns.bytesARequest)
         try known[0].writeInbound(ByteBuffer(string: large))
         try known[1].writeInbound(ByteBuffer(string: large))
         try known[2].writeInbound(ByteBuffer(string: Self.post))

@@ -31,6 +31,8 @@ struct RequestTurns {
     private var newcomers: Deque<LoopSocket> = []
     private var resting: Deque<LoopSocket> = []
     private var isNewcomersTurn = false
+    /// In this turn.
+    private var hasServedOther = false
     private var work: [() -> Void] = []
     private var ending: Deque<EdgeSession> = []
     private var isScheduled = false
@@ -53,13 +55,15 @@ struct RequestTurns {
     fileprivate mutating func append(_ session: EdgeSession) { ending.append(session) }
 
     /// The next one of this turn; `nil` when it is over, or nobody waits. Half of a turn is of those whose requests are fresh, the other half
-    /// of newcomers and those who rest, each in turn: none of the three can keep another one waiting for good.
+    /// of newcomers and those who rest, each in turn: none of the three can keep another one waiting for good. One of these is served also
+    /// where a large request has taken more than its half.
     fileprivate mutating func next() -> LoopSocket? {
-        if isOver { return nil }
+        if isOver { return hasServedOther ? nil : nextOther() }
         return taken < Self.requestsMax / 2 ? fresh.popFirst() ?? nextOther() : nextOther() ?? fresh.popFirst()
     }
 
     private mutating func nextOther() -> LoopSocket? {
+        hasServedOther = true
         isNewcomersTurn.toggle()
         return isNewcomersTurn ? newcomers.popFirst() ?? resting.popFirst() : resting.popFirst() ?? newcomers.popFirst()
     }
@@ -74,7 +78,10 @@ struct RequestTurns {
         return true
     }
 
-    fileprivate mutating func begin() { isScheduled = false }
+    fileprivate mutating func begin() {
+        isScheduled = false
+        hasServedOther = false
+    }
 
     fileprivate mutating func takeEnding() -> [EdgeSession] {
         defer { ending.removeFirst(min(Self.endingsMax, ending.count)) }
