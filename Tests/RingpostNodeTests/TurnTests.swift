@@ -86,7 +86,7 @@ import Testing
         let names = (0..<count).map { "c\($0)" }
         let command = #"{"subscribe":["behind"]}"#
         var bytes = ByteBuffer(
-            string: Self.upgrade.replacing("user=alice", with: "user=alice&channels=\(names.joined(separator: ","))"))
+            string: Self.upgrade.replacing("user=alice", with: "user=alice&presence=true&channels=\(names.joined(separator: ","))"))
         bytes.writeBytes([0x81, 0x80 | UInt8(command.utf8.count), 0, 0, 0, 0])
         bytes.writeString(command)
         try eager.writeInbound(bytes)
@@ -107,6 +107,8 @@ import Testing
         #expect(node.loop.fans.count > count / 2)
         // Who still has to end takes nothing.
         try publish("y", to: "channels/behind")
+        let last = try #require(node.loop.fans.values.first { $0.key.text == names[count - 1] })
+        last.take(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
         #expect(try eager.writes().joined().elementsEqual([0x88, 0x02, 0x03, 0xE8]))
         var before = node.loop.fans.count
         for _ in 0..<count where before > 0 {

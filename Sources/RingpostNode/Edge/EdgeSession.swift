@@ -170,7 +170,7 @@ final class EdgeSession {
 
     /// Who listens, comes or goes; one that has not been told who is there can't make anything of who comes.
     func tell(_ frames: SharedFrames, isList: Bool) {
-        guard isWatching, let socket, isList != hasList else { return }
+        guard isWatching, !isOver, let socket, isList != hasList else { return }
         hasList = true
         socket.tell(frames)
         socket.endOfPiece()

@@ -134,10 +134,8 @@ class StreamSocket: LoopSocket, EdgeSocket, @unchecked Sendable {
     /// The last word, then nothing more.
     func finish(_ lastWord: () -> Void) {
         guard isOpen, !isClosing else { return }
-        lastWord()
-        // Sessions that are stopped later have nothing to add.
-        seal()
         stopSessions()
+        lastWord()
         closeWhenFlushed()
     }
 

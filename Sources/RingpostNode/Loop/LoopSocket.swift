@@ -35,8 +35,6 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private var isDirty = false
     /// Set once the socket is to be closed when its bytes are out.
     private(set) var isClosing = false
-    /// What waits is all that is still written.
-    private var isSealed = false
     private var saidLastWord = false
     private var hasFailed = false
 
@@ -90,7 +88,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     /// Appends bytes to what leaves at the end of this tick.
     func write(_ body: (inout ByteBuffer) -> Void) {
-        guard context != nil, !isSealed else { return }
+        guard context != nil, !saidLastWord else { return }
         if let backlog {
             backlog.append(body)
         } else {
@@ -102,7 +100,7 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
 
     /// Appends bytes that others are written too: they are copied only where they are few and something waits before them.
     func write(_ bytes: ByteBuffer) {
-        guard context != nil, !isSealed else { return }
+        guard context != nil, !saidLastWord else { return }
         if pending.readableBytes == 0 {
             pending = bytes
             isPendingShared = true
@@ -177,9 +175,6 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
         backlog = nil
     }
 
-    /// From now on nothing is added to what waits.
-    func seal() { isSealed = true }
-
     /// Closes when what waits is out, or when the time for that is over.
     func closeWhenFlushed() {
         guard context != nil, !isClosing else { return }
@@ -194,7 +189,6 @@ class LoopSocket: ChannelInboundHandler, @unchecked Sendable {
     private func sayLastWord() {
         if saidLastWord { return }
         saidLastWord = true
-        isSealed = true
         context?.close(mode: .output, promise: nil)
     }
 
