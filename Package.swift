@@ -25,9 +25,9 @@ let optimized: [SwiftSetting] =
 let fuzzCommand: [Target] =
     isFuzzing
     ? [
-        .systemLibrary(name: "CLibFuzzer", path: "Tests/CLibFuzzer"),
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Proofs/CLibFuzzer"),
         .executableTarget(
-            name: "FuzzCommand", dependencies: ["Fuzzing", "CLibFuzzer"], path: "Tests/FuzzCommand",
+            name: "FuzzCommand", dependencies: ["Fuzzing", "CLibFuzzer"], path: "Tests/Proofs/FuzzCommand",
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
     ] : []
 
@@ -107,7 +107,7 @@ let package = Package(
         .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore]),
         .target(
             name: "TestSupport",
-            path: "Tests/TestSupport"),
+            path: "Tests/Support"),
         .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport", logging]),
         .testTarget(
             name: "RingpostNodeTests",
@@ -141,9 +141,9 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tests/Torture"),
+            path: "Tests/Proofs/Torture"),
         // A whole cluster in one thread, for its tests and for cluster/simulate.
-        .target(name: "Simulation", dependencies: ["HashRing", "RingpostCore"], path: "Tests/Simulation"),
+        .target(name: "Simulation", dependencies: ["HashRing", "RingpostCore"], path: "Tests/Proofs/Simulation"),
         // What goes in over links, for cluster/bench.
         .executableTarget(
             name: "bench-producer",
@@ -151,25 +151,25 @@ let package = Package(
                 "RingpostClient", "RingpostCore", "RingpostNode", "RingpostWire", "HashRing", nioCore, nioPosix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tests/BenchProducer"),
+            path: "Tests/Measurements/BenchProducer"),
         .executableTarget(
             name: "SimulateCommand",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            path: "Tests/SimulateCommand"),
+            path: "Tests/Proofs/SimulateCommand"),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation", "RingpostCore", "HashRing"]),
         // The small parts of a node, timed and counted: for cluster/bench and MicrobenchTests.
-        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .target(name: "CAllocationCounter", path: "Tests/Measurements/CAllocationCounter"),
         .executableTarget(
             name: "microbench",
             dependencies: [
                 "CAllocationCounter", "HashRing", "RingpostCore", "RingpostWire", nioCore,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "Tests/Microbench", swiftSettings: optimized),
+            path: "Tests/Measurements/Microbench", swiftSettings: optimized),
         .testTarget(name: "MicrobenchTests", dependencies: ["TestSupport", "microbench"]),
         // What must hold of every decoder of strangers' bytes, whatever they are: for its tests and for cluster/fuzz.
         .target(
-            name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Fuzzing",
+            name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Proofs/Fuzzing",
             exclude: ["Corpus"], swiftSettings: optimized),
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "HashRing"]),
         .testTarget(name: "TidyTests"),

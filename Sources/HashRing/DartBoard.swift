@@ -20,8 +20,9 @@ enum DartBoard {
             withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { numbers in
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2 * HashRing.slotCount) { counts in
                     withUnsafeTemporaryAllocation(of: Thrower.self, capacity: members.count) { throwers in
-                        for place in members.indices {
-                            throwers.initializeElement(at: place, to: Thrower(weight: members[place].weight, key: dartKeys[place]))
+                        for memberIndex in members.indices {
+                            throwers.initializeElement(
+                                at: memberIndex, to: Thrower(weight: members[memberIndex].weight, key: dartKeys[memberIndex]))
                         }
                         var board = Board(
                             depth: depth, orders: UnsafeMutableBufferPointer(rebasing: orders[..<count]), numbers: numbers,
@@ -148,20 +149,20 @@ enum DartBoard {
             let base = slot &* depth
             let count = Int(filled[slot])
             // A member's first dart counts.
-            for place in base..<base &+ count where Int(orders[place]) == member { return }
-            var place = base &+ count
-            while place > base &+ Int(final[slot]), precedes(member, number, place &- 1) {
-                place &-= 1
+            for memberIndex in base..<base &+ count where Int(orders[memberIndex]) == member { return }
+            var memberIndex = base &+ count
+            while memberIndex > base &+ Int(final[slot]), precedes(member, number, memberIndex &- 1) {
+                memberIndex &-= 1
             }
-            guard place < base &+ depth else { return }
+            guard memberIndex < base &+ depth else { return }
             var last = min(base &+ count, base &+ depth &- 1)
-            while last > place {
+            while last > memberIndex {
                 orders[last] = orders[last &- 1]
                 numbers[last] = numbers[last &- 1]
                 last &-= 1
             }
-            orders[place] = UInt16(truncatingIfNeeded: member)
-            numbers[place] = UInt32(truncatingIfNeeded: number)
+            orders[memberIndex] = UInt16(truncatingIfNeeded: member)
+            numbers[memberIndex] = UInt32(truncatingIfNeeded: number)
             filled[slot] = UInt8(truncatingIfNeeded: min(count &+ 1, depth))
             touched.append(UInt16(truncatingIfNeeded: slot))
         }
@@ -187,9 +188,9 @@ enum DartBoard {
                 final[slot] = filled[slot]
                 let base = slot &* depth
                 if count < depth {
-                    for place in base &+ first..<base &+ count { throwers[Int(orders[place])].unfinished &+= 1 }
+                    for memberIndex in base &+ first..<base &+ count { throwers[Int(orders[memberIndex])].unfinished &+= 1 }
                 } else {
-                    for place in base..<base &+ first { throwers[Int(orders[place])].unfinished &-= 1 }
+                    for memberIndex in base..<base &+ first { throwers[Int(orders[memberIndex])].unfinished &-= 1 }
                     unfinished &-= 1
                 }
             }

@@ -50,9 +50,9 @@ public struct HashRing: Sendable {
         self.members = keyed.map(\.member)
         dartKeys = keyed.map(\.key)
         depth = other.depth
-        var places = [UInt16](repeating: 0, count: other.members.count)
-        for (old, new) in zip(before, weighted) { places[old] = UInt16(new) }
-        orders = other.orders.map { places[Int($0)] }
+        var memberIndices = [UInt16](repeating: 0, count: other.members.count)
+        for (old, new) in zip(before, weighted) { memberIndices[old] = UInt16(new) }
+        orders = other.orders.map { memberIndices[Int($0)] }
         digest = Self.digest(orders)
     }
 
@@ -98,7 +98,7 @@ public struct HashRing: Sendable {
     }
 
     /// The place of a member by its id, comparing bytes (two spellings of one letter are two members).
-    public func place(of id: String) -> Int? {
+    public func memberIndex(of id: String) -> Int? {
         members.firstIndex { $0.id.utf8.elementsEqual(id.utf8) }
     }
 }

@@ -21,16 +21,16 @@ public struct RingChange: Equatable, Sendable {
 
     /// Compares slot by slot; takes a fraction of a millisecond.
     public init(from old: HashRing, to new: HashRing) {
-        let placeInNew = new.places(of: old)
+        let indexInNew = new.memberIndices(of: old)
         var counts: [Pair: Int] = [:]
         var beyondMirror = 0
         for slot in 0..<HashRing.slotCount {
             let before = old.owner(ofSlot: slot)
             let after = new.owner(ofSlot: slot)
-            if let before, let after, placeInNew[before] == after { continue }
+            if let before, let after, indexInNew[before] == after { continue }
             if before == nil, after == nil { continue }
             counts[Pair(from: before, to: after), default: 0] += 1
-            if old.mirror(ofSlot: slot).flatMap({ placeInNew[$0] }) != after { beyondMirror += 1 }
+            if old.mirror(ofSlot: slot).flatMap({ indexInNew[$0] }) != after { beyondMirror += 1 }
         }
         moves = counts.sorted { one, other in
             if one.value != other.value { return one.value > other.value }
@@ -57,12 +57,12 @@ extension HashRing {
     ///   - first: the first slot to look at.
     ///   - stride: looks at every `stride`-th slot from there on.
     /// - Returns: in ascending order.
-    public func slotsPlacedOtherwise(than old: HashRing, places: [Int?], from first: Int, by stride: Int) -> [Int] {
+    public func slotsWithOtherHolders(than old: HashRing, memberIndices: [Int?], from first: Int, by stride: Int) -> [Int] {
         // Beyond the second place nobody has anything to do with a slot.
         let depth = min(depth, Self.depthDefault)
         guard depth == min(old.depth, Self.depthDefault) else { return Array(Swift.stride(from: first, to: Self.slotCount, by: stride)) }
         let nobody = UInt16(Self.membersMax)
-        let renumbered = places.map { $0.map { UInt16($0) } ?? nobody }
+        let renumbered = memberIndices.map { $0.map { UInt16($0) } ?? nobody }
         var found: [Int] = []
         // In plain memory: an event loop waits for it.
         renumbered.withUnsafeBufferPointer { renumbered in
@@ -84,17 +84,18 @@ extension HashRing {
     }
 
     /// The places here of an older ring's members, by their ids; `nil` for those that are none any more.
-    func places(of old: HashRing) -> [Int?] {
+    func memberIndices(of old: HashRing) -> [Int?] {
         // Both are in the members' order, so one walk finds all.
-        var place = 0
+        var memberIndex = 0
         return old.members.indices.map { number in
-            while place < members.count, precedes(place, old, number) { place += 1 }
-            return place < members.count && members[place].id.utf8.elementsEqual(old.members[number].id.utf8) ? place : nil
+            while memberIndex < members.count, precedes(memberIndex, old, number) { memberIndex += 1 }
+            return memberIndex < members.count && members[memberIndex].id.utf8.elementsEqual(old.members[number].id.utf8)
+                ? memberIndex : nil
         }
     }
 
-    private func precedes(_ place: Int, _ old: HashRing, _ number: Int) -> Bool {
-        if dartKeys[place] != old.dartKeys[number] { return dartKeys[place] < old.dartKeys[number] }
-        return members[place].id.utf8.lexicographicallyPrecedes(old.members[number].id.utf8)
+    private func precedes(_ memberIndex: Int, _ old: HashRing, _ number: Int) -> Bool {
+        if dartKeys[memberIndex] != old.dartKeys[number] { return dartKeys[memberIndex] < old.dartKeys[number] }
+        return members[memberIndex].id.utf8.lexicographicallyPrecedes(old.members[number].id.utf8)
     }
 }

@@ -11,11 +11,11 @@ public struct SipKey: Hashable, Sendable {
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
-        for (place, byte) in bytes.enumerated() {
-            if place < 8 {
-                words.0 |= UInt64(byte) << (8 * UInt64(place))
+        for (offset, byte) in bytes.enumerated() {
+            if offset < 8 {
+                words.0 |= UInt64(byte) << (8 * UInt64(offset))
             } else {
-                words.1 |= UInt64(byte) << (8 * UInt64(place - 8))
+                words.1 |= UInt64(byte) << (8 * UInt64(offset - 8))
             }
         }
         (low, high) = words
@@ -78,10 +78,10 @@ func sipHash13(key: SipKey, prefix: UInt64, prefixLength: Int, _ bytes: UnsafeRa
 @inline(__always)
 private func shortWord(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var word: UInt64 = 0
-    var place = bytes.count
-    while place > 0 {
-        place &-= 1
-        word = word &<< 8 | UInt64(bytes[place])
+    var offset = bytes.count
+    while offset > 0 {
+        offset &-= 1
+        word = word &<< 8 | UInt64(bytes[offset])
     }
     return word
 }

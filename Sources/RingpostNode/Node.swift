@@ -16,18 +16,18 @@ public struct NodeError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// One node of a cluster, or a whole service of one node.
 public final class Node: Service {
-    private let shared: NodeShared
+    private let shared: NodeContext
     private let group: MultiThreadedEventLoopGroup
-    private let loops: [NodeLoop]
+    private let shards: [Shard]
 
     /// Makes a node; ``run()`` starts it.
     public init(_ configuration: NodeConfiguration, logger: Logger) {
-        let count = min(max(1, configuration.loops ?? System.coreCount), ChannelAddress.loopsMax)
+        let count = min(max(1, configuration.shards ?? System.coreCount), ConnectionAddress.loopsMax)
         group = MultiThreadedEventLoopGroup(numberOfThreads: count)
-        let shared = NodeShared(configuration: configuration, loopCount: count, logger: logger)
+        let shared = NodeContext(configuration: configuration, shardCount: count, logger: logger)
         self.shared = shared
-        loops = zip(0..., group.makeIterator()).map { NodeLoop(index: $0, eventLoop: $1, shared: shared) }
-        shared.setLoops(loops)
+        shards = zip(0..., group.makeIterator()).map { Shard(index: $0, eventLoop: $1, shared: shared) }
+        shared.setShards(shards)
     }
 
     /// Runs until the node has drained, by a graceful shutdown or by an operator's order: its slots are handed over, then its
@@ -39,10 +39,10 @@ public final class Node: Service {
         let ports = try await listen()
         let watching = [Task { [shared] in await shared.trust.files.run() }, Task { [shared] in await shared.tokens?.run() ?? () }]
         defer { for task in watching { task.cancel() } }
-        for loop in loops {
-            loop.eventLoop.execute {
+        for shard in shards {
+            shard.eventLoop.execute {
                 ThreadHeap.makeReady()
-                loop.start()
+                shard.start()
             }
         }
         let outcome = await Result.of { try await runMembership(ports) }
@@ -74,14 +74,14 @@ public final class Node: Service {
         let trust = shared.trust
         let few = Port.membersReadBytesMax
         let many = Port.strangersReadBytesMax
-        let link = try await Port(configuration.link, "link", readBytesMax: few, loops: loops, tls: { trust.acceptingLinks }) {
-            LinkServer(loop: $0)
+        let link = try await Port(configuration.link, "link", readBytesMax: few, shards: shards, tls: { trust.acceptingLinks }) {
+            LinkServer(shard: $0)
         }
-        let api = try await Port(configuration.api, "API", readBytesMax: many, loops: loops, tls: { trust.tls }) {
-            HTTPConnection(routes: ProducerRoutes(loop: $0), loop: $0)
+        let api = try await Port(configuration.api, "API", readBytesMax: many, shards: shards, tls: { trust.tls }) {
+            HTTPConnection(routes: ProducerRoutes(shard: $0), shard: $0)
         }
-        let client = try await Port(configuration.client, "client", readBytesMax: many, loops: loops, tls: { trust.tls }) {
-            HTTPConnection(routes: ClientRoutes(loop: $0, origins: origins), loop: $0)
+        let client = try await Port(configuration.client, "client", readBytesMax: many, shards: shards, tls: { trust.tls }) {
+            HTTPConnection(routes: ClientRoutes(shard: $0, origins: origins), shard: $0)
         }
         let ports = Ports(
             channels: client.channels + api.channels + link.channels, client: client.address, api: api.address, link: link.address)
@@ -90,19 +90,19 @@ public final class Node: Service {
     }
 
     private func closeSockets() async {
-        for loop in loops {
-            let closed = loop.eventLoop.submit { loop.sayGoodbye() }
+        for shard in shards {
+            let closed = shard.eventLoop.submit { shard.shutDown() }
             try? await closed.get()
         }
         // Sockets get what is on its way to them, and the reason why it ends.
         let until = Moment.now().monotonic + shared.configuration.limits.closeMilliseconds
         while Moment.now().monotonic < until {
             var open = 0
-            for loop in loops { open += (try? await loop.eventLoop.submit { loop.openSockets }.get()) ?? 0 }
+            for shard in shards { open += (try? await shard.eventLoop.submit { shard.openSockets }.get()) ?? 0 }
             if open == 0 { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
-        for loop in loops { try? await loop.eventLoop.submit { loop.stop() }.get() }
+        for shard in shards { try? await shard.eventLoop.submit { shard.stop() }.get() }
     }
 
     // MARK: Membership

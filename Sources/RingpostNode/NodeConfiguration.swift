@@ -60,7 +60,7 @@ public struct NodeConfiguration: Sendable {
     /// When the node leaves in order: over what time its sockets are asked to go elsewhere.
     public var drainMilliseconds: Int64 = 30_000
     /// Event loops; as many as cores unless given.
-    public var loops: Int?
+    public var shards: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
     public var allowedOrigins: [String] = []
     /// Channels that any client may publish to, where clients are asked for no token.
@@ -68,7 +68,7 @@ public struct NodeConfiguration: Sendable {
     /// Users that any client may publish to, likewise.
     public var clientPublishUsers = NamePatterns.none
     /// Whom the node believes.
-    public var trust = TrustConfiguration()
+    public var trust = AuthConfiguration()
     /// TLS on the client and API ports; plain unless given.
     public var tls: TLSFiles?
     /// TLS with certificates of both sides on links; needs an authority.

@@ -26,19 +26,19 @@ struct Port {
     ///   - tls: asked once a connection; `nil` for a plain one.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
-        _ address: ListenAddress, _ name: String, readBytesMax: Int, loops: [NodeLoop], tls: @escaping @Sendable () -> NIOSSLContext?,
-        _ socket: @escaping @Sendable (NodeLoop) -> LoopSocket
+        _ address: ListenAddress, _ name: String, readBytesMax: Int, shards: [Shard], tls: @escaping @Sendable () -> NIOSSLContext?,
+        _ socket: @escaping @Sendable (Shard) -> Connection
     ) async throws {
         self.address = address
         let sizes = ReadSizes(most: readBytesMax)
         do {
             // The kernel lets sockets of one user share a port, those of two processes too: one that doesn't share finds the other process.
-            if let loop = loops.first, address.port != 0 {
-                let alone = Self.bootstrap(loop.eventLoop).childChannelInitializer { $0.close() }
+            if let shard = shards.first, address.port != 0 {
+                let alone = Self.bootstrap(shard.eventLoop).childChannelInitializer { $0.close() }
                 try await alone.bind(host: address.host, port: address.port).get().close()
             }
-            for loop in loops {
-                let channel = try await Self.bootstrap(loop.eventLoop)
+            for shard in shards {
+                let channel = try await Self.bootstrap(shard.eventLoop)
                     .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
                     .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytesMax)
@@ -47,7 +47,7 @@ struct Port {
                         channel.eventLoop.makeCompletedFuture {
                             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                             try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
-                            try Self.add(socket(loop), tls(), to: channel)
+                            try Self.add(socket(shard), tls(), to: channel)
                         }
                     }
                     .bind(host: self.address.host, port: self.address.port).get()
@@ -66,7 +66,7 @@ struct Port {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
     }
 
-    private static func add(_ socket: LoopSocket, _ context: NIOSSLContext?, to channel: any Channel) throws {
+    private static func add(_ socket: Connection, _ context: NIOSSLContext?, to channel: any Channel) throws {
         if let context {
             let tls = NIOSSLServerHandler(context: context)
             socket.tls = tls

@@ -193,8 +193,8 @@ extension ClusterTests {
             ] as [([String], String, Int32)])
         func whatMakesNoSenseIsSaid(options: [String], sentence: String, status: Int32) async throws {
             let ports = try FreePorts.take(3)
-            let places = zip(["--client", "--api", "--link"], ports).flatMap { [$0, "127.0.0.1:\($1)"] }
-            let ended = try await RingpostProgram.run(["node", "--id", "n1"] + places + options)
+            let indices = zip(["--client", "--api", "--link"], ports).flatMap { [$0, "127.0.0.1:\($1)"] }
+            let ended = try await RingpostProgram.run(["node", "--id", "n1"] + indices + options)
             #expect(ended.status == status && ended.output.contains(sentence), "\(ended.status): \(ended.output)")
         }
     }

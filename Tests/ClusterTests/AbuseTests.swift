@@ -8,7 +8,7 @@ import Testing
 extension ClusterTests {
     @Suite struct Abuse {
         private static let attacks = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("Abuse").path
+            .appendingPathComponent("Proofs/Abuse").path
 
         private static func run(_ arguments: [String]) throws -> ChildProcess {
             // The system's Python, because that is the one which Debian's packages are for.

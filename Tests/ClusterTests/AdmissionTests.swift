@@ -151,15 +151,15 @@ extension ClusterTests {
             let listening = Task { try await Self.texts(Subscriber(urls: urls, user: "alice"), until: "after") }
             try await leaving.waitForSockets(4, of: "alice")
             leaving.terminate()
-            let place = "127.0.0.1:\(staying.client)"
+            let index = "127.0.0.1:\(staying.client)"
             let close = try #require(try await socket.wait("the goodbye") { !$0.closes.isEmpty }.closes.first)
-            #expect(close.hasPrefix("1001 resume: going_away; after=") && close.hasSuffix("; at=\(place)"), "\(close)")
+            #expect(close.hasPrefix("1001 resume: going_away; after=") && close.hasSuffix("; at=\(index)"), "\(close)")
             let event = try #require(try await curl.wait("the goodbye") { !$0.closes.isEmpty }.closes.first)
             #expect(event.hasPrefix(#"{"code":"going_away","advice":"resume","after":"#), "\(event)")
-            #expect(event.hasSuffix(#","at":"\#(place)"}"#), "\(event)")
+            #expect(event.hasSuffix(#","at":"\#(index)"}"#), "\(event)")
             #expect(Self.number(after: "retry: ", in: String(curl.stream().suffix(200))) == Self.number(after: #""after":"#, in: event))
             #expect(try await poll.waitForExit(deadlineSeconds: 20) == 0)
-            #expect(poll.output.contains(#""retryAfterMilliseconds":"#) && poll.output.contains(#","at":"\#(place)"}"#), "\(poll.output)")
+            #expect(poll.output.contains(#""retryAfterMilliseconds":"#) && poll.output.contains(#","at":"\#(index)"}"#), "\(poll.output)")
             #expect(try await leaving.waitForExit(seconds: 60) == 0)
             _ = try cluster.take("n2")
             try await cluster.settled()

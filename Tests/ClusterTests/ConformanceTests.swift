@@ -7,7 +7,7 @@ import Testing
 extension ClusterTests {
     @Suite struct Conformance {
         private static let cases = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("Conformance").path
+            .appendingPathComponent("Proofs/Conformance").path
 
         @Test func everyClauseHolds() async throws {
             let node = try await NodeProcess.alone()

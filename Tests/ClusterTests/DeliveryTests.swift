@@ -19,10 +19,10 @@ extension ClusterTests {
             let texts = (1...30).map { "message \($0)" }
             let epoch = try await cluster.nodes[0].ring()?.epoch
             let owner = try await cluster.nodes[0].locate(user).owner.id
-            for (place, text) in texts.enumerated() {
-                let node = cluster.nodes[place % cluster.nodes.count]
+            for (index, text) in texts.enumerated() {
+                let node = cluster.nodes[index % cluster.nodes.count]
                 let receipt: Receipt = try await Curl.json(["-d", text, node.messagesURL(user)])
-                #expect(receipt.seq == place + 1)
+                #expect(receipt.seq == index + 1)
                 #expect(receipt.owner == owner)
                 #expect(receipt.epoch == epoch)
                 #expect(receipt.outcome == "delivered")

@@ -21,8 +21,8 @@ import Testing
     }
 
     private static func hear(_ judge: inout Judge, _ listener: Int, _ number: Int, sequence: UInt64, incarnation: UInt64 = 7) {
-        let place = Cursor(incarnation: incarnation, sequence: sequence)
-        judge.onMessage(listener, user: 0, number: number, place: place, isMoved: false, at: 2_000)
+        let index = Cursor(incarnation: incarnation, sequence: sequence)
+        judge.onMessage(listener, user: 0, number: number, position: index, isMoved: false, at: 2_000)
     }
 
     private static func total(_ judge: Judge) -> Tally { judge.verdict.reduce(into: Tally()) { $0.merge($1) } }
@@ -132,8 +132,8 @@ import Testing
     @Test func whatBelongsToAnotherIsDisorder() {
         var judge = Self.judge()
         let number = Self.publish(&judge, sequence: 1)
-        judge.onMessage(2, user: 0, number: number, place: Cursor(incarnation: 7, sequence: 1), isMoved: false, at: 3)
-        judge.onMessage(2, user: nil, number: 0, place: Cursor(incarnation: 7, sequence: 2), isMoved: false, at: 3)
+        judge.onMessage(2, user: 0, number: number, position: Cursor(incarnation: 7, sequence: 1), isMoved: false, at: 3)
+        judge.onMessage(2, user: nil, number: 0, position: Cursor(incarnation: 7, sequence: 2), isMoved: false, at: 3)
         #expect(Self.total(judge).disorder == 2)
     }
 

@@ -46,9 +46,9 @@ extension ClusterTests {
                 #expect(try #require(try await node.ring()).epochAgeMilliseconds < timeout)
             }
             try await publishRound()
-            for (place, socket) in sockets.enumerated() {
+            for (index, socket) in sockets.enumerated() {
                 let messages = try await socket.messages(sent / users.count)
-                #expect(messages.map(\.data) == stride(from: place, to: sent, by: users.count).map { "\($0)" })
+                #expect(messages.map(\.data) == stride(from: index, to: sent, by: users.count).map { "\($0)" })
                 let events = try socket.events()
                 #expect(events.gaps.isEmpty && events.closes.isEmpty)
             }

@@ -14,8 +14,8 @@ import TestSupport
         let readme = try String(contentsOf: checkout.appending(path: "README.md"), encoding: .utf8)
         let tour = try #require(readme.components(separatedBy: "<!-- \(mark) -->").dropFirst().first)
         let inside = try #require(tour.components(separatedBy: "<!-- end of \(mark) -->").first)
-        return inside.components(separatedBy: "```").enumerated().compactMap { place, text in
-            place % 2 == 1 && text.hasPrefix("sh\n") ? String(text.dropFirst(3)) : nil
+        return inside.components(separatedBy: "```").enumerated().compactMap { index, text in
+            index % 2 == 1 && text.hasPrefix("sh\n") ? String(text.dropFirst(3)) : nil
         }
     }
 
@@ -70,8 +70,8 @@ import TestSupport
         let folder = try TemporaryFolder("trust-tour")
         let ports = try FreePorts.take(3)
         var text = try #require(try Self.commands("tour of trust").first)
-        for (place, port) in ports.enumerated() {
-            text = text.replacingOccurrences(of: "127.0.0.1:\(8_180 + place)", with: "127.0.0.1:\(port)")
+        for (index, port) in ports.enumerated() {
+            text = text.replacingOccurrences(of: "127.0.0.1:\(8_180 + index)", with: "127.0.0.1:\(port)")
         }
         text = text.replacingOccurrences(of: "cluster/.run", with: folder.path)
         try folder.write("set -euo pipefail\n" + Self.function + text, to: "tour.sh")

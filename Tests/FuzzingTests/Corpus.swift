@@ -3,7 +3,7 @@ import Foundation
 
 enum Corpus {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("Fuzzing/Corpus")
+        .appendingPathComponent("Proofs/Fuzzing/Corpus")
 
     /// The files of one decoder in the order of their names.
     static func files(_ name: String) throws -> [[UInt8]] {

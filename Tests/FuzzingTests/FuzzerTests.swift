@@ -15,7 +15,7 @@ import Testing
             let fuzzer = try #require(Fuzzer.all.first { $0.name == name })
             let corpus = try Corpus.files(name)
             LastWords.listen()
-            for (place, file) in corpus.enumerated() { file.withUnsafeBytes { LastWords.blame($0, seed: UInt64(place), fuzzer.check) } }
+            for (index, file) in corpus.enumerated() { file.withUnsafeBytes { LastWords.blame($0, seed: UInt64(index), fuzzer.check) } }
             let mutator = Mutator(corpus: corpus, words: fuzzer.words.map { Array($0.utf8) }, bytesMax: fuzzer.bytesMax)
             for seed in 0..<Self.rounds { mutator.input(seed: seed).withUnsafeBytes { LastWords.blame($0, seed: seed, fuzzer.check) } }
         }

@@ -20,19 +20,19 @@ struct Mutator {
     }
 
     private func mutate(_ input: inout [UInt8], using dice: inout SplitMix64) {
-        let place = Int.random(in: 0...input.count, using: &dice)
-        let end = min(input.count, place + Int.random(in: 1...16, using: &dice))
+        let index = Int.random(in: 0...input.count, using: &dice)
+        let end = min(input.count, index + Int.random(in: 1...16, using: &dice))
         switch Int.random(in: 0..<10, using: &dice) {
-        case 0: for index in place..<min(place + 1, input.count) { input[index] = UInt8.random(in: 0...255, using: &dice) }
-        case 1: for index in place..<min(place + 1, input.count) { input[index] ^= 1 << UInt8.random(in: 0...7, using: &dice) }
-        case 2: for index in place..<min(place + 1, input.count) { input[index] = Self.turns.randomElement(using: &dice) ?? 0 }
-        case 3: input.insert(Self.turns.randomElement(using: &dice) ?? 0, at: place)
-        case 4: input.removeSubrange(place..<end)
-        case 5: input.insert(contentsOf: input[place..<end], at: place)
-        case 6: input.removeSubrange(place...)
+        case 0: for index in index..<min(index + 1, input.count) { input[index] = UInt8.random(in: 0...255, using: &dice) }
+        case 1: for index in index..<min(index + 1, input.count) { input[index] ^= 1 << UInt8.random(in: 0...7, using: &dice) }
+        case 2: for index in index..<min(index + 1, input.count) { input[index] = Self.turns.randomElement(using: &dice) ?? 0 }
+        case 3: input.insert(Self.turns.randomElement(using: &dice) ?? 0, at: index)
+        case 4: input.removeSubrange(index..<end)
+        case 5: input.insert(contentsOf: input[index..<end], at: index)
+        case 6: input.removeSubrange(index...)
         case 7: input += (corpus.randomElement(using: &dice) ?? []).suffix(Int.random(in: 1...512, using: &dice))
-        case 8: input.insert(contentsOf: Array(repeating: Self.turns.randomElement(using: &dice) ?? 0, count: 64), at: place)
-        default: input.insert(contentsOf: words.randomElement(using: &dice) ?? [], at: place)
+        case 8: input.insert(contentsOf: Array(repeating: Self.turns.randomElement(using: &dice) ?? 0, count: 64), at: index)
+        default: input.insert(contentsOf: words.randomElement(using: &dice) ?? [], at: index)
         }
     }
 }

@@ -72,9 +72,9 @@ func sameBytes(_ one: [String], _ other: [String]) -> Bool { one.map { Array($0.
             let ring = HashRing(members: vector.members.map { RingMember(id: $0.id, weight: $0.weight) }, depth: file.depth)
             #expect(sameBytes(ring.members.map(\.id), vector.order), "\(vector.name): order of the members")
             #expect(hex(ring.digest) == vector.digest, "\(vector.name): digest")
-            for (place, count) in ring.slotsOwned().enumerated() {
-                let expected = vector.slotsOwned.first { $0.key.utf8.elementsEqual(ring.members[place].id.utf8) }?.value ?? 0
-                if vector.name != "look-alikes" { #expect(count == expected, "\(vector.name): slots of \(ring.members[place].id)") }
+            for (memberIndex, count) in ring.slotsOwned().enumerated() {
+                let expected = vector.slotsOwned.first { $0.key.utf8.elementsEqual(ring.members[memberIndex].id.utf8) }?.value ?? 0
+                if vector.name != "look-alikes" { #expect(count == expected, "\(vector.name): slots of \(ring.members[memberIndex].id)") }
             }
             for (slot, expected) in vector.firstEightSlots.enumerated() {
                 #expect(sameBytes(ring.preference(ofSlot: slot, count: ring.depth).map { ring.members[$0].id }, expected))

@@ -45,8 +45,8 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         var others = members.filter { _ in Bool.random(using: &random) }
         if Bool.random(using: &random) { others.append(("joins", 5)) }
         let (old, new) = (ring(members), ring(others))
-        func name(_ place: Int?, _ ring: HashRing) -> String? { place.map { ring.members[$0].id } }
-        let found = new.slotsPlacedOtherwise(than: old, places: old.members.map { new.place(of: $0.id) }, from: 1, by: 3)
+        func name(_ memberIndex: Int?, _ ring: HashRing) -> String? { memberIndex.map { ring.members[$0].id } }
+        let found = new.slotsWithOtherHolders(than: old, memberIndices: old.members.map { new.memberIndex(of: $0.id) }, from: 1, by: 3)
         let slow = stride(from: 1, to: HashRing.slotCount, by: 3).filter { slot in
             name(old.owner(ofSlot: slot), old) != name(new.owner(ofSlot: slot), new)
                 || name(old.mirror(ofSlot: slot), old) != name(new.mirror(ofSlot: slot), new)
@@ -64,7 +64,7 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         let after = ring(members + [("joins", 5)])
         let change = RingChange(from: before, to: after)
         #expect(change.moves.allSatisfy { $0.to == "joins" })
-        #expect(change.slotsMoved == after.slotsOwned()[after.place(of: "joins") ?? 0])
+        #expect(change.slotsMoved == after.slotsOwned()[after.memberIndex(of: "joins") ?? 0])
         #expect(RingChange(from: after, to: before).slotsMovedBeyondMirror == 0, "one that leaves is followed by its mirror")
     }
 
@@ -87,10 +87,10 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         for gone in members.indices {
             let id = members[gone].0
             let rest = ring(members.enumerated().filter { $0.offset != gone }.map(\.element))
-            let placeInRest = whole.members.map { rest.place(of: $0.id) }
+            let indexInRest = whole.members.map { rest.memberIndex(of: $0.id) }
             let wrong = (0..<HashRing.slotCount).first { slot in
                 guard let owner = whole.owner(ofSlot: slot), let mirror = whole.mirror(ofSlot: slot) else { return true }
-                return rest.owner(ofSlot: slot) != placeInRest[whole.members[owner].id == id ? mirror : owner]
+                return rest.owner(ofSlot: slot) != indexInRest[whole.members[owner].id == id ? mirror : owner]
             }
             #expect(wrong == nil, "the mirror should follow \(id)")
         }
@@ -101,7 +101,7 @@ func ring(_ members: [(String, UInt16)], depth: Int = 2) -> HashRing {
         let mean = Double(HashRing.slotCount) / 10
         #expect(ten.slotsOwned().allSatisfy { abs(Double($0) / mean - 1) < 0.05 })
         let weighted = ring([("light", 100), ("heavy", 300)])
-        let heavy = Double(weighted.slotsOwned()[weighted.place(of: "heavy") ?? 0]) / Double(HashRing.slotCount)
+        let heavy = Double(weighted.slotsOwned()[weighted.memberIndex(of: "heavy") ?? 0]) / Double(HashRing.slotCount)
         #expect(abs(heavy - 0.75) < 0.02)
     }
 

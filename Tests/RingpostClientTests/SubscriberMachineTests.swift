@@ -15,7 +15,8 @@ private struct LowestNumbers: RandomNumberGenerator {
 extension SubscriberMachine {
     /// A machine that knows nodes a, b and c.
     fileprivate init(since: String?, follows: Bool = false) {
-        self.init(place: .init(cursor: since), endpoints: ["a", "b", "c"].map { Endpoint(host: $0, port: 1) }, followsAddresses: follows)
+        self.init(
+            position: .init(cursor: since), endpoints: ["a", "b", "c"].map { Endpoint(host: $0, port: 1) }, followsAddresses: follows)
     }
 
     /// Where the next attempt goes after a connection ended so.

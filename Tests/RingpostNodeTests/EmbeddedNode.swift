@@ -10,9 +10,9 @@ import RingpostCore
 
 final class EmbeddedNode {
     let eventLoop = EmbeddedEventLoop()
-    let loop: NodeLoop
+    let shard: Shard
     let view: MembershipView
-    private let shared: NodeShared
+    private let shared: NodeContext
     private var channels: [EmbeddedChannel] = []
 
     /// A node that owns everything.
@@ -25,20 +25,20 @@ final class EmbeddedNode {
         configuration.limits.socketsPerUserMax = 100_000
         configuration.limits.socketsPerAddressMax = 100_000
         configure(&configuration)
-        shared = NodeShared(configuration: configuration, loopCount: 1, logger: logger)
-        loop = NodeLoop(index: 0, eventLoop: eventLoop, shared: shared)
-        shared.setLoops([loop])
+        shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
+        shard = Shard(index: 0, eventLoop: eventLoop, shared: shared)
+        shared.setShards([shard])
         guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
         let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
         view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
         shared.setIdentity(me.identity)
         shared.setLease(.forever)
         shared.setView(view)
-        loop.begin(as: me.identity)
-        loop.apply(view)
-        loop.setLease(until: .max)
+        shard.begin(as: me.identity)
+        shard.apply(view)
+        shard.setLease(until: .max)
         // Nobody else has ever had a copy.
-        loop.decide { $0.onRoster(waitMilliseconds: 0, askedAt: 5, now: $1, actions: &$2) }
+        shard.decide { $0.onRoster(waitMilliseconds: 0, askedAt: 5, now: $1, actions: &$2) }
     }
 
     deinit {
@@ -46,13 +46,13 @@ final class EmbeddedNode {
     }
 
     func clientConnection() throws -> EmbeddedChannel {
-        try connect(HTTPConnection(routes: ClientRoutes(loop: loop, origins: OriginPolicy([])), loop: loop))
+        try connect(HTTPConnection(routes: ClientRoutes(shard: shard, origins: OriginPolicy([])), shard: shard))
     }
 
-    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(loop: loop), loop: loop)) }
-    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(loop: loop)) }
+    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(shard: shard), shard: shard)) }
+    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(shard: shard)) }
 
-    private func connect(_ socket: LoopSocket) throws -> EmbeddedChannel {
+    private func connect(_ socket: Connection) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(handler: socket.handler, loop: eventLoop)
         channels.append(channel)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

@@ -71,7 +71,7 @@ public final class Producer: Sendable {
     /// Random, so that the keys of two producers never meet; a counter makes each message's key from it.
     private let keyPrefix: (UInt64, UInt64)
     private let nextKey = Atomic<UInt64>(0)
-    private let places: SendPlaces
+    private let window: SendWindow
 
     /// A producer that asks a node's API where the links are.
     ///
@@ -92,9 +92,9 @@ public final class Producer: Sendable {
 
     private init(_ directory: LinkDirectory, _ options: Options) {
         self.options = options
-        places = SendPlaces(placesMax: options.inFlightMax, waitingMax: options.waitingMax)
+        window = SendWindow(windowMax: options.inFlightMax, waitingMax: options.waitingMax)
         shell = ProducerShell(
-            directory: directory, trust: options.trust, apiKey: options.apiKey, places: places, logger: options.logger)
+            directory: directory, trust: options.trust, apiKey: options.apiKey, window: window, logger: options.logger)
         keyPrefix = (.random(in: 0 ... .max), .random(in: 0 ... .max))
     }
 
@@ -111,8 +111,8 @@ public final class Producer: Sendable {
         _ payload: Payload, to destination: Destination, idempotency: Idempotency = .automatic, timeToLiveSeconds: UInt32? = nil
     ) async throws(ProducerError) -> SendReceipt {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        if try !places.take() {
-            guard await places.wait() else { throw .closed }
+        if try !window.take() {
+            guard await window.wait() else { throw .closed }
         }
         return try await withCheckedContinuation { (continuation: CheckedContinuation<Result<SendReceipt, ProducerError>, Never>) in
             shell.handOver(message) { continuation.resume(returning: $0) }
@@ -130,7 +130,7 @@ public final class Producer: Sendable {
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) throws(ProducerError) -> Bool {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        guard try places.take() else { return false }
+        guard try window.take() else { return false }
         shell.handOver(message, completion)
         return true
     }
@@ -143,16 +143,16 @@ public final class Producer: Sendable {
         completion: @escaping @Sendable (Result<SendReceipt, ProducerError>) -> Void
     ) async throws(ProducerError) {
         let message = try outgoing(payload, destination, idempotency, timeToLiveSeconds)
-        if try !places.take() {
-            guard await places.wait() else { throw .closed }
+        if try !window.take() {
+            guard await window.wait() else { throw .closed }
         }
         shell.handOver(message, completion)
     }
 
     /// Takes no more messages, waits until all that were taken are answered (at most a budget), and closes the link.
     public func close() async {
-        places.close()
-        await places.drained()
+        window.close()
+        await window.drained()
         shell.close()
     }
 

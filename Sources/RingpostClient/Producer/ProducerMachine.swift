@@ -136,7 +136,7 @@ struct ProducerMachine<Ticket: Sendable>: Sendable {
             entry.refusals += 1
             entry.lastProblem = (.overloaded, message)
             spread &+= 1
-            hold(entry, atLeast: Self.overloadedMilliseconds + Int64(EvenSpread.place(spread, of: Self.spreadMilliseconds)), now: now)
+            hold(entry, atLeast: Self.overloadedMilliseconds + Int64(EvenSpread.index(spread, of: Self.spreadMilliseconds)), now: now)
         case .failure(let problem):  // 4
             let isUnknown = entry.mayBeAppended || problem == .outcomeUnknown
             actions.append(.complete(entry.ticket, .failure(isUnknown ? .outcomeUnknown : .refused(problem, message ?? problem.message))))

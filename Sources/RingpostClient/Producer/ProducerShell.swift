@@ -38,7 +38,7 @@ final class ProducerShell: @unchecked Sendable {
     }
 
     let loop: any EventLoop
-    private let places: SendPlaces
+    private let window: SendWindow
     private let directory: LinkDirectory
     private let trust: TrustRoots
     private let apiKey: String?
@@ -56,12 +56,12 @@ final class ProducerShell: @unchecked Sendable {
     private var actions: [ProducerMachine<SendCompletion>.Action] = []
     private var onFirstRound: [@Sendable (Result<String, ProducerError>) -> Void] = []
 
-    init(directory: LinkDirectory, trust: TrustRoots, apiKey: String?, places: SendPlaces, logger: Logger) {
+    init(directory: LinkDirectory, trust: TrustRoots, apiKey: String?, window: SendWindow, logger: Logger) {
         loop = MultiThreadedEventLoopGroup.singleton.next()
         self.directory = directory
         self.trust = trust
         self.apiKey = apiKey
-        self.places = places
+        self.window = window
         self.logger = logger
     }
 
@@ -123,7 +123,7 @@ final class ProducerShell: @unchecked Sendable {
         var batch: [ProducerMachine<SendCompletion>.Action] = []
         swap(&batch, &actions)
         let completing = batch.count { if case .complete = $0 { true } else { false } }
-        if completing > 0 { places.free(completing: completing) }
+        if completing > 0 { window.free(completing: completing) }
         var leaves = false
         for action in batch {
             switch action {
@@ -143,7 +143,7 @@ final class ProducerShell: @unchecked Sendable {
             case .leave: leaves = true
             }
         }
-        if completing > 0 { places.completed(completing) }
+        if completing > 0 { window.completed(completing) }
         batch.removeAll(keepingCapacity: true)
         if actions.isEmpty { swap(&batch, &actions) }
         if leaves, case .up(let link, let node) = state { link.close("\(node) is stopping") }

@@ -70,7 +70,7 @@ package struct ChannelLedger: Sendable {
     /// A subscriber is told that a channel's history was lost.
     package mutating func onGap(_ subscriber: Int, channel: Int) {
         verdictSoFar.gaps += 1
-        standings[Self.place(subscriber, channel)]?.incarnation = 0
+        standings[Self.index(subscriber, channel)]?.incarnation = 0
     }
 
     /// A message comes.
@@ -84,8 +84,8 @@ package struct ChannelLedger: Sendable {
             verdictSoFar.foreign += 1
             return nil
         }
-        let place = Self.place(subscriber, channel)
-        var standing = standings[place] ?? Standing()
+        let index = Self.index(subscriber, channel)
+        var standing = standings[index] ?? Standing()
         if standing.incarnation == incarnation {
             if sequence <= standing.sequence {
                 verdictSoFar.duplicated += 1
@@ -98,7 +98,7 @@ package struct ChannelLedger: Sendable {
         if number < standing.after || (order[channel][sequence] ?? number) != number { verdictSoFar.outOfOrder += 1 }
         order[channel][sequence] = number
         standing = Standing(incarnation: incarnation, sequence: sequence, after: max(standing.after, number + 1))
-        standings[place] = standing
+        standings[index] = standing
         entries[number].seenSequence = sequence
         checkSequence(number)
         entries[number].received += 1
@@ -124,5 +124,5 @@ package struct ChannelLedger: Sendable {
         if entry.sequence != 0, entry.seenSequence != 0, entry.sequence != entry.seenSequence { verdictSoFar.mismatched += 1 }
     }
 
-    private static func place(_ subscriber: Int, _ channel: Int) -> UInt64 { UInt64(subscriber) << 32 | UInt64(channel) }
+    private static func index(_ subscriber: Int, _ channel: Int) -> UInt64 { UInt64(subscriber) << 32 | UInt64(channel) }
 }

@@ -101,7 +101,7 @@ package struct ReplayPlan: Sendable {
         }
         let chosen = addressed.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }.prefix(userMax).map(\.key)
         users = chosen
-        let places = Dictionary(uniqueKeysWithValues: chosen.enumerated().map { ($0.element, UInt32($0.offset)) })
+        let indices = Dictionary(uniqueKeysWithValues: chosen.enumerated().map { ($0.element, UInt32($0.offset)) })
         var schedule = ReplaySchedule(speed: speed)
         var found: [(line: Range<Int>, recipient: UInt32, isCall: Bool)] = []
         var counts = (messages: 0, calls: 0)
@@ -111,9 +111,9 @@ package struct ReplayPlan: Sendable {
                 return
             }
             let to = entry.to.flatMap { bytes.text(at: $0) }
-            if withChannels { days.onLine(bytes, entry, [to, bytes.text(at: entry.from)].compactMap { $0.flatMap { places[$0] } }) }
-            if let place = to.flatMap({ places[$0] }), counts.messages < messageMax {
-                found.append((line, place, false))
+            if withChannels { days.onLine(bytes, entry, [to, bytes.text(at: entry.from)].compactMap { $0.flatMap { indices[$0] } }) }
+            if let index = to.flatMap({ indices[$0] }), counts.messages < messageMax {
+                found.append((line, index, false))
                 counts.messages += 1
             } else if to == nil, withChannels, counts.calls < messageMax {
                 found.append((line, days.channel, true))
@@ -133,8 +133,8 @@ package struct ReplayPlan: Sendable {
         subscribers = kept.map { days.subscribers[$0].sorted() }
         let newPlaces = Dictionary(uniqueKeysWithValues: kept.enumerated().map { (UInt32($0.element), UInt32($0.offset)) })
         calls = planned.compactMap { isCall, message in
-            guard isCall, let place = newPlaces[message.recipient] else { return nil }
-            return Message(line: message.line, recipient: place, dueMilliseconds: message.dueMilliseconds)
+            guard isCall, let index = newPlaces[message.recipient] else { return nil }
+            return Message(line: message.line, recipient: index, dueMilliseconds: message.dueMilliseconds)
         }
         self.lines = lines
         self.undirected = undirected
@@ -157,7 +157,7 @@ package struct ReplayPlan: Sendable {
 private struct ReplayDays {
     private(set) var names: [String] = []
     private(set) var subscribers: [Set<UInt32>] = []
-    private var places: [String: UInt32] = [:]
+    private var indices: [String: UInt32] = [:]
     /// The day of the last line.
     private(set) var channel: UInt32 = 0
     private var stamp: ArraySlice<UInt8> = []
@@ -168,8 +168,8 @@ private struct ReplayDays {
         if !stamp.elementsEqual(day) {
             stamp = Array(day)[...]
             let name = "day:" + String(decoding: day, as: UTF8.self)
-            channel = places[name] ?? UInt32(names.count)
-            if places.updateValue(channel, forKey: name) == nil {
+            channel = indices[name] ?? UInt32(names.count)
+            if indices.updateValue(channel, forKey: name) == nil {
                 names.append(name)
                 subscribers.append([])
             }
@@ -203,8 +203,8 @@ package struct ReplaySchedule {
         while start < stamps.count {
             let end = stamps[start...].firstIndex { $0 != stamps[start] } ?? stamps.count
             // Stamps say only the minute; all of a minute in one moment would be no conversation.
-            for place in start..<end {
-                let moment = Double(stamps[start]) * 60_000 + 60_000 * Double(place - start) / Double(end - start)
+            for index in start..<end {
+                let moment = Double(stamps[start]) * 60_000 + 60_000 * Double(index - start) / Double(end - start)
                 now += min(max(moment - last, 0) / speed, Double(Self.silenceMillisecondsMax))
                 last = moment
                 dues.append(Int64(now))

@@ -16,8 +16,8 @@ struct ChannelStart {
             var text = text
             text.withUTF8 { JSONText.appendQuoted(UnsafeRawBufferPointer($0), to: &bytes) }
         }
-        for (place, start) in channels.enumerated() {
-            bytes += Array(place > 0 ? ",{\"channel\":".utf8 : "{\"channel\":".utf8)
+        for (position, start) in channels.enumerated() {
+            bytes += Array(position > 0 ? ",{\"channel\":".utf8 : "{\"channel\":".utf8)
             quoted(start.channel)
             if let since = start.since {
                 bytes += Array(",\"since\":".utf8)

@@ -73,7 +73,7 @@ public struct Subscriber: AsyncSequence, Sendable {
     public let channels: [String]
     /// How they come.
     public let transport: Transport
-    let place: Place
+    let position: Place
     let options: Options
 
     /// - Parameters:
@@ -87,7 +87,7 @@ public struct Subscriber: AsyncSequence, Sendable {
     ) {
         let beginning = since == "earliest" ? Dictionary(channels.map { ($0, "earliest") }, uniquingKeysWith: { $1 }) : [:]
         self.init(
-            urls: urls, user: user, channels: channels, transport: transport, place: Place(cursor: since, channels: beginning),
+            urls: urls, user: user, channels: channels, transport: transport, position: Place(cursor: since, channels: beginning),
             options: options)
     }
 
@@ -97,7 +97,7 @@ public struct Subscriber: AsyncSequence, Sendable {
     ///   - channels: what else to listen to.
     ///   - place: where a subscription like this one stood.
     public init(
-        urls: [Endpoint], user: String?, channels: [String] = [], transport: Transport = .webSocket, place: Place,
+        urls: [Endpoint], user: String?, channels: [String] = [], transport: Transport = .webSocket, position: Place,
         options: Options = Options()
     ) {
         precondition(!urls.isEmpty, "a subscriber needs an address to connect to")
@@ -106,7 +106,7 @@ public struct Subscriber: AsyncSequence, Sendable {
         self.urls = urls
         self.user = user
         self.transport = transport
-        self.place = place
+        self.position = position
         self.options = options
     }
 
@@ -133,7 +133,7 @@ public struct Subscriber: AsyncSequence, Sendable {
         public var resumeCursor: String? { session.resumeCursor }
 
         /// Where to go on from with another subscriber like this one.
-        public var place: Place { session.place }
+        public var position: Place { session.position }
 
         /// The next event; `nil` once the task has been cancelled.
         public mutating func next() async throws(SubscriberError) -> SubscriberEvent? { try await session.next() }
@@ -180,12 +180,12 @@ final class SubscriberSession {
         self.subscriber = subscriber
         tokens = TokenMachine(hasSource: subscriber.options.token != nil)
         machine = SubscriberMachine(
-            place: subscriber.place, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
+            position: subscriber.position, endpoints: subscriber.urls, followsAddresses: subscriber.options.followsAddresses,
             resumesTogether: subscriber.transport != .webSocket && !subscriber.channels.isEmpty)
     }
 
     var endpoint: Endpoint { machine.endpoint }
-    var place: Subscriber.Place { Subscriber.Place(cursor: machine.cursor, channels: machine.channelCursors) }
+    var position: Subscriber.Place { Subscriber.Place(cursor: machine.cursor, channels: machine.channelCursors) }
     var resumeCursor: String? { machine.channelCursors.isEmpty || machine.resumesTogether ? machine.cursor : nil }
 
     nonisolated(nonsending) func next() async throws(SubscriberError) -> SubscriberEvent? {
@@ -250,7 +250,7 @@ final class SubscriberSession {
             if let disconnect = tokens.onToken(try await source.next()) { throw disconnect }
         }
         let access = Access(machine.endpoint, trust: subscriber.options.trust, credential: tokens.token)
-        let isResuming = machine.cursor != nil && machine.cursor != subscriber.place.cursor
+        let isResuming = machine.cursor != nil && machine.cursor != subscriber.position.cursor
         switch subscriber.transport {
         case .webSocket:
             let channels = subscriber.channels.map {

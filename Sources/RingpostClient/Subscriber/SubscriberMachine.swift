@@ -16,7 +16,7 @@ struct SubscriberMachine: Sendable {
     private let endpoints: [Endpoint]
     private let followsAddresses: Bool
     /// Whose turn it is in `endpoints`.
-    private var place = 0
+    private var position = 0
     /// An address that a node named and that is none of `endpoints`.
     private var foreign: Endpoint?
     private var backoff = Backoff()
@@ -27,17 +27,17 @@ struct SubscriberMachine: Sendable {
     ///   - endpoints: what the caller knows, at least one; each attempt goes to the next.
     ///   - followsAddresses: also goes to addresses that a node names and the caller did not.
     ///   - resumesTogether: several subscriptions share one cursor.
-    init(place: Subscriber.Place, endpoints: [Endpoint], followsAddresses: Bool = false, resumesTogether: Bool = false) {
+    init(position: Subscriber.Place, endpoints: [Endpoint], followsAddresses: Bool = false, resumesTogether: Bool = false) {
         precondition(!endpoints.isEmpty, "a subscriber needs an address to connect to")
-        cursor = place.cursor
-        channelCursors = place.channels
+        cursor = position.cursor
+        channelCursors = position.channels
         self.resumesTogether = resumesTogether
         self.endpoints = endpoints
         self.followsAddresses = followsAddresses
     }
 
     /// Where to connect next, or where it is connected.
-    var endpoint: Endpoint { foreign ?? endpoints[place] }
+    var endpoint: Endpoint { foreign ?? endpoints[position] }
 
     /// Something has arrived. `nil`: nothing that the caller needs to hear.
     mutating func onItem(_ item: StreamItem) -> SubscriberEvent? {
@@ -102,13 +102,13 @@ struct SubscriberMachine: Sendable {
         let names = disconnect.at.map { $0.named(by: endpoint) }
         let known = names.lazy.compactMap { [endpoints] in endpoints.firstIndex(of: $0) }.first
         if let known {  // 2
-            place = known
+            position = known
             foreign = nil
         } else if followsAddresses, let named = names.first {  // 3
             foreign = named
         } else {  // 4
             foreign = nil
-            place = (place + 1) % endpoints.count
+            position = (position + 1) % endpoints.count
         }
     }
 }

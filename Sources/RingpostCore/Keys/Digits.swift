@@ -13,15 +13,15 @@ extension [UInt8] {
     public mutating func append(decimal number: UInt64) {
         // From the last digit on, in memory of the stack: an array that was turned round would be copied.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var place = digits.count
+            var index = digits.count
             var rest = number
             repeat {
                 let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-                place -= 1
-                digits[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
+                index -= 1
+                digits[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
                 rest = quotient
             } while rest > 0
-            append(contentsOf: UnsafeBufferPointer(rebasing: digits[place...]))
+            append(contentsOf: UnsafeBufferPointer(rebasing: digits[index...]))
         }
     }
 

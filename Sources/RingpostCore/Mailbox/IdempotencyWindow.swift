@@ -19,90 +19,90 @@ struct IdempotencyWindow {
         var after: Int32 = -1
     }
 
-    private var places: [Repeatable: Int32] = [:]
+    private var entryIndices: [Repeatable: Int32] = [:]
     /// A slab: places stay, freed ones are used again. There are no more than the window may ever have had entries at once.
     private var entries: [Entry] = []
     private var free: [Int32] = []
     /// A place is named here at least until the end of the time of what is there now.
-    private var order: Deque<(place: Int32, until: Int64)> = []
+    private var order: Deque<(entryIndex: Int32, until: Int64)> = []
     /// The newest entry of each slot, so that a slot's receipts can travel with it; empty until there is one.
     private var heads: [Int32] = []
-    private let loopCount: Int
+    private let shardCount: Int
     private let entriesMax: Int
     let milliseconds: Int64
 
-    /// - Parameter loopCount: the slots are those that one of so many loops has.
-    init(entriesMax: Int, milliseconds: Int64, loopCount: Int = 1) {
+    /// - Parameter shardCount: the slots are those that one of so many loops has.
+    init(entriesMax: Int, milliseconds: Int64, shardCount: Int = 1) {
         self.entriesMax = entriesMax
         self.milliseconds = milliseconds
-        self.loopCount = loopCount
+        self.shardCount = shardCount
     }
 
-    var count: Int { places.count }
+    var count: Int { entryIndices.count }
 
     /// The first receipt, if the key is remembered.
     mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? {
         expire(now)
-        guard let place = places[Repeatable(id: id, key: key)] else { return nil }
-        return entries[Int(place)].remembered?.receipt
+        guard let entryIndex = entryIndices[Repeatable(id: id, key: key)] else { return nil }
+        return entries[Int(entryIndex)].remembered?.receipt
     }
 
-    var isFull: Bool { places.count >= entriesMax }
+    var isFull: Bool { entryIndices.count >= entriesMax }
     /// Whether there is room also for what need not be remembered.
-    var hasRoomForAll: Bool { places.count < entriesMax / 2 }
+    var hasRoomForAll: Bool { entryIndices.count < entriesMax / 2 }
 
     /// Remembers a receipt, or corrects one that is remembered already.
     mutating func remember(_ remembered: Remembered, to key: KeyHash) {
         let next = free.last ?? Int32(truncatingIfNeeded: entries.count)
-        let place = Self.look(at: &places[Repeatable(id: remembered.receipt.id, key: key), default: next])
-        if place == next {
-            insert(remembered, to: key, at: place)
+        let entryIndex = Self.look(at: &entryIndices[Repeatable(id: remembered.receipt.id, key: key), default: next])
+        if entryIndex == next {
+            insert(remembered, to: key, at: entryIndex)
         } else {
-            let before = entries[Int(place)].remembered?.until ?? .min
-            entries[Int(place)].remembered = remembered
+            let before = entries[Int(entryIndex)].remembered?.until ?? .min
+            entries[Int(entryIndex)].remembered = remembered
             // A copy's entry can be renewed before anybody has looked whether its first time is over.
             if before >= remembered.until { return }
         }
         // What comes with a slot from another node may be older than what is here: the order of time is kept roughly, an
         // entry is forgotten late rather than early.
-        order.append((place, max(remembered.until, order.last?.until ?? .min)))
+        order.append((entryIndex, max(remembered.until, order.last?.until ?? .min)))
     }
 
     /// As an argument in place, a default stays where it is looked at: one look-up for both.
-    private static func look(at place: inout Int32) -> Int32 { place }
+    private static func look(at entryIndex: inout Int32) -> Int32 { entryIndex }
 
-    private mutating func insert(_ remembered: Remembered, to key: KeyHash, at place: Int32) {
-        if heads.isEmpty { heads = Array(repeating: -1, count: (HashRing.slotCount + loopCount - 1) / loopCount) }
-        let head = key.slot / loopCount
+    private mutating func insert(_ remembered: Remembered, to key: KeyHash, at entryIndex: Int32) {
+        if heads.isEmpty { heads = Array(repeating: -1, count: (HashRing.slotCount + shardCount - 1) / shardCount) }
+        let head = key.slot / shardCount
         let entry = Entry(key: key, remembered: remembered, after: heads[head])
         if free.isEmpty {
             entries.append(entry)
         } else {
             free.removeLast()
-            entries[Int(place)] = entry
+            entries[Int(entryIndex)] = entry
         }
-        if entry.after >= 0 { entries[Int(entry.after)].before = place }
-        heads[head] = place
+        if entry.after >= 0 { entries[Int(entry.after)].before = entryIndex }
+        heads[head] = entryIndex
     }
 
-    private mutating func remove(_ place: Int32) {
-        guard let id = entries[Int(place)].remembered?.receipt.id else { return }
-        let (key, before, after) = (entries[Int(place)].key, entries[Int(place)].before, entries[Int(place)].after)
-        places[Repeatable(id: id, key: key)] = nil
-        if before >= 0 { entries[Int(before)].after = after } else { heads[key.slot / loopCount] = after }
+    private mutating func remove(_ entryIndex: Int32) {
+        guard let id = entries[Int(entryIndex)].remembered?.receipt.id else { return }
+        let (key, before, after) = (entries[Int(entryIndex)].key, entries[Int(entryIndex)].before, entries[Int(entryIndex)].after)
+        entryIndices[Repeatable(id: id, key: key)] = nil
+        if before >= 0 { entries[Int(before)].after = after } else { heads[key.slot / shardCount] = after }
         if after >= 0 { entries[Int(after)].before = before }
-        entries[Int(place)].remembered = nil
-        free.append(place)
+        entries[Int(entryIndex)].remembered = nil
+        free.append(entryIndex)
     }
 
     /// All that is remembered for a slot, the oldest first.
     func entries(ofSlot slot: Int, now: Int64) -> [(key: KeyHash, Remembered)] {
         var found: [(key: KeyHash, Remembered)] = []
-        var place = heads.isEmpty ? -1 : heads[slot / loopCount]
-        while place >= 0 {
-            let entry = entries[Int(place)]
+        var entryIndex = heads.isEmpty ? -1 : heads[slot / shardCount]
+        while entryIndex >= 0 {
+            let entry = entries[Int(entryIndex)]
             if let remembered = entry.remembered, remembered.until > now { found.append((entry.key, remembered)) }
-            place = entry.after
+            entryIndex = entry.after
         }
         return found.reversed()
     }
@@ -110,7 +110,7 @@ struct IdempotencyWindow {
     /// Forgets a slot: its receipts are somebody else's to repeat.
     mutating func forget(slot: Int) {
         if heads.isEmpty { return }
-        while heads[slot / loopCount] >= 0 { remove(heads[slot / loopCount]) }
+        while heads[slot / shardCount] >= 0 { remove(heads[slot / shardCount]) }
     }
 
     /// Forgets what has had its time.
@@ -118,8 +118,8 @@ struct IdempotencyWindow {
         while let oldest = order.first, oldest.until <= now {
             order.removeFirst()
             // It may have been forgotten with its slot, and another one have come to its place since.
-            guard let until = entries[Int(oldest.place)].remembered?.until, until <= now else { continue }
-            remove(oldest.place)
+            guard let until = entries[Int(oldest.entryIndex)].remembered?.until, until <= now else { continue }
+            remove(oldest.entryIndex)
         }
     }
 }

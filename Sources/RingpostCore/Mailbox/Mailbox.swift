@@ -118,7 +118,7 @@ struct Mailbox {
     }
 
     /// The place in `history` of the first message after `sequence`.
-    func firstPlace(after sequence: UInt64) -> Int {
+    func firstIndex(after sequence: UInt64) -> Int {
         var low = 0
         var high = history.count
         while low < high {

@@ -2,9 +2,9 @@
 
 extension MailboxStore {
     /// The mailbox's place, created if it isn't there; `nil` when the store is full and everything in it is in use.
-    mutating func place(creating key: Key, fresh: UInt64, now: Int64) -> Int? {
-        if let place = places[key] { return place }
-        if places.count >= limits.mailboxesMax {
+    mutating func mailboxIndex(creating key: Key, fresh: UInt64, now: Int64) -> Int? {
+        if let mailboxIndex = mailboxIndices[key] { return mailboxIndex }
+        if mailboxIndices.count >= limits.mailboxesMax {
             guard let victim = oldestUnattached() else { return nil }
             evictedThrough = max(evictedThrough, boxes[victim].lastUsed)
             remove(victim)
@@ -13,39 +13,39 @@ extension MailboxStore {
         var box = Mailbox(key: key, incarnation: fresh)
         // It may have been here before, and what it held then has been lost since.
         box.lostThrough = evictedThrough
-        let place: Int
+        let mailboxIndex: Int
         if let freed = free.popLast() {
-            place = freed
-            boxes[place] = box
+            mailboxIndex = freed
+            boxes[mailboxIndex] = box
         } else {
-            place = boxes.count
+            mailboxIndex = boxes.count
             boxes.append(box)
         }
-        places[key] = place
-        link(place, now: now)
-        linkInSlot(place)
-        return place
+        mailboxIndices[key] = mailboxIndex
+        link(mailboxIndex, now: now)
+        linkInSlot(mailboxIndex)
+        return mailboxIndex
     }
 
     /// Forgets a mailbox with all it holds.
-    mutating func remove(_ place: Int) {
-        unlink(place)
-        unlinkInSlot(place)
-        historyBytes -= boxes[place].historyBytes
-        attachmentCount -= boxes[place].attachments.count
-        places[boxes[place].key] = nil
-        boxes[place] = Mailbox(key: boxes[place].key, incarnation: 0)
-        free.append(place)
+    mutating func remove(_ mailboxIndex: Int) {
+        unlink(mailboxIndex)
+        unlinkInSlot(mailboxIndex)
+        historyBytes -= boxes[mailboxIndex].historyBytes
+        attachmentCount -= boxes[mailboxIndex].attachments.count
+        mailboxIndices[boxes[mailboxIndex].key] = nil
+        boxes[mailboxIndex] = Mailbox(key: boxes[mailboxIndex].key, incarnation: 0)
+        free.append(mailboxIndex)
     }
 
     /// Makes a mailbox the one used last.
-    mutating func touch(_ place: Int, now: Int64) {
-        if newest == place {
-            boxes[place].lastUsed = now
+    mutating func touch(_ mailboxIndex: Int, now: Int64) {
+        if newest == mailboxIndex {
+            boxes[mailboxIndex].lastUsed = now
             return
         }
-        unlink(place)
-        link(place, now: now)
+        unlink(mailboxIndex)
+        link(mailboxIndex, now: now)
     }
 
     /// Drops history of the mailboxes used longest ago until the store is within its bytes.
@@ -74,7 +74,7 @@ extension MailboxStore {
     /// is paid for once.
     private mutating func oldestUnattached() -> Int? {
         let searchMax = 1_024
-        for _ in 0..<min(searchMax, places.count) {
+        for _ in 0..<min(searchMax, mailboxIndices.count) {
             guard oldest >= 0 else { return nil }
             if boxes[oldest].attachments.isEmpty { return oldest }
             touch(oldest, now: boxes[oldest].lastUsed)
@@ -82,19 +82,19 @@ extension MailboxStore {
         return nil
     }
 
-    private mutating func link(_ place: Int, now: Int64) {
-        boxes[place].lastUsed = now
-        boxes[place].older = newest
-        boxes[place].newer = -1
-        if newest >= 0 { boxes[newest].newer = place } else { oldest = place }
-        newest = place
-        if shedNext < 0 { shedNext = place }
+    private mutating func link(_ mailboxIndex: Int, now: Int64) {
+        boxes[mailboxIndex].lastUsed = now
+        boxes[mailboxIndex].older = newest
+        boxes[mailboxIndex].newer = -1
+        if newest >= 0 { boxes[newest].newer = mailboxIndex } else { oldest = mailboxIndex }
+        newest = mailboxIndex
+        if shedNext < 0 { shedNext = mailboxIndex }
     }
 
-    private mutating func unlink(_ place: Int) {
-        let older = boxes[place].older
-        let newer = boxes[place].newer
-        if shedNext == place { shedNext = newer >= 0 ? newer : older }
+    private mutating func unlink(_ mailboxIndex: Int) {
+        let older = boxes[mailboxIndex].older
+        let newer = boxes[mailboxIndex].newer
+        if shedNext == mailboxIndex { shedNext = newer >= 0 ? newer : older }
         if older >= 0 { boxes[older].newer = newer } else { oldest = newer }
         if newer >= 0 { boxes[newer].older = older } else { newest = older }
     }

@@ -2,73 +2,73 @@
 import HashRing
 
 extension MailboxStore {
-    private func index(_ slot: Int) -> Int { slot / loopCount }
+    private func index(_ slot: Int) -> Int { slot / shardCount }
 
     /// The places of a slot's mailboxes, collected first because whoever goes through them may remove some.
-    private func places(ofSlot slot: Int) -> [Int] {
+    private func mailboxIndices(ofSlot slot: Int) -> [Int] {
         var found: [Int] = []
-        var place = Int(heads[index(slot)])
-        while place >= 0 {
-            found.append(place)
-            place = boxes[place].after
+        var mailboxIndex = Int(heads[index(slot)])
+        while mailboxIndex >= 0 {
+            found.append(mailboxIndex)
+            mailboxIndex = boxes[mailboxIndex].after
         }
         return found
     }
 
-    mutating func linkInSlot(_ place: Int) {
-        let head = index(boxes[place].key.slot)
+    mutating func linkInSlot(_ mailboxIndex: Int) {
+        let head = index(boxes[mailboxIndex].key.slot)
         let first = Int(heads[head])
-        boxes[place].before = -1
-        boxes[place].after = first
-        if first >= 0 { boxes[first].before = place }
-        heads[head] = Int32(truncatingIfNeeded: place)
+        boxes[mailboxIndex].before = -1
+        boxes[mailboxIndex].after = first
+        if first >= 0 { boxes[first].before = mailboxIndex }
+        heads[head] = Int32(truncatingIfNeeded: mailboxIndex)
     }
 
-    mutating func unlinkInSlot(_ place: Int) {
-        let (before, after) = (boxes[place].before, boxes[place].after)
+    mutating func unlinkInSlot(_ mailboxIndex: Int) {
+        let (before, after) = (boxes[mailboxIndex].before, boxes[mailboxIndex].after)
         if before >= 0 {
             boxes[before].after = after
         } else {
-            heads[index(boxes[place].key.slot)] = Int32(truncatingIfNeeded: after)
+            heads[index(boxes[mailboxIndex].key.slot)] = Int32(truncatingIfNeeded: after)
         }
         if after >= 0 { boxes[after].before = before }
     }
 
     /// Forgets all of a slot.
     mutating func drop(slot: Int) {
-        if heads[index(slot)] >= 0 { for place in places(ofSlot: slot) { remove(place) } }
+        if heads[index(slot)] >= 0 { for mailboxIndex in mailboxIndices(ofSlot: slot) { remove(mailboxIndex) } }
         window.forget(slot: slot)
     }
 
     /// Everything that a slot's mailboxes hold may be shown from now on.
     mutating func showAll(slot: Int) {
-        var place = Int(heads[index(slot)])
-        while place >= 0 {
-            boxes[place].committed = boxes[place].appended
-            place = boxes[place].after
+        var mailboxIndex = Int(heads[index(slot)])
+        while mailboxIndex >= 0 {
+            boxes[mailboxIndex].committed = boxes[mailboxIndex].appended
+            mailboxIndex = boxes[mailboxIndex].after
         }
     }
 
     /// Ends all attachments to a slot's mailboxes and returns them, with what they were attached to.
     mutating func detachAll(slot: Int) -> [(address: ReturnAddress, key: Key)] {
         var detached: [(address: ReturnAddress, key: Key)] = []
-        var place = Int(heads[index(slot)])
-        while place >= 0 {
-            if !boxes[place].attachments.isEmpty {
-                detached += boxes[place].attachments.map { ($0, boxes[place].key) }
-                boxes[place].attachments = []
+        var mailboxIndex = Int(heads[index(slot)])
+        while mailboxIndex >= 0 {
+            if !boxes[mailboxIndex].attachments.isEmpty {
+                detached += boxes[mailboxIndex].attachments.map { ($0, boxes[mailboxIndex].key) }
+                boxes[mailboxIndex].attachments = []
             }
-            place = boxes[place].after
+            mailboxIndex = boxes[mailboxIndex].after
         }
         attachmentCount -= detached.count
         return detached
     }
 
     /// A slot's copy in pieces of about `bytesMax` bytes, at least one.
-    func pieces(ofSlot slot: Int, base: UInt64, position: UInt64, now: Int64, bytesMax: Int) -> [SlotPiece] {
-        var pieces: [[SlotItem]] = [[]]
+    func pieces(ofSlot slot: Int, base: UInt64, position: UInt64, now: Int64, bytesMax: Int) -> [SnapshotChunk] {
+        var pieces: [[SnapshotItem]] = [[]]
         var bytes = 0
-        func add(_ item: SlotItem) {
+        func add(_ item: SnapshotItem) {
             let size = item.payloadBytes
             if bytes > 0, bytes + size > bytesMax {
                 pieces.append([])
@@ -78,8 +78,8 @@ extension MailboxStore {
             pieces[pieces.count - 1].append(item)
         }
         // The one used last comes last, so that the order of use travels too.
-        for place in places(ofSlot: slot).sorted(by: { (boxes[$0].lastUsed, $0) < (boxes[$1].lastUsed, $1) }) {
-            let box = boxes[place]
+        for mailboxIndex in mailboxIndices(ofSlot: slot).sorted(by: { (boxes[$0].lastUsed, $0) < (boxes[$1].lastUsed, $1) }) {
+            let box = boxes[mailboxIndex]
             let lostAgo = box.lostThrough == .min ? Int64.max : max(0, now - box.lostThrough)
             add(
                 .mailbox(
@@ -90,18 +90,18 @@ extension MailboxStore {
         }
         for (key, remembered) in window.entries(ofSlot: slot, now: now) { add(.remembered(key, remembered.shifted(by: -now))) }
         return pieces.enumerated().map { number, items in
-            SlotPiece(isFirst: number == 0, isLast: number == pieces.count - 1, base: base, position: position, items: items)
+            SnapshotChunk(isFirst: number == 0, isLast: number == pieces.count - 1, base: base, position: position, items: items)
         }
     }
 
     /// Takes over a slot's copy in place of what is here.
-    mutating func replace(slot: Int, with pieces: [SlotPiece], now: Int64) {
+    mutating func replace(slot: Int, with pieces: [SnapshotChunk], now: Int64) {
         drop(slot: slot)
         var current = -1
         for item in pieces.lazy.flatMap(\.items) {
             switch item {
             case .mailbox(let head):
-                current = place(creating: head.key, fresh: head.incarnation, now: now) ?? -1
+                current = mailboxIndex(creating: head.key, fresh: head.incarnation, now: now) ?? -1
                 guard current >= 0 else { continue }
                 boxes[current].appended = head.appended
                 boxes[current].resumableFrom = head.resumableFrom

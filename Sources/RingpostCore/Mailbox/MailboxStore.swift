@@ -5,8 +5,8 @@ import HashRing
 /// The mailboxes of one event loop.
 struct MailboxStore {
     let limits: MailboxLimits
-    let loopCount: Int
-    var places: [Key: Int] = [:]
+    let shardCount: Int
+    var mailboxIndices: [Key: Int] = [:]
     /// A slab: places stay, freed ones are used again.
     var boxes: [Mailbox] = []
     var free: [Int] = []
@@ -27,50 +27,50 @@ struct MailboxStore {
     /// When the one of these that was used last was used: a message that came later is in no mailbox that was forgotten.
     var evictedThrough = Int64.min
 
-    /// - Parameter loopCount: the store has every slot that one of so many loops has.
-    init(loopCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
-        self.loopCount = loopCount
+    /// - Parameter shardCount: the store has every slot that one of so many loops has.
+    init(shardCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
+        self.shardCount = shardCount
         self.limits = limits
-        heads = Array(repeating: -1, count: (HashRing.slotCount + loopCount - 1) / loopCount)
+        heads = Array(repeating: -1, count: (HashRing.slotCount + shardCount - 1) / shardCount)
         window = IdempotencyWindow(
-            entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, loopCount: loopCount)
+            entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
     }
 
     /// Keys that are remembered.
-    var mailboxCount: Int { places.count }
+    var mailboxCount: Int { mailboxIndices.count }
     /// Idempotency keys that are remembered.
     var windowCount: Int { window.count }
 
     // MARK: The log
 
     /// Whether a mailbox takes one more message now: how often it may is bounded.
-    mutating func takes(at place: Int, now: Int64) -> Bool {
-        let rate = boxes[place].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
-        return boxes[place].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
+    mutating func takes(at mailboxIndex: Int, now: Int64) -> Bool {
+        let rate = boxes[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
+        return boxes[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
     }
 
     /// Gives a message its place in a mailbox that is there.
-    mutating func append(_ publish: Publish, at place: Int, now: Moment) -> StoredMessage {
-        touch(place, now: now.monotonic)
-        let sequence = boxes[place].appended + 1
+    mutating func append(_ publish: Publish, at mailboxIndex: Int, now: Moment) -> StoredMessage {
+        touch(mailboxIndex, now: now.monotonic)
+        let sequence = boxes[mailboxIndex].appended + 1
         let envelope = Envelope.encode(
-            publish.key, sequence: sequence, incarnation: boxes[place].incarnation, id: publish.id, at: now.wall, data: publish.data)
+            publish.key, sequence: sequence, incarnation: boxes[mailboxIndex].incarnation, id: publish.id, at: now.wall, data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
         let message = StoredMessage(
             sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt, id: publish.id)
-        keep(message, at: place, now: now.monotonic)
+        keep(message, at: mailboxIndex, now: now.monotonic)
         shed(now: now.monotonic)
         return message
     }
 
     /// Puts a message at the end of a history.
-    private mutating func keep(_ message: StoredMessage, at place: Int, now: Int64) {
-        boxes[place].appended = message.sequence
+    private mutating func keep(_ message: StoredMessage, at mailboxIndex: Int, now: Int64) {
+        boxes[mailboxIndex].appended = message.sequence
         let kept = message.kept(now: now)
-        boxes[place].history.append(kept)
-        boxes[place].historyBytes += kept.envelope.count
+        boxes[mailboxIndex].history.append(kept)
+        boxes[mailboxIndex].historyBytes += kept.envelope.count
         historyBytes += kept.envelope.count
-        while boxes[place].isOver(limits) { historyBytes -= boxes[place].dropOldest(now: now) }
+        while boxes[mailboxIndex].isOver(limits) { historyBytes -= boxes[mailboxIndex].dropOldest(now: now) }
     }
 
     /// Does to a copy what the owner did to its own.
@@ -79,17 +79,17 @@ struct MailboxStore {
         case .nothing: break
         case .created(let key, let incarnation): _ = open(key, incarnation: incarnation, now: now)
         case .seen(let key, let wall):
-            guard let place = places[key] else { return }
-            touch(place, now: now)
-            boxes[place].lastSeen = wall
+            guard let mailboxIndex = mailboxIndices[key] else { return }
+            touch(mailboxIndex, now: now)
+            boxes[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
-            guard let place = open(key, incarnation: incarnation, now: now) else { return }
-            touch(place, now: now)
+            guard let mailboxIndex = open(key, incarnation: incarnation, now: now) else { return }
+            touch(mailboxIndex, now: now)
             // Forgotten here, but not where it is owned: what came before is missing.
-            if boxes[place].appended + 1 != message.sequence {
-                historyBytes -= boxes[place].clear(through: message.sequence - 1, now: now)
+            if boxes[mailboxIndex].appended + 1 != message.sequence {
+                historyBytes -= boxes[mailboxIndex].clear(through: message.sequence - 1, now: now)
             }
-            keep(message, at: place, now: now)
+            keep(message, at: mailboxIndex, now: now)
             if let remembered { window.remember(remembered, to: key.hash) }
             shed(now: now)
         }
@@ -97,22 +97,22 @@ struct MailboxStore {
 
     /// The mailbox of this incarnation, in place of any other one.
     private mutating func open(_ key: Key, incarnation: UInt64, now: Int64) -> Int? {
-        if let place = places[key], boxes[place].incarnation != incarnation { remove(place) }
-        return place(creating: key, fresh: incarnation, now: now)
+        if let mailboxIndex = mailboxIndices[key], boxes[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
+        return mailboxIndex(creating: key, fresh: incarnation, now: now)
     }
 
     // MARK: Attaching
 
     /// What there is after a place, as far as it may be shown.
-    func read(_ request: AttachRequest, at place: Int, now: Int64) -> AttachReply {
-        Self.read(boxes[place], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+    func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
+        Self.read(boxes[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
-    mutating func attach(_ address: ReturnAddress, at place: Int) -> Bool {
-        if boxes[place].attachments.contains(address) { return true }
-        if boxes[place].attachments.count >= limits.attachmentsMax { return false }
-        boxes[place].attachments.append(address)
+    mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool {
+        if boxes[mailboxIndex].attachments.contains(address) { return true }
+        if boxes[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
+        boxes[mailboxIndex].attachments.append(address)
         attachmentCount += 1
         return true
     }
@@ -121,28 +121,30 @@ struct MailboxStore {
     ///
     /// - Returns: whether it was the last one of a user.
     mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
-        guard let place = places[key], let found = boxes[place].attachments.firstIndex(of: address) else { return false }
-        boxes[place].attachments.swapAt(found, boxes[place].attachments.count - 1)
-        boxes[place].attachments.removeLast()
+        guard let mailboxIndex = mailboxIndices[key], let found = boxes[mailboxIndex].attachments.firstIndex(of: address) else {
+            return false
+        }
+        boxes[mailboxIndex].attachments.swapAt(found, boxes[mailboxIndex].attachments.count - 1)
+        boxes[mailboxIndex].attachments.removeLast()
         attachmentCount -= 1
-        return noteDeparture(at: place, now: now)
+        return noteDeparture(at: mailboxIndex, now: now)
     }
 
     /// Ends every attachment of a link that has closed; returns the users who have no other.
-    mutating func detachAll(channel: UInt32, now: Moment) -> [Key] {
+    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
         var departed: [Key] = []
-        for place in boxes.indices where boxes[place].attachments.contains(where: { $0.channel == channel }) {
-            let before = boxes[place].attachments.count
-            boxes[place].attachments.removeAll { $0.channel == channel }
-            attachmentCount -= before - boxes[place].attachments.count
-            if noteDeparture(at: place, now: now) { departed.append(boxes[place].key) }
+        for mailboxIndex in boxes.indices where boxes[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
+            let before = boxes[mailboxIndex].attachments.count
+            boxes[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
+            attachmentCount -= before - boxes[mailboxIndex].attachments.count
+            if noteDeparture(at: mailboxIndex, now: now) { departed.append(boxes[mailboxIndex].key) }
         }
         return departed
     }
 
-    private mutating func noteDeparture(at place: Int, now: Moment) -> Bool {
-        guard boxes[place].attachments.isEmpty, boxes[place].key.kind == .user else { return false }
-        boxes[place].lastSeen = now.wall
+    private mutating func noteDeparture(at mailboxIndex: Int, now: Moment) -> Bool {
+        guard boxes[mailboxIndex].attachments.isEmpty, boxes[mailboxIndex].key.kind == .user else { return false }
+        boxes[mailboxIndex].lastSeen = now.wall
         return true
     }
 
@@ -151,9 +153,9 @@ struct MailboxStore {
         var through = from
         var messages: [StoredMessage] = []
         var bytes = 0
-        var place = box.firstPlace(after: from)
-        while place < box.history.count, box.history[place].sequence <= box.committed {
-            let message = box.history[place]
+        var mailboxIndex = box.firstIndex(after: from)
+        while mailboxIndex < box.history.count, box.history[mailboxIndex].sequence <= box.committed {
+            let message = box.history[mailboxIndex]
             // What is past its time to live is skipped without a word.
             if message.expiresAt > now {
                 // One message always fits, or a large one could never be replayed.
@@ -162,9 +164,9 @@ struct MailboxStore {
                 bytes += message.envelope.count
             }
             through = message.sequence
-            place += 1
+            mailboxIndex += 1
         }
-        let hasMore = place < box.history.count && box.history[place].sequence <= box.committed
+        let hasMore = mailboxIndex < box.history.count && box.history[mailboxIndex].sequence <= box.committed
         if !hasMore { through = max(through, box.committed) }
         let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
         return AttachReply(
@@ -188,8 +190,8 @@ struct MailboxStore {
 
     /// What `locate` shows of a key, without touching it.
     func summary(of key: Key) -> MailboxSummary? {
-        guard let place = places[key] else { return nil }
-        let box = boxes[place]
+        guard let mailboxIndex = mailboxIndices[key] else { return nil }
+        let box = boxes[mailboxIndex]
         return MailboxSummary(
             cursor: Cursor(incarnation: box.incarnation, sequence: box.committed), historyMessages: box.history.count,
             historyBytes: box.historyBytes, attachments: box.attachments, lastSeen: box.lastSeen)

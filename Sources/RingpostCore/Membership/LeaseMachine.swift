@@ -250,18 +250,18 @@ public struct LeaseMachine: Sendable {
         from peer: MemberIdentity, queryNumber: UInt64, sameEpoch: Bool, reachesZooKeeper: Bool, now: Int64
     ) -> [Action] {
         // Too old to be remembered, of an earlier epoch, or never asked.
-        guard let place = queries.firstIndex(where: { $0.number == queryNumber }) else { return [] }
-        if reachesZooKeeper { peerReachedAt = max(peerReachedAt ?? .min, queries[place].sentAt) }
+        guard let queryIndex = queries.firstIndex(where: { $0.number == queryNumber }) else { return [] }
+        if reachesZooKeeper { peerReachedAt = max(peerReachedAt ?? .min, queries[queryIndex].sentAt) }
         // Others may say whether they reach ZooKeeper, but have no part in the agreement.
         guard others.contains(peer) else { return tick(now: now) }
         if sameEpoch, !reachesZooKeeper {
-            queries[place].agreed.insert(peer)
+            queries[queryIndex].agreed.insert(peer)
         } else {
-            queries[place].isSpoiled = true
+            queries[queryIndex].isSpoiled = true
             // Another epoch means that somebody may have been promoted: nothing that was agreed before holds any longer.
             if !sameEpoch { outageUntil = min(outageUntil, max(leasedUntil, now)) }
         }
-        settle(queries[place])
+        settle(queries[queryIndex])
         return tick(now: now)
     }
 

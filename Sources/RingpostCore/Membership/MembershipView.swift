@@ -22,9 +22,9 @@ public final class MembershipView: Sendable {
     /// Places keys under the cluster's secret.
     public let hasher: KeyHasher
     /// The own place in ``members``, by id and boot; `nil` while this node is no member.
-    public let selfPlace: Int?
+    public let selfIndex: Int?
 
-    private let places: [String: Int]
+    private let memberIndices: [String: Int]
 
     /// Builds a view. Takes a few milliseconds, or microseconds when `previous` has the same ids and weights.
     ///
@@ -48,20 +48,20 @@ public final class MembershipView: Sendable {
         } else {
             ring = buildRing(ringMembers)
         }
-        let places = Dictionary(uniqueKeysWithValues: ring.members.enumerated().map { ($0.element.id, $0.offset) })
-        self.places = places
-        self.members = members.sorted { one, other in (places[one.id] ?? 0) < (places[other.id] ?? 0) }
+        let memberIndices = Dictionary(uniqueKeysWithValues: ring.members.enumerated().map { ($0.element.id, $0.offset) })
+        self.memberIndices = memberIndices
+        self.members = members.sorted { one, other in (memberIndices[one.id] ?? 0) < (memberIndices[other.id] ?? 0) }
         self.epoch = epoch
         self.document = document
         hasher = document.hasher
-        selfPlace = self.members.firstIndex { $0.identity == own }
+        selfIndex = self.members.firstIndex { $0.identity == own }
     }
 
     /// Which cluster this is.
     public var generation: UInt64 { document.generation }
 
     /// The member at a place of the ring.
-    public func member(at place: Int) -> Member { members[place] }
+    public func member(at memberIndex: Int) -> Member { members[memberIndex] }
 
     /// The slot's owner; `nil` when nobody has weight.
     public func owner(ofSlot slot: Int) -> Member? { ring.owner(ofSlot: slot).map { members[$0] } }
@@ -70,34 +70,34 @@ public final class MembershipView: Sendable {
     public func mirror(ofSlot slot: Int) -> Member? { ring.mirror(ofSlot: slot).map { members[$0] } }
 
     /// The place of the member with this id.
-    public func place(_ id: String) -> Int? { places[id] }
+    public func memberIndex(_ id: String) -> Int? { memberIndices[id] }
 
     /// The member with this id.
-    public func member(_ id: String) -> Member? { places[id].map { members[$0] } }
+    public func member(_ id: String) -> Member? { memberIndices[id].map { members[$0] } }
 
     /// Where the members of an earlier view stand in this one, in the order of their places there; `nil` for those that have left. Another
     /// boot is another member.
-    public func places(of old: MembershipView) -> [Int?] {
-        old.members.map { member in place(member.id).flatMap { members[$0].identity == member.identity ? $0 : nil } }
+    public func memberIndices(of old: MembershipView) -> [Int?] {
+        old.members.map { member in memberIndex(member.id).flatMap { members[$0].identity == member.identity ? $0 : nil } }
     }
 
     /// This node's own entry; `nil` while it is no member.
-    public var own: Member? { selfPlace.map { members[$0] } }
+    public var own: Member? { selfIndex.map { members[$0] } }
 
     /// Members with weight, without this node.
     public var othersWithWeight: [Member] {
-        members.enumerated().filter { $0.offset != selfPlace && $0.element.weight > 0 }.map(\.element)
+        members.enumerated().filter { $0.offset != selfIndex && $0.element.weight > 0 }.map(\.element)
     }
 
     /// How many slots this node owns.
-    public var slotsOwned: Int { selfPlace.map { ring.slotsOwned()[$0] } ?? 0 }
+    public var slotsOwned: Int { selfIndex.map { ring.slotsOwned()[$0] } ?? 0 }
 }
 
 extension MembershipView: Equatable {
     /// Equal views name the same members of the same cluster at the same epoch, and the same one as oneself.
     public static func == (one: MembershipView, other: MembershipView) -> Bool {
         one.epoch == other.epoch && one.members == other.members && one.generation == other.generation
-            && one.selfPlace == other.selfPlace && one.ring.digest == other.ring.digest
+            && one.selfIndex == other.selfIndex && one.ring.digest == other.ring.digest
     }
 }
 

@@ -65,8 +65,8 @@ public struct ChannelPresence {
     }
 
     /// All attachments that came on a connection are gone; false when there were none.
-    mutating func removeAll(channel: UInt32, now: Int64) -> Bool {
-        let gone = nodes.keys.filter { $0.channel == channel }
+    mutating func removeAll(connectionID: UInt32, now: Int64) -> Bool {
+        let gone = nodes.keys.filter { $0.connectionID == connectionID }
         for address in gone { remove(address, now: now) }
         return !gone.isEmpty
     }
@@ -108,7 +108,7 @@ public struct ChannelPresence {
         let news = PresenceNews(isWhole: false, subscribers: subscribers, joined: Self.ordered(joined), left: Self.ordered(left))
         let everybody =
             owing.isEmpty ? news : PresenceNews(isWhole: isComplete, subscribers: subscribers, joined: Self.ordered(listed.keys))
-        let told = watchers.sorted { ($0.channel, $0.id) < ($1.channel, $1.id) }.filter {
+        let told = watchers.sorted { ($0.connectionID, $0.id) < ($1.connectionID, $1.id) }.filter {
             owing.contains($0) || !joined.isEmpty || !left.isEmpty
         }
         let result = told.map { (address: $0, news: owing.contains($0) ? everybody : news) }

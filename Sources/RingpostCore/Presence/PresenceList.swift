@@ -88,7 +88,7 @@ public struct PresenceList {
 }
 
 /// The sockets of one event loop that listen to one channel.
-public struct LoopPresence {
+public struct ShardPresence {
     private var list = PresenceList()
     private var lingering: [[UInt8]: Int64] = [:]
 

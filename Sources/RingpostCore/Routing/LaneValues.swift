@@ -83,9 +83,9 @@ extension PublishLanes {
 
         /// Answers come in the order of arrival except when a budget ran out somewhere, so the search is short.
         mutating func takeBack(_ arrival: Arrival) {
-            var place = returned.count
-            while place > 0, returned[place - 1].number > arrival.number { place -= 1 }
-            returned.insert(arrival, at: place)
+            var index = returned.count
+            while index > 0, returned[index - 1].number > arrival.number { index -= 1 }
+            returned.insert(arrival, at: index)
         }
     }
 

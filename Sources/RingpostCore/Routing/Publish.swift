@@ -17,13 +17,13 @@ public struct Moment: Hashable, Sendable {
 /// Where an answer or a delivery goes. The machines pass it through; the event loop that received it gave it its meaning.
 public struct ReturnAddress: Hashable, Sendable {
     /// Which loop or which link connection.
-    public let channel: UInt32
+    public let connectionID: UInt32
     /// Which request or which attachment there.
     public let id: UInt64
 
     /// An address that one loop understands.
-    public init(channel: UInt32, id: UInt64) {
-        self.channel = channel
+    public init(connectionID: UInt32, id: UInt64) {
+        self.connectionID = connectionID
         self.id = id
     }
 }

@@ -51,9 +51,9 @@ struct RefusedStreams {
 
     /// The stream begins again with this key or slot.
     mutating func restart(_ key: Key, _ context: PublishContext) {
-        guard let place = streams.index(forKey: context.stream) else { return }
-        streams.values[place].since[Self.unit(key, context)] = nil
-        if streams.values[place].since.isEmpty, streams.values[place].allSince == .max { streams.remove(at: place) }
+        guard let index = streams.index(forKey: context.stream) else { return }
+        streams.values[index].since[Self.unit(key, context)] = nil
+        if streams.values[index].since.isEmpty, streams.values[index].allSince == .max { streams.remove(at: index) }
     }
 
     /// - Parameter last: the number of the last arrival, if any of the stream may still be here.

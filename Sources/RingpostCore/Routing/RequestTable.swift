@@ -20,9 +20,9 @@ public struct RequestTable<Request> {
     public mutating func insert(_ request: Request) -> UInt64? {
         if waiting >= countMax { return nil }
         waiting += 1
-        if let place = free.popLast() {
-            entries[Int(place)].request = request
-            return UInt64(entries[Int(place)].generation) << 32 | UInt64(place)
+        if let index = free.popLast() {
+            entries[Int(index)].request = request
+            return UInt64(entries[Int(index)].generation) << 32 | UInt64(index)
         }
         entries.append((request, 1))
         return 1 << 32 | UInt64(entries.count - 1)
@@ -32,8 +32,8 @@ public struct RequestTable<Request> {
     public var numbers: [UInt64] {
         var numbers: [UInt64] = []
         numbers.reserveCapacity(count)
-        for place in entries.indices {
-            if case .some = entries[place].request { numbers.append(UInt64(entries[place].generation) << 32 | UInt64(place)) }
+        for index in entries.indices {
+            if case .some = entries[index].request { numbers.append(UInt64(entries[index].generation) << 32 | UInt64(index)) }
         }
         return numbers
     }
@@ -41,21 +41,21 @@ public struct RequestTable<Request> {
     /// A waiting request.
     @inlinable
     public subscript(number: UInt64) -> Request? {
-        let place = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
-        guard place < entries.count, entries[place].generation == UInt32(truncatingIfNeeded: number >> 32) else { return nil }
-        return entries[place].request
+        let index = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
+        guard index < entries.count, entries[index].generation == UInt32(truncatingIfNeeded: number >> 32) else { return nil }
+        return entries[index].request
     }
 
     /// Takes a request out; `nil` when it is not there (any more).
     @inlinable
     public mutating func take(_ number: UInt64) -> Request? {
-        let place = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
-        guard place < entries.count, entries[place].generation == UInt32(truncatingIfNeeded: number >> 32),
-            let request = entries[place].request
+        let index = Int(truncatingIfNeeded: number & 0xFFFF_FFFF)
+        guard index < entries.count, entries[index].generation == UInt32(truncatingIfNeeded: number >> 32),
+            let request = entries[index].request
         else { return nil }
-        entries[place].request = nil
-        entries[place].generation &+= 1
-        free.append(UInt32(place))
+        entries[index].request = nil
+        entries[index].generation &+= 1
+        free.append(UInt32(index))
         waiting -= 1
         return request
     }
@@ -68,9 +68,9 @@ public struct RequestTable<Request> {
     /// Takes out all that a condition holds for, in the order of their places.
     public mutating func takeAll(where condition: (Request) -> Bool) -> [(number: UInt64, request: Request)] {
         var taken: [(UInt64, Request)] = []
-        for place in entries.indices {
-            guard let request = entries[place].request, condition(request) else { continue }
-            let number = UInt64(entries[place].generation) << 32 | UInt64(place)
+        for index in entries.indices {
+            guard let request = entries[index].request, condition(request) else { continue }
+            let number = UInt64(entries[index].generation) << 32 | UInt64(index)
             if let request = take(number) { taken.append((number, request)) }
         }
         return taken

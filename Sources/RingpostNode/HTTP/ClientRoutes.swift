@@ -5,7 +5,7 @@ import RingpostCore
 import RingpostWire
 
 struct ClientRoutes: HTTPRoutes {
-    let loop: NodeLoop
+    let shard: Shard
     let origins: OriginPolicy
 
     var isForClients: Bool { true }
@@ -35,56 +35,59 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if loop.shared.tokens == nil { try HostPolicy.check(request.head, known: &connection.knownHost, loop.shared.configuration) }
+            if shard.shared.tokens == nil { try HostPolicy.check(request.head, known: &connection.knownHost, shard.shared.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
-            let wish = try wish(path, request.head, query)
-            try authenticate(Visit(path: path, request: request, wish: wish), query, connection)
+            let subscribeRequest = try subscribeRequest(path, request.head, query)
+            try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, connection)
         } catch {
-            if error.problem == .tooManyChannels { loop.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
+            if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
             connection.respond(to: request.number, .problem(error.problem, error.message))
         }
     }
 
     /// What somebody has come for.
-    struct Visit {
+    struct ClientRequest {
         let path: ClientPath
         let request: HTTPRequest
-        let wish: ClientWish
+        let subscribeRequest: SubscribeRequest
 
         var isWebSocket: Bool { path == .webSocket }
     }
 
-    private func wish(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> ClientWish {
-        let limits = loop.shared.configuration.limits
+    private func subscribeRequest(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> SubscribeRequest
+    {
+        let limits = shard.shared.configuration.limits
         let isWebSocket = path == .webSocket
-        let wish = try ClientWish(
+        let subscribeRequest = try SubscribeRequest(
             head, query, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax,
-            mayBeEmpty: isWebSocket || loop.shared.tokens != nil, hasher: try hasher())
-        if path == .poll, wish.watches {
+            mayBeEmpty: isWebSocket || shard.shared.tokens != nil, hasher: try hasher())
+        if path == .poll, subscribeRequest.watches {
             throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
         }
         // A WebSocket listens to its channels slice by slice, later.
-        loop.spendTurn(requests: wish.channels.count / (isWebSocket ? RequestTurns.namesARequest : RequestTurns.channelsARequest))
-        return wish
+        shard.spendTurn(
+            requests: subscribeRequest.channels.count / (isWebSocket ? FairScheduler.namesARequest : FairScheduler.channelsARequest))
+        return subscribeRequest
     }
 
     /// The client is known, or none is asked for who it is.
-    func enter(_ visit: Visit, _ grant: ClientGrant?, _ connection: HTTPConnection) throws(ProblemReport) {
-        let wish = if let grant { try visit.wish.granted(by: grant, loop: loop) } else { visit.wish }
-        switch visit.path {
-        case .webSocket: try openWebSocket(wish, grant, visit.request, connection)
-        case .eventStream: try openEventStream(wish, grant, visit.request, connection)
-        case .poll: try poll(wish, grant, visit.request, connection)
+    func enter(_ clientRequest: ClientRequest, _ grant: ClientGrant?, _ connection: HTTPConnection) throws(ProblemReport) {
+        let subscribeRequest =
+            if let grant { try clientRequest.subscribeRequest.granted(by: grant, shard: shard) } else { clientRequest.subscribeRequest }
+        switch clientRequest.path {
+        case .webSocket: try openWebSocket(subscribeRequest, grant, clientRequest.request, connection)
+        case .eventStream: try openEventStream(subscribeRequest, grant, clientRequest.request, connection)
+        case .poll: try poll(subscribeRequest, grant, clientRequest.request, connection)
         case .locate:
-            guard let user = wish.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
-            connection.respond(to: visit.request.number, try locate(user.key))
+            guard let user = subscribeRequest.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
+            connection.respond(to: clientRequest.request.number, try locate(user.key))
         }
     }
 
     private func hasher() throws(ProblemReport) -> KeyHasher {
-        guard let view = loop.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
         return view.hasher
     }
 
@@ -105,25 +108,26 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     private func openWebSocket(
-        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
         guard let answer = try upgrade(request, connection) else { return }
-        let place = try CensusPlace.take(user: grant == nil ? nil : wish.user?.key.hash, address: source(request, connection), in: loop)
-        let socket = WebSocketConnection(wish: wish, grant: grant, loop: loop)
-        guard let leftover = connection.takeOver(with: socket, answer.write) else { return place.giveBack(in: loop) }
-        socket.take(place)
+        let lease = try QuotaLease.take(
+            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
+        let socket = WebSocketConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
+        guard let leftover = connection.takeOver(with: socket, answer.write) else { return lease.giveBack(in: shard) }
+        socket.take(lease)
         socket.open(leftover: leftover)
     }
 
     private func openEventStream(
-        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
-        let place = try CensusPlace.take(user: wish.user?.key.hash, address: source(request, connection), in: loop)
-        let socket = EventStreamConnection(wish: wish, grant: grant, loop: loop)
+        let lease = try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
+        let socket = EventStreamConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
         guard connection.takeOver(with: socket, Self.writeEventStreamHead) != nil else {
-            return place.giveBack(in: loop)
+            return lease.giveBack(in: shard)
         }
-        socket.take(place)
+        socket.take(lease)
         socket.open()
     }
 
@@ -138,19 +142,19 @@ struct ClientRoutes: HTTPRoutes {
 
     /// Opens what was asked for, only to say why it ends. Upgraded even though it is turned away: a page can't see why an upgrade was
     /// refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
-    func turnAway(_ visit: Visit, _ farewell: Farewell, _ connection: HTTPConnection) throws(ProblemReport) {
-        if visit.isWebSocket {
-            guard let answer = try upgrade(visit.request, connection) else { return }
-            let socket = WebSocketConnection(wish: visit.wish, grant: nil, loop: loop)
-            if connection.takeOver(with: socket, answer.write) != nil { socket.turnAway(farewell) }
+    func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ connection: HTTPConnection) throws(ProblemReport) {
+        if clientRequest.isWebSocket {
+            guard let answer = try upgrade(clientRequest.request, connection) else { return }
+            let socket = WebSocketConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
+            if connection.takeOver(with: socket, answer.write) != nil { socket.reject(disconnect) }
         } else {
-            let socket = EventStreamConnection(wish: visit.wish, grant: nil, loop: loop)
-            if connection.takeOver(with: socket, Self.writeEventStreamHead) != nil { socket.turnAway(farewell) }
+            let socket = EventStreamConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
+            if connection.takeOver(with: socket, Self.writeEventStreamHead) != nil { socket.reject(disconnect) }
         }
     }
 
     /// A socket or stream wants to be opened; `nil` lets it in, anything else is what it is told instead.
-    func knock(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
+    func checkAdmission(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Disconnect? {
         guard connection.mayBeTakenOver(by: request.number) else {
             throw ProblemReport(.badRequest, "a stream can't be opened behind requests that are not answered yet")
         }
@@ -159,60 +163,61 @@ struct ClientRoutes: HTTPRoutes {
 
     /// Whom limits count the request for.
     func source(_ request: HTTPRequest, _ connection: HTTPConnection) -> SourceAddress? {
-        let proxies = loop.shared.configuration.trust.trustedProxies
+        let proxies = shard.shared.configuration.trust.trustedProxies
         return proxies.source(peer: connection.peerAddress, forwardedFor: request.head[.forwardedFor])
     }
 
-    private var hasRoom: Bool { loop.clientSockets < loop.socketsMax }
+    private var hasRoom: Bool { shard.clientSockets < shard.socketsMax }
 
-    private func admit(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Farewell? {
-        if connection.isAdmitted, !loop.door.isMoving { return nil }
+    private func admit(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Disconnect? {
+        if connection.isAdmitted, !shard.admission.isMoving { return nil }
         let now = Moment.now().monotonic
-        if !loop.shared.census.onHandshake(source(request, connection), now: now) {
-            loop.counters.count(.connectRatePerAddress)
+        if !shard.shared.quotas.onHandshake(source(request, connection), now: now) {
+            shard.counters.count(.connectRatePerAddress)
             throw ProblemReport(.tooFast, "too many clients come from this source address at once")
         }
-        if !hasRoom { loop.counters.count(.sockets) }
-        let farewell = loop.door.onClient(hasRoom: hasRoom, now: now, counters: &loop.counters)
-        connection.isAdmitted = farewell == nil
-        return farewell
+        if !hasRoom { shard.counters.count(.sockets) }
+        let disconnect = shard.admission.onClient(hasRoom: hasRoom, now: now, counters: &shard.counters)
+        connection.isAdmitted = disconnect == nil
+        return disconnect
     }
 
     /// A poll that does not wait is let in always: it holds nothing, and pollers come at their own pace, not in a crowd. One
     /// that waits counts as a client once a connection. While the clients go elsewhere nobody waits long for anything; the
     /// answer says where to go.
     private func poll(
-        _ wish: ClientWish, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
-        var wait = wish.waitSeconds(max: loop.shared.configuration.limits.pollSecondsMax)
+        var wait = subscribeRequest.waitSeconds(max: shard.shared.configuration.limits.pollSecondsMax)
         // A poll ends before its token.
         if let expires = grant?.expires { wait = min(wait, Int(clamping: max(0, expires - Moment.now().wall / 1_000))) }
-        if loop.door.isMoving {
-            wait = min(wait, ClientDoor.pollSecondsWhileMoving)
-        } else if wait > 0, let farewell = try admit(request, connection) {
-            let message = "this node takes in as many clients as it may; come back after \(farewell.afterMilliseconds ?? 0) ms"
-            connection.respond(to: request.number, .problem(.overloaded, message, farewell: farewell))
+        if shard.admission.isMoving {
+            wait = min(wait, AdmissionController.pollSecondsWhileMoving)
+        } else if wait > 0, let disconnect = try admit(request, connection) {
+            let message = "this node takes in as many clients as it may; come back after \(disconnect.afterMilliseconds ?? 0) ms"
+            connection.respond(to: request.number, .problem(.overloaded, message, disconnect: disconnect))
             return
         }
         if !hasRoom {
-            loop.counters.count(.sockets)
-            connection.respond(to: request.number, .problem(.overloaded, farewell: loop.door.farewell(.tryLater)))
+            shard.counters.count(.sockets)
+            connection.respond(to: request.number, .problem(.overloaded, disconnect: shard.admission.disconnect(.tryLater)))
             return
         }
-        let place = wait > 0 ? try CensusPlace.take(user: wish.user?.key.hash, address: source(request, connection), in: loop) : nil
+        let lease =
+            wait > 0 ? try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard) : nil
         let number = request.number
-        let waiter = PollWaiter(loop: loop, remote: connection.remoteText, grant: grant, place: place) { [weak connection] response in
+        let waiter = PollWaiter(shard: shard, remote: connection.remoteText, grant: grant, lease: lease) { [weak connection] response in
             connection?.respond(to: number, response)
         }
         connection.hold(waiter, number)
-        waiter.start(wish, waitSeconds: wait)
+        waiter.start(subscribeRequest, waitSeconds: wait)
     }
 
     private func locate(_ key: Key) throws(ProblemReport) -> HTTPResponse {
-        guard let view = loop.view, let owner = view.owner(ofSlot: key.slot) else { throw ProblemReport(.noOwner) }
+        guard let view = shard.view, let owner = view.owner(ofSlot: key.slot) else { throw ProblemReport(.noOwner) }
         let answer = LocateAnswer(
             user: key.text, slot: key.slot, owner: .init(id: owner.id, client: owner.client, api: owner.api),
-            isSelf: owner.id == loop.shared.configuration.id)
+            isSelf: owner.id == shard.shared.configuration.id)
         return .json(JSONDocument.encode(answer))
     }
 }

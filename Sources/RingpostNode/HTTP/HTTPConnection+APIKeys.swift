@@ -16,11 +16,11 @@ extension HTTPConnection {
     ///
     /// - Throws: that its key is missing, or not known.
     func apiGrant(_ head: HTTPRequestHead) throws(ProblemReport) -> APIGrant {
-        guard let keys = loop.shared.apiKeys else {
+        guard let keys = shard.shared.apiKeys else {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
             // whether it can read the answers or not.
             if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
-            try HostPolicy.check(head, known: &knownHost, loop.shared.configuration)
+            try HostPolicy.check(head, known: &knownHost, shard.shared.configuration)
             return .all
         }
         let generation = keys.generation
@@ -30,19 +30,19 @@ extension HTTPConnection {
             return known.grant
         }
         guard let credential = head.bearerToken else {
-            loop.counters.count(.missing)
+            shard.counters.count(.missing)
             throw ProblemReport(.unauthorized, "bring an API key: Authorization: Bearer rp_…; `ringpost key new` makes one")
         }
         guard let grant = keys.grant(credential, nowSeconds: Moment.now().wall / 1_000) else {
-            loop.counters.count(.wrongKey)
-            throw ProblemReport(.unauthorized, Distrust.wrongKey.message)
+            shard.counters.count(.wrongKey)
+            throw ProblemReport(.unauthorized, AuthError.wrongKey.message)
         }
         knownKey = KnownAPIKey(text: head.withBytes(of: .authorization) { $0.map(Array.init) ?? [] }, generation: generation, grant: grant)
         return grant
     }
 }
 
-extension NodeLoop {
+extension Shard {
     /// Why somebody with this key may not publish there now; `nil` if he may.
     func objection(to grant: APIGrant, publishingTo key: Key) -> ProblemReport? {
         guard let keys = shared.apiKeys else { return nil }

@@ -17,20 +17,20 @@ extension HTTPConnection {
 
     /// Answers a request; answers leave in the order of the requests.
     func respond(to number: UInt64, _ response: HTTPResponse) {
-        guard isOpen, let place = place(of: number) else { return }
+        guard isOpen, let answerIndex = answerIndex(of: number) else { return }
         // The last one says so. A request behind it has not been looked at: the client may send it again elsewhere.
-        if isLeaving, place == answers.count - 1, head == nil {
-            answers[place].keepAlive = false
+        if isLeaving, answerIndex == answers.count - 1, head == nil {
+            answers[answerIndex].keepAlive = false
             isTakenOver = true
         }
         var bytes = ByteBuffer()
-        let answer = answers[place]
+        let answer = answers[answerIndex]
         HTTPResponseWriter.write(
             status: response.status, headers: response.headers + answer.headers, body: response.body, keepAlive: answer.keepAlive,
             isResponseToHead: answer.isHead, into: &bytes)
-        answers[place].bytes = bytes
-        answers[place].poll = nil
-        if response.status >= 400 { loop.counters.badRequests[response.status, default: 0] += 1 }
+        answers[answerIndex].bytes = bytes
+        answers[answerIndex].poll = nil
+        if response.status >= 400 { shard.counters.badRequests[response.status, default: 0] += 1 }
         release()
     }
 
@@ -50,34 +50,34 @@ extension HTTPConnection {
 
     /// The request is a publish for this key, and its receipt the answer.
     func awaitReceipt(for key: Key, _ number: UInt64) {
-        if let place = place(of: number) { answers[place].key = key }
+        if let answerIndex = answerIndex(of: number) { answers[answerIndex].key = key }
     }
 
     /// The answer to a publish, the hot way: next in the order, as nearly all of them are, it is written where it leaves from.
     func respond(to number: UInt64, _ receipt: Receipt) {
-        guard isOpen, let place = place(of: number), let key = answers[place].key else { return }
-        loop.scratch.removeAll(keepingCapacity: true)
-        receipt.appendJSON(key: key, to: &loop.scratch)
-        loop.scratch.append(UInt8(ascii: "\n"))
-        guard place == 0, answers[0].keepAlive, answers[0].headers.isEmpty, !isLeaving else {
-            return respond(to: number, .json(loop.scratch))
+        guard isOpen, let answerIndex = answerIndex(of: number), let key = answers[answerIndex].key else { return }
+        shard.scratch.removeAll(keepingCapacity: true)
+        receipt.appendJSON(key: key, to: &shard.scratch)
+        shard.scratch.append(UInt8(ascii: "\n"))
+        guard answerIndex == 0, answers[0].keepAlive, answers[0].headers.isEmpty, !isLeaving else {
+            return respond(to: number, .json(shard.scratch))
         }
         answers.removeFirst()
         firstNumber += 1
-        write { HTTPResponseWriter.writeJSON(loop.scratch, into: &$0) }
+        write { HTTPResponseWriter.writeJSON(shard.scratch, into: &$0) }
         release()
     }
 
-    private func place(of number: UInt64) -> Int? {
+    private func answerIndex(of number: UInt64) -> Int? {
         number >= firstNumber && number - firstNumber < UInt64(answers.count) ? Int(number - firstNumber) : nil
     }
 
     /// The request has not been answered, and the connection stands.
-    func awaitsAnswer(_ number: UInt64) -> Bool { isOpen && !isClosing && place(of: number).map { answers[$0].bytes == nil } == true }
+    func awaitsAnswer(_ number: UInt64) -> Bool { isOpen && !isClosing && answerIndex(of: number).map { answers[$0].bytes == nil } == true }
 
     /// A request whose answer may take long: it is cancelled if the client goes first, and ended early if the node stops.
     func hold(_ poll: PollWaiter, _ number: UInt64) {
-        if let place = place(of: number), answers[place].bytes == nil { answers[place].poll = poll }
+        if let answerIndex = answerIndex(of: number), answers[answerIndex].bytes == nil { answers[answerIndex].poll = poll }
     }
 
     // MARK: Taking over
@@ -88,11 +88,11 @@ extension HTTPConnection {
     /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
     ///
     /// - Parameter writeHead: is given the headers that every answer on this port carries.
-    func takeOver(with handler: LoopSocket, _ writeHead: ([HTTPResponseWriter.Header], inout ByteBuffer) -> Void) -> ByteBuffer? {
+    func takeOver(with handler: Connection, _ writeHead: ([HTTPResponseWriter.Header], inout ByteBuffer) -> Void) -> ByteBuffer? {
         isTakenOver = true
         // An earlier answer may wait for the end of the tick: it goes first.
         flush()
-        guard let context, isDrained, let place = context.handler as? SocketPlace else {
+        guard let context, isDrained, let answerIndex = context.handler as? ConnectionSlot else {
             closeNow()
             return nil
         }
@@ -100,7 +100,7 @@ extension HTTPConnection {
         answers.removeAll()
         let leftover = input
         input = ByteBuffer()
-        place.replace(by: handler, context)
+        answerIndex.replace(by: handler, context)
         handler.write { writeHead(common, &$0) }
         return leftover
     }

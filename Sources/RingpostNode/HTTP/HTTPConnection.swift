@@ -6,7 +6,7 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-final class HTTPConnection: LoopSocket, @unchecked Sendable {
+final class HTTPConnection: Connection, @unchecked Sendable {
     /// While it waits for its turn, so much is read ahead.
     static let aheadBytesMax = 16_384
 
@@ -22,7 +22,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     private var isPaused = false
     var isTakenOver = false
     private var isReading = false
-    /// Requests of this slice, and whether the next slice is waited for (see ``RequestTurns``).
+    /// Requests of this slice, and whether the next slice is waited for (see ``FairScheduler``).
     private var sliceRequests = 0
     private var isResting = false
     /// The first byte of a request is here and its last one is not: `deadline` is the request's.
@@ -37,38 +37,38 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// A host that requests on this connection may be for.
     var knownHost: [UInt8] = []
 
-    init(routes: any HTTPRoutes, loop: NodeLoop) {
+    init(routes: any HTTPRoutes, shard: Shard) {
         self.routes = routes
-        let limits = loop.shared.configuration.limits
+        let limits = shard.shared.configuration.limits
         parser = HTTPRequestParser(
             limits: HTTPLimits(
                 bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax), headBytesMax: limits.headBytesMax,
                 headerCountMax: limits.headerCountMax))
         deadline = Moment.now().monotonic + limits.headMilliseconds
-        super.init(loop: loop)
+        super.init(shard: shard)
     }
 
-    private var limits: NodeLimits { loop.shared.configuration.limits }
+    private var limits: NodeLimits { shard.shared.configuration.limits }
 
     // MARK: In
 
-    override var handler: any ChannelInboundHandler { SocketPlace(self) }
+    override var handler: any ChannelInboundHandler { ConnectionSlot(self) }
 
     override func onConnected() {
-        isCountedConnection = loop.shared.census.openConnection()
+        isCountedConnection = shard.shared.quotas.openConnection()
         if isCountedConnection { return }
-        loop.counters.count(.connections)
+        shard.counters.count(.connections)
         closeNow()
     }
 
     override func onBytes() {
         if isReading { return }
-        if !isResting, sliceRequests == 0, isNew ? loop.turns.isOverForNewcomers : loop.turns.isOver { rest() }
+        if !isResting, sliceRequests == 0, isNew ? shard.scheduler.isOverForNewcomers : shard.scheduler.isOver { rest() }
         if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
-        lookAtRequests()
+        parseRequests()
     }
 
-    private func lookAtRequests() {
+    private func parseRequests() {
         isReading = true
         defer { isReading = false }
         do throws(HTTPRequestError) {
@@ -80,10 +80,10 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
                 }
             }
         } catch {
-            if error == .headTooLong { loop.counters.count(.headBytes) }
-            if error == .tooManyHeaders { loop.counters.count(.headers) }
+            if error == .headTooLong { shard.counters.count(.headBytes) }
+            if error == .tooManyHeaders { shard.counters.count(.headers) }
             // More than any path takes.
-            if error == .bodyTooLarge { loop.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes) }
+            if error == .bodyTooLarge { shard.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes) }
             refuse(status: error.status, code: error.code, message: error.message)
         }
         if hasLastRequest { input.clear() }
@@ -96,19 +96,19 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// are all read begins a slice anew.
     private func spendSlice(bytes: Int) {
         sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
-        loop.onRequest(bytes: bytes)
-        if sliceRequests >= RequestTurns.sliceRequestsMax || sliceRequests > 0 && loop.turns.isOver { rest() }
+        shard.onRequest(bytes: bytes)
+        if sliceRequests >= FairScheduler.sliceRequestsMax || sliceRequests > 0 && shard.scheduler.isOver { rest() }
     }
 
     private func rest() {
         isResting = true
-        loop.rest(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
+        shard.rest(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
     }
 
     override func goOn() {
         isResting = false
         sliceRequests = 0
-        if isOpen { lookAtRequests() }
+        if isOpen { parseRequests() }
     }
 
     private func beginRequest() {
@@ -120,7 +120,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     func setPaused(_ pauses: Bool) {
         guard pauses != isPaused, !isClosing, isOpen else { return }
         isPaused = pauses
-        if pauses, isFull { loop.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
+        if pauses, isFull { shard.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
         setReading(!pauses)
     }
 
@@ -138,8 +138,8 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         self.head = head
         beginRequest()
         deadline += limits.requestMilliseconds - limits.headMilliseconds
-        if isNew, loop.shared.census.isMemoryFull, !routes.isAlwaysAnswered(head) {
-            loop.counters.count(.memoryMegabytes)
+        if isNew, shard.shared.quotas.isMemoryFull, !routes.isAlwaysAnswered(head) {
+            shard.counters.count(.memoryMegabytes)
             return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
         }
         if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
@@ -165,13 +165,13 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
         spendSlice(bytes: request.body.readableBytes)
         deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
-        if loop.door.isMoving { isLeaving = true }
+        if shard.admission.isMoving { isLeaving = true }
         answers.append(Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
         routes.handle(request, on: self)
     }
 
     private func refuseTooLarge(_ head: HTTPRequestHead) {
-        loop.counters.count(routes.bodyBytesMax(for: head) == limits.batchBytesMax ? .batchBytes : .payloadBytes)
+        shard.counters.count(routes.bodyBytesMax(for: head) == limits.batchBytesMax ? .batchBytes : .payloadBytes)
         refuse(
             status: 413, code: Problem.tooLarge.code,
             message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
@@ -182,7 +182,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
     private func refuse(_ response: HTTPResponse) {
         guard !isClosing, !isTakenOver else { return }
-        loop.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
+        shard.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         let number = firstNumber + UInt64(answers.count)
         answers.append(Answer(headers: [], keepAlive: false, isHead: false))
         input.clear()
@@ -192,23 +192,23 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
 
     /// Ends the polls that wait and are meant; returns how many.
     @discardableResult
-    func endPolls(_ farewell: @autoclosure () -> Farewell, where isMeant: (PollWaiter) -> Bool) -> Int {
+    func endPolls(_ disconnect: @autoclosure () -> Disconnect, where isMeant: (PollWaiter) -> Bool) -> Int {
         let polls = answers.compactMap(\.poll).filter(isMeant)
-        for poll in polls { poll.end(farewell()) }
+        for poll in polls { poll.end(disconnect()) }
         return polls.count
     }
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
     /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
-    func moveOn(_ farewell: Farewell) {
+    func moveOn(_ disconnect: Disconnect) {
         isLeaving = true
-        for poll in answers.compactMap(\.poll) { poll.finish(farewell) }
+        for poll in answers.compactMap(\.poll) { poll.finish(disconnect) }
         if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
     }
 
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have. A request that
     /// is arriving may arrive, as long as the node waits for its sockets.
-    func sayGoodbye() {
+    func shutDown() {
         if isClosing { return }
         isLeaving = true
         if answers.isEmpty {
@@ -233,7 +233,7 @@ final class HTTPConnection: LoopSocket, @unchecked Sendable {
     override func onDeadline(now: Int64) {
         guard now >= deadline else { return }
         if head != nil || input.readableBytes > 0 {
-            loop.counters.count(head == nil ? .headSeconds : .requestSeconds)
+            shard.counters.count(head == nil ? .headSeconds : .requestSeconds)
             refuse(status: 408, code: Problem.requestTimeout.code, message: Problem.requestTimeout.message)
         } else if answers.isEmpty {
             closeNow()

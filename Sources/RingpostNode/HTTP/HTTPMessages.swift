@@ -28,9 +28,9 @@ struct HTTPResponse {
     }
 
     /// - Parameter farewell: when and where to come back, if that is known better than the table knows it.
-    static func problem(_ problem: Problem, _ message: String? = nil, farewell: Farewell? = nil) -> HTTPResponse {
-        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, farewell: farewell)
-        if let seconds = farewell?.retryAfterSeconds ?? problem.retryAfterSeconds {
+    static func problem(_ problem: Problem, _ message: String? = nil, disconnect: Disconnect? = nil) -> HTTPResponse {
+        var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, disconnect: disconnect)
+        if let seconds = disconnect?.retryAfterSeconds ?? problem.retryAfterSeconds {
             response.headers.append(("Retry-After", "\(seconds)"))
         }
         // RFC 6750, 3: what kind of credential is expected.
@@ -38,10 +38,10 @@ struct HTTPResponse {
         return response
     }
 
-    static func failure(status: Int, code: String, message: String, farewell: Farewell? = nil) -> HTTPResponse {
+    static func failure(status: Int, code: String, message: String, disconnect: Disconnect? = nil) -> HTTPResponse {
         var body = Array(#"{"error":{"code":"\#(code)","message":"#.utf8)
         JSONText.appendQuoted(message, to: &body)
-        farewell?.appendMembers(to: &body)
+        disconnect?.appendMembers(to: &body)
         body.append(contentsOf: "}}\n".utf8)
         return json(body, status: status)
     }

@@ -146,12 +146,12 @@ struct MembershipStore: Sendable {
     func read(_ paths: [String]) async throws(ZooKeeperError) -> [Content?] {
         var contents = [Content?](repeating: nil, count: paths.count)
         for start in stride(from: 0, to: paths.count, by: Self.readsUnderWayMax) {
-            let places = start..<min(start + Self.readsUnderWayMax, paths.count)
+            let indices = start..<min(start + Self.readsUnderWayMax, paths.count)
             let results = await withTaskGroup(of: (Int, Result<Content?, ZooKeeperError>).self) { group in
-                for place in places { group.addTask { (place, await readOne(paths[place])) } }
+                for index in indices { group.addTask { (index, await readOne(paths[index])) } }
                 return await group.reduce(into: []) { $0.append($1) }
             }
-            for (place, result) in results { contents[place] = try result.get() }
+            for (index, result) in results { contents[index] = try result.get() }
         }
         return contents
     }

@@ -7,12 +7,12 @@ import RingpostWire
 import ServiceLifecycle
 
 struct NodeMembership {
-    private let shared: NodeShared
+    private let shared: NodeContext
     private let service: MembershipService
     private let drain: DrainService
     private let withdrawal: WithdrawalService
 
-    init(shared: NodeShared, member: Member) {
+    init(shared: NodeContext, member: Member) {
         self.shared = shared
         let hooks = Self.hooks(shared)
         if let servers = shared.configuration.zookeeper {
@@ -64,7 +64,7 @@ struct NodeMembership {
     /// What peers and operators say.
     private func setHooks() {
         let (shared, service, drain, withdrawal) = (shared, service, drain, withdrawal)
-        var hooks = NodeShared.Hooks()
+        var hooks = NodeContext.Hooks()
         hooks.outageAnswer = { peer, query, standing in
             let sameEpoch = standing.epoch == shared.view?.epoch
             service.outageAnswer(from: peer, queryNumber: query, sameEpoch: sameEpoch, reachesZooKeeper: standing.reachesZooKeeper)
@@ -101,25 +101,25 @@ struct NodeMembership {
 // MARK: - What the membership asks of the node
 
 extension NodeMembership {
-    private static func hooks(_ shared: NodeShared) -> MembershipHooks {
+    private static func hooks(_ shared: NodeContext) -> MembershipHooks {
         MembershipHooks(
             onIdentity: { identity in
                 shared.setIdentity(identity)
-                shared.onEachLoop { $0.begin(as: identity) }
+                shared.onEachShard { $0.begin(as: identity) }
             },
-            onRegistered: { _, hadPredecessor in if hadPredecessor { shared.onEachLoop { $0.succeed() } } },
+            onRegistered: { _, hadPredecessor in if hadPredecessor { shared.onEachShard { $0.succeed() } } },
             onView: { shared.take($0) },
             onLease: { shared.take($0) },
-            onRevocations: { list in shared.onEachLoop { $0.take(list) } },
+            onRevocations: { list in shared.onEachShard { $0.take(list) } },
             onAlarm: { _ in shared.countAlarm() },
             onPeerRefused: { identity in
                 shared.refuse(identity)
-                shared.onEachLoop { $0.refuse(identity) }
+                shared.onEachShard { $0.refuse(identity) }
             },
             // One loop asks for all of them: an answer is the node's.
             askPeers: { number, _ in
-                guard let loop = shared.loops.first else { return }
-                loop.eventLoop.execute { loop.pingAll(query: number) }
+                guard let shard = shared.shards.first else { return }
+                shard.eventLoop.execute { shard.pingAll(query: number) }
             },
             probe: { await shared.probe($0) },
             link: { _ in
@@ -128,7 +128,7 @@ extension NodeMembership {
             })
     }
 
-    private static func drainHooks(_ shared: NodeShared) -> DrainService.Hooks {
+    private static func drainHooks(_ shared: NodeContext) -> DrainService.Hooks {
         DrainService.Hooks(
             holdings: { await shared.holdings() },
             going: { shared.goingPeers },
@@ -136,18 +136,18 @@ extension NodeMembership {
             moveSockets: { await shared.moveSockets(milliseconds: $0, elsewhere: $1) },
             keepSockets: { await shared.stopMovingSockets() },
             // The next heartbeat might come too late: a node that is the last one goes at once.
-            onProgress: { if shared.setDrain($0) { shared.onEachLoop { $0.pingAll() } } },
+            onProgress: { if shared.setDrain($0) { shared.onEachShard { $0.pingAll() } } },
             onLeaving: {
                 shared.setLeaving()
-                shared.onEachLoop { loop in
-                    loop.isLeaving = true
-                    loop.pingAll()
+                shared.onEachShard { shard in
+                    shard.isLeaving = true
+                    shard.pingAll()
                 }
             })
     }
 
     private static func withdrawalHooks(
-        _ shared: NodeShared, isDraining: @escaping @Sendable () async -> Bool
+        _ shared: NodeContext, isDraining: @escaping @Sendable () async -> Bool
     ) -> WithdrawalService.Hooks {
         WithdrawalService.Hooks(
             unreachable: { _ in shared.unreachable },
@@ -161,27 +161,27 @@ extension NodeMembership {
     }
 }
 
-extension NodeShared {
+extension NodeContext {
     fileprivate func take(_ view: MembershipView) {
         setView(view)
-        onEachLoop { $0.apply(view) }
+        onEachShard { $0.apply(view) }
     }
 
     fileprivate func take(_ lease: Lease) {
         setLease(lease)
-        onEachLoop { $0.setLease(until: lease.actUntil) }
+        onEachShard { $0.setLease(until: lease.actUntil) }
     }
 
     fileprivate func probe(_ member: Member) async -> ProbeResult {
-        await LinkProbe.ask(member, cluster: configuration.cluster, loop: loops.first)
+        await LinkProbe.ask(member, cluster: configuration.cluster, shard: shards.first)
     }
 
     /// What would have to go before the node can.
     fileprivate func holdings() async -> DrainService.Holdings {
         var holdings = DrainService.Holdings()
-        for loop in loops {
+        for shard in shards {
             // A loop that has been shut down holds nothing.
-            guard let part = try? await loop.eventLoop.submit({ loop.snapshot(countsSlots: true) }).get() else { continue }
+            guard let part = try? await shard.eventLoop.submit({ shard.snapshot(countsSlots: true) }).get() else { continue }
             holdings.copies += part.copiesHeld
             holdings.users += part.mailboxes
             holdings.sockets += part.counters.sockets.reduce(0, +)
@@ -190,7 +190,7 @@ extension NodeShared {
     }
 }
 
-extension NodeLoop {
+extension Shard {
     /// Tells every other member at once how this node stands.
     fileprivate func pingAll(query: UInt64 = 0) {
         let now = MonotonicClock.nowMilliseconds()

@@ -42,7 +42,7 @@ extension LinkDecoder {
                 guard let slot = slotTerm(&body), let length = body.readInteger(as: UInt32.self),
                     var part = body.readPart(length: Int(length)), let piece = piece(&part)
                 else { return nil }
-                return SlotFill(slot: slot.slot, term: slot.term, piece: piece)
+                return SnapshotTransfer(slot: slot.slot, term: slot.term, piece: piece)
             }.map(SlotFrame.fill)
         default: return list(&body, slotTerm).map(SlotFrame.release)
         }
@@ -118,22 +118,22 @@ extension LinkDecoder {
         return message(&body).map { .message(key, incarnation: incarnation, $0, remembered) }
     }
 
-    private static func piece(_ body: inout LinkReader) -> SlotPiece? {
+    private static func piece(_ body: inout LinkReader) -> SnapshotChunk? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
             let position = body.readPosition()
         else { return nil }
-        var items: [SlotItem] = []
+        var items: [SnapshotItem] = []
         while body.readableBytes > 0 {
             guard let kind = body.readInteger(as: UInt8.self).flatMap(LinkItem.init(rawValue:)), let item = item(kind, &body) else {
                 return nil
             }
             items.append(item)
         }
-        return SlotPiece(
+        return SnapshotChunk(
             isFirst: flags & LinkFlag.isFirst != 0, isLast: flags & LinkFlag.isLast != 0, base: base, position: position, items: items)
     }
 
-    private static func item(_ kind: LinkItem, _ body: inout LinkReader) -> SlotItem? {
+    private static func item(_ kind: LinkItem, _ body: inout LinkReader) -> SnapshotItem? {
         switch kind {
         case .mailbox:
             guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readPosition(),
@@ -144,7 +144,7 @@ extension LinkDecoder {
                 MailboxHead(
                     key: key, incarnation: incarnation, appended: appended, resumableFrom: resumableFrom, lostAgo: lostAgo,
                     lastSeen: lastSeen))
-        case .message: return body.readTime().flatMap { message(&body, appendedAt: $0) }.map(SlotItem.message)
+        case .message: return body.readTime().flatMap { message(&body, appendedAt: $0) }.map(SnapshotItem.message)
         case .remembered:
             guard let key = body.readWord(), let remembered = readRemembered(&body) else { return nil }
             return .remembered(KeyHash(rawValue: key), remembered)

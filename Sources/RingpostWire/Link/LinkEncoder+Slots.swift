@@ -121,7 +121,7 @@ extension LinkEncoder {
         }
     }
 
-    private static func write(_ piece: SlotPiece, into buffer: inout ByteBuffer) {
+    private static func write(_ piece: SnapshotChunk, into buffer: inout ByteBuffer) {
         buffer.writeInteger(LinkFlag.isThere | (piece.isFirst ? LinkFlag.isFirst : 0) | (piece.isLast ? LinkFlag.isLast : 0))
         buffer.writeInteger(piece.base, endianness: .little)
         buffer.writeInteger(piece.position, endianness: .little)

@@ -8,9 +8,9 @@ import RingpostCore
 public struct ProduceFrame: Hashable, Sendable {
     /// After length and type: request, flags, budget, time to live, kind.
     private static let headBytes = 4 + 1 + 8 + 1 + 2 + 4 + 1
-    private static let requestPlace = 5
-    private static let flagsPlace = 13
-    private static let budgetPlace = 14
+    private static let requestOffset = 5
+    private static let flagsOffset = 13
+    private static let budgetOffset = 14
 
     private let bytes: [UInt8]
     /// Bytes of the payload.
@@ -30,19 +30,19 @@ public struct ProduceFrame: Hashable, Sendable {
             let raw = UnsafeMutableRawBufferPointer(buffer)
             raw.storeBytes(of: UInt32(total - 4).littleEndian, as: UInt32.self)
             raw[4] = LinkFrameType.produce.rawValue
-            raw.storeBytes(of: 0, toByteOffset: Self.requestPlace, as: UInt64.self)
-            raw[Self.flagsPlace] = flags
-            raw.storeBytes(of: 0, toByteOffset: Self.budgetPlace, as: UInt16.self)
+            raw.storeBytes(of: 0, toByteOffset: Self.requestOffset, as: UInt64.self)
+            raw[Self.flagsOffset] = flags
+            raw.storeBytes(of: 0, toByteOffset: Self.budgetOffset, as: UInt16.self)
             raw.storeBytes(of: (timeToLiveSeconds ?? noTimeToLive).littleEndian, toByteOffset: Self.headBytes - 5, as: UInt32.self)
             raw[Self.headBytes - 1] = (isChannel ? KeyKind.channel : .user).rawValue
-            var place = Self.headBytes
+            var offset = Self.headBytes
             func put(_ part: UnsafeRawBufferPointer) {
-                UnsafeMutableRawBufferPointer(rebasing: raw[place...]).copyMemory(from: part)
-                place += part.count
+                UnsafeMutableRawBufferPointer(rebasing: raw[offset...]).copyMemory(from: part)
+                offset += part.count
             }
             func putShort(_ part: UnsafeRawBufferPointer, _ length: Int) {
-                raw.storeBytes(of: UInt16(length).littleEndian, toByteOffset: place, as: UInt16.self)
-                place += 2
+                raw.storeBytes(of: UInt16(length).littleEndian, toByteOffset: offset, as: UInt16.self)
+                offset += 2
                 put(UnsafeRawBufferPointer(rebasing: part[..<length]))
             }
             putShort(name, nameBytes)
@@ -63,9 +63,9 @@ public struct ProduceFrame: Hashable, Sendable {
     public func write(request: UInt64, restarts: Bool, mayBeRepeat: Bool, budgetMilliseconds: UInt16, into buffer: inout ByteBuffer) {
         let start = buffer.writerIndex
         buffer.writeBytes(bytes)
-        buffer.setInteger(request, at: start + Self.requestPlace, endianness: .little)
-        let flags = bytes[Self.flagsPlace] | (restarts ? LinkFlag.restarts : 0) | (mayBeRepeat ? LinkFlag.mayBeRepeat : 0)
-        buffer.setInteger(flags, at: start + Self.flagsPlace)
-        buffer.setInteger(budgetMilliseconds, at: start + Self.budgetPlace, endianness: .little)
+        buffer.setInteger(request, at: start + Self.requestOffset, endianness: .little)
+        let flags = bytes[Self.flagsOffset] | (restarts ? LinkFlag.restarts : 0) | (mayBeRepeat ? LinkFlag.mayBeRepeat : 0)
+        buffer.setInteger(flags, at: start + Self.flagsOffset)
+        buffer.setInteger(budgetMilliseconds, at: start + Self.budgetOffset, endianness: .little)
     }
 }

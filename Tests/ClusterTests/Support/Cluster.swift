@@ -41,7 +41,7 @@ final class Cluster: Sendable {
         let zookeeper = try await ZooKeeperServer.start(tickTimeMilliseconds: tickTimeMilliseconds)
         let cluster = Cluster(
             zookeeper: zookeeper, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds, options: options, authority: authority)
-        for (place, weight) in weights.enumerated() { try cluster.addNode("n\(place + 1)", weight: weight).launch() }
+        for (namespace, weight) in weights.enumerated() { try cluster.addNode("n\(namespace + 1)", weight: weight).launch() }
         try await cluster.settled()
         return cluster
     }

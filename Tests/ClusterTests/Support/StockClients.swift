@@ -170,8 +170,8 @@ final class CurlPoller: Listener {
             while !Task.isCancelled {
                 do {
                     // The first one only asks where to begin, so that it is attached once there is a cursor.
-                    let place = cursor.map { "&since=\($0)&wait=\(wait)" } ?? "&wait=0"
-                    let poll: Poll = try await Curl.json([url + place])
+                    let namespace = cursor.map { "&since=\($0)&wait=\(wait)" } ?? "&wait=0"
+                    let poll: Poll = try await Curl.json([url + namespace])
                     self?.take(poll, isFirst: cursor == nil)
                     cursor = poll.cursor
                     if wait == 0 { try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds)) }

@@ -5,8 +5,8 @@ import Testing
 @testable import RingpostCore
 
 @Suite struct ChannelPresenceTests {
-    private let one = ReturnAddress(channel: 1, id: 1)
-    private let two = ReturnAddress(channel: 2, id: 2)
+    private let one = ReturnAddress(connectionID: 1, id: 1)
+    private let two = ReturnAddress(connectionID: 2, id: 2)
     private let linger = ChannelPresence.lingerMilliseconds
 
     private func report(_ users: [String: UInt32], isWhole: Bool = true, watches: Bool = true, list: Bool = false) -> PresenceReport {
@@ -83,7 +83,7 @@ import Testing
         #expect(presence.isOver)
         presence.take(report(["a": 1]), from: one, node: "n1", now: 0)
         presence.take(report(["b": 1]), from: two, node: "n2", now: 0)
-        #expect(presence.removeAll(channel: 1, now: 0) && !presence.removeAll(channel: 1, now: 0))
+        #expect(presence.removeAll(connectionID: 1, now: 0) && !presence.removeAll(connectionID: 1, now: 0))
         #expect(presence.summary.nodes == ["n2": 1])
         presence.take(report(["a": 1], isWhole: false), from: one, node: "n1", now: 0)
         #expect(presence.summary.nodes == ["n2": 1])
@@ -110,7 +110,7 @@ import Testing
         var presence = ChannelPresence(now: 0)
         var board = PresenceBoard()
         presence.take(report([:], list: true), from: one, node: "n1", now: 0)
-        var loop = LoopPresence()
+        var loop = ShardPresence()
         _ = loop.report()
         for round in 0..<20 {
             for number in 0..<900 { loop.open(Array("\(round)-\(number)".utf8)) }

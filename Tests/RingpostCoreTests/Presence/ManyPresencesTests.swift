@@ -10,40 +10,40 @@ import Testing
     /// As many as have their turn at once.
     private static let toldMax = 64
 
-    private var node = LoneLoop()
+    private var node = LoneShard()
 
     private func channel(_ number: Int) -> Key {
         Key(.channel, trusted: Array("c\(number)".utf8), hash: KeyHash(rawValue: UInt64(7 * 64) << 48 | UInt64(number)))
     }
 
-    private func address(_ number: Int) -> ReturnAddress { ReturnAddress(channel: 1, id: UInt64(number + 1)) }
+    private func address(_ number: Int) -> ReturnAddress { ReturnAddress(connectionID: 1, id: UInt64(number + 1)) }
 
     /// The news of the actions, by channel's attachment; and whether there is more.
-    private func told(_ actions: [LoopAction]) -> (news: [UInt64: PresenceNews], hasMore: Bool) {
+    private func told(_ actions: [ShardAction]) -> (news: [UInt64: PresenceNews], hasMore: Bool) {
         var news: [UInt64: PresenceNews] = [:]
         for case .presence(let address, let each) in actions { news[address.id] = each }
-        return (news, actions.contains { if case .lookSoon = $0 { true } else { false } })
+        return (news, actions.contains { if case .scheduleEpochWork = $0 { true } else { false } })
     }
 
     private mutating func report(_ users: [String: UInt32], of number: Int, isFirst: Bool = false, at now: Int64) {
         let report = PresenceReport(
             isWhole: isFirst, wantsNews: true, wantsList: isFirst, others: 0,
             listeners: users.map { .init(user: Array($0.key.utf8), count: PresenceCount(sockets: $0.value)) })
-        var actions: [LoopAction] = []
+        var actions: [ShardAction] = []
         node.machine.report(
             report, on: channel(number), from: address(number), node: "a", fromLink: false, now: Moment(monotonic: now, wall: 0),
             actions: &actions)
     }
 
     private mutating func tick(at now: Int64) -> (news: [UInt64: PresenceNews], hasMore: Bool) {
-        var actions: [LoopAction] = []
+        var actions: [ShardAction] = []
         node.machine.onTick(now: Moment(monotonic: now, wall: 0), actions: &actions)
         return told(actions)
     }
 
     private mutating func look(at now: Int64) -> (news: [UInt64: PresenceNews], hasMore: Bool) {
-        var actions: [LoopAction] = []
-        node.machine.onLook(now: Moment(monotonic: now, wall: 0), actions: &actions)
+        var actions: [ShardAction] = []
+        node.machine.onEpochWork(now: Moment(monotonic: now, wall: 0), actions: &actions)
         return told(actions)
     }
 

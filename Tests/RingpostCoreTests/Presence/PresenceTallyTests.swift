@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func aLoopSaysEverythingOnceThenWhatHasChanged() {
-        var loop = LoopPresence()
+        var loop = ShardPresence()
         loop.open(name(1))
         loop.open(name(1))
         loop.open(nil)
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func aPollerIsThereUntilTheNextPollHasNotCome() {
-        var loop = LoopPresence()
+        var loop = ShardPresence()
         loop.open(name(1))
         loop.close(name(1), lingersUntil: 100, now: 10)
         #expect(loop.report().listeners.map(\.count) == [PresenceCount(sockets: 0, lingers: true)])
@@ -57,13 +57,13 @@ import Testing
     }
 
     @Test func aTallyAddsUpWithdrawsAndTakesEverythingTwice() {
-        var loops = [LoopPresence(), LoopPresence()]
+        var loops = [ShardPresence(), ShardPresence()]
         loops[0].open(name(1))
         loops[1].open(name(1))
         loops[1].open(nil)
         var node = PresenceTally<Int>()
         let reports = [loops[0].report(), loops[1].report()]
-        for place in [0, 1, 1, 0] { node.take(reports[place], from: place) }
+        for index in [0, 1, 1, 0] { node.take(reports[index], from: index) }
         #expect(node.subscribers == 3 && node.subscribers(on: 1) == 2)
         let told = node.report()
         #expect(told.isWhole && told.others == 1 && counts(told) == ["u1": 2])
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func beyondTheBoundUsersCountWithoutNames() {
-        var loop = LoopPresence()
+        var loop = ShardPresence()
         let most = PresenceList.listedMax
         for number in 0..<most + 500 { loop.open(name(number)) }
         let report = loop.report()
@@ -113,31 +113,31 @@ import Testing
     /// A tally never differs from what its sources hold, whatever came in which order.
     @Test(arguments: 1...20) func aTallyIsTheSumOfItsSources(seed: UInt64) {
         var random = SplitMix64(seed: seed)
-        var loops = (0..<3).map { _ in LoopPresence() }
+        var loops = (0..<3).map { _ in ShardPresence() }
         var held = (0..<3).map { _ in [Int: Int]() }
         var node = PresenceTally<Int>()
         for _ in 0..<400 {
-            let place = Int(random.next() % 3)
+            let index = Int(random.next() % 3)
             let user = Int(random.next() % 6)
             switch random.next() % 5 {
             case 0, 1:
-                loops[place].open(user == 0 ? nil : name(user))
-                held[place][user, default: 0] += 1
+                loops[index].open(user == 0 ? nil : name(user))
+                held[index][user, default: 0] += 1
             case 2:
-                if held[place][user, default: 0] == 0 { continue }
-                loops[place].close(user == 0 ? nil : name(user), now: 0)
-                held[place][user, default: 0] -= 1
-            case 3: node.take(loops[place].report(), from: place)
+                if held[index][user, default: 0] == 0 { continue }
+                loops[index].close(user == 0 ? nil : name(user), now: 0)
+                held[index][user, default: 0] -= 1
+            case 3: node.take(loops[index].report(), from: index)
             default:
-                node.remove(place)
+                node.remove(index)
                 // As a new fan, or after a new attachment: everything anew.
-                var anew = LoopPresence()
-                for (user, count) in held[place] { for _ in 0..<count { anew.open(user == 0 ? nil : name(user)) } }
-                loops[place] = anew
-                node.take(loops[place].report(), from: place)
+                var anew = ShardPresence()
+                for (user, count) in held[index] { for _ in 0..<count { anew.open(user == 0 ? nil : name(user)) } }
+                loops[index] = anew
+                node.take(loops[index].report(), from: index)
             }
         }
-        for place in loops.indices { node.take(loops[place].report(), from: place) }
+        for index in loops.indices { node.take(loops[index].report(), from: index) }
         #expect(node.subscribers == held.reduce(0) { $0 + $1.values.reduce(0, +) })
         for user in 1..<6 { #expect(node[name(user)].sockets == UInt32(held.reduce(0) { $0 + $1[user, default: 0] })) }
     }

@@ -1,0 +1,159 @@
+// What an epoch means to single slots. It may mean something to all of them at once, and no message waits for that long: routes change at
+// once, the rest is done some slots at a time. A slot that has not had its turn is *behind*; whatever comes for it has it looked at first,
+// so nothing ever sees a slot as it was before the epoch in force. (To everybody else it is as if the epoch had come a moment later.)
+import HashRing
+
+extension ShardMachine {
+    // MARK: Which slots
+
+    /// Marks the slots that a new epoch means something to, and turns all routes.
+    mutating func markBehind(since before: MembershipView?) {
+        guard let view else { return }
+        let routesByMember = view.members.indices.map { $0 == view.selfIndex ? .preparing : route(toMember: $0) }
+        let (ring, own) = (view.ring, view.selfIndex ?? -1)
+        var begins = 0
+        func turn(_ slotIndex: Int, isEvery: Bool) {
+            let owner = ring.owner(ofSlot: slot(at: slotIndex)) ?? -1
+            if owner == own, own >= 0 {
+                if !keeps(slotIndex, isEvery: isEvery) { begins += 1 }
+            } else {
+                if routes[slotIndex].isOwn { staleSlots.insert(slotIndex) }
+                routes[slotIndex] = owner < 0 ? .nobody : routesByMember[owner]
+            }
+        }
+        if let moved = slotsMoved(since: before) {
+            for slot in moved { turn(slotIndex(slot), isEvery: false) }
+        } else {
+            // Every slot that still has to be sent is put in again.
+            unmirrored = []
+            for peer in peers.indices { peers[peer].queue = [] }
+            for slotIndex in slots.indices { turn(slotIndex, isEvery: true) }
+        }
+        for slot in barred { staleSlots.insert(slotIndex(slot)) }
+        barred = []
+        // A table that grows under way would be copied as a whole.
+        if begins > 0 { takeovers.reserveCapacity(takeovers.count + begins) }
+    }
+
+    /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
+    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
+    private func slotsMoved(since before: MembershipView?) -> [Int]? {
+        guard let view, let before, (before.selfIndex == nil) == (view.selfIndex == nil) else { return nil }
+        let memberIndices = view.memberIndices(of: before)
+        if memberIndices.contains(nil) { return nil }
+        return view.ring.slotsWithOtherHolders(than: before.ring, memberIndices: memberIndices, from: index, by: shardCount)
+    }
+
+    /// A slot that is this node's in the new epoch. Looks at nothing but its route, as with all others: that is all in one place.
+    ///
+    /// - Returns: whether it was this node's before.
+    private mutating func keeps(_ slotIndex: Int, isEvery: Bool) -> Bool {
+        // One that is behind may be owned though its route has gone elsewhere meanwhile.
+        guard case .here = routes[slotIndex] else {
+            let isOwned = staleSlots.contains(slotIndex) && slots[slotIndex].isOwned
+            routes[slotIndex] = isOwned ? .here : .preparing
+            staleSlots.insert(slotIndex)
+            return isOwned
+        }
+        // The mirror before goes on acknowledging until then.
+        if isEvery { staleSlots.insert(slotIndex) } else { unmirrored.append(slot(at: slotIndex), slotsMax: slots.count) }
+        return true
+    }
+
+    // MARK: Their turn
+
+    /// Brings a slot up to the epoch in force, before anything else is done with it.
+    @inline(__always)
+    mutating func catchUp(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+        if staleSlots.contains(slotIndex(slot)) { catchUp(with: CollectionOfOne(slot), now: now, actions: &actions) }
+    }
+
+    /// The same for all slots that a frame is about.
+    mutating func catchUp(with frame: SlotFrame, now: Moment, actions: inout [ShardAction]) {
+        if staleSlots.isEmpty { return }
+        catchUp(with: frame.slots, now: now, actions: &actions)
+    }
+
+    private mutating func catchUp(with slots: some Collection<Int>, now: Moment, actions: inout [ShardAction]) {
+        var begun: [Int] = []
+        for slot in slots where slot % shardCount == index && staleSlots.contains(slotIndex(slot)) {
+            staleSlots.remove(slotIndex(slot))
+            if applyEpoch(slot, now: now, actions: &actions) { begun.append(slot) }
+        }
+        begin(begun, now: now, actions: &actions)
+    }
+
+    /// The pause that ``ShardAction/scheduleEpochWork`` has asked for is over: more slots have their turn, and more channels.
+    public mutating func onEpochWork(now: Moment, actions: inout [ShardAction]) {
+        epochWorkIsScheduled = false
+        lookAtSome(now: now, actions: &actions)
+        tellSomePresences(now: now, actions: &actions)
+        settle(now: now, actions: &actions)
+    }
+
+    /// As many as may have their turn now.
+    mutating func lookAtSome(now: Moment, actions: inout [ShardAction]) {
+        var left = limits.slots.looksMax
+        var begun: [Int] = []
+        while left > 0, let slotIndex = staleSlots.popFirst() {
+            let before = actions.count
+            if applyEpoch(slot(at: slotIndex), now: now, actions: &actions) { begun.append(slot(at: slotIndex)) }
+            // What the shell has to do for a slot takes longer than to look at it.
+            left -= 1 + SlotLimits.looksPerAction * (actions.count - before)
+        }
+        begin(begun, now: now, actions: &actions)
+        if vacantFrom > 0 { considerVacant(now: now, actions: &actions) }
+        if !staleSlots.isEmpty { scheduleEpochWork(actions: &actions) }
+    }
+
+    mutating func scheduleEpochWork(actions: inout [ShardAction]) {
+        if epochWorkIsScheduled { return }
+        epochWorkIsScheduled = true
+        actions.append(.scheduleEpochWork)
+    }
+
+    /// What the epoch in force means to a slot, whatever was the case before.
+    ///
+    /// - Returns: whether this node begins a term in it.
+    private mutating func applyEpoch(_ slot: Int, now: Moment, actions: inout [ShardAction]) -> Bool {
+        if !isOwner(slot) {
+            stepDown(slot, now: now, actions: &actions)
+        } else if slots[slotIndex(slot)].isOwned {
+            updateHolders(slot, now: now, actions: &actions)
+        } else if takeovers[slot] != nil {
+            forgetLeavers(slot, now: now, actions: &actions)
+        } else if epoch >= slots[slotIndex(slot)].fence {
+            return true
+        } else {
+            barred.insert(slot)
+        }
+        return false
+    }
+}
+
+extension SlotFrame {
+    /// All slots that it is about.
+    fileprivate var slots: [Int] {
+        switch self {
+        case .inquire(_, let slots): slots.map { Int($0) }
+        case .adopt(let adoptions): adoptions.map { Int($0.slot) }
+        case .fill(let fills): fills.map { Int($0.slot) }
+        case .release(let slots), .released(let slots): slots.map { Int($0.slot) }
+        case .holdings(_, let holdings): holdings.map { Int($0.slot) }
+        case .acknowledgeCopies(let positions): positions.map { Int($0.slot) }
+        case .fetch(_, let slot), .append(_, let slot, _, _), .piece(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
+            .refused(_, let slot, _):
+            [Int(slot)]
+        }
+    }
+}
+
+extension PublishLanes.Route {
+    /// To this node, now or soon.
+    fileprivate var isOwn: Bool {
+        switch self {
+        case .here, .preparing: true
+        case .peer, .unreachable, .nobody: false
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// One loop's state at a moment, for reports and metrics.
+import NIOCore
+import RingpostCore
+
+struct ShardSnapshot: Sendable {
+    var counters = ShardCounters()
+    var mailboxes = 0
+    var historyBytes = 0
+    var attachments = 0
+    /// Channels of this loop's slots that sockets of the node listen to, and this loop's sockets that listen to any.
+    var channels = 0
+    var channelListeners = 0
+    var parked = 0
+    var inFlight = 0
+    var windowKeys = 0
+    var evicted: UInt64 = 0
+    var forwarded: UInt64 = 0
+    var retried: UInt64 = 0
+    /// Slots owned, and of these those whose mirror has not confirmed; slots that wait for their history; copies of others'.
+    var owned = 0
+    var unmirrored = 0
+    var inheriting = 0
+    var copiesHeld = 0
+    var uncommitted = 0
+    var linksUp = 0
+    var linksDown = 0
+    var linkBytes = 0
+    /// Sessions of sockets and polls, and bytes that wait for clients.
+    var subscriptions = 0
+    var socketBytes = 0
+    var grants = 0
+
+    static func += (one: inout ShardSnapshot, other: ShardSnapshot) {
+        one.counters += other.counters
+        for path: WritableKeyPath<ShardSnapshot, Int> in [
+            \.mailboxes, \.historyBytes, \.attachments, \.channels, \.channelListeners, \.parked, \.inFlight, \.windowKeys, \.linksUp,
+            \.linksDown,
+            \.linkBytes, \.subscriptions, \.socketBytes, \.grants, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
+        ] { one[keyPath: path] += other[keyPath: path] }
+        one.evicted += other.evicted
+        one.forwarded += other.forwarded
+        one.retried += other.retried
+    }
+}
+
+extension Shard {
+    /// - Parameter countsSlots: looks at every slot, which takes a loop half a millisecond.
+    func snapshot(countsSlots: Bool) -> ShardSnapshot {
+        var snapshot = ShardSnapshot()
+        snapshot.counters = counters
+        snapshot.counters.add(machine.tooFastForUsers, to: .userRate)
+        snapshot.counters.add(machine.tooFastForChannels, to: .channelRate)
+        snapshot.mailboxes = machine.mailboxCount
+        snapshot.historyBytes = machine.historyBytes
+        snapshot.attachments = machine.attachmentCount
+        snapshot.channels = nodeChannels.count
+        snapshot.channelListeners = localChannels.values.reduce(0) { $0 + $1.count }
+        snapshot.parked = machine.parkedCount
+        snapshot.inFlight = machine.inFlightCount
+        snapshot.windowKeys = machine.windowCount
+        snapshot.evicted = machine.evictedCount
+        snapshot.forwarded = machine.forwardedCount
+        snapshot.retried = machine.retriedCount
+        let slots = countsSlots ? machine.slotCounts : SlotCounts()
+        snapshot.owned = slots.owned
+        snapshot.unmirrored = slots.unmirrored
+        snapshot.copiesHeld = slots.copies
+        snapshot.inheriting = machine.inheritingCount
+        snapshot.uncommitted = machine.uncommittedCount
+        for case .some(let link) in links {
+            if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
+            snapshot.linkBytes += link.pendingBytes
+        }
+        snapshot.subscriptions = subscriptions.count
+        snapshot.grants = grants.count
+        if countsSlots { snapshot.socketBytes = sockets.reduce(0) { $0 + (($1 is LinkServer ? nil : $1?.pendingBytes) ?? 0) } }
+        for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
+        return snapshot
+    }
+
+    /// What this loop knows of a key: sockets that it holds, and the mailbox if it is here.
+    func report(on key: Key) -> KeyReport {
+        let now = Moment.now().monotonic
+        var report = KeyReport(sockets: [], cursor: nil, history: nil)
+        for number in subscriptions.numbers {
+            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transport else {
+                continue
+            }
+            report.sockets.append(
+                KeyReport.Socket(
+                    edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
+                    connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
+        }
+        let poller = pollers[key].flatMap { $0.until > now ? $0.since : nil }
+        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transport != nil }
+        let wall = Moment.now().wall
+        report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
+        if let summary = machine.summary(of: key) {
+            report.cursor = summary.cursor.text
+            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+            if summary.lastSeen > 0, machine.isServing(key) { report.lastSeen = summary.lastSeen }
+        }
+        return report
+    }
+
+    /// What this loop knows of a channel of its slots, as its owner.
+    func channelReport(on key: Key) -> ChannelReport {
+        var report = ChannelReport(isOwner: machine.isServing(key))
+        guard report.isOwner else { return report }
+        if let summary = machine.summary(of: key) {
+            report.cursor = summary.cursor.text
+            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+        }
+        if let presence = machine.presence(of: key) {
+            report.subscribers = presence.subscribers
+            report.users = presence.users.map { .init(user: String(decoding: $0.user, as: UTF8.self), sockets: $0.sockets) }
+            report.nodes = presence.nodes.sorted { $0.key < $1.key }.map { .init(node: $0.key, subscribers: $0.value) }
+            report.complete = presence.isComplete
+        }
+        return report
+    }
+}

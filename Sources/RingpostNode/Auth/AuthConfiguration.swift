@@ -1,0 +1,36 @@
+// Whom a node believes, and whence: what an operator says about tokens, API keys and proxies.
+import RingpostCore
+
+/// Settings of a node's trust.
+public struct AuthConfiguration: Sendable {
+    /// Twice this and a clock that is off have to stay below what a revocation holds longer than the tokens that it means
+    /// (``RevocationList/graceSeconds``).
+    public static let leewaySecondsMax: Int64 = 120
+
+    /// A file with a key, or a directory of such files: clients' tokens are checked with them.
+    public var tokenKeysPath: String?
+    /// Where such keys are published (a JWKS).
+    public var tokenKeysURL: String?
+    /// Whose tokens are taken (`iss`); anybody's whose key is known, if empty.
+    public var issuers: [String] = []
+    /// For whom tokens must be (`aud`), one of these; for anybody, if empty.
+    public var audiences: [String] = []
+    /// How far the issuer's clock may be off: for so long a token is good before it begins and after it ends.
+    public var leewaySeconds: Int64 = 0
+    /// A token that is valid for longer from now is not taken, so that a revocation can end some time.
+    public var tokenSecondsMax: Int64 = 86_400
+    /// So long before its token expires a client is told.
+    public var warningSeconds: Int64 = 30
+    /// A file with the hashes of producers' and operators' keys.
+    public var apiKeysFile: String?
+    /// Whose X-Forwarded-For is believed.
+    public var trustedProxies = TrustedProxies.loopback
+
+    /// Nobody is asked for anything.
+    public init() {}
+
+    /// Clients must bring a token.
+    public var asksForTokens: Bool { tokenKeysPath != nil || tokenKeysURL != nil }
+    /// Producers and operators must bring a key.
+    public var asksForKeys: Bool { apiKeysFile != nil }
+}

@@ -1,0 +1,373 @@
+// The dialling end of a link, from one event loop to one member: forwards publishes, attaches sockets, asks operators'
+// questions, and feels the member's pulse. When the connection breaks, everything on it ends together and is told so;
+// then it dials again, with back-off and jitter, for as long as the member is in the ring.
+import NIOCore
+import NIOPosix
+import NIOSSL
+import RingpostCore
+import RingpostWire
+
+/// Used on its loop only. `LinkTrial` has one that counts answers.
+class LinkClient: @unchecked Sendable {
+    private enum State {
+        /// Between two attempts. Can transition to dialling, stopped.
+        case waiting(until: Int64)
+        /// TCP, then the handshake. Can transition to up, waiting, stopped.
+        case dialling(since: Int64)
+        /// Can transition to waiting, stopped.
+        case up
+        /// The member has left the ring. Final.
+        case stopped
+    }
+
+    static let backOffMilliseconds: ClosedRange<Int64> = 50...2_000
+    static let dialMillisecondsMax: Int64 = 3_000
+    /// Operators' questions that wait for one member; beyond it the member counts as not answering.
+    static let questionsMax = 1_024
+
+    let handle: UInt32
+    let member: MemberIdentity
+    let address: String
+    private let shard: Shard
+    private let bytesMax: Int
+    private var state: State = .waiting(until: .min)
+    private var connection: LinkConnection?
+    /// Of the connection.
+    private var dialler: LinkDialler?
+    /// Counts the times it has dialled: what comes of an earlier one is for nobody.
+    private var attempt = 0
+    private var failures = 0
+    private var lastHeard: Int64 = 0
+    private var lastPing: Int64 = 0
+    /// Attachments of this node's sockets that this link carries, as they are named on the wire.
+    private var attachments: Set<UInt64> = []
+    private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
+    private var lastQuestion: UInt64 = 0
+    /// Of the member list that was last sent to this member.
+    private var toldEpoch: UInt64 = 0
+
+    init(handle: UInt32, member: Member, shard: Shard) {
+        self.handle = handle
+        self.member = member.identity
+        address = member.link
+        self.shard = shard
+        bytesMax = shard.shared.configuration.limits.linkBytesMax
+    }
+
+    var isUp: Bool { if case .up = state { true } else { false } }
+    /// Too many bytes wait: who wants to send waits as if the link were down.
+    var isFull: Bool { pendingBytes > bytesMax }
+
+    var pendingBytes: Int { connection?.pendingBytes ?? 0 }
+    private var saidFull = false
+
+    // MARK: Life
+
+    func start() { dial() }
+
+    func stop() {
+        let wasUp = isUp
+        state = .stopped
+        connection?.closeNow()
+        if wasUp { endAll() }
+    }
+
+    /// What was said on the connection does not hold any more; dials anew.
+    func breakOff() { connection?.closeNow() }
+
+    func onTick(now: Int64) {
+        checkRoom()
+        switch state {
+        case .waiting(let until) where now >= until: dial()
+        case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
+        case .up:
+            if now - lastHeard >= shard.heartbeatMilliseconds {
+                shard.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
+                connection?.closeNow()
+            } else if now - lastPing >= shard.heartbeatMilliseconds / 3 {
+                ping(query: 0, now: now)
+            }
+        case .waiting, .dialling, .stopped: break
+        }
+    }
+
+    func ping(query: UInt64, now: Int64) {
+        guard isUp else { return }
+        lastPing = now
+        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), shard.shared.standing(shard)))
+    }
+
+    private func dial() {
+        guard let target = ListenAddress(address) else { return }
+        state = .dialling(since: Moment.now().monotonic)
+        attempt += 1
+        let attempt = attempt
+        ClientBootstrap(group: shard.eventLoop)
+            .connectTimeout(.milliseconds(Self.dialMillisecondsMax))
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 1, high: 256 * 1_024))
+            .channelInitializer { channel in
+                // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
+                channel.eventLoop.makeCompletedFuture {
+                    let socket = LinkConnection(client: self, attempt: attempt, shard: self.shard)
+                    if let context = self.shard.shared.trust.diallingLinks {
+                        let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
+                        socket.tls = tls
+                        try channel.pipeline.syncOperations.addHandler(tls)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(socket)
+                }
+            }
+            .connect(host: target.host, port: target.port)
+            .hop(to: shard.eventLoop)
+            .whenFailure { _ in if self.attempt == attempt, case .dialling = self.state { self.failed() } }
+    }
+
+    func onConnected(_ connected: LinkConnection) {
+        guard connected.attempt == attempt, connection == nil, case .dialling = state, let generation = shard.view?.generation else {
+            connected.closeNow()
+            return
+        }
+        connection = connected
+        let me = shard.shared.identity
+        shard.dialCount += 1
+        let hello = LinkHello(
+            role: .node, cluster: shard.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
+            to: member.id, toBoot: member.boot, line: UInt16(shard.index), dial: shard.dialCount, nonce: .fresh())
+        dialler = LinkDialler(hello, secrets: shard.shared.trust.linkSecrets)
+        send(.hello(hello))
+    }
+
+    func onClosed(_ closed: LinkConnection) {
+        guard closed === connection else { return }
+        connection = nil
+        failed()
+    }
+
+    private func failed() {
+        let wasUp = isUp
+        connection = nil
+        if case .stopped = state { return }
+        failures += 1
+        // Full jitter: the moment at which a node comes back would otherwise see all others at once.
+        let most = min(Self.backOffMilliseconds.upperBound, Self.backOffMilliseconds.lowerBound << Int64(min(failures, 10)))
+        let pause = Self.backOffMilliseconds.lowerBound + Int64(shard.freshRandom() % UInt64(most))
+        state = .waiting(until: Moment.now().monotonic + pause)
+        if wasUp {
+            shard.counters.linkReconnects += 1
+            endAll()
+            shard.linkIsDown(handle)
+        }
+    }
+
+    /// Everything on the connection ends with it.
+    private func endAll() {
+        let ended = attachments
+        attachments = []
+        for attachment in ended { shard.post(.detached(WireAttachment.address(attachment)), to: WireAttachment.shard(attachment)) }
+        let unanswered = questions
+        questions = [:]
+        for (_, answer) in unanswered { answer(nil) }
+    }
+
+    // MARK: Out
+
+    func send(_ frame: LinkFrame) {
+        connection?.write { LinkEncoder.write(frame, into: &$0) }
+        checkRoom()
+    }
+
+    private func checkRoom() {
+        if isFull == saidFull { return }
+        saidFull = isFull
+        shard.setFull(handle, isFull)
+    }
+
+    func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
+        guard let connection else { return }
+        // What it takes until all of this turn's leave together counts no more than the time on the way.
+        let left = max(0, min(publish.deadline - shard.turnMilliseconds(), Publish.budgetMillisecondsMax))
+        connection.write {
+            LinkEncoder.writeForward(
+                request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)
+        }
+        checkRoom()
+    }
+
+    func attach(_ request: AttachRequest, epoch: UInt64) {
+        let attachment = WireAttachment.number(request.address)
+        attachments.insert(attachment)
+        send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay))
+    }
+
+    func detach(_ address: ReturnAddress, _ key: Key) {
+        let attachment = WireAttachment.number(address)
+        guard attachments.remove(attachment) != nil, isUp else { return }
+        send(.detach(attachment: attachment, key: key))
+    }
+
+    func report(_ address: ReturnAddress, _ channel: Key, _ report: PresenceReport) {
+        let attachment = WireAttachment.number(address)
+        if attachments.contains(attachment) { send(.presenceReport(attachment: attachment, key: channel, report)) }
+    }
+
+    /// Asks the member; the answer is `nil` when the link breaks first, or too many questions wait already.
+    func ask(_ question: LinkQuestion, argument: [UInt8], answer: @escaping ([UInt8]?) -> Void) {
+        guard isUp, questions.count < Self.questionsMax else {
+            answer(nil)
+            return
+        }
+        lastQuestion += 1
+        questions[lastQuestion] = answer
+        send(.ask(request: lastQuestion, question, argument: argument))
+    }
+
+    // MARK: In
+
+    /// The member is there.
+    func onBytes() { lastHeard = MonotonicClock.nowMilliseconds() }
+
+    func handle(_ frame: LinkFrame) throws(LinkError) {
+        switch frame {
+        case .welcome(let welcome): try onWelcome(welcome)
+        case .challenge(let nonce, let proof):
+            guard let answer = try dialler?.onChallenge(nonce, proof) else { throw LinkError("a challenge out of turn") }
+            send(.proof(answer))
+        case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
+        case .answer(let request, let result, _): onAnswer(request, result)
+        case .slot(let frame):
+            guard let hasher = shard.view?.hasher, frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
+            shard.decide { $0.onReply(frame, from: handle, now: $1, actions: &$2) }
+        case .attached(let attachment, let result):
+            if case .success(let reply) = result, reply.isLive {} else { attachments.remove(attachment) }
+            shard.post(.attached(WireAttachment.address(attachment), result), to: try originLoop(attachment))
+        case .deliver(let targets, let incarnation, let message):
+            for attachment in targets {
+                shard.post(
+                    .deliver(WireAttachment.address(attachment), incarnation: incarnation, message), to: try originLoop(attachment))
+            }
+        case .presenceNews(let attachment, let news):
+            shard.post(.presence(WireAttachment.address(attachment), news), to: try originLoop(attachment))
+        case .detached(let attachment):
+            attachments.remove(attachment)
+            shard.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
+        case .pong(let query, let sentAt, let standing):
+            shard.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
+            shard.shared.onStanding(of: member, standing)
+            if let news = shard.shared.news(for: standing, told: &toldEpoch) { send(news) }
+            if query != 0 { shard.shared.onOutageAnswer(from: member, query: query, standing) }
+        case .members(let epoch, let generation, let members):
+            shard.shared.onMembers(epoch: epoch, generation: generation, members)
+        case .told(let request, let json): questions.removeValue(forKey: request)?(json)
+        default: throw LinkError("a frame that an accepting node doesn't send")
+        }
+    }
+
+    func onAnswer(_ request: UInt64, _ result: PublishResult) {
+        shard.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
+    }
+
+    private func originLoop(_ attachment: UInt64) throws(LinkError) -> Int {
+        let origin = WireAttachment.shard(attachment)
+        guard origin < shard.shared.shardCount else { throw LinkError("an attachment of loop \(origin)") }
+        return origin
+    }
+
+    private func onWelcome(_ welcome: LinkWelcome) throws(LinkError) {
+        guard case .dialling = state else { throw LinkError("a welcome out of turn") }
+        try dialler?.onWelcome()
+        guard welcome.node == member.id, welcome.boot == member.boot else {
+            throw LinkError("\(member) answers as \(LogText.escaped(welcome.node)) (boot \(welcome.boot.hexadecimal))")
+        }
+        state = .up
+        failures = 0
+        connection?.raiseFrameLimit()
+        shard.linkIsUp(handle, to: member)
+    }
+}
+
+/// How an attachment is named on a link: the loop that holds the socket, and the number in that loop's table.
+enum WireAttachment {
+    static func number(_ address: ReturnAddress) -> UInt64 {
+        let generation = address.id >> 32
+        let index = address.id & 0xFF_FFFF
+        return UInt64(ConnectionAddress(address).shard) << 56 | generation << 24 | index
+    }
+
+    static func shard(_ number: UInt64) -> Int { Int(number >> 56) }
+
+    static func address(_ number: UInt64) -> ReturnAddress {
+        let generation = (number >> 24) & 0xFFFF_FFFF
+        return ReturnAddress(connectionID: ConnectionAddress(shard: shard(number)).connectionID, id: generation << 32 | number & 0xFF_FFFF)
+    }
+}
+
+/// The bytes of a dialled link.
+final class LinkConnection: Connection, @unchecked Sendable {
+    let attempt: Int
+    /// Until the connection is gone. Not weak: what is held weakly anywhere is slow to hold everywhere, and this is held for each message.
+    private var client: LinkClient?
+    private var decoder = LinkDecoder()
+
+    init(client: LinkClient, attempt: Int, shard: Shard) {
+        self.client = client
+        self.attempt = attempt
+        super.init(shard: shard)
+    }
+
+    override var writesMuch: Bool { true }
+
+    func raiseFrameLimit() { decoder.frameBytesMax = LinkProtocol.frameBytesMax }
+
+    override func onConnected() { if tls == nil { client?.onConnected(self) } }
+
+    /// The authority has signed for somebody; whether it is the member that was dialled is seen here, before anything is said.
+    override func onSecured() {
+        guard let client else { return closeNow() }
+        let peer = (try? tls?.peerCertificate?.toDERBytes()).map { LinkPeer.named(CertificateNames(der: $0)) } ?? .nameless
+        if let sentence = peer.objection(to: client.member.id) { end(sentence) } else { client.onConnected(self) }
+    }
+
+    override func onFailure(_ error: any Error) {
+        switch error {
+        // The end of a member, or of its network: it is dialled again, and those who ask see that it is out of reach.
+        case is IOError, NIOSSLError.uncleanShutdown: break
+        default: warn("TLS with it fails: \(error)")
+        }
+    }
+
+    override func onBytes() {
+        guard let client else { return closeNow() }
+        client.onBytes()
+        do throws(LinkError) {
+            while isOpen {
+                // Most of what comes, unwrapped at once.
+                if client.isUp, let (request, receipt) = decoder.nextReceipt(&input) {
+                    client.onAnswer(request, .success(receipt))
+                } else if let frame = try decoder.next(&input) {
+                    try client.handle(frame)
+                } else {
+                    break
+                }
+            }
+        } catch {
+            end(error.description)
+        }
+    }
+
+    private func end(_ sentence: String) {
+        shard.counters.badLinks += 1
+        warn(sentence)
+        closeNow()
+    }
+
+    private func warn(_ sentence: String) {
+        let member = client.map { "\($0.member)" } ?? "nobody"
+        shard.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(sentence)"])
+    }
+
+    override func onGone() {
+        client?.onClosed(self)
+        client = nil
+    }
+}

@@ -1,0 +1,231 @@
+// One of two nodes that have an event loop, a link and a ring of their own making, and no clients and no ZooKeeper: to measure what a link
+// carries. All that a message meets is what it meets in every node; how much of it, says the way that it takes.
+import HashRing
+import Logging
+import NIOCore
+import NIOPosix
+import RingpostCore
+import RingpostWire
+
+/// Used by whoever measures; what it does, it does on its event loop.
+package final class LinkTrial: Sendable {
+    /// What a message goes through.
+    package enum Way: String, Sendable, CaseIterable {
+        /// The link alone: encoded, sent, decoded, checked and answered with a receipt.
+        case link
+        /// The owner appends it to a mailbox before it answers.
+        case owner
+        /// It also goes through the lanes of the node that forwards it, as a producer's does.
+        case nodes
+    }
+
+    /// What became of the messages of one run.
+    package struct Outcome: Sendable {
+        package let acknowledged: Int
+        package let refused: Int
+        package let microseconds: Int64
+        /// System calls with which the sender has sent.
+        package let writes: Int
+        /// Bytes of a message and of a receipt on the link, on average.
+        package let messageBytes: Double
+        package let receiptBytes: Int
+    }
+
+    private static let (senderID, ownerID) = ("n1", "n2")
+    /// The owner is alone at first, so that nobody has to be asked for its slots.
+    private static let (epochAlone, epoch): (UInt64, UInt64) = (1, 2)
+    private static let millisecondsMax: Int64 = 10_000
+
+    /// Where it listens for the other one.
+    package let port: Int
+    private let way: Way
+    private let isOwner: Bool
+    private let group: MultiThreadedEventLoopGroup
+    private let shared: NodeContext
+    private let shard: Shard
+    private let document: ClusterDocument
+
+    /// - Throws: ``NodeError``.
+    package init(_ way: Way, isOwner: Bool) async throws {
+        self.way = way
+        self.isOwner = isOwner
+        let logger = Logger(label: "link trial") { StreamLogHandler.standardError(label: $0) }
+        let configuration = NodeConfiguration(id: isOwner ? Self.ownerID : Self.senderID)
+        // Both have to place keys alike.
+        guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
+        document = ClusterDocument(seed: seed, generation: 9)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
+        let shard = Shard(index: 0, eventLoop: group.next(), shared: shared)
+        shared.setShards([shard])
+        try await shared.loadTrust()
+        let listening = try await Port(
+            ListenAddress(host: "127.0.0.1", port: 0), "link", readBytesMax: Port.membersReadBytesMax, shards: [shard], tls: { nil }
+        ) { way == .link ? AnsweringServer(shard: $0) : LinkServer(shard: $0) }
+        (self.shared, self.shard, port) = (shared, shard, listening.address.port)
+        var hooks = NodeContext.Hooks()
+        // Nobody else has ever had a copy.
+        hooks.vacancyWait = { 0 }
+        shared.setHooks(hooks)
+    }
+
+    /// Joins the other one, which listens at a port.
+    ///
+    /// - Throws: ``NodeError`` when no link comes about.
+    package func join(otherPort: Int) async throws {
+        let sender = Self.member(Self.senderID, boot: 1, weight: 0, port: isOwner ? otherPort : port)
+        let owner = Self.member(Self.ownerID, boot: 2, weight: 1, port: isOwner ? port : otherPort)
+        let (me, other) = isOwner ? (owner, sender) : (sender, owner)
+        try await shard.eventLoop.submit { [self] in
+            shared.setIdentity(me.identity)
+            shared.setLease(.forever)
+            shard.start()
+            shard.begin(as: me.identity)
+            shard.setLease(until: .max)
+            if isOwner { apply(MembershipView(epoch: Self.epochAlone, members: [me], document: document, own: me.identity)) }
+        }.get()
+        try await wait { $0.machine.inheritingCount == 0 }
+        try await shard.eventLoop.submit { [self] in
+            let link = CountingClient(handle: 0, member: other, shard: shard)
+            shard.links = [link]
+            link.start()
+            apply(MembershipView(epoch: Self.epoch, members: [sender, owner], document: document, own: me.identity, previous: shard.view))
+        }.get()
+        try await wait { $0.links[0]?.isUp == true }
+    }
+
+    private func wait(_ condition: @escaping @Sendable (Shard) -> Bool) async throws {
+        let until = Moment.now().monotonic + Self.millisecondsMax
+        while try await !shard.eventLoop.submit({ [shard] in condition(shard) }).get() {
+            if Moment.now().monotonic > until { throw NodeError("no link, or no slots, after \(Self.millisecondsMax) ms") }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    private func apply(_ view: MembershipView) {
+        shared.setView(view)
+        shard.apply(view)
+    }
+
+    private static func member(_ id: String, boot: UInt64, weight: UInt16, port: Int) -> Member {
+        Member(id: id, boot: boot, weight: weight, protocolVersion: 1, client: "\(id):1", api: "\(id):2", link: "127.0.0.1:\(port)")
+    }
+
+    /// Sends messages to users u0, u1, … and waits for the last answer.
+    ///
+    /// - Parameters:
+    ///   - size: bytes of the payload.
+    ///   - window: unanswered ones at once, at most.
+    package func send(_ messages: Int, size: Int, users: Int, window: Int) async throws -> Outcome {
+        let keys = try (0..<users).map { try Key(.user, name: Array("u\($0)".utf8), hasher: document.hasher) }
+        let done = shard.eventLoop.makePromise(of: Outcome.self)
+        shard.eventLoop.execute { [self] in
+            TrialSender(shard, throughLanes: way == .nodes, keys: keys, size: size, messages: messages, done: done).begin(window: window)
+        }
+        return try await done.futureResult.get()
+    }
+
+    /// - Throws: what the event loop says about it.
+    package func end() async throws {
+        try await shard.eventLoop.submit { [shard] in shard.stop() }.get()
+        try await group.shutdownGracefully()
+    }
+}
+
+/// Makes messages, and the next one for each answer. Used on its loop only.
+private final class TrialSender: PublishSink, @unchecked Sendable {
+    private static let messagesPerLook = 64
+
+    private let shard: Shard
+    private let client: CountingClient?
+    private let keys: [Key]
+    private let data: [UInt8]
+    private let messages: Int
+    private let done: EventLoopPromise<LinkTrial.Outcome>
+    private let stream: UInt64
+    private let began = Moment.monotonicMicroseconds()
+    private let writesBefore: UInt64
+    private var sent = 0
+    private var acknowledged = 0
+    private var refused = 0
+    private var random: UInt64 = 42
+    private var deadline: Int64 = 0
+    private var publishedAt: Int64 = 0
+    private var messageBytes = 0.0
+    private var receiptBytes = 0
+
+    init(_ shard: Shard, throughLanes: Bool, keys: [Key], size: Int, messages: Int, done: EventLoopPromise<LinkTrial.Outcome>) {
+        self.shard = shard
+        self.keys = keys
+        self.messages = messages
+        self.done = done
+        client = throughLanes ? nil : shard.links[0] as? CountingClient
+        data = Array("\"".utf8) + Array(repeating: UInt8(ascii: "x"), count: max(0, size - 2)) + Array("\"".utf8)
+        stream = shard.freshStream()
+        writesBefore = shard.counters.writes
+        client?.sender = self
+    }
+
+    func begin(window: Int) {
+        let before = shard.links[0]?.pendingBytes ?? 0
+        for _ in 0..<min(window, messages) { sendNext() }
+        messageBytes = Double((shard.links[0]?.pendingBytes ?? 0) - before) / Double(sent)
+    }
+
+    private func sendNext() {
+        sent += 1
+        // Knuth's MMIX generator: the users take turns in no order, the same one in every run.
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        // Making messages is no part of a link: one look at the clocks is enough for some of them.
+        if sent % Self.messagesPerLook == 1 {
+            deadline = Moment.now().monotonic + Publish.budgetMillisecondsMax
+            publishedAt = Moment.wallMicroseconds()
+        }
+        let publish = Publish(
+            key: keys[Int(random >> 33) % keys.count], id: shard.freshMessageID(), isRepeatable: false, data: data, deadline: deadline,
+            publishedAt: publishedAt)
+        if let client {
+            client.forward(UInt64(sent), publish, hops: 1, restarts: false, epoch: shard.machine.epoch)
+        } else {
+            shard.publish(publish, stream: stream, to: self, tag: UInt64(sent))
+        }
+    }
+
+    func onAnswer(tag: UInt64, _ result: PublishResult) {
+        if case .success = result { acknowledged += 1 } else { refused += 1 }
+        if sent < messages { sendNext() }
+        guard acknowledged + refused == messages else { return }
+        var receipt = ByteBuffer()
+        LinkEncoder.write(answer: tag, result, into: &receipt)
+        receiptBytes = receipt.readableBytes
+        client?.sender = nil
+        done.succeed(
+            LinkTrial.Outcome(
+                acknowledged: acknowledged, refused: refused, microseconds: Moment.monotonicMicroseconds() - began,
+                writes: Int(shard.counters.writes - writesBefore), messageBytes: messageBytes,
+                receiptBytes: receiptBytes))
+    }
+}
+
+/// Hands on the answers to what no lane knows of.
+private final class CountingClient: LinkClient, @unchecked Sendable {
+    var sender: TrialSender?
+
+    override func onAnswer(_ request: UInt64, _ result: PublishResult) {
+        if let sender { sender.onAnswer(tag: request, result) } else { super.onAnswer(request, result) }
+    }
+}
+
+/// Acknowledges what it has read and checked, and keeps nothing.
+private final class AnsweringServer: LinkServer, @unchecked Sendable {
+    private var sequence: UInt64 = 0
+
+    override func submit(_ publish: Publish, _ context: PublishContext) {
+        sequence += 1
+        let receipt = Receipt(
+            sequence: sequence, epoch: context.epoch, owner: shard.shared.configuration.id, outcome: .stored, mirrored: false,
+            id: publish.id
+        )
+        answer(context.address.id, .success(receipt))
+    }
+}

@@ -1,0 +1,31 @@
+// Stands in NIO's pipeline for a socket whose place another one may take: HTTP's, which becomes a WebSocket or an event stream. A pipeline
+// that changes would cost each client more than the upgrade itself does.
+import NIOCore
+
+final class ConnectionSlot: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private var socket: Connection
+
+    init(_ socket: Connection) { self.socket = socket }
+
+    /// The one that was here is gone after this, and the other one has its connection.
+    func replace(by other: Connection, _ context: ChannelHandlerContext) {
+        let former = socket
+        socket = other
+        other.inherit(from: former)
+        former.handlerRemoved(context: context)
+        other.handlerAdded(context: context)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { socket.handlerAdded(context: context) }
+    func handlerRemoved(context: ChannelHandlerContext) { socket.handlerRemoved(context: context) }
+    func channelActive(context: ChannelHandlerContext) { socket.channelActive(context: context) }
+    func channelInactive(context: ChannelHandlerContext) { socket.channelInactive(context: context) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { socket.channelRead(context: context, data: data) }
+    func channelWritabilityChanged(context: ChannelHandlerContext) { socket.channelWritabilityChanged(context: context) }
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        socket.userInboundEventTriggered(context: context, event: event)
+    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { socket.errorCaught(context: context, error: error) }
+}

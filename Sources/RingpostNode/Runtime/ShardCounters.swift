@@ -1,0 +1,141 @@
+// What one event loop counts. Plain numbers on the loop; `/metrics` and `ring` add the loops up.
+import RingpostCore
+
+/// The ways in which a client holds on.
+enum Transport: String, Sendable, CaseIterable, Codable {
+    case webSocket = "ws"
+    case eventStream = "sse"
+    case poll
+
+    var counterIndex: Int {
+        switch self {
+        case .webSocket: 0
+        case .eventStream: 1
+        case .poll: 2
+        }
+    }
+}
+
+/// What became of a client that wanted in.
+enum Admission: String, Sendable, CaseIterable {
+    case admitted
+    /// Told when to come back.
+    case deferred
+    /// Told to go elsewhere.
+    case redirected
+
+    var counterIndex: Int {
+        switch self {
+        case .admitted: 0
+        case .deferred: 1
+        case .redirected: 2
+        }
+    }
+}
+
+struct ShardCounters: Sendable {
+    var delivered: UInt64 = 0
+    var stored: UInt64 = 0
+    var dropped: UInt64 = 0
+    var repeated: UInt64 = 0
+    var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
+    /// Messages written to sockets, by transport.
+    var written = [UInt64](repeating: 0, count: Transport.allCases.count)
+    /// Sockets that are open now, by transport; a poll counts while it waits.
+    var sockets = [Int](repeating: 0, count: Transport.allCases.count)
+    var opened = [UInt64](repeating: 0, count: Transport.allCases.count)
+    var closed = [UInt64](repeating: 0, count: CloseReason.allCases.count)
+    /// Clients that wanted in, by what became of them.
+    private(set) var admissions = [UInt64](repeating: 0, count: Admission.allCases.count)
+    var gaps: UInt64 = 0
+    var reattached: UInt64 = 0
+    /// Deliveries for attachments that are gone, and frames that did not continue a cursor.
+    var staleDeliveries: UInt64 = 0
+    /// Messages that a channel's sockets were too slow for as a whole: who misses one asks for it.
+    var fanDropped: UInt64 = 0
+    /// Subscriptions refused because a channel, a socket or an event loop has as many as it may.
+    var channelsRefused: UInt64 = 0
+    /// Requests that could not be read, by status.
+    var badRequests: [Int: UInt64] = [:]
+    /// What was too much, by limit.
+    private(set) var limited = [UInt64](repeating: 0, count: Limit.allCases.count)
+    /// Tokens and API keys that were not good, by what was wrong.
+    private(set) var distrusted = [UInt64](repeating: 0, count: AuthError.allCases.count)
+    /// Strangers, garbage and silence on the link port.
+    var badLinks: UInt64 = 0
+    /// TLS handshakes that failed, and TLS connections that broke otherwise than by their end.
+    var tlsFailures: UInt64 = 0
+    var handlerErrors: UInt64 = 0
+    /// Writes handed to NIO, each with a tick's worth of bytes.
+    var writes: UInt64 = 0
+    var linkReconnects: UInt64 = 0
+    var latency = LatencyBuckets()
+    var roundTrip = LatencyBuckets()
+
+    mutating func count(_ result: PublishResult) {
+        switch result {
+        case .success(let receipt) where receipt.repeated: repeated += 1
+        case .success(let receipt):
+            switch receipt.outcome {
+            case .delivered: delivered += 1
+            case .stored: stored += 1
+            case .dropped: dropped += 1
+            }
+        case .failure(let problem): refused[Problem.allCases.firstIndex(of: problem) ?? 0] += 1
+        }
+    }
+
+    mutating func count(closed reason: CloseReason) { closed[CloseReason.allCases.firstIndex(of: reason) ?? 0] += 1 }
+
+    mutating func count(_ admission: Admission) { admissions[admission.counterIndex] += 1 }
+
+    mutating func count(_ limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += 1 }
+
+    /// What is counted elsewhere.
+    mutating func add(_ count: UInt64, to limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += count }
+
+    mutating func count(_ distrust: AuthError) { distrusted[AuthError.allCases.firstIndex(of: distrust) ?? 0] += 1 }
+
+    static func += (one: inout ShardCounters, other: ShardCounters) {
+        func add(_ path: WritableKeyPath<ShardCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
+        for path: WritableKeyPath<ShardCounters, UInt64> in [
+            \.delivered, \.stored, \.dropped, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
+            \.writes, \.tlsFailures,
+            \.linkReconnects, \.fanDropped, \.channelsRefused,
+        ] { add(path) }
+        for path: WritableKeyPath<ShardCounters, [UInt64]> in [
+            \.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted,
+        ] {
+            for counterIndex in one[keyPath: path].indices { one[keyPath: path][counterIndex] += other[keyPath: path][counterIndex] }
+        }
+        for counterIndex in one.sockets.indices { one.sockets[counterIndex] += other.sockets[counterIndex] }
+        one.badRequests.merge(other.badRequests, uniquingKeysWith: +)
+        one.latency += other.latency
+        one.roundTrip += other.roundTrip
+    }
+}
+
+/// Durations in fixed buckets, as Prometheus wants them.
+struct LatencyBuckets: Sendable {
+    /// Upper bounds in microseconds.
+    static let bounds: [Int64] = [
+        50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
+    ]
+    /// One more than bounds: the last holds what is above all.
+    private(set) var counts = [UInt64](repeating: 0, count: LatencyBuckets.bounds.count + 1)
+    private(set) var sumMicroseconds: Int64 = 0
+
+    mutating func record(microseconds: Int64) {
+        let value = max(0, microseconds)
+        var counterIndex = 0
+        while counterIndex < Self.bounds.count, value > Self.bounds[counterIndex] { counterIndex += 1 }
+        counts[counterIndex] += 1
+        // What a peer sends back as its time may be anything.
+        sumMicroseconds &+= value
+    }
+
+    static func += (one: inout LatencyBuckets, other: LatencyBuckets) {
+        for counterIndex in one.counts.indices { one.counts[counterIndex] += other.counts[counterIndex] }
+        one.sumMicroseconds += other.sumMicroseconds
+    }
+}

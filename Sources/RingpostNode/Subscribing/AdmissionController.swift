@@ -1,0 +1,83 @@
+// What stands between one event loop and the clients that want in: at most so many a second, and none at all once the
+// node asks its clients to go elsewhere. It is asked before anything is made for a client, so that saying no stays cheap.
+import RingpostCore
+
+/// Used on its loop only, which is what makes it safe to keep with what all loops share.
+final class AdmissionController: @unchecked Sendable {
+    /// Whoever can't be served for a while is spread over so long.
+    static let troubleMilliseconds = 2_000
+    /// A poll waits no longer than this while the node's clients go elsewhere; it is told where, and comes back there.
+    static let pollSecondsWhileMoving = 1
+
+    private var gate: AdmissionGate
+    private var told: UInt64 = 0
+    /// Set while the clients go elsewhere: other nodes' client addresses.
+    private(set) var elsewhere: [String]?
+    /// The node as a whole has been told to: a loop that only acted for itself does not take that back.
+    private var isOrdered = false
+    /// Who goes when, until everybody has been asked; `leaving` are those that the plan numbers.
+    private var plan: SocketMove?
+    private var leaving: [Connection] = []
+
+    init(limits: NodeLimits, shardCount: Int) {
+        let rate = limits.connectionsPerSecond ?? AdmissionGate.ratePerSecondDefault * shardCount
+        let burst = limits.connectionsBurst ?? rate * AdmissionGate.burstSecondsDefault
+        gate = AdmissionGate(ratePerSecond: rate, burst: burst, share: shardCount)
+    }
+
+    var isMoving: Bool { elsewhere != nil }
+
+    func beginMoving(to elsewhere: [String], _ plan: SocketMove, _ leaving: [Connection], isOrdered: Bool) {
+        self.isOrdered = isOrdered
+        self.elsewhere = elsewhere
+        self.plan = plan
+        self.leaving = leaving
+    }
+
+    func stopMoving(isOrdered: Bool) {
+        if self.isOrdered, !isOrdered { return }
+        self.isOrdered = false
+        elsewhere = nil
+        plan = nil
+        leaving = []
+    }
+
+    /// The sockets whose turn it is to go, and what each is told.
+    func due(now: Int64) -> [(Connection, Disconnect)] {
+        guard var plan else { return [] }
+        let batch = plan.onTick(now: now)
+        let due = batch.map { (leaving[$0], plan.disconnect($0, in: batch)) }
+        self.plan = plan.isDone ? nil : plan
+        if plan.isDone { leaving = [] }
+        return due
+    }
+
+    /// A client wants to stay; `nil` lets it in, anything else is what it is told instead.
+    func onClient(hasRoom: Bool, now: Int64, counters: inout ShardCounters) -> Disconnect? {
+        if isMoving {
+            counters.count(.redirected)
+            return disconnect(.goingAway)
+        }
+        guard hasRoom else {
+            counters.count(.deferred)
+            return disconnect(.tryLater)
+        }
+        switch gate.onConnection(now: now) {
+        case .admit:
+            counters.count(.admitted)
+            return nil
+        case .comeBack(let milliseconds):
+            counters.count(.deferred)
+            counters.count(.connectRate)
+            return Disconnect(.tryLater, afterMilliseconds: milliseconds)
+        }
+    }
+
+    /// For a client that has no turn of its own: spread with all others of its kind.
+    func disconnect(_ reason: CloseReason) -> Disconnect {
+        told &+= 1
+        let after = SocketMove.afterMillisecondsMin + EvenSpread.index(told, of: Self.troubleMilliseconds)
+        let addresses = elsewhere ?? []
+        return Disconnect(reason, afterMilliseconds: after, at: addresses.isEmpty ? [] : [addresses[Int(told % UInt64(addresses.count))]])
+    }
+}

@@ -1,0 +1,203 @@
+// A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
+// the loop of the channel's slot, and hands each message once to every loop that has such sockets.
+import RingpostCore
+
+/// What goes to all sockets of a channel.
+enum ChannelItem: Sendable {
+    case message(incarnation: UInt64, StoredMessage)
+    /// The node has missed something: every socket has to ask for it itself.
+    case gap
+}
+
+final class NodeChannelSubscription: SubscriptionSink {
+    /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
+    static let lingerMilliseconds: Int64 = 5_000
+    /// Questions that wait for the node's own attachment; beyond it they are refused, and asked again.
+    static let questionsMax = 65_536
+
+    let key: Key
+    private unowned let shard: Shard
+    private var subscription: Subscription?
+    private var shards: Set<Int> = []
+    private var questions: [ReturnAddress: AttachRequest] = [:]
+    private var emptySince: Int64 = .max
+    /// It is in ``Shard/idleNodeChannels``, once.
+    fileprivate var isKnownIdle = false
+    private var presence = PresenceTally<Int>()
+    /// Loops with sockets that want to hear who comes and goes.
+    private var watching: Set<Int> = []
+    private var wantsList = false
+    private var saysWatching = false
+    /// The attachment under which the owner knows who listens here.
+    private var reported: ReturnAddress?
+
+    var transport: Transport? { nil }
+    var remote: String { "" }
+    var isCrowded: Bool { false }
+    var user: Key? { nil }
+    var lingersUntil: Int64? { nil }
+
+    init(_ key: Key, shard: Shard) {
+        self.key = key
+        self.shard = shard
+    }
+
+    /// False when this node holds as many attachments as it may.
+    func start() -> Bool {
+        let subscription = Subscription(key: key, start: .now, stay: .always, socket: self, shard: shard)
+        self.subscription = subscription
+        return subscription.start()
+    }
+
+    func stop() {
+        subscription?.stop()
+        subscription = nil
+        for request in questions.values { refuse(request) }
+        questions = [:]
+    }
+
+    // MARK: The loops
+
+    func addShard(_ shard: Int) {
+        shards.insert(shard)
+        emptySince = .max
+    }
+
+    func removeShard(_ shard: Int) {
+        shards.remove(shard)
+        watching.remove(shard)
+        presence.remove(shard)
+        self.shard.dirtyNodeChannels.insert(key)
+        if !shards.isEmpty { return }
+        emptySince = Moment.now().monotonic
+        self.shard.lookLater(at: self)
+    }
+
+    fileprivate var isEmpty: Bool { shards.isEmpty }
+    fileprivate func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
+
+    /// A socket wants what it has not seen.
+    func ask(_ request: AttachRequest) {
+        if subscription?.isWaitingForMore == true {
+            shard.ask(request)
+        } else if questions.count < Self.questionsMax {
+            questions[request.address] = request
+        } else {
+            refuse(request)
+        }
+    }
+
+    func forget(_ address: ReturnAddress) { questions[address] = nil }
+
+    private func refuse(_ request: AttachRequest) {
+        shard.post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
+    }
+
+    // MARK: Presence
+
+    func take(_ report: PresenceReport, from shard: Int) {
+        guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
+        presence.take(report, from: shard)
+        if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
+        if report.wantsNews, report.wantsList { wantsList = true }
+        self.shard.dirtyNodeChannels.insert(key)
+    }
+
+    func take(_ news: PresenceNews) {
+        for target in watching { shard.post(.presenceNews(key, news), to: target) }
+    }
+
+    /// Tells the owner who listens here, where that has changed; to a new owner everything. False when there is nothing more to do.
+    func onPresenceTick() -> Bool {
+        guard let attachment = subscription?.attachment else { return subscription != nil }
+        let watches = !watching.isEmpty
+        if attachment != reported {
+            presence.beginAnew()
+            wantsList = watches
+        }
+        if presence.hasNews || wantsList || watches != saysWatching {
+            let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
+            let (key, node) = (key, shard.shared.identity.id)
+            shard.decide { $0.report(report, on: key, from: attachment, node: node, fromLink: false, now: $1, actions: &$2) }
+        }
+        reported = attachment
+        wantsList = false
+        saysWatching = watches
+        return false
+    }
+
+    func tell(_ frames: SharedFrames) {}
+
+    // MARK: The owner's side
+
+    func begin(at cursor: Cursor, of subscription: Subscription) {}
+
+    func gap(at cursor: Cursor, of subscription: Subscription) { fanOut(.gap) }
+
+    func write(_ message: StoredMessage, of subscription: Subscription, shared: SharedFrames?) {
+        guard let cursor = subscription.cursor else { return }
+        fanOut(.message(incarnation: cursor.incarnation, message))
+    }
+
+    func endOfPiece() {
+        // A new owner, or the same one anew: it has heard nothing of who listens.
+        if subscription?.attachment != reported { shard.dirtyNodeChannels.insert(key) }
+        guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
+        let waiting = questions.values
+        questions = [:]
+        for request in waiting { ask(request) }
+    }
+
+    /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
+    func end(_ disconnect: Disconnect) {
+        for target in shards { shard.post(.channelLost(key, disconnect.reason), to: target) }
+        shard.nodeChannels[key] = nil
+        shard.dirtyNodeChannels.remove(key)
+        stop()
+    }
+
+    private func fanOut(_ item: ChannelItem) {
+        for target in shards { shard.post(.fanOut(key, item), to: target) }
+    }
+}
+
+extension Shard {
+    /// A loop has its first socket that listens to the channel.
+    func addShard(_ channel: Key, shard: Int) {
+        if let hub = nodeChannels[channel] { return hub.addShard(shard) }
+        let hub = NodeChannelSubscription(channel, shard: self)
+        hub.addShard(shard)
+        nodeChannels[channel] = hub
+        // Where there is no room it has ended itself.
+        _ = hub.start()
+    }
+
+    /// Nobody listens to it now; whether that is still so, is looked at when its time is over.
+    fileprivate func lookLater(at hub: NodeChannelSubscription) {
+        if hub.isKnownIdle { return }
+        hub.isKnownIdle = true
+        idleNodeChannels.append((hub, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
+    }
+
+    /// One of those whose time is over; false when there is none.
+    func endIdleNodeChannel(now: Int64) -> Bool {
+        guard let first = idleNodeChannels.first, first.at <= now else { return false }
+        idleNodeChannels.removeFirst()
+        let hub = first.hub
+        hub.isKnownIdle = false
+        // It may have been ended by something else, and another one may have its name.
+        guard nodeChannels[hub.key] === hub, hub.isEmpty else { return true }
+        if hub.isOver(now: now) {
+            nodeChannels[hub.key] = nil
+            hub.stop()
+        } else {
+            // Somebody was there meanwhile.
+            lookLater(at: hub)
+        }
+        return true
+    }
+
+    func onNodeChannelTick(_ key: Key) {
+        if nodeChannels[key]?.onPresenceTick() != true { dirtyNodeChannels.remove(key) }
+    }
+}

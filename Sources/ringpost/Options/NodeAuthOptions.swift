@@ -1,0 +1,100 @@
+// The options of `ringpost node` that say whom it believes, and what they become.
+import ArgumentParser
+import Configuration
+import RingpostCore
+import RingpostNode
+
+struct NodeAuthOptions: ParsableArguments {
+    @Option(help: "tokens: clients must bring a token; none: nobody is asked, on loopback only. (default: tokens if keys are given)")
+    var auth: String?
+    @Option(help: "A file with a key that clients' tokens are checked with, or a directory of them, each named after its key id.")
+    var tokenKeys: String?
+    @Option(help: "Where such keys are published: the https address of a JSON Web Key Set.")
+    var tokenJwks: String?
+    @Option(help: "Whose tokens are taken (iss). Repeatable. (default: anybody's whose key is known)")
+    var tokenIssuer: [String] = []
+    @Option(help: "For whom tokens must be (aud). Repeatable. (default: anybody)")
+    var tokenAudience: [String] = []
+    @Option(help: "Seconds by which the issuer's clock may be off, 0 to 120. (default: 0)")
+    var tokenLeeway: Int?
+    @Option(help: "The longest time in seconds for which a token may still be valid. (default: 86400)")
+    var tokenLifetimeMax: Int?
+    @Option(help: "Seconds before a token's end at which its client is told. (default: 30)")
+    var tokenWarning: Int?
+    @Option(help: "The file with the hashes of producers' and operators' keys; `ringpost key new` makes them.")
+    var apiKeys: String?
+    @Option(help: "Certificate chain in PEM for the client and API ports.")
+    var tlsCertificate: String?
+    @Option(help: "Its private key.")
+    var tlsKey: String?
+    @Option(help: "This node's certificate for links; it names the node's id.")
+    var linkCertificate: String?
+    @Option(help: "Its private key.")
+    var linkKey: String?
+    @Option(help: "The authority that has signed all nodes' certificates for links.")
+    var linkAuthority: String?
+    @Option(help: "A file with a secret that all nodes know and prove to each other on links, without saying it.")
+    var linkSecretFile: String?
+    @Option(help: "A file with user:password for ZooKeeper; what the cluster keeps there is closed to all others.")
+    var zookeeperAuthFile: String?
+    @Option(help: "Whose X-Forwarded-For is believed: an address, a network as 10.0.0.0/8, or none. Repeatable. (default: loopback)")
+    var trustedProxy: [String] = []
+
+    /// By the names under which the environment and the configuration file have them too.
+    var texts: [String: String?] {
+        [
+            "auth": auth, "tokenKeys": tokenKeys, "tokenJwks": tokenJwks, "apiKeys": apiKeys, "tlsCertificate": tlsCertificate,
+            "tlsKey": tlsKey, "linkCertificate": linkCertificate, "linkKey": linkKey, "linkAuthority": linkAuthority,
+            "linkSecretFile": linkSecretFile, "zookeeperAuthFile": zookeeperAuthFile,
+        ]
+    }
+    var numbers: [String: Int?] { ["tokenLeeway": tokenLeeway, "tokenLifetimeMax": tokenLifetimeMax, "tokenWarning": tokenWarning] }
+    var lists: [String: [String]] {
+        ["tokenIssuer": tokenIssuer, "tokenAudience": tokenAudience, "trustedProxy": trustedProxy]
+    }
+}
+
+extension NodeSettings {
+    /// Reads what says whom to trust.
+    static func readTrust(_ reader: ConfigReader, into node: inout NodeConfiguration) throws {
+        node.trust.tokenKeysPath = reader.string(forKey: "tokenKeys")
+        node.trust.tokenKeysURL = reader.string(forKey: "tokenJwks")
+        node.trust.issuers = reader.stringArray(forKey: "tokenIssuer") ?? []
+        node.trust.audiences = reader.stringArray(forKey: "tokenAudience") ?? []
+        node.trust.apiKeysFile = reader.string(forKey: "apiKeys")
+        let leewayMax = Int(AuthConfiguration.leewaySecondsMax)
+        if let seconds = try number(reader, "tokenLeeway", 0...leewayMax) { node.trust.leewaySeconds = Int64(seconds) }
+        if let seconds = try number(reader, "tokenLifetimeMax", 1...31_536_000) { node.trust.tokenSecondsMax = Int64(seconds) }
+        if let seconds = try number(reader, "tokenWarning", 1...86_400) { node.trust.warningSeconds = Int64(seconds) }
+        try readAuth(reader, &node)
+        node.trust.trustedProxies = try proxies(reader.stringArray(forKey: "trustedProxy") ?? []) ?? node.trust.trustedProxies
+        if let path = reader.string(forKey: "zookeeperAuthFile") { try node.readZooKeeperCredentials(path) }
+    }
+
+    private static func readAuth(_ reader: ConfigReader, _ node: inout NodeConfiguration) throws {
+        switch reader.string(forKey: "auth") {
+        case nil: break
+        case "none":
+            if node.trust.asksForTokens {
+                throw NodeError("--auth none and keys for tokens exclude each other: leave one of them out")
+            }
+        case "tokens":
+            if !node.trust.asksForTokens {
+                throw NodeError("--auth tokens needs keys to check them with: --token-keys FILE or --token-jwks URL")
+            }
+        case let text?: throw NodeError("auth \"\(text)\" is neither none nor tokens")
+        }
+    }
+
+    private static func proxies(_ texts: [String]) throws -> TrustedProxies? {
+        if texts.isEmpty { return nil }
+        if texts == ["none"] { return TrustedProxies([]) }
+        return TrustedProxies(
+            try texts.map { text in
+                guard let range = AddressRange(text) else {
+                    throw NodeError("trusted proxy \"\(text)\" is no address or network, as 10.0.0.1 or 10.0.0.0/8, nor none")
+                }
+                return range
+            })
+    }
+}

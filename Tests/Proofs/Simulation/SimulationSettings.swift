@@ -1,0 +1,86 @@
+// What a run is made of, besides its seed.
+
+import HashRing
+import RingpostCore
+
+/// The parameters of one run.
+package struct SimulationSettings: Sendable {
+    /// With so many loops each machine has four slots, and what is not looked at costs nothing.
+    static let shardCount = 16_384
+    /// The last of them is a channel.
+    static let keysPerSlot = 2
+    /// The last of them polls.
+    static let clientsPerKey = 3
+
+    /// Everything that happens follows from it.
+    package var seed: UInt64
+    /// How many nodes there are at most.
+    package var nodes: Int
+    /// What happens to them.
+    package var schedule: Schedule
+    /// Guards of the loop's machine that are switched off.
+    package var faults: Set<GuardFault> = []
+    /// The guard of the session machine that is switched off.
+    package var writesOldAttachments = false
+    /// Names of all guards that can be switched off.
+    package static let guards = GuardFault.allCases.map(\.rawValue) + [oldAttachments]
+    private static let oldAttachments = "writeOldAttachment"
+
+    /// Switches a guard off, to see whether the checker notices; false when no guard has this name.
+    package mutating func switchOff(_ name: String) -> Bool {
+        if name == Self.oldAttachments {
+            writesOldAttachments = true
+        } else if let fault = GuardFault(rawValue: name) {
+            faults.insert(fault)
+        } else {
+            return false
+        }
+        return true
+    }
+
+    /// The checker also looks into the machines. Without that it judges by what producers were told and what clients saw alone.
+    package var looksInside = true
+    /// Called with every line of the trace.
+    package var trace: (@Sendable (String) -> Void)?
+    /// A producer publishes this often, on average (microseconds).
+    var pauseMicroseconds: Int64 = 60_000
+    /// Which of the loops.
+    let loopIndex: Int
+
+    /// A run with a schedule by name, or with one that the seed draws.
+    package init(seed: UInt64, nodes: Int? = nil, schedule: Schedule = .random) {
+        self.seed = seed
+        self.nodes = nodes ?? schedule.nodes
+        self.schedule = schedule
+        var random = SplitMix64(seed: seed ^ 0x51)
+        loopIndex = random.below(Self.shardCount)
+    }
+}
+
+/// How a run went.
+package struct SimulationOutcome: Sendable {
+    /// What must not happen and did; empty for a good run.
+    package var violations: [SimViolation] = []
+    /// What was done to the cluster, a line each.
+    package var played: [String] = []
+    /// Messages that producers began.
+    package var messages = 0
+    /// Receipts that producers had.
+    package var receipts = 0
+    /// Gaps that clients were told of.
+    package var gaps = 0
+    /// Mailboxes that the schedule destroyed beyond what the design covers.
+    package var lostMailboxes = 0
+    /// Ticks from the end of the last fault until every slot answered and every client had caught up.
+    package var ticksToRecover = 0
+    /// Milliseconds that were simulated.
+    package var milliseconds: Int64 = 0
+    /// Things that happened.
+    package var events = 0
+    /// The most of each bounded thing.
+    package var most: [String: Int] = [:]
+    /// The same for two runs in which the same happened.
+    package var fingerprint: UInt64 = 0
+    /// Sentences that somebody would have been woken for.
+    package var alarms: [String: Int] = [:]
+}

@@ -1,0 +1,120 @@
+// The window that repeats receipts: an entry stays for its whole time, a full window forgets nothing, and the same
+// idempotency key at two destinations is two publishes.
+import HashRing
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct IdempotencyWindowTests {
+    private let slotOne = KeyHash(rawValue: 1 << 48)
+    private let slotTwo = KeyHash(rawValue: 2 << 48)
+
+    private func receipt(_ id: UInt64) -> Receipt {
+        Receipt(sequence: id, epoch: 1, owner: "a", outcome: .stored, mirrored: false, id: MessageID(high: 0, low: id))
+    }
+
+    private func receipt(_ id: UInt64, until: Int64) -> Remembered { Remembered(receipt: receipt(id), until: until) }
+
+    private func id(_ low: UInt64) -> MessageID { MessageID(high: 0, low: low) }
+
+    @Test func anEntryLeavesExactlyAtItsTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 0) == nil)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        window.remember(receipt(2, until: 150), to: slotOne)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+        #expect(window.receipt(of: id(2), to: slotOne, now: 149) == receipt(2))
+        #expect(window.receipt(of: id(2), to: slotOne, now: 150) == nil)
+        #expect(window.count == 0)
+    }
+
+    @Test func oneKeyForTwoDestinationsIsTwoPublishes() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        #expect(window.receipt(of: id(1), to: slotTwo, now: 1) == nil)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 1) == receipt(1))
+    }
+
+    @Test func aFullWindowForgetsNothingEarly() {
+        var window = IdempotencyWindow(entriesMax: 2, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        #expect(!window.isFull)
+        window.remember(receipt(2, until: 110), to: slotOne)
+        #expect(window.isFull)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
+        #expect(window.isFull)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+        #expect(!window.isFull)
+    }
+
+    @Test func slotsThatChangeHandsTakeTheirEntriesAlong() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        window.remember(receipt(2, until: 100), to: slotTwo)
+        window.forget(slot: 1)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 1) == nil)
+        #expect(window.receipt(of: id(2), to: slotTwo, now: 1) == receipt(2))
+        #expect(window.entries(ofSlot: 1, now: 1).isEmpty)
+        // Back again and remembered anew: the first time's end is not the second one's.
+        window.remember(receipt(1, until: 160), to: slotOne)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 120) == receipt(1))
+        #expect(window.count == 1)
+    }
+
+    @Test func whatComesFromAnotherNodeIsForgottenLateRatherThanEarly() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        window.remember(receipt(2, until: 30), to: slotTwo)
+        #expect(window.receipt(of: id(2), to: slotTwo, now: 29) == receipt(2))
+        #expect(window.entries(ofSlot: 2, now: 29).map(\.1.until) == [30])
+        #expect(window.entries(ofSlot: 2, now: 30).isEmpty, "but it moves no further")
+        #expect(window.receipt(of: id(2), to: slotTwo, now: 100) == nil)
+        #expect(window.count == 0)
+    }
+
+    @Test func aReceiptIsCorrectedWithoutBeingForgotten() {
+        var window = IdempotencyWindow(entriesMax: 1, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        let mirrored = receipt(1).with(mirrored: true)
+        window.remember(Remembered(receipt: mirrored, until: 100), to: slotOne)
+        #expect(window.count == 1)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == mirrored)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+    }
+
+    @Test func aSlotsEntriesTravelOldestFirst() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100, shardCount: 2)
+        for number: UInt64 in 1...4 { window.remember(receipt(number, until: 100 + Int64(number)), to: slotTwo) }
+        window.remember(receipt(5, until: 110), to: KeyHash(rawValue: 4 << 48))
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.until) == [101, 102, 103, 104])
+        #expect(window.receipt(of: id(1), to: slotTwo, now: 102) == nil)
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.until) == [103, 104])
+        #expect(window.entries(ofSlot: 4, now: 0).map(\.1.until) == [110])
+    }
+
+    /// What was forgotten with its slot has an end that comes later, and then it is another one's place.
+    @Test func aPlaceThatIsUsedAgainKeepsItsNewTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        for number: UInt64 in 1...3 { window.remember(receipt(number, until: 100), to: slotOne) }
+        window.forget(slot: 1)
+        #expect(window.count == 0)
+        for number: UInt64 in 4...6 { window.remember(receipt(number, until: 150), to: slotTwo) }
+        #expect(window.receipt(of: id(5), to: slotTwo, now: 149) == receipt(5))
+        #expect(window.entries(ofSlot: 2, now: 0).map(\.1.receipt) == [receipt(4), receipt(5), receipt(6)])
+        #expect(window.receipt(of: id(5), to: slotTwo, now: 150) == nil)
+        #expect(window.count == 0)
+    }
+
+    /// A mirror looks at its window seldom: the same key can come a second time, after its time, before the first entry has
+    /// been looked at.
+    @Test func aKeyThatComesAgainAfterItsTimeLeavesAtItsNewTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
+        window.remember(receipt(1, until: 100), to: slotOne)
+        window.remember(receipt(1, until: 200), to: slotOne)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 150) == receipt(1))
+        #expect(window.receipt(of: id(1), to: slotOne, now: 200) == nil)
+        #expect(window.count == 0)
+        #expect(window.entries(ofSlot: 1, now: 0).isEmpty)
+    }
+}

@@ -1,0 +1,56 @@
+// A frame about many slots on its way to the event loops that have them.
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct SlotFramePartTests {
+    private static let empty = SnapshotChunk(isFirst: true, isLast: true, base: 0, position: 0, items: [])
+
+    private func parts(_ frame: SlotFrame, loops: Int) -> [SlotFrame] {
+        let parts = frame.parts { $0 % loops }
+        #expect(parts.map(\.loop) == parts.map(\.loop).sorted())
+        return parts.map(\.frame)
+    }
+
+    @Test func eachLoopGetsItsSlots() {
+        #expect(
+            parts(.inquire(term: 2, slots: [1, 2, 3]), loops: 2) == [
+                .inquire(term: 2, slots: [2]), .inquire(term: 2, slots: [1, 3]),
+            ])
+        let terms = [SlotTerm(slot: 5, term: 1), SlotTerm(slot: 4, term: 2), SlotTerm(slot: 7, term: 3)]
+        #expect(parts(.release(terms), loops: 2) == [.release([terms[1]]), .release([terms[0], terms[2]])])
+        let adoptions = (0..<2).map { SlotAdoption(slot: $0, term: 1, base: 0, position: 9) }
+        #expect(parts(.adopt(adoptions), loops: 2) == adoptions.map { .adopt([$0]) })
+        let fills = (0..<2).map { SnapshotTransfer(slot: $0, term: 1, piece: Self.empty) }
+        #expect(parts(.fill(fills), loops: 2) == fills.map { .fill([$0]) })
+    }
+
+    @Test func oneLoopGetsTheFrameAsItIs() {
+        let frame = SlotFrame.inquire(term: 2, slots: [9, 1, 5])
+        #expect(parts(frame, loops: 4) == [frame])
+        #expect(parts(.release([]), loops: 4).isEmpty)
+    }
+
+    @Test func aBatchHoldsOneKindAndNoMoreThanOneFrameMay() {
+        var limits = SlotLimits()
+        limits.slotsPerFrameMax = 2
+        limits.pieceBytesMax = 1
+        var batch = SlotBatch()
+        #expect(batch.take() == nil)
+        let release = SlotTerm(slot: 1, term: 4)
+        let adoption = SlotAdoption(slot: 1, term: 5, base: 0, position: 0)
+        let fill = SnapshotTransfer(slot: 1, term: 6, piece: Self.empty)
+        batch.append(.release(release))
+        #expect(batch.takes(.release(release), limits: limits))
+        #expect(!batch.takes(.adopt(adoption), limits: limits) && !batch.takes(.fill(fill), limits: limits), "its order would be lost")
+        batch.append(.release(SlotTerm(slot: 2, term: 7)))
+        #expect(!batch.takes(.release(release), limits: limits), "two are the most")
+        #expect(batch.take() == .release([release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
+        #expect(batch.takes(.fill(fill), limits: limits), "one piece always fits")
+        batch.append(.fill(fill))
+        #expect(!batch.takes(.fill(fill), limits: limits), "but not two that are too many bytes")
+        #expect(batch.take() == .fill([fill]))
+        batch.append(.adopt(adoption))
+        #expect(batch.take() == .adopt([adoption]) && batch.take() == nil)
+    }
+}

@@ -1,0 +1,261 @@
+// Nobody has the event loop for long: who sends much waits for those who send little, and a bell rings only when sockets are looked at.
+
+import NIOCore
+import NIOEmbedded
+import NIOPosix
+import RingpostCore
+import Synchronization
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct FairSchedulerTests {
+    private static let host = "HTTP/1.1\r\nHost: x\r\n"
+    private static let post = post(bytes: 1)
+    private static let upgrade =
+        "GET /v1/ws?user=alice \(host)Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+    private static func post(bytes: Int) -> String {
+        "POST /v1/users/bob/messages \(host)Content-Length: \(bytes)\r\n\r\n\(String(repeating: "x", count: bytes))"
+    }
+
+    /// One that has been served before.
+    private static func knownConnection(_ node: EmbeddedNode) throws -> EmbeddedChannel {
+        let connection = try node.apiConnection()
+        try connection.arrive(post)
+        _ = try connection.leaving()
+        return connection
+    }
+
+    @Test func whoSendsManyFramesLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
+        try eager.arrive(Self.upgrade)
+        _ = try eager.writes()
+        let ping: [UInt8] = [0x89, 0x80, 0, 0, 0, 0]
+        let count = 100
+        try eager.writeInbound(ByteBuffer(bytes: Array(repeatElement(ping, count: count).joined())))
+        try other.writeInbound(ByteBuffer(string: Self.post))
+        #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        let first = try eager.writes().joined().count / 2
+        #expect(first == FairScheduler.sliceRequestsMax)
+        var pongs = first
+        for _ in 0...count / FairScheduler.sliceRequestsMax {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            pongs += try eager.writes().joined().count / 2
+        }
+        #expect(pongs == count)
+    }
+
+    /// Names are looked at some at a time, in their order, and before what comes behind the command.
+    @Test func aCommandWithManyNamesLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
+        try eager.arrive(Self.upgrade)
+        _ = try eager.writes()
+        let count = 150
+        let names = (0..<count).map { "\"c\($0)\"" }
+        var frames = ByteBuffer()
+        for command in ["subscribe", "unsubscribe"].map({ #"{"\#($0)":[\#(names.joined(separator: ","))]}"# }) {
+            frames.writeBytes([0x81, 0x80 | 126, UInt8(command.utf8.count >> 8), UInt8(command.utf8.count & 0xFF), 0, 0, 0, 0])
+            frames.writeString(command)
+        }
+        try eager.writeInbound(frames)
+        try other.writeInbound(ByteBuffer(string: Self.post))
+        #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        var answers = try eager.leaving()
+        func attached() -> Int { answers.components(separatedBy: "\"attached\"").count - 1 }
+        let first = attached()
+        #expect(first > 0 && first < count / 2)
+        for _ in 0..<2 * count {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            answers += try eager.leaving()
+        }
+        #expect(attached() == count && answers.components(separatedBy: "\"unsubscribed\"").count == count + 1)
+        let indices = try names.map { try #require(answers.range(of: "\"channel\":\($0)")).lowerBound }
+        let behind = try #require(answers.range(of: "\"unsubscribed\"")).lowerBound
+        #expect(indices == indices.sorted() && behind > indices[count - 1])
+    }
+
+    /// As its URL names them, and when it goes.
+    @Test func aSocketOfManyChannelsLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let (eager, other) = (try node.clientConnection(), try Self.knownConnection(node))
+        let count = 200
+        let names = (0..<count).map { "c\($0)" }
+        let command = #"{"subscribe":["behind"]}"#
+        var bytes = ByteBuffer(
+            string: Self.upgrade.replacing("user=alice", with: "user=alice&presence=true&channels=\(names.joined(separator: ","))"))
+        bytes.writeBytes([0x81, 0x80 | UInt8(command.utf8.count), 0, 0, 0, 0])
+        bytes.writeString(command)
+        try eager.writeInbound(bytes)
+        try publish("x", to: "users/bob")
+        var answers = try eager.leaving()
+        func attached() -> Int { answers.components(separatedBy: "\"attached\"").count - 1 }
+        let first = attached()
+        #expect(first > 0 && first < count / 2)
+        for _ in 0..<count {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            answers += try eager.leaving()
+        }
+        #expect(attached() == count + 2 && node.shard.localChannels.count == count + 1)
+        let indices = try (names + ["behind"]).map { try #require(answers.range(of: "\"channel\":\"\($0)\"")).lowerBound }
+        #expect(indices == indices.sorted())
+
+        try eager.writeInbound(ByteBuffer(bytes: [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]))
+        #expect(node.shard.localChannels.count > count / 2)
+        // Who still has to end takes nothing: no news in the tick in which it said its last word, and no message.
+        let last = try #require(node.shard.localChannels.values.first { $0.key.text == names[count - 1] })
+        last.take(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
+        try publish("y", to: "channels/behind")
+        #expect(try eager.writes().joined().elementsEqual([0x88, 0x02, 0x03, 0xE8]))
+        var before = node.shard.localChannels.count
+        for _ in 0..<count where before > 0 {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            #expect(before - node.shard.localChannels.count <= FairScheduler.endingsMax)
+            before = node.shard.localChannels.count
+        }
+        #expect(before == 0)
+        #expect(try eager.writes().isEmpty)
+
+        func publish(_ text: String, to target: String) throws {
+            let request = "POST /v1/\(target)/messages \(Self.host)Content-Length: \(text.utf8.count)\r\n\r\n\(text)"
+            try other.writeInbound(ByteBuffer(string: request))
+            // In this turn, or at the beginning of the next one.
+            var answer = try other.leaving()
+            if answer.isEmpty { node.eventLoop.advanceTime(by: FairScheduler.pause) }
+            answer += try other.leaving()
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    /// A crowd has half of a turn, however many it is.
+    @Test func whoIsThereGoesBeforeThoseWhoCome() throws {
+        let node = try EmbeddedNode()
+        let known = try Self.knownConnection(node)
+        let crowd = try (0..<3 * FairScheduler.requestsMax).map { _ in try node.apiConnection() }
+        for newcomer in crowd { try newcomer.writeInbound(ByteBuffer(string: Self.post)) }
+        try known.writeInbound(ByteBuffer(string: Self.post))
+        #expect(try known.leaving().hasPrefix("HTTP/1.1 200 "))
+        func answered() throws -> Int { try crowd.count { try $0.leaving().hasPrefix("HTTP/1.1 200 ") } }
+        var served = try answered()
+        #expect(served == FairScheduler.requestsMax / 2)
+        for _ in crowd {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            served += try answered()
+        }
+        #expect(served == crowd.count)
+    }
+
+    /// Who has sent much, and those who come, have their turn also while there are always fresh requests.
+    @Test(arguments: [1, FairScheduler.requestsMax * FairScheduler.bytesARequest])
+    func freshRequestsKeepNobodyWaitingForGood(bytes: Int) throws {
+        let node = try EmbeddedNode()
+        let known = try (0..<3 * FairScheduler.requestsMax).map { _ in try node.apiConnection() }
+        for each in known { try each.arrive(Self.post) }
+        let request = Self.post(bytes: bytes)
+        let (eager, newcomer) = (try node.apiConnection(), try node.apiConnection())
+        let count = 5 * FairScheduler.sliceRequestsMax
+        var answers = ("", "")
+        for round in 0..<8 * count {
+            // Who has been answered asks again, all in one tick.
+            let answered = try known.filter { try !$0.leaving().isEmpty || round == 0 }
+            for each in answered { try each.writeInbound(ByteBuffer(string: request)) }
+            if round == 1 {
+                try eager.writeInbound(ByteBuffer(string: String(repeating: Self.post, count: count)))
+                try newcomer.writeInbound(ByteBuffer(string: Self.post))
+            }
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            answers.0 += try eager.leaving()
+            answers.1 += try newcomer.leaving()
+        }
+        #expect(answers.0.components(separatedBy: "HTTP/1.1 200 ").count == count + 1)
+        #expect(answers.1.hasPrefix("HTTP/1.1 200 "))
+    }
+
+    /// What is large counts as several requests.
+    @Test func aLargeRequestLeavesOthersTheirTurn() throws {
+        let node = try EmbeddedNode()
+        let known = try (0..<3).map { _ in try Self.knownConnection(node) }
+        let large = Self.post(bytes: FairScheduler.requestsMax * FairScheduler.bytesARequest)
+        try known[0].writeInbound(ByteBuffer(string: large))
+        try known[1].writeInbound(ByteBuffer(string: large))
+        try known[2].writeInbound(ByteBuffer(string: Self.post))
+        #expect(try known.map { try $0.leaving().isEmpty } == [false, true, true])
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        #expect(try known.map { try $0.leaving().isEmpty } == [true, false, true])
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        #expect(try known.map { try $0.leaving().isEmpty } == [true, true, false])
+    }
+
+    /// Also where nobody writes to a socket in that turn.
+    @Test func aTurnsTimeEndsWithIt() throws {
+        let node = try EmbeddedNode()
+        // Nothing is left to be flushed that would end a turn by itself.
+        node.eventLoop.run()
+        let first = node.shard.turnMilliseconds()
+        func passMillisecond(after time: Int64) { while MonotonicClock.nowMilliseconds() <= time {} }
+        passMillisecond(after: first)
+        #expect(node.shard.turnMilliseconds() == first)
+        node.eventLoop.run()
+        #expect(node.shard.turnMilliseconds() > first)
+    }
+
+    @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
+        let node = try EmbeddedNode()
+        let sockets = [try node.clientConnection(), try node.clientConnection()]
+        for socket in sockets {
+            try socket.arrive(Self.upgrade)
+            _ = try socket.writes()
+        }
+        for letter in ["a", "b"] {
+            let text = String(repeating: letter, count: SharedFrames.bytesMin)
+            try node.publish(text, to: "alice")
+            for socket in sockets { #expect(try socket.leaving().components(separatedBy: "\"data\":\"\(text)\"}").count == 2) }
+        }
+    }
+
+    /// The sockets of a crowd whose time is over are not all ended at once.
+    @Test func aCrowdIsEndedInPieces() throws {
+        let node = try EmbeddedNode { $0.limits.headMilliseconds = 0 }
+        let count = 5 * Shard.endingsMax * Shard.ticksPerRound
+        let crowd = try (0..<count).map { _ in try node.clientConnection() }
+        var before = count
+        node.shard.start()
+        for _ in 0..<(count / Shard.endingsMax + Shard.ticksPerRound) * Int(Shard.tickMilliseconds) {
+            node.eventLoop.advanceTime(by: .milliseconds(1))
+            let open = crowd.count { $0.isActive }
+            #expect(before - open <= 2 * Shard.endingsMax)
+            before = open
+            if open == 0 { break }
+        }
+        #expect(before == 0)
+        node.shard.stop()
+    }
+
+    /// Tasks that tasks add come before sockets, as many as there are; the bell comes with the sockets.
+    @Test func theBellRingsBehindAllTasks() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let eventLoop = group.next()
+        let count = Atomic<Int>(0)
+        let atRing: Int = await withCheckedContinuation { continuation in
+            LoopWaker.hang(on: eventLoop) { waker in
+                waker.ring()
+                add(1_000)
+            } onRing: {
+                continuation.resume(returning: count.load(ordering: .relaxed))
+            }
+        }
+        #expect(atRing == 1_000)
+        try await group.shutdownGracefully()
+
+        @Sendable func add(_ left: Int) {
+            if left == 0 { return }
+            eventLoop.execute {
+                count.add(1, ordering: .relaxed)
+                add(left - 1)
+            }
+        }
+    }
+}
