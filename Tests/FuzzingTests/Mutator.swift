@@ -20,19 +20,19 @@ struct Mutator {
     }
 
     private func mutate(_ input: inout [UInt8], using dice: inout SplitMix64) {
-        let index = Int.random(in: 0...input.count, using: &dice)
-        let end = min(input.count, index + Int.random(in: 1...16, using: &dice))
+        let start = Int.random(in: 0...input.count, using: &dice)
+        let end = min(input.count, start + Int.random(in: 1...16, using: &dice))
         switch Int.random(in: 0..<10, using: &dice) {
-        case 0: for index in index..<min(index + 1, input.count) { input[index] = UInt8.random(in: 0...255, using: &dice) }
-        case 1: for index in index..<min(index + 1, input.count) { input[index] ^= 1 << UInt8.random(in: 0...7, using: &dice) }
-        case 2: for index in index..<min(index + 1, input.count) { input[index] = Self.turns.randomElement(using: &dice) ?? 0 }
-        case 3: input.insert(Self.turns.randomElement(using: &dice) ?? 0, at: index)
-        case 4: input.removeSubrange(index..<end)
-        case 5: input.insert(contentsOf: input[index..<end], at: index)
-        case 6: input.removeSubrange(index...)
+        case 0: for offset in start..<min(start + 1, input.count) { input[offset] = UInt8.random(in: 0...255, using: &dice) }
+        case 1: for offset in start..<min(start + 1, input.count) { input[offset] ^= 1 << UInt8.random(in: 0...7, using: &dice) }
+        case 2: for offset in start..<min(start + 1, input.count) { input[offset] = Self.turns.randomElement(using: &dice) ?? 0 }
+        case 3: input.insert(Self.turns.randomElement(using: &dice) ?? 0, at: start)
+        case 4: input.removeSubrange(start..<end)
+        case 5: input.insert(contentsOf: input[start..<end], at: start)
+        case 6: input.removeSubrange(start...)
         case 7: input += (corpus.randomElement(using: &dice) ?? []).suffix(Int.random(in: 1...512, using: &dice))
-        case 8: input.insert(contentsOf: Array(repeating: Self.turns.randomElement(using: &dice) ?? 0, count: 64), at: index)
-        default: input.insert(contentsOf: words.randomElement(using: &dice) ?? [], at: index)
+        case 8: input.insert(contentsOf: Array(repeating: Self.turns.randomElement(using: &dice) ?? 0, count: 64), at: start)
+        default: input.insert(contentsOf: words.randomElement(using: &dice) ?? [], at: start)
         }
     }
 }

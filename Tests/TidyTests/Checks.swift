@@ -15,8 +15,8 @@ enum Checks {
         if source.lineCount > linesMax { complaints.append("\(path): \(source.lineCount) lines, at most \(linesMax)") }
         do {
             for function in try source.functions() where function.lineCount > self.functionLinesMax {
-                let index = "\(path):\(function.firstLine): \(function.name)"
-                complaints.append("\(index) has \(function.lineCount) lines, at most \(self.functionLinesMax)")
+                let location = "\(path):\(function.firstLine): \(function.name)"
+                complaints.append("\(location) has \(function.lineCount) lines, at most \(self.functionLinesMax)")
             }
         } catch {
             complaints.append("\(path):\(error.line): brackets that this scanner can't match, so functions go uncounted")

@@ -131,9 +131,9 @@ package struct ReplayPlan: Sendable {
         let kept = days.subscribers.indices.filter { !days.subscribers[$0].isEmpty }
         channels = kept.map { days.names[$0] }
         subscribers = kept.map { days.subscribers[$0].sorted() }
-        let newPlaces = Dictionary(uniqueKeysWithValues: kept.enumerated().map { (UInt32($0.element), UInt32($0.offset)) })
+        let newIndices = Dictionary(uniqueKeysWithValues: kept.enumerated().map { (UInt32($0.element), UInt32($0.offset)) })
         calls = planned.compactMap { isCall, message in
-            guard isCall, let index = newPlaces[message.recipient] else { return nil }
+            guard isCall, let index = newIndices[message.recipient] else { return nil }
             return Message(line: message.line, recipient: index, dueMilliseconds: message.dueMilliseconds)
         }
         self.lines = lines

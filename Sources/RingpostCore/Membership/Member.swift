@@ -79,9 +79,9 @@ public struct Member: Hashable, Sendable {
     ///
     /// - Throws: ``DocumentError``, as for the znode.
     public init(json: [UInt8]) throws(DocumentError) {
-        let index = "a peer's member"
-        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: index)
-        if let reason = fault(name: id) { throw DocumentError(znode: index, reason: reason) }
+        let source = "a peer's member"
+        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: source)
+        if let reason = fault(name: id) { throw DocumentError(znode: source, reason: reason) }
     }
 
     private func fault(name: String) -> String? {

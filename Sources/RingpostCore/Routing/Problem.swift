@@ -1,5 +1,6 @@
 // The one table of what can go wrong for a producer, an operator or a client that asks, with the code, the HTTP status
 // and whether asking again makes sense. The same number travels in link frames.
+import HashRing
 
 /// Why a request was not done.
 public enum Problem: UInt8, Error, Sendable, CaseIterable {
@@ -157,5 +158,19 @@ public struct ProblemReport: Error, Equatable, Sendable {
     public init(_ problem: Problem, _ message: String? = nil) {
         self.problem = problem
         self.message = message ?? problem.message
+    }
+
+    /// This node knows no ring, so it can place no name.
+    public static let notInARing = ProblemReport(.noOwner, "this node is not in a ring yet")
+}
+
+extension Key {
+    /// A key for a request: a name that is not valid is the requester's fault.
+    ///
+    /// - Throws: ``Problem/badName`` with the sentence that says what is wrong with the name.
+    public init(requested kind: KeyKind, name: [UInt8], hasher: KeyHasher) throws(ProblemReport) {
+        do throws(NameError) { try self.init(kind, name: name, hasher: hasher) } catch {
+            throw ProblemReport(.badName, error.message)
+        }
     }
 }

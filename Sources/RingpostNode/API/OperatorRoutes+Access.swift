@@ -50,7 +50,7 @@ extension OperatorRoutes {
             return connection.respond(to: request.number, response)
         }
         if request.head[.origin] != nil { throw ProblemReport(.forbiddenOrigin, "orders are not taken from web pages") }
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let view = try shard.currentView()
         if let name = Self.disconnected(inPath: path) {
             let key = try ProducerRoutes.key(.user, percentEncoded: name, hasher: view.hasher)
             try shard.require(grant.allowsOrders(about: key.name), "disconnect this user")
@@ -90,10 +90,7 @@ extension OperatorRoutes {
         guard let order = try? JSONDecoder().decode(RevocationOrder.self, from: Data(request.body.readableBytesView)) else {
             throw ProblemReport(.badJSON, #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
         }
-        let key: Key
-        do throws(NameError) { key = try Key(.user, name: Array(order.user.utf8), hasher: view.hasher) } catch {
-            throw ProblemReport(.badName, error.message)
-        }
+        let key = try Key(requested: .user, name: Array(order.user.utf8), hasher: view.hasher)
         try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
         let now = Moment.now().wall / 1_000
         // No token that is taken lasts longer.

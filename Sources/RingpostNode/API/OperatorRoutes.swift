@@ -72,7 +72,7 @@ struct OperatorRoutes {
         case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
         default:
             guard let view = shared.view, let (kind, name) = Self.name(inPath: path) else {
-                return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+                return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
             }
             do throws(ProblemReport) {
                 let key = try ProducerRoutes.key(kind, percentEncoded: name, hasher: view.hasher)
@@ -105,7 +105,7 @@ struct OperatorRoutes {
 
     private func nodes(isRing: Bool) -> EventLoopFuture<HTTPResponse> {
         guard let view = shared.view else {
-            return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner, "this node is not in a ring yet"))
+            return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
         }
         let shared = shared
         let own = shared.report(on: shard.eventLoop)

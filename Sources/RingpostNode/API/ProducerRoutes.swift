@@ -72,7 +72,7 @@ final class ProducerRoutes: HTTPRoutes {
         to kind: KeyKind, _ name: [UInt8], _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
         let grant = try connection.apiGrant(request.head)
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let view = try shard.currentView()
         let key = try Self.key(kind, percentEncoded: name, hasher: view.hasher)
         if let report = shard.objection(to: grant, publishingTo: key) { throw report }
         guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
@@ -88,18 +88,14 @@ final class ProducerRoutes: HTTPRoutes {
     static func key(_ kind: KeyKind, percentEncoded name: [UInt8], hasher: KeyHasher) throws(ProblemReport) -> Key {
         let decoded = name.contains(UInt8(ascii: "%")) ? HTTPTarget.decode(name) : name
         guard let decoded else { throw ProblemReport(.badName, "the name is not valid percent-encoding") }
-        do throws(NameError) {
-            return try Key(kind, name: decoded, hasher: hasher)
-        } catch {
-            throw ProblemReport(.badName, error.message)
-        }
+        return try Key(requested: kind, name: decoded, hasher: hasher)
     }
 
     // MARK: Many messages
 
     private func publishBatch(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) {
         let grant = try connection.apiGrant(request.head)
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let view = try shard.currentView()
         if let type = request.head[.contentType], Payload.kind(contentType: type) == nil,
             !type.lowercased().hasPrefix("application/x-ndjson")
         {

@@ -87,7 +87,7 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     private func hasher() throws(ProblemReport) -> KeyHasher {
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+        let view = try shard.currentView()
         return view.hasher
     }
 

@@ -32,13 +32,13 @@ struct SubscribeRequest {
         let begin: AttachStart = since.elementsEqual("earliest".utf8) ? .earliest : .now
         self.resumePoint = resumePoint
         userStart = resumePoint.user.map(AttachStart.after) ?? begin
-        if let name = query.bytes("user") { user = (try Self.key(.user, name, hasher), userStart) }
+        if let name = query.bytes("user") { user = (try Key(requested: .user, name: name, hasher: hasher), userStart) }
         let names = Self.channelNames(query, countMax: channelsMax)
         if names.count > channelsMax { throw ProblemReport(.tooManyChannels, "at most \(channelsMax) channels are taken here") }
         var channels: [Key] = []
         var known = Set<Key>(minimumCapacity: names.count)
         for name in names {
-            let channel = try Self.key(.channel, name, hasher)
+            let channel = try Key(requested: .channel, name: name, hasher: hasher)
             if known.insert(channel).inserted { channels.append(channel) }
         }
         if user == nil, channels.isEmpty, !mayBeEmpty { throw ProblemReport(.badName, "say for whom: ?user=…, or to what: ?channels=…") }
@@ -68,8 +68,8 @@ struct SubscribeRequest {
                 shard.counters.count(.wrongUser)
                 throw ProblemReport(.forbidden, "the token is another user's than the one that is asked for")
             }
-            guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-            subscribeRequest.user = (try Self.key(.user, name, view.hasher), userStart)
+            let view = try shard.currentView()
+            subscribeRequest.user = (try Key(requested: .user, name: name, hasher: view.hasher), userStart)
         }
         for (channel, _) in channels {
             if !grant.allowsSubscribe(to: channel) || watches && !grant.presence.matches(channel.name) {
@@ -105,11 +105,5 @@ struct SubscribeRequest {
             names += list.split(separator: UInt8(ascii: ","), maxSplits: countMax - names.count).map { Array($0) }
         }
         return names + query.all("channel")
-    }
-
-    private static func key(_ kind: KeyKind, _ name: [UInt8], _ hasher: KeyHasher) throws(ProblemReport) -> Key {
-        do throws(NameError) { return try Key(kind, name: name, hasher: hasher) } catch {
-            throw ProblemReport(.badName, error.message)
-        }
     }
 }

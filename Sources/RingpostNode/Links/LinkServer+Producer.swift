@@ -22,13 +22,8 @@ extension LinkServer {
 
     private func submit(_ produce: LinkProduce, stream: UInt64) throws(ProblemReport) {
         if shard.isLeaving { throw ProblemReport(.stopping) }
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-        let key: Key
-        do throws(NameError) {
-            key = try Key(produce.kind, name: produce.name, hasher: view.hasher)
-        } catch {
-            throw ProblemReport(.badName, error.message)
-        }
+        let view = try shard.currentView()
+        let key = try Key(requested: produce.kind, name: produce.name, hasher: view.hasher)
         let data = try Payload.encode(
             produce.data, kind: produce.isJSON ? .json : .text, bytesMax: shard.shared.configuration.limits.payloadBytesMax)
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
@@ -43,7 +38,6 @@ extension LinkServer {
             isPaused = true
             setReading(false)
         }
-        let connectionID = ConnectionAddress(shard: shard.index, connection: number).connectionID
         let context = PublishContext(
             address: ReturnAddress(connectionID: connectionID, id: produce.request), stream: stream, restarts: produce.restarts)
         shard.post(.submit(publish, context), to: shard.shardIndex(key.slot))

@@ -281,20 +281,17 @@ class LinkServer: Connection, @unchecked Sendable {
         case .forward(let forward): try onForward(forward)
         case .attach(let attachment, let epoch, let key, let start, let stay):
             try check(key)
-            let address = ReturnAddress(
-                connectionID: ConnectionAddress(shard: shard.index, connection: number).connectionID, id: attachment)
+            let address = ReturnAddress(connectionID: connectionID, id: attachment)
             let request = AttachRequest(key: key, address: address, start: start, stay: stay)
             shard.post(.attach(request, epoch: epoch), to: shard.shardIndex(key.slot))
         case .detach(let attachment, let key):
             try check(key)
-            let address = ReturnAddress(
-                connectionID: ConnectionAddress(shard: shard.index, connection: number).connectionID, id: attachment)
+            let address = ReturnAddress(connectionID: connectionID, id: attachment)
             shard.post(.detach(address, key), to: shard.shardIndex(key.slot))
         case .presenceReport(let attachment, let key, let report):
             try check(key)
             guard case .node(let member) = state, key.kind == .channel else { throw LinkError("a report on what is no channel") }
-            let address = ReturnAddress(
-                connectionID: ConnectionAddress(shard: shard.index, connection: number).connectionID, id: attachment)
+            let address = ReturnAddress(connectionID: connectionID, id: attachment)
             shard.post(.report(key, address, node: member.id, report), to: shard.shardIndex(key.slot))
         case .slot(let frame): try post(frame)
         case .ping(let query, let sentAt, let standing):
@@ -309,11 +306,12 @@ class LinkServer: Connection, @unchecked Sendable {
         }
     }
 
+    var connectionID: UInt32 { ConnectionAddress(shard: shard.index, connection: number).connectionID }
+
     /// To the loop that has the slot; of a frame about many slots to each loop its part.
     private func post(_ frame: SlotFrame) throws(LinkError) {
         guard case .node(let member) = state, let hasher = shard.view?.hasher else { throw LinkError("this node is not in a ring yet") }
         guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
-        let connectionID = ConnectionAddress(shard: shard.index, connection: number).connectionID
         switch frame {
         case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
             throw LinkError("an answer that was not asked for")
@@ -335,7 +333,6 @@ class LinkServer: Connection, @unchecked Sendable {
             key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
             timeToLiveSeconds: forward.timeToLiveSeconds, deadline: lastHeard + Int64(forward.budgetMilliseconds),
             publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
-        let connectionID = ConnectionAddress(shard: shard.index, connection: number).connectionID
         // The connection is the stream: what a sender forwards on it stays in order.
         let context = PublishContext(
             address: ReturnAddress(connectionID: connectionID, id: forward.request), hops: forward.hops, epoch: forward.epoch,
@@ -375,7 +372,6 @@ class LinkServer: Connection, @unchecked Sendable {
     }
 
     override func onGone() {
-        let connectionID = ConnectionAddress(shard: shard.index, connection: number).connectionID
         if let hello, !isWaiting { shard.shared.lines.giveUp(hello, by: self) }
         endIntroduction()
         switch state {

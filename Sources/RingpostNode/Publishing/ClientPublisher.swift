@@ -28,7 +28,7 @@ final class ClientPublisher: PublishSink {
         do throws(ProblemReport) {
             let limits = shard.shared.configuration.limits
             guard grant.allowsPublish(to: request.key) else { throw ProblemReport(.forbidden, "you may not publish this here") }
-            guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+            let view = try shard.currentView()
             guard bucket.take(now: Moment.now().monotonic) else {
                 shard.counters.count(.clientPublishes)
                 throw ProblemReport(.tooFast, "a client publishes at most \(limits.clientPublishesPerSecond) messages a second")

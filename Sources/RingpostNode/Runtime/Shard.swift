@@ -205,6 +205,14 @@ final class Shard: @unchecked Sendable {
         Int64(view?.document.heartbeatTimeoutMilliseconds ?? ClusterDocument.sessionTimeoutMillisecondsDefault / 2)
     }
 
+    /// The ring in force.
+    ///
+    /// - Throws: that this node is not in a ring yet.
+    func currentView() throws(ProblemReport) -> MembershipView {
+        guard let view else { throw .notInARing }
+        return view
+    }
+
     func freshRandom() -> UInt64 { random.next() }
 
     /// An id for a publish whose producer gave none.

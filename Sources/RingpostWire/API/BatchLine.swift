@@ -27,13 +27,9 @@ package struct BatchLine: Sendable {
             idempotencyKey = text
         }
         let timeToLive = try PublishRequest.timeToLive(object["ttl"].map { String(decoding: $0, as: UTF8.self) })
-        do throws(NameError) {
-            request = PublishRequest(
-                key: try Key(kind, name: name, hasher: hasher), data: JSONText.compactLineBreaks(Array(data)),
-                idempotencyKey: idempotencyKey, timeToLive: timeToLive)
-        } catch {
-            throw ProblemReport(.badName, error.message)
-        }
+        request = PublishRequest(
+            key: try Key(requested: kind, name: name, hasher: hasher), data: JSONText.compactLineBreaks(Array(data)),
+            idempotencyKey: idempotencyKey, timeToLive: timeToLive)
     }
 
     /// The lines of a batch's body, without those that hold nothing but white space.

@@ -79,8 +79,8 @@ extension RandomFaults {
         if sequences != (1..<mailbox.appended + 1).map(\.self) { fault("places of \(key): \(sequences)") }
         let ids = mailbox.messages.map(\.id.low)
         if Set(ids).count != ids.count { fault("twice in \(key): \(ids)") }
-        for (index, number) in indices[key] where index > UInt64(ids.count) || ids[Int(index) - 1] != number {
-            fault("place \(index) of \(key) was \(number)'s, and is not any more: \(ids)")
+        for (sequence, number) in self.sequences[key] where sequence > UInt64(ids.count) || ids[Int(sequence) - 1] != number {
+            fault("place \(sequence) of \(key) was \(number)'s, and is not any more: \(ids)")
         }
         for socket in sockets where socket.key == key && socket.seen?.sequence != mailbox.appended {
             fault("a socket on \(socket.at) has seen up to \(socket.seen?.sequence ?? 0) of \(mailbox.appended)")
@@ -91,8 +91,8 @@ extension RandomFaults {
     private func judgeOrder() {
         for index in producers.indices {
             let sent = messages.filter { $0.value.producer == index && !$0.value.isUnknown }.sorted { $0.key < $1.key }
-            let indices = sent.compactMap(\.value.index)
-            if indices != indices.sorted() { fault("producer \(index): \(indices)") }
+            let sequences = sent.compactMap(\.value.sequence)
+            if sequences != sequences.sorted() { fault("producer \(index): \(sequences)") }
         }
     }
 }

@@ -15,7 +15,7 @@ final class RandomFaults {
         let idempotency: UInt64?
         /// The last place that was acknowledged for its key when it was sent for the first time.
         let after: UInt64
-        var index: UInt64?
+        var sequence: UInt64?
         var isUnknown = false
     }
 
@@ -51,7 +51,7 @@ final class RandomFaults {
     var sockets: [Socket] = []
     var faults: [String] = []
     /// By key: what each place holds, from receipts and sockets.
-    var indices: [[UInt64: UInt64]]
+    var sequences: [[UInt64: UInt64]]
     var acknowledged: [UInt64]
     var attempts: UInt64 = 0
     /// All epochs so far, and up to which each node has been told.
@@ -77,7 +77,7 @@ final class RandomFaults {
         let net = InMemoryCluster("abcd", slots: slots, limits: limits)
         net.isTraced = false
         keys = (0..<max(2, slots)).map { net.key(UInt8($0 + 1), slot: net.slots[$0 % slots]) }
-        indices = Array(repeating: [:], count: keys.count)
+        sequences = Array(repeating: [:], count: keys.count)
         acknowledged = Array(repeating: 0, count: keys.count)
         self.net = net
         for at in Self.ids {
@@ -194,9 +194,9 @@ final class RandomFaults {
         producers[index].refused = []
         producers[index].unsent = []
         if restarts { producers[index].restarts = false }
-        for (index, number) in batch.enumerated() { send(number, by: index, restarts: restarts && index == 0) }
+        for (sequence, number) in batch.enumerated() { send(number, by: index, restarts: restarts && sequence == 0) }
         // Now and then a repeat, as of a producer that has not heard the answer.
-        let keyed = messages.filter { $0.value.producer == index && $0.value.idempotency != nil && $0.value.index != nil }.keys.sorted()
+        let keyed = messages.filter { $0.value.producer == index && $0.value.idempotency != nil && $0.value.sequence != nil }.keys.sorted()
         if chance(10), let number = pick(keyed) { send(number, by: index, restarts: false, stream: 0) }
     }
 
@@ -265,19 +265,21 @@ final class RandomFaults {
     private func hear(_ result: PublishResult, of number: UInt64, key: Int) {
         guard case .success(let receipt) = result, let message = messages[number] else { return }
         receiptCount += 1
-        if let index = message.index, index != receipt.sequence { fault("message \(number) was given \(index) and \(receipt.sequence)") }
-        if message.index == nil, !message.isUnknown, receipt.sequence <= message.after {
+        if let sequence = message.sequence, sequence != receipt.sequence {
+            fault("message \(number) was given \(sequence) and \(receipt.sequence)")
+        }
+        if message.sequence == nil, !message.isUnknown, receipt.sequence <= message.after {
             fault("message \(number) was given \(receipt.sequence) when \(message.after) had been acknowledged")
         }
-        messages[number]?.index = receipt.sequence
+        messages[number]?.sequence = receipt.sequence
         acknowledged[key] = max(acknowledged[key], receipt.sequence)
         note(number, at: receipt.sequence, key: key)
     }
 
     /// One place holds one message, whoever says so.
-    private func note(_ number: UInt64, at index: UInt64, key: Int) {
-        let before = indices[key].updateValue(number, forKey: index)
-        if let before, before != number { fault("place \(index) of key \(key) is message \(before)'s and \(number)'s") }
+    private func note(_ number: UInt64, at sequence: UInt64, key: Int) {
+        let before = sequences[key].updateValue(number, forKey: sequence)
+        if let before, before != number { fault("place \(sequence) of key \(key) is message \(before)'s and \(number)'s") }
     }
 
     private func hear(_ heard: InMemoryCluster.Heard, socket index: Int) {

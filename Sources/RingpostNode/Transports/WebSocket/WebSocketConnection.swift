@@ -154,7 +154,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
 
     private func onCommand(_ text: ByteBuffer) {
         do throws(ProblemReport) {
-            guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
+            let view = try shard.currentView()
             let bytesMax = shard.shared.configuration.limits.payloadBytesMax
             let command = try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax)
             if case .token(let token) = command { return check(Array(token.utf8)) }
@@ -283,10 +283,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
     }
 
     private func key(_ channel: String) throws(ProblemReport) -> Key {
-        guard let view = shard.view else { throw ProblemReport(.noOwner, "this node is not in a ring yet") }
-        do throws(NameError) { return try Key(.channel, name: Array(channel.utf8), hasher: view.hasher) } catch {
-            throw ProblemReport(.badName, error.message)
-        }
+        try Key(requested: .channel, name: Array(channel.utf8), hasher: shard.currentView().hasher)
     }
 
     private func writeText(_ bytes: [UInt8]) { write { WebSocketEncoder.writeText(bytes, into: &$0) } }

@@ -96,8 +96,8 @@ final class SimConnection {
         let index = side.rawValue
         guard ways[index].count > 0 else { return }
         let arrival = network.simulation.time + network.random.draw(500...200_000)
-        for index in ways[index].first..<ways[index].items.count {
-            ways[index].items[index].arrival = max(ways[index].items[index].arrival, arrival)
+        for item in ways[index].first..<ways[index].items.count {
+            ways[index].items[item].arrival = max(ways[index].items[item].arrival, arrival)
         }
         ways[index].lastArrival = max(ways[index].lastArrival, arrival)
         network.simulation.at(arrival) { self.pump(side) }
