@@ -91,7 +91,7 @@ let package = Package(
         .executableTarget(
             name: "ringpost",
             dependencies: [
-                "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", logging,
+                "HashRing", "RingpostCore", "RingpostWire", "RingpostNode", "RingpostClient", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),

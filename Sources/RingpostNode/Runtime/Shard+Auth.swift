@@ -35,14 +35,14 @@ struct GrantCache {
 
 /// Why a client's token was not taken.
 enum TokenRefusal: Error {
-    case distrust(AuthError)
+    case refused(AuthRefusal)
     /// Nothing is wrong with the token as far as is known.
     case problem(ProblemReport)
 
     /// What a request is answered.
     var report: ProblemReport {
         switch self {
-        case .distrust(let distrust): ProblemReport(.unauthorized, distrust.message)
+        case .refused(let refusal): ProblemReport(.unauthorized, refusal.message)
         case .problem(let report): report
         }
     }
@@ -50,9 +50,7 @@ enum TokenRefusal: Error {
     /// Why a socket ends.
     var closeReason: CloseReason {
         switch self {
-        case .distrust(.expired): .tokenExpired
-        case .distrust(.revoked): .revoked
-        case .distrust: .unauthorized
+        case .refused(let refusal): refusal.error == .expired ? .tokenExpired : refusal.error == .revoked ? .revoked : .unauthorized
         case .problem: .tryLater
         }
     }
@@ -80,7 +78,7 @@ extension Shard {
         case .granted(let grant):
             grants.remember(grant, hash)
             body(answer(grant))
-        case .refused(let distrust): body(refuse(distrust))
+        case .refused(let refusal): body(refuse(refusal))
         case .keysMissing, .mayHelpToFetch:
             let shard = NIOLoopBound((self, body), eventLoop: eventLoop)
             tokens.awaitKeys { [eventLoop] in
@@ -97,7 +95,7 @@ extension Shard {
         case .granted(let grant):
             grants.remember(grant, hash)
             return answer(grant)
-        case .refused(let distrust): return refuse(distrust)
+        case .refused(let refusal): return refuse(refusal)
         case .keysMissing, .mayHelpToFetch:
             return .failure(.problem(ProblemReport(.overloaded, "the keys for tokens could not be fetched yet; try again later")))
         }
@@ -107,12 +105,12 @@ extension Shard {
         guard revocations != nil else {
             return .failure(.problem(ProblemReport(.overloaded, "this node does not know yet which tokens have been revoked; try again")))
         }
-        return isRevoked(grant) ? refuse(.revoked) : .success(grant)
+        return isRevoked(grant) ? refuse(AuthRefusal(.revoked)) : .success(grant)
     }
 
-    private func refuse(_ distrust: AuthError) -> Result<ClientGrant, TokenRefusal> {
-        counters.count(distrust)
-        return .failure(.distrust(distrust))
+    private func refuse(_ refusal: AuthRefusal) -> Result<ClientGrant, TokenRefusal> {
+        counters.count(refusal.error)
+        return .failure(.refused(refusal))
     }
 
     /// Whether an operator has taken the token back.
