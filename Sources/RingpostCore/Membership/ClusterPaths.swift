@@ -37,9 +37,6 @@ public struct ClusterPaths: Hashable, Sendable {
     /// A member's entry in the roster.
     public func roster(_ id: String) -> String { "\(roster)/\(id)" }
 
-    /// A revocation's znode.
-    public func revocation(_ revocation: Revocation) -> String { "\(revocations)/\(revocation.name)" }
-
     /// What must exist before anything else can, parents first.
     public var parents: [String] { shared + [cluster, members, roster, revocations] }
     /// Those of the cluster's own znodes that have children.

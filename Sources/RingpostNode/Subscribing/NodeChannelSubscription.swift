@@ -97,7 +97,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     func take(_ report: PresenceReport, from shard: Int) {
         guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
-        presence.take(report, from: shard)
+        presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
         if report.wantsNews, report.wantsList { wantsList = true }
         self.shard.dirtyNodeChannels.insert(key)
