@@ -122,13 +122,14 @@ public struct ShardMachine {
 
     /// Does all that an event has led to inside the shard, until nothing is left, and sends what was collected for other members.
     mutating func processPending(now: Moment, actions: inout [ShardAction]) {
-        while let action = publishes.next(now: now.monotonic, routing: routes.routing) {
-            switch action {
-            case .append(let request, let publish): append(publish, request: request, now: now, actions: &actions)
-            case .send(let peer, let request, let publish, let hops, let restarts):
+        while let step = publishes.next(now: now.monotonic) {
+            switch step {
+            case .open(let slot): publishes.open(slot, now: now.monotonic, routing: routes.routing)
+            case .perform(.append(let request, let publish)): append(publish, request: request, now: now, actions: &actions)
+            case .perform(.send(let peer, let request, let publish, let hops, let restarts)):
                 actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
-            case .answer(let address, let result): actions.append(.answer(address, result))
-            case .pull(let slot): pull(slot, now: now, actions: &actions)
+            case .perform(.answer(let address, let result)): actions.append(.answer(address, result))
+            case .perform(.pull(let slot)): pull(slot, now: now, actions: &actions)
             }
         }
         peers.sendBatches(actions: &actions)

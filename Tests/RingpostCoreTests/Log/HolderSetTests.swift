@@ -24,15 +24,15 @@ import Testing
     @Test func aMirrorCountsFromTheMomentThatItsCopyIsSent() {
         var holders = HolderSet()
         #expect(holders.isHeld(atMostBy: nil) && holders.confirmed(end: 3, copiesMin: 1)?.upTo == 3)
-        holders.update(mirror: 4, isMember: { _ in true })
-        holders.update(mirror: 4, isMember: { _ in true })
+        holders.update(mirror: 4, isMember: Array(repeating: true, count: 5))
+        holders.update(mirror: 4, isMember: Array(repeating: true, count: 5))
         #expect(holders.all.map(\.peer) == [4] && holders.isHeld(atMostBy: 4) && !holders.isHeld(atMostBy: 5))
         #expect(holders.confirmed(end: 3, copiesMin: 1)?.upTo == 3)
         holders.markSent(0)
         #expect(holders.confirmed(end: 3, copiesMin: 1) == nil)
         #expect(holders.markMismatched(0) && !holders.markMismatched(0))
         #expect(holders.acknowledge(3, by: 4, end: 3) == nil, "it has to be sent again")
-        holders.update(mirror: nil, isMember: { $0 != 4 })
+        holders.update(mirror: nil, isMember: [true, true, true, true, false])
         #expect(holders.isEmpty)
     }
 
