@@ -121,7 +121,7 @@ extension PublishRequest {
         try Self.check(idempotencyKeyBytes: idempotencyKey.count)
         let id = idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
         return Publish(
-            key: key, id: id ?? shard.freshMessageID(), isRepeatable: id != nil, data: data, timeToLiveSeconds: timeToLive,
+            key: key, id: id ?? shard.numbers.messageID(), isRepeatable: id != nil, data: data, timeToLiveSeconds: timeToLive,
             deadline: Moment.now().monotonic + budgetMilliseconds, publishedAt: Moment.wallMicroseconds())
     }
 }

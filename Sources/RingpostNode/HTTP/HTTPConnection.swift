@@ -102,7 +102,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     private func rest() {
         isResting = true
-        shard.rest(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
+        shard.enqueue(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
     }
 
     override func goOn() {

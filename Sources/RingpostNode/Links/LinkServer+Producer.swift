@@ -30,7 +30,7 @@ extension LinkServer {
         try PublishRequest.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
         let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: view.hasher) }
         let publish = Publish(
-            key: key, id: id ?? shard.freshMessageID(), isRepeatable: id != nil, isForgettable: id != nil && produce.isForgettable,
+            key: key, id: id ?? shard.numbers.messageID(), isRepeatable: id != nil, isForgettable: id != nil && produce.isForgettable,
             data: data, timeToLiveSeconds: produce.timeToLiveSeconds, deadline: Moment.now().monotonic + budget,
             publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat)
         inFlight += 1

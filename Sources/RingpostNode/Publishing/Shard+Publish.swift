@@ -10,7 +10,7 @@ extension Shard {
     ///   - stream: the producer's stream, 0 for a single request.
     ///   - restarts: the producer begins again, in order, after a refusal.
     func publish(_ publish: Publish, stream: UInt64 = 0, restarts: Bool = false, to sink: any PublishSink, tag: UInt64) {
-        guard let number = waiters.insert(Waiter(sink: sink, tag: tag)) else {
+        guard let number = waiters.insert(sink, tag: tag) else {
             sink.onAnswer(tag: tag, .failure(.overloaded))
             return
         }
@@ -23,10 +23,10 @@ extension Shard {
     func onAnswer(_ address: ReturnAddress, _ result: PublishResult) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {
-            accepted[origin.connection]?.answer(address.id, result)
+            links.accepted(origin.connection)?.answer(address.id, result)
             return
         }
-        guard let waiter = waiters.take(address.id) else { return }
+        guard let waiter = waiters.remove(address.id) else { return }
         counters.count(result)
         waiter.sink.onAnswer(tag: waiter.tag, result)
     }

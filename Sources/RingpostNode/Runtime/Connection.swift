@@ -230,7 +230,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if tls == nil, descriptor < 0 { descriptor = Self.descriptor(of: context) }
-        connectionIndex = Int32(shard.register(self))
+        connectionIndex = Int32(shard.connections.register(self))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -238,7 +238,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         self.context = nil
         tls = nil
         descriptor = -1
-        shard.unregister(Int(connectionIndex))
+        shard.connections.unregister(Int(connectionIndex))
         dropPending()
         if isCountedConnection { shard.shared.quotas.closeConnection() }
         isCountedConnection = false

@@ -1,44 +1,19 @@
-// A new epoch reaches a loop: links to members come and go, slots change hands, and sockets whose owner has changed
-// attach to the new one.
+// A shard's links to other members, which come and go with the epochs, and its subscriptions, which follow their keys' owners.
 import RingpostCore
 
 extension Shard {
-    func apply(_ view: MembershipView) {
-        if let current = self.view, view.epoch < current.epoch { return }
-        let old = self.view
-        self.view = view
-        updateLinks()
-        decide { $0.apply(view, now: $1, actions: &$2) }
-        // By place, so that nothing is compared but numbers.
-        reattach(subscriptions.numbers[...], from: old, memberIndices: old.map { view.memberIndices(of: $0) }, to: view)
-    }
-
-    func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
-
-    /// This node has a new boot: nothing that was said under the old one holds, on any link.
-    func begin(as me: MemberIdentity) {
-        decide { $0.begin(as: me, now: $1, actions: &$2) }
-        for link in links { link?.breakOff() }
-        for server in Array(accepted.values) { server.breakOff() }
-    }
-
-    /// Another boot of this id may have had copies.
-    func succeed() { decide { machine, now, _ in machine.succeed(now: now) } }
-
-    private func updateLinks() {
-        guard let view else { return }
+    func updateLinks(to view: MembershipView) {
         let others = Set(view.members.indices.filter { $0 != view.selfIndex }.map { view.members[$0] })
         let identities = Set(others.map(\.identity))
-        for (handle, link) in links.enumerated() {
-            guard let link, !identities.contains(link.member) else { continue }
+        for link in links.allDialled where !identities.contains(link.member) {
             link.stop()
-            linkIsDown(UInt32(handle))
-            links[handle] = nil
+            linkIsDown(link.handle)
+            links.removeDialled(link.handle)
         }
-        let linked = Set(links.compactMap { $0?.member })
+        let linked = Set(links.allDialled.map(\.member))
         for member in others where !linked.contains(member.identity) {
-            let link = LinkClient(handle: UInt32(links.count), member: member, shard: self)
-            links.append(link)
+            let link = LinkClient(handle: links.nextHandle, member: member, shard: self)
+            links.add(link)
             link.start()
         }
     }
@@ -46,7 +21,7 @@ extension Shard {
     func linkIsUp(_ handle: UInt32, to member: MemberIdentity) {
         decide { $0.linkIsUp(handle, to: member, now: $1, actions: &$2) }
         let now = Moment.now().monotonic
-        for number in pendingSubscriptions { subscriptions[number]?.onEpoch(now: now) }
+        for number in subscriptions.pending { subscriptions[number]?.onEpoch(now: now) }
         shared.onLinkChange(self)
     }
 
@@ -55,10 +30,16 @@ extension Shard {
         shared.onLinkChange(self)
     }
 
-    /// Sessions that are looked at in one go when an epoch has come: those whose owner has changed ask the new one.
+    /// Subscriptions that are looked at in one go when an epoch has come.
     private static var reattachedMax: Int { 256 }
 
-    /// Some at a time: who is not looked at yet goes on with the attachment that it has.
+    /// Subscriptions whose owner has changed ask the new one.
+    func reattach(from old: MembershipView?, to new: MembershipView) {
+        // By index, so that nothing is compared but numbers.
+        reattach(subscriptions.numbers[...], from: old, memberIndices: old.map { new.memberIndices(of: $0) }, to: new)
+    }
+
+    /// Some at a time: the others go on with the attachments that they have.
     private func reattach(_ numbers: ArraySlice<UInt64>, from old: MembershipView?, memberIndices: [Int?]?, to new: MembershipView) {
         let now = Moment.now().monotonic
         for number in numbers.prefix(Self.reattachedMax) {
@@ -67,7 +48,7 @@ extension Shard {
             let before = old?.ring.owner(ofSlot: slot).flatMap { memberIndices?[$0] }
             if before == new.ring.owner(ofSlot: slot) { subscription.onEpoch(now: now) } else { subscription.ownerHasChanged(now: now) }
         }
-        let rest = numbers.dropFirst(Self.reattachedMax)
-        if !rest.isEmpty { inNextTurn { self.reattach(rest, from: old, memberIndices: memberIndices, to: new) } }
+        let remaining = numbers.dropFirst(Self.reattachedMax)
+        if !remaining.isEmpty { inNextTurn { self.reattach(remaining, from: old, memberIndices: memberIndices, to: new) } }
     }
 }

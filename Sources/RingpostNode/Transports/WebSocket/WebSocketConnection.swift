@@ -99,7 +99,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
     private func rest() {
         if input.readableBytes == 0, names.isEmpty { return }
         isResting = true
-        shard.rest(self, .resting)
+        shard.enqueue(self, .resting)
     }
 
     override func goOn() {
@@ -264,7 +264,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
             }
             let most = shard.shared.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
-            if let problem = shard.objection(to: key) { throw ProblemReport(problem) }
+            if let problem = shard.channels.objection(to: key) { throw ProblemReport(problem) }
             subscribe(key, start: start, watches: subscribeRequest.presence)
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message, channel: subscribeRequest.channel))
