@@ -58,7 +58,7 @@ final class BatchPublish: PublishSink {
         self.grant = grant
         self.shard = shard
         self.finish = finish
-        stream = shard.numbers.stream()
+        stream = shard.runtime.numbers.stream()
         keys = Array(repeating: nil, count: count)
         lines = Array(repeating: [], count: count)
         missing = count

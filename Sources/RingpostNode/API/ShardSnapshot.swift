@@ -73,7 +73,7 @@ extension Shard {
         }
         snapshot.subscriptions = subscriptions.count
         snapshot.grants = tokenGate.grantCount
-        if countsSlots { snapshot.socketBytes = connections.all.reduce(0) { $0 + ($1 is LinkServer ? 0 : $1.pendingBytes) } }
+        if countsSlots { snapshot.socketBytes = runtime.allConnections.reduce(0) { $0 + ($1 is LinkServer ? 0 : $1.pendingBytes) } }
         for server in links.allAccepted { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }

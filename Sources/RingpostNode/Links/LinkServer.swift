@@ -51,9 +51,9 @@ class LinkServer: Connection, @unchecked Sendable {
 
     override var writesMuch: Bool { true }
 
-    override init(shard: Shard) {
+    init(shard: Shard) {
         bytesMax = shard.shared.configuration.limits.linkBytesMax
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     // MARK: Out
@@ -236,7 +236,7 @@ class LinkServer: Connection, @unchecked Sendable {
         guard let next = successor else { return }
         successor = nil
         closeNow()
-        shard.sendPosts()
+        runtime.sendPosts()
         next.shard.eventLoop.execute { next.onTurn() }
     }
 
@@ -258,7 +258,7 @@ class LinkServer: Connection, @unchecked Sendable {
         number = shard.links.accept(self)
         switch hello.role {
         case .node: state = .node(MemberIdentity(id: hello.from, boot: hello.boot))
-        case .producer: state = .producer(stream: shard.numbers.stream(), pass)
+        case .producer: state = .producer(stream: shard.runtime.numbers.stream(), pass)
         case .probe: state = .over
         }
         if hello.role != .probe { endIntroduction() }

@@ -56,7 +56,7 @@ struct Publisher {
         try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
         let id = request.idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: request.key, hasher: hasher) }
         return Publish(
-            key: request.key, id: id ?? shard.numbers.messageID(), isRepeatable: id != nil, data: request.data,
+            key: request.key, id: id ?? shard.runtime.numbers.messageID(), isRepeatable: id != nil, data: request.data,
             timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
             publishedAt: Moment.wallMicroseconds())
     }
@@ -75,9 +75,10 @@ struct Publisher {
         let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
-            key: key, id: id ?? shard.numbers.messageID(), isRepeatable: id != nil, isForgettable: id != nil && produce.isForgettable,
-            data: data, timeToLiveSeconds: produce.timeToLiveSeconds, deadline: Moment.now().monotonic + budget,
-            publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat)
+            key: key, id: id ?? shard.runtime.numbers.messageID(), isRepeatable: id != nil,
+            isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
+            deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
+        )
     }
 
     private static func check(idempotencyKeyBytes count: Int) throws(ProblemReport) {

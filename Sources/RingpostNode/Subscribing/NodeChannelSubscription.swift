@@ -2,13 +2,6 @@
 // the loop of the channel's slot, and hands each message once to every loop that has such sockets.
 import RingpostCore
 
-/// What goes to all sockets of a channel.
-enum ChannelItem: Sendable {
-    case message(incarnation: UInt64, StoredMessage)
-    /// The node has missed something: every socket has to ask for it itself.
-    case gap
-}
-
 final class NodeChannelSubscription: SubscriptionSink {
     /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
     static let lingerMilliseconds: Int64 = 5_000

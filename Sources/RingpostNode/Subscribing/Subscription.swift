@@ -102,7 +102,7 @@ final class Subscription: StopsInTurn {
     func stopLater() {
         isOver = true
         machine.onClose()
-        shard.stopLater(self)
+        shard.runtime.stopLater(self)
     }
 
     /// The socket is better off elsewhere.

@@ -195,12 +195,12 @@ import Testing
         let node = try EmbeddedNode()
         // Nothing is left to be flushed that would end a turn by itself.
         node.eventLoop.run()
-        let first = node.shard.turnMilliseconds()
+        let first = node.shard.runtime.turnMilliseconds()
         func passMillisecond(after time: Int64) { while MonotonicClock.nowMilliseconds() <= time {} }
         passMillisecond(after: first)
-        #expect(node.shard.turnMilliseconds() == first)
+        #expect(node.shard.runtime.turnMilliseconds() == first)
         node.eventLoop.run()
-        #expect(node.shard.turnMilliseconds() > first)
+        #expect(node.shard.runtime.turnMilliseconds() > first)
     }
 
     @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
@@ -220,14 +220,14 @@ import Testing
     /// The sockets of a crowd whose time is over are not all ended at once.
     @Test func aCrowdIsEndedInPieces() throws {
         let node = try EmbeddedNode { $0.limits.headMilliseconds = 0 }
-        let count = 5 * Shard.endingsMax * ConnectionTable.ticksPerRound
+        let count = 5 * ShardRuntime.endingsMax * ConnectionTable.ticksPerRound
         let crowd = try (0..<count).map { _ in try node.clientConnection() }
         var before = count
         node.shard.start()
-        for _ in 0..<(count / Shard.endingsMax + ConnectionTable.ticksPerRound) * Int(Shard.tickMilliseconds) {
+        for _ in 0..<(count / ShardRuntime.endingsMax + ConnectionTable.ticksPerRound) * Int(Shard.tickMilliseconds) {
             node.eventLoop.advanceTime(by: .milliseconds(1))
             let open = crowd.count { $0.isActive }
-            #expect(before - open <= 2 * Shard.endingsMax)
+            #expect(before - open <= 2 * ShardRuntime.endingsMax)
             before = open
             if open == 0 { break }
         }

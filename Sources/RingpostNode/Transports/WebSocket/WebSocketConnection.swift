@@ -67,7 +67,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
         var frames = 0
         do throws(WebSocketError) {
             while !isClosing, !isSlowed, !isChecking {
-                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && shard.scheduler.isOver { return rest() }
+                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && runtime.isTurnOver { return rest() }
                 if !names.isEmpty {
                     frames += 1
                     shard.onRequest()
@@ -99,7 +99,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
     private func rest() {
         if input.readableBytes == 0, names.isEmpty { return }
         isResting = true
-        shard.enqueue(self, .resting)
+        runtime.enqueue(self, .resting)
     }
 
     override func goOn() {

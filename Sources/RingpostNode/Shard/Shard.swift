@@ -9,15 +9,11 @@ import RingpostCore
 final class Shard: @unchecked Sendable {
     /// The pause between two ticks, in which deadlines, subscriptions that wait, and moves are looked at.
     static let tickMilliseconds: Int64 = 50
-    /// Connections that are ended at a time because their time is over.
-    static let endingsMax = 16
     /// Pollers who have not come back are forgotten once in so many ticks.
     static let ticksPerPollerRound = 200
 
-    let index: Int
-    let eventLoop: any EventLoop
+    let runtime: ShardRuntime
     let shared: NodeContext
-    let logger: Logger
     /// Client sockets and waiting polls of this shard.
     let socketsMax: Int
 
@@ -28,12 +24,6 @@ final class Shard: @unchecked Sendable {
     private(set) var view: MembershipView?
 
     // Its parts.
-    var counters = ShardCounters()
-    var connections = ConnectionTable()
-    var flushes = FlushScheduler()
-    var scheduler = FairScheduler()
-    var outbox: ShardOutbox
-    var numbers: FreshNumbers
     var links = LinkTable()
     var waiters = PublishWaiters()
     var subscriptions: SubscriptionTable
@@ -42,32 +32,25 @@ final class Shard: @unchecked Sendable {
     var sharedFrames = SharedFrameCache()
     let tokenGate: TokenGate
     private var isolation = IsolationWatch()
-    /// What connections write into.
-    var spares = SpareBuffers()
-    /// For bytes whose number has to be known before they are written; whoever uses it clears it first.
-    var scratch: [UInt8] = []
 
     /// The node shuts down: link producers are sent to other nodes.
     var isLeaving = false
-    private(set) var waker: LoopWaker?
     private var ticker: RepeatedTask?
     private var tickCount = 0
 
     init(index: Int, eventLoop: any EventLoop, shared: NodeContext) {
-        self.index = index
-        self.eventLoop = eventLoop
         self.shared = shared
-        logger = shared.logger
         let limits = shared.configuration.limits
-        numbers = FreshNumbers(shardIndex: index)
+        runtime = ShardRuntime(
+            index: index, shardCount: shared.shardCount, eventLoop: eventLoop, limits: limits, quotas: shared.quotas, logger: shared.logger)
         machine = ShardMachine(
-            me: shared.identity, index: index, shardCount: shared.shardCount, seed: numbers.random(),
+            me: shared.identity, index: index, shardCount: shared.shardCount, seed: runtime.numbers.random(),
             limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes))
         socketsMax = (limits.socketsMax + shared.shardCount - 1) / shared.shardCount
         subscriptions = SubscriptionTable(countMax: socketsMax + limits.channelsMax)
-        outbox = ShardOutbox(shardCount: shared.shardCount)
         tokenGate = TokenGate(tokens: shared.tokens, quotas: shared.quotas, eventLoop: eventLoop)
         channels = ChannelTable(shard: self, limits: limits)
+        runtime.serve(self)
     }
 
     // MARK: Time
@@ -75,16 +58,12 @@ final class Shard: @unchecked Sendable {
     func start() {
         let pause = TimeAmount.milliseconds(Self.tickMilliseconds)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [unowned self] _ in self.tick() }
-        LoopWaker.hang(on: eventLoop) {
-            self.waker = $0
-        } onRing: {
-            self.beginTurn()
-        }
+        runtime.start()
     }
 
     func stop() {
         ticker?.cancel()
-        for connection in connections.all { connection.closeNow() }
+        for connection in runtime.allConnections { connection.closeNow() }
         for link in links.allDialled { link.stop() }
     }
 
@@ -100,7 +79,7 @@ final class Shard: @unchecked Sendable {
         sharedFrames.removeAll()
         if index == 0, tickCount % ConnectionTable.ticksPerRound == 0 { shared.quotas.checkMemory() }
         if tickCount % Self.ticksPerPollerRound == 0 { pollers.expire(now: now) }
-        if connections.beginTick() { checkDeadlines() }
+        runtime.onDeadlineTick()
     }
 
     /// H: a link that is silent for so long is cut.

@@ -12,7 +12,7 @@ extension Shard {
 
     /// Connections of clients and producers that are still there.
     var openSockets: Int {
-        connections.all.count { $0 is any SubscriptionSink || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
+        runtime.allConnections.count { $0 is any SubscriptionSink || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
     }
 
     /// Asks every client to go elsewhere, evenly over the time; from now on new ones are told so at once. Called again, it
@@ -25,7 +25,7 @@ extension Shard {
         // Loops begin with different members.
         let turn = elsewhere.isEmpty ? 0 : index % elsewhere.count
         let addresses = Array(elsewhere[turn...] + elsewhere[..<turn])
-        let leaving = connections.all.filter { $0 is any SubscriptionSink || $0 is HTTPConnection }
+        let leaving = runtime.allConnections.filter { $0 is any SubscriptionSink || $0 is HTTPConnection }
         let plan = SocketMove(count: leaving.count, now: Moment.now().monotonic, milliseconds: milliseconds, elsewhere: addresses)
         admission.beginMoving(to: addresses, plan, leaving, isOrdered: isOrdered)
     }
@@ -45,7 +45,7 @@ extension Shard {
         isLeaving = true
         moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
-        for socket in connections.all {
+        for socket in runtime.allConnections {
             (socket as? HTTPConnection)?.shutDown()
             (socket as? LinkServer)?.shutDown()
         }

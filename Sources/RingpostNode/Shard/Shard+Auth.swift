@@ -18,7 +18,7 @@ extension Shard {
     /// The list of revocations has changed: clients whose token is on it are disconnected.
     func applyRevocations(_ revocations: RevocationList) {
         tokenGate.setRevocations(revocations)
-        for connection in connections.all {
+        for connection in runtime.allConnections {
             if let stream = connection as? StreamingConnection, let grant = stream.grant, tokenGate.isRevoked(grant) {
                 stream.end(Disconnect(.revoked))
             }
@@ -29,7 +29,7 @@ extension Shard {
     /// Ends all sockets of a user on this shard; returns how many there were.
     func disconnect(_ user: Key, resumes: Bool) -> Int {
         var count = 0
-        for connection in connections.all {
+        for connection in runtime.allConnections {
             // Clients that are to come back are spread as if the node were leaving.
             let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
             if let stream = connection as? StreamingConnection, stream.user == user, !stream.isClosing {

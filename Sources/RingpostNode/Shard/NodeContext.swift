@@ -98,7 +98,11 @@ final class NodeContext: Sendable {
 
     // MARK: Loops
 
-    func setShards(_ shards: [Shard]) { loopList.withLock { $0 = shards } }
+    func setShards(_ shards: [Shard]) {
+        loopList.withLock { $0 = shards }
+        for shard in shards { shard.runtime.setPeers(shards.map(\.runtime)) }
+    }
+
     var shards: [Shard] { loopList.withLock { $0 } }
 
     /// Runs on every loop.

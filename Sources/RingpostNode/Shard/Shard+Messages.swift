@@ -1,35 +1,8 @@
-// Messages between the shards of a node: collected in a turn, handed over at its end. A shard that has something to tell itself does so at once.
+// What a shard does with messages from itself and from the node's other shards.
 import RingpostCore
 
-extension Shard {
-    func shardIndex(_ slot: Int) -> Int { slot % shared.shardCount }
-
-    func post(_ message: ShardMessage, to shard: Int) {
-        if shard == index {
-            receive(message)
-        } else if outbox.append(message, to: shard) {
-            eventLoop.execute { self.sendPosts() }
-        }
-    }
-
-    func postToAll(_ message: ShardMessage) {
-        for shard in 0..<shared.shardCount { post(message, to: shard) }
-    }
-
-    /// Hands over at once what this turn has collected.
-    func sendPosts() {
-        outbox.begin()
-        for shard in outbox.shardIndices {
-            let batch = outbox.removeBatch(to: shard)
-            if batch.isEmpty { continue }
-            let target = shared.shards[shard]
-            target.eventLoop.execute {
-                for message in batch { target.receive(message) }
-            }
-        }
-    }
-
-    private func receive(_ message: ShardMessage) {
+extension Shard: ShardMessageReceiver {
+    func receive(_ message: ShardMessage) {
         switch message {
         case .submit(let publish, let context): decide { $0.submit(publish, context, now: $1, actions: &$2) }
         case .attach(let request, let epoch):
