@@ -74,7 +74,7 @@ final class ProducerRoutes: HTTPRoutes {
         let grant = try connection.apiGrant(request.head)
         let view = try shard.currentView()
         let key = try Self.key(kind, percentEncoded: name, hasher: view.hasher)
-        let publisher = Publisher(on: shard)
+        let publisher = shard.publisher
         try publisher.admit(.apiKey(grant), to: key)
         guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
         let data = try publisher.payload(request.body, kind: format)

@@ -66,7 +66,7 @@ final class BatchPublish: PublishSink {
 
     func start(_ bodies: [[UInt8]], hasher: KeyHasher, payloadBytesMax: Int) {
         if bodies.isEmpty { finish([]) }
-        let publisher = Publisher(on: shard)
+        let publisher = shard.publisher
         for (lineIndex, body) in bodies.enumerated() {
             do throws(ProblemReport) {
                 let line = try BatchLine(body, hasher: hasher, payloadBytesMax: payloadBytesMax)

@@ -20,7 +20,7 @@ extension LinkServer {
     }
 
     private func publish(_ produce: LinkProduce, stream: UInt64, _ pass: LinkPass) throws(ProblemReport) {
-        let publisher = Publisher(on: shard)
+        let publisher = shard.publisher
         let message = try publisher.message(produce, by: pass)
         // Before it is sent off: the answer may come at once.
         inFlight += 1

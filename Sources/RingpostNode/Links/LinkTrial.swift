@@ -189,7 +189,7 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
         if let client {
             client.forward(UInt64(sent), publish, hops: 1, restarts: false, epoch: shard.machine.epoch)
         } else {
-            Publisher(on: shard).send(publish, stream: stream, to: self, tag: UInt64(sent))
+            shard.publisher.send(publish, stream: stream, to: self, tag: UInt64(sent))
         }
     }
 

@@ -140,7 +140,7 @@ extension NodeMembership {
             onLeaving: {
                 shared.setLeaving()
                 shared.onEachShard { shard in
-                    shard.isLeaving = true
+                    shard.publisher.isLeaving = true
                     shard.pingAll()
                 }
             })

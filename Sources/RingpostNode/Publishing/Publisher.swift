@@ -13,11 +13,25 @@ enum PublishCaller {
     case client(ClientGrant)
 }
 
-/// Costs nothing to make: it is the shard, as those who publish see it.
-struct Publisher {
-    private let shard: Shard
+/// Used on its shard's event loop only.
+final class Publisher {
+    private let runtime: ShardRuntime
+    private let apiKeys: APIKeys?
+    private let payloadBytesMax: Int
+    private var waiters = PublishWaiters()
+    /// The cluster's; `nil` while the node is in no ring.
+    private var hasher: KeyHasher?
+    /// The node shuts down: producers on links are sent to other nodes.
+    var isLeaving = false
 
-    init(on shard: Shard) { self.shard = shard }
+    /// - Parameter apiKeys: `nil` where producers are asked for none.
+    init(runtime: ShardRuntime, apiKeys: APIKeys?, payloadBytesMax: Int) {
+        self.runtime = runtime
+        self.apiKeys = apiKeys
+        self.payloadBytesMax = payloadBytesMax
+    }
+
+    func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
 
     // MARK: Checks
 
@@ -27,13 +41,13 @@ struct Publisher {
     func admit(_ caller: PublishCaller, to key: Key) throws(ProblemReport) {
         switch caller {
         case .apiKey(let grant):
-            guard let keys = shard.shared.apiKeys else { return }
+            guard let keys = apiKeys else { return }
             guard grant.allowsPublish(key.kind, key.name) else {
-                shard.counters.count(.notGranted)
+                runtime.counters.count(.notGranted)
                 throw ProblemReport(.forbidden, "this API key may not publish there")
             }
             guard let report = keys.objection(to: grant, now: .now()) else { return }
-            if report.problem == .tooFast { shard.counters.count(.keyRate) }
+            if report.problem == .tooFast { runtime.counters.count(.keyRate) }
             throw report
         case .client(let grant):
             if !grant.allowsPublish(to: key) { throw ProblemReport(.forbidden, "you may not publish this here") }
@@ -44,7 +58,7 @@ struct Publisher {
     ///
     /// - Throws: that it is too large, or not what it is said to be.
     func payload(_ body: ByteBuffer, kind: Payload.Kind) throws(ProblemReport) -> [UInt8] {
-        try Payload.encode(body, kind: kind, bytesMax: shard.shared.configuration.limits.payloadBytesMax)
+        try Payload.encode(body, kind: kind, bytesMax: payloadBytesMax)
     }
 
     // MARK: The message
@@ -56,7 +70,7 @@ struct Publisher {
         try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
         let id = request.idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: request.key, hasher: hasher) }
         return Publish(
-            key: request.key, id: id ?? shard.runtime.numbers.messageID(), isRepeatable: id != nil, data: request.data,
+            key: request.key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil, data: request.data,
             timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
             publishedAt: Moment.wallMicroseconds())
     }
@@ -67,15 +81,15 @@ struct Publisher {
     ///   the frame.
     func message(_ produce: LinkProduce, by pass: LinkPass) throws(ProblemReport) -> Publish {
         if let report = pass.objection(produce.kind, produce.name) { throw report }
-        if shard.isLeaving { throw ProblemReport(.stopping) }
-        let hasher = try shard.currentView().hasher
+        if isLeaving { throw ProblemReport(.stopping) }
+        guard let hasher else { throw .notInARing }
         let key = try Key(requested: produce.kind, name: produce.name, hasher: hasher)
         let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
         try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
         let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
-            key: key, id: id ?? shard.runtime.numbers.messageID(), isRepeatable: id != nil,
+            key: key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil,
             isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
             deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
         )
@@ -95,37 +109,23 @@ struct Publisher {
     ///   - stream: the producer's stream, 0 for a single request.
     ///   - restarts: the producer begins again, in order, after a refusal.
     func send(_ message: Publish, stream: UInt64 = 0, restarts: Bool = false, to sink: any PublishSink, tag: UInt64) {
-        guard let number = shard.waiters.insert(sink, tag: tag) else {
+        guard let number = waiters.insert(sink, tag: tag) else {
             sink.onAnswer(tag: tag, .failure(.overloaded))
             return
         }
-        let address = ReturnAddress(connectionID: ConnectionAddress(shard: shard.index).connectionID, id: number)
+        let address = ReturnAddress(connectionID: ConnectionAddress(shard: runtime.index).connectionID, id: number)
         send(message, PublishContext(address: address, stream: stream, restarts: restarts))
     }
 
     /// Sends a message off whose answer goes to an address of its own: a link's.
     func send(_ message: Publish, _ context: PublishContext) {
-        shard.post(.submit(message, context), to: shard.shardIndex(message.key.slot))
+        runtime.post(.submit(message, context), to: runtime.shardIndex(message.key.slot))
     }
-}
 
-extension PublishRequest {
-    /// The message with its id and deadline, as ``Publisher/message(_:hasher:)`` makes it.
-    func publish(on shard: Shard, hasher: KeyHasher) throws(ProblemReport) -> Publish {
-        try Publisher(on: shard).message(self, hasher: hasher)
-    }
-}
-
-extension Shard {
-    /// The answer to a publish that came in on this shard, from a producer, a client or a link.
-    func onAnswer(_ address: ReturnAddress, _ result: PublishResult) {
-        let origin = ConnectionAddress(address)
-        if origin.connection != 0 {
-            links.accepted(origin.connection)?.answer(address.id, result)
-            return
-        }
-        guard let waiter = waiters.remove(address.id) else { return }
-        counters.count(result)
+    /// The answer to a message that was sent off with a sink.
+    func onAnswer(_ number: UInt64, _ result: PublishResult) {
+        guard let waiter = waiters.remove(number) else { return }
+        runtime.counters.count(result)
         waiter.sink.onAnswer(tag: waiter.tag, result)
     }
 }

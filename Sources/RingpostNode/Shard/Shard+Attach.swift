@@ -45,6 +45,16 @@ extension Shard {
         subscription.onDeliver(incarnation: incarnation, message, shared: sharedFrames.frames(of: message, incarnation: incarnation))
     }
 
+    /// The answer to a publish that came in on this shard, from a producer, a client or a link.
+    func onAnswer(_ address: ReturnAddress, _ result: PublishResult) {
+        let origin = ConnectionAddress(address)
+        if origin.connection != 0 {
+            links.accepted(origin.connection)?.answer(address.id, result)
+        } else {
+            publisher.onAnswer(address.id, result)
+        }
+    }
+
     func onPresence(_ address: ReturnAddress, _ news: PresenceNews) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {

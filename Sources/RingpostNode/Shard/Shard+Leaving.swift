@@ -42,7 +42,7 @@ extension Shard {
 
     /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
     func shutDown() {
-        isLeaving = true
+        publisher.isLeaving = true
         moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
         for socket in runtime.allConnections {

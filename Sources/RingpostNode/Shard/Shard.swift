@@ -25,7 +25,7 @@ final class Shard: @unchecked Sendable {
 
     // Its parts.
     var links = LinkTable()
-    var waiters = PublishWaiters()
+    let publisher: Publisher
     var subscriptions: SubscriptionTable
     private(set) var channels: ChannelTable! = nil
     var pollers = PollerTable()
@@ -33,8 +33,6 @@ final class Shard: @unchecked Sendable {
     let tokenGate: TokenGate
     private var isolation = IsolationWatch()
 
-    /// The node shuts down: link producers are sent to other nodes.
-    var isLeaving = false
     private var ticker: RepeatedTask?
     private var tickCount = 0
 
@@ -48,6 +46,7 @@ final class Shard: @unchecked Sendable {
             limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes))
         socketsMax = (limits.socketsMax + shared.shardCount - 1) / shared.shardCount
         subscriptions = SubscriptionTable(countMax: socketsMax + limits.channelsMax)
+        publisher = Publisher(runtime: runtime, apiKeys: shared.apiKeys, payloadBytesMax: limits.payloadBytesMax)
         tokenGate = TokenGate(tokens: shared.tokens, quotas: shared.quotas, eventLoop: eventLoop)
         channels = ChannelTable(shard: self, limits: limits)
         runtime.serve(self)
@@ -115,6 +114,7 @@ final class Shard: @unchecked Sendable {
         if let old, view.epoch < old.epoch { return }
         self.view = view
         tokenGate.setHasher(view.hasher)
+        publisher.setHasher(view.hasher)
         updateLinks(to: view)
         decide { $0.apply(view, now: $1, actions: &$2) }
         reattach(from: old, to: view)

@@ -27,7 +27,7 @@ final class ClientPublisher: PublishSink {
     func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant) {
         do throws(ProblemReport) {
             let limits = shard.shared.configuration.limits
-            let publisher = Publisher(on: shard)
+            let publisher = shard.publisher
             try publisher.admit(.client(grant), to: request.key)
             let view = try shard.currentView()
             guard bucket.take(now: Moment.now().monotonic) else {
