@@ -108,9 +108,10 @@ public final class Node: Service {
         func announced(_ address: ListenAddress) -> String {
             "\(ListenAddress(host: shared.configuration.advertise ?? address.host, port: address.port))"
         }
+        let client = shared.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
         return Member(
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
-            protocolVersion: Int(LinkProtocol.version), client: announced(ports.client), api: announced(ports.api),
+            protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }
 }

@@ -49,9 +49,8 @@ extension OperatorRoutes {
 
     private static func order(_ name: String, _ request: HTTPRequest) throws(ProblemReport) -> OperatorOrder {
         if name == "drain" { return .drain }
-        guard let order = try? JSONDecoder().decode(WeightOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badParameter, #"send {"weight":100}, a whole number from 0 to 65535"#)
-        }
+        let order = try JSONDocument.decode(
+            WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#)
         return .weight(order.weight)
     }
 

@@ -36,7 +36,7 @@ struct GrantCache {
 
 /// Why a client's token is refused.
 enum TokenRefusal: Error {
-    case distrust(AuthError)
+    case refused(AuthRefusal)
     /// The token's client or address has too many new tokens checked.
     case tooFast
     /// Nothing is wrong with the token as far as is known.
@@ -45,7 +45,7 @@ enum TokenRefusal: Error {
     /// What a request is answered.
     var report: ProblemReport {
         switch self {
-        case .distrust(let distrust): ProblemReport(.unauthorized, distrust.message)
+        case .refused(let refusal): ProblemReport(.unauthorized, refusal.message)
         case .tooFast: ProblemReport(.tooFast)
         case .problem(let report): report
         }
@@ -54,9 +54,7 @@ enum TokenRefusal: Error {
     /// Why a socket ends.
     var closeReason: CloseReason {
         switch self {
-        case .distrust(.expired): .tokenExpired
-        case .distrust(.revoked): .revoked
-        case .distrust: .unauthorized
+        case .refused(let refusal): refusal.error == .expired ? .tokenExpired : refusal.error == .revoked ? .revoked : .unauthorized
         case .tooFast, .problem: .tryLater
         }
     }
@@ -100,7 +98,7 @@ final class TokenGate {
         case .granted(let grant):
             grants.remember(grant, hash)
             body(answer(grant))
-        case .refused(let distrust): body(.failure(.distrust(distrust)))
+        case .refused(let refusal): body(.failure(.refused(refusal)))
         case .keysMissing, .mayHelpToFetch:
             let waiting = NIOLoopBound((self, body), eventLoop: eventLoop)
             tokens.awaitKeys { [eventLoop] in
@@ -117,7 +115,7 @@ final class TokenGate {
         case .granted(let grant):
             grants.remember(grant, hash)
             return answer(grant)
-        case .refused(let distrust): return .failure(.distrust(distrust))
+        case .refused(let refusal): return .failure(.refused(refusal))
         case .keysMissing, .mayHelpToFetch:
             return .failure(.problem(ProblemReport(.overloaded, "the keys for tokens could not be fetched yet; try again later")))
         }
@@ -127,7 +125,7 @@ final class TokenGate {
         guard revocations != nil else {
             return .failure(.problem(ProblemReport(.overloaded, "this node does not know yet which tokens have been revoked; try again")))
         }
-        return isRevoked(grant) ? .failure(.distrust(.revoked)) : .success(grant)
+        return isRevoked(grant) ? .failure(.refused(AuthRefusal(.revoked))) : .success(grant)
     }
 
     /// Whether an operator has taken the token back.

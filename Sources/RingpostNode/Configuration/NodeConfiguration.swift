@@ -6,8 +6,8 @@ import ZooKeeperClient
 public struct NodeConfiguration: Sendable {
     /// Unique in the cluster.
     public var id: String
-    /// `host:port[,host:port…]`; `nil` runs a whole service of one node without ZooKeeper.
-    public var zookeeper: String?
+    /// `nil` runs a whole service of one node without ZooKeeper.
+    public var zookeeper: ZooKeeperServers?
     /// For ZooKeeper: nobody else may read or change what the cluster keeps there.
     public var zookeeperCredentials: ZooKeeperCredentials?
     /// The cluster's name in ZooKeeper and in handshakes.
@@ -20,6 +20,8 @@ public struct NodeConfiguration: Sendable {
     public var link = ListenAddress(host: "127.0.0.1", port: 8_082)
     /// The host name under which others reach this node; the hosts that the ports listen on unless given.
     public var advertise: String?
+    /// The client port's number under that name, where it is another one than here.
+    public var advertiseClientPort: Int?
     /// Where others reach the link port; the port itself, under the name above, unless given.
     public var advertiseLink: ListenAddress?
     /// Share of the ring; with 0 the node only routes.

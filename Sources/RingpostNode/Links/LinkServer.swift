@@ -304,11 +304,11 @@ class LinkServer: Connection, @unchecked Sendable {
         guard case .node(let member) = state, let hasher = shard.view?.hasher else { throw LinkError("this node is not in a ring yet") }
         guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
         switch frame {
-        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
+        case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
             throw LinkError("an answer that was not asked for")
         case .fetch(_, let slot), .append(_, let slot, _, _):
             shard.post(.slotRequest(frame, member, connectionID: connectionID), to: shard.shardIndex(Int(slot)))
-        case .inquire, .adopt, .fill, .release:
+        case .inquire, .adopt, .snapshots, .release:
             for (target, part) in frame.parts(by: { shard.shardIndex($0) }) {
                 shard.post(.slotRequest(part, member, connectionID: connectionID), to: target)
             }

@@ -89,7 +89,7 @@ public actor MembershipService {
 
     private init(configuration: MembershipConfiguration, isEmbedded: Bool, hooks: MembershipHooks, logger: Logger) {
         self.configuration = configuration
-        paths = ClusterPaths(cluster: configuration.cluster)
+        paths = ClusterPaths(cluster: configuration.cluster, chroot: configuration.chroot)
         self.isEmbedded = isEmbedded
         self.hooks = hooks
         self.logger = logger

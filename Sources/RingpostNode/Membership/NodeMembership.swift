@@ -16,7 +16,8 @@ struct NodeMembership {
         self.shared = shared
         let hooks = Self.hooks(shared)
         if let servers = shared.configuration.zookeeper {
-            var configuration = MembershipConfiguration(servers: servers, cluster: shared.configuration.cluster, me: member)
+            var configuration = MembershipConfiguration(servers: servers.connectString, cluster: shared.configuration.cluster, me: member)
+            configuration.chroot = servers.chroot
             configuration.credentials = shared.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
             service = MembershipService(configuration: configuration, hooks: hooks, logger: shared.logger)

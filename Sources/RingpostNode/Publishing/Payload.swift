@@ -50,17 +50,26 @@ enum Payload {
 
     private static func encode(_ body: ByteBuffer, kind: Kind) throws(ProblemReport) -> [UInt8] {
         switch kind {
-        case .json: return try json(body)
+        case .json:
+            do throws(JSONFault) { return try json(body) } catch {
+                throw ProblemReport(.badJSON, error == .malformed ? nil : error.message)
+            }
         case .text: return try text(body)
         case .unsaid:
-            let first = body.readableBytesView.first { $0 > 0x20 }
+            let first = JSONText.withoutByteOrderMark(body.readableBytesView).first { $0 > 0x20 }
             guard first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else { return try text(body) }
-            do throws(ProblemReport) { return try json(body) } catch { return try text(body) }
+            do throws(JSONFault) { return try json(body) } catch {
+                // What is too deep is JSON all the same: as text it would come to its readers as something else.
+                if error == .tooDeep { throw ProblemReport(.badJSON, error.message) }
+                return try text(body)
+            }
         }
     }
 
-    private static func json(_ body: ByteBuffer) throws(ProblemReport) -> [UInt8] {
-        guard body.withUnsafeReadableBytes({ JSONText.isValid($0) }) else { throw ProblemReport(.badJSON) }
+    private static func json(_ body: ByteBuffer) throws(JSONFault) -> [UInt8] {
+        var body = body
+        if body.readableBytesView.starts(with: JSONText.byteOrderMark) { body.moveReaderIndex(forwardBy: JSONText.byteOrderMark.count) }
+        if let fault = body.withUnsafeReadableBytes({ JSONText.fault(in: $0) }) { throw fault }
         return JSONText.compactLineBreaks(Array(body.readableBytesView))
     }
 

@@ -8,7 +8,7 @@ extension Shard {
         tokenGate.check(token, from: source) { [self] result in
             switch result {
             case .success, .failure(.problem): break
-            case .failure(.distrust(let distrust)): counters.count(distrust)
+            case .failure(.refused(let refusal)): counters.count(refusal.error)
             case .failure(.tooFast): counters.count(.connectRatePerAddress)
             }
             body(result)

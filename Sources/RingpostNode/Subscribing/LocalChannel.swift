@@ -114,7 +114,7 @@ final class LocalChannel: @unchecked Sendable {
     func onPresence(_ news: PresenceNews) {
         if watchers == 0 { return }
         let isFirst = !board.hasBegun
-        let (joined, left) = board.take(news)
+        let (joined, left) = board.apply(news)
         if isFirst { return push(.everybody(ControlEvent.presence(key, board))) }
         if !left.isEmpty { push(.presence(ControlEvent.leave(key, left))) }
         if !joined.isEmpty { push(.presence(ControlEvent.join(key, joined))) }

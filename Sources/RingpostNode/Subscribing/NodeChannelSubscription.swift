@@ -90,7 +90,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     func onReport(_ report: PresenceReport, from shard: Int) {
         guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
-        presence.take(report, from: shard)
+        presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
         if report.wantsNews, report.wantsList { wantsList = true }
         self.shard.channels.markDirty(self)

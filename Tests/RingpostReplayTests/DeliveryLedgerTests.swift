@@ -1,7 +1,7 @@
 // The judge must bite: each kind of fault is shown to it once, and a clean run too.
 import Testing
 
-@testable import RingpostClient
+@testable import RingpostReplay
 
 @Suite struct DeliveryLedgerTests {
     /// Four messages: 0, 1 and 3 to recipient 0, 2 to recipient 1; all sent and acknowledged, both recipients attached.

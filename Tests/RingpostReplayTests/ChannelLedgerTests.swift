@@ -1,7 +1,7 @@
 // The judge of channels must bite: each kind of fault is shown to it once, and a clean run too.
 import Testing
 
-@testable import RingpostClient
+@testable import RingpostReplay
 
 @Suite struct ChannelLedgerTests {
     /// Messages 0, 1 and 2 on channel 0, which has two subscribers, and 3 on channel 1, which has one.

@@ -1,6 +1,8 @@
 // Reads a chat log: one JSON object a line with `at` ("2004-12-25T09:14"), `from`, `to` (null or a name) and `text`.
 // It hands out ranges of the file's bytes, and nothing of a line stays in memory.
 
+import RingpostClient
+
 /// One line of a chat log, as ranges of its bytes, quotes included.
 package struct ChatLine: Sendable {
     /// The time stamp's JSON string.
