@@ -16,7 +16,20 @@ struct FolderArrows {
                 "Runtime": ["Configuration"],
                 "Auth": ["Configuration", "Runtime"],
                 "Publishing": ["Runtime", "Auth"],
-            ])
+            ]),
+        FolderArrows(
+            root: "Sources/RingpostCore",
+            table: [
+                "Keys": [],
+                "Routing": ["Keys"],
+                "Mailbox": ["Keys", "Routing"],
+                "Log": ["Keys", "Routing", "Mailbox"],
+                "Presence": ["Keys", "Routing"],
+                "Membership": [],
+                "Auth": ["Keys", "Routing", "Membership"],
+                "Subscribing": ["Keys", "Routing", "Mailbox"],
+                "Slots": ["Keys", "Routing", "Mailbox", "Log", "Presence", "Membership"],
+            ]),
     ]
 
     struct File {
@@ -76,8 +89,14 @@ struct FolderArrows {
         }
     }
 
-    /// All types that a file declares, nested and private ones too.
-    static func ownTypes(_ source: SwiftSource) -> [Substring] { source.lines.compactMap { declaration($0)?.name } }
+    /// All types that a file declares, nested and private ones and parameters of types too.
+    static func ownTypes(_ source: SwiftSource) -> [Substring] {
+        source.lines.flatMap { line -> [Substring] in
+            guard let (name, _) = declaration(line) else { return [] }
+            let parameters = line.split(separator: "<", maxSplits: 1).dropFirst().first?.prefix { $0 != ">" } ?? ""
+            return [name] + parameters.split(separator: ",").compactMap { words(String($0)).first }
+        }
+    }
 
     private static let kinds: Set<Substring> = ["class", "struct", "enum", "protocol", "actor", "typealias"]
 

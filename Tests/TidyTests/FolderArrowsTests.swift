@@ -29,10 +29,12 @@ import Testing
         #expect(complaints(good.merging([path: text]) { $1 }) == [complaint])
     }
 
-    @Test func whatIsNoUse() {
-        let words = "// Pipe\nlet text = \"Pipe \\(1) Tap\"\nlet pipeline = Pipeline()\nstruct Pipeline {}\n/* Tap */"
-        #expect(complaints(good.merging(["Low/Good.swift": words]) { $1 }) == [])
-        #expect(complaints(good.merging(["Low/Good.swift": "struct Good {\n    enum Tap { case a }\n    let tap: Tap\n}"]) { $1 }) == [])
+    @Test(arguments: [
+        "// Pipe\nlet text = \"Pipe \\(1) Tap\"\nlet pipeline = Pipeline()\nstruct Pipeline {}\n/* Tap */",
+        "struct Good<Pipe: Sendable, Tap> {\n    let tap: [Tap: Pipe]\n}",
+        "struct Good {\n    enum Tap { case a }\n    let tap: Tap\n}",
+    ]) func namesThatAreNoUse(text: String) {
+        #expect(complaints(good.merging(["Low/Good.swift": text]) { $1 }) == [])
     }
 
     @Test func aRowThatIsTooWideOrOfNoFolder() {
