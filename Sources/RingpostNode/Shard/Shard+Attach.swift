@@ -26,7 +26,7 @@ extension Shard {
     func onAttached(_ address: ReturnAddress, _ result: Result<AttachReply, Problem>) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {
-            accepted[origin.connection]?.send(.attached(attachment: address.id, result))
+            links.accepted(origin.connection)?.send(.attached(attachment: address.id, result))
             return
         }
         subscriptions[address.id]?.onAttached(result)
@@ -35,29 +35,30 @@ extension Shard {
     func onDeliver(_ address: ReturnAddress, incarnation: UInt64, _ message: StoredMessage) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {
-            accepted[origin.connection]?.deliver(to: address.id, incarnation: incarnation, message)
+            links.accepted(origin.connection)?.deliver(to: address.id, incarnation: incarnation, message)
             return
         }
         guard let subscription = subscriptions[address.id] else {
             counters.staleDeliveries += 1
             return
         }
-        subscription.onDeliver(incarnation: incarnation, message, shared: sharedFrames(incarnation, message))
+        subscription.onDeliver(incarnation: incarnation, message, shared: sharedFrames.frames(of: message, incarnation: incarnation))
     }
 
-    /// A large message for several sockets of one user is encoded once. Of small ones that would cost more than it saves.
-    private func sharedFrames(_ incarnation: UInt64, _ message: StoredMessage) -> SharedFrames? {
-        if message.envelope.count < SharedFrames.bytesMin { return nil }
-        if let lastShared, lastShared.incarnation == incarnation, lastShared.sequence == message.sequence { return lastShared.frames }
-        let frames = SharedFrames(message)
-        lastShared = (incarnation, message.sequence, frames)
-        return frames
+    /// The answer to a publish that came in on this shard, from a producer, a client or a link.
+    func onAnswer(_ address: ReturnAddress, _ result: PublishResult) {
+        let origin = ConnectionAddress(address)
+        if origin.connection != 0 {
+            links.accepted(origin.connection)?.answer(address.id, result)
+        } else {
+            publisher.onAnswer(address.id, result)
+        }
     }
 
     func onPresence(_ address: ReturnAddress, _ news: PresenceNews) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {
-            accepted[origin.connection]?.send(.presenceNews(attachment: address.id, news))
+            links.accepted(origin.connection)?.send(.presenceNews(attachment: address.id, news))
             return
         }
         subscriptions[address.id]?.onPresence(news)
@@ -66,7 +67,7 @@ extension Shard {
     func onDetached(_ address: ReturnAddress) {
         let origin = ConnectionAddress(address)
         if origin.connection != 0 {
-            accepted[origin.connection]?.send(.detached(attachment: address.id))
+            links.accepted(origin.connection)?.send(.detached(attachment: address.id))
             return
         }
         subscriptions[address.id]?.onDetached()
@@ -74,20 +75,11 @@ extension Shard {
 
     // MARK: At the loop of the slot
 
-    /// Behind what the node's own attachment has brought: an answer never ends before what has been shown already.
-    func askInTurn(_ request: AttachRequest) {
-        guard let hub = nodeChannels[request.key] else {
-            post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
-            return
-        }
-        hub.ask(request)
-    }
-
     /// Ends the attachment wherever it is: here, or on a link that still remembers it (the owner may have changed since).
     func detachAtSlot(_ address: ReturnAddress, _ key: Key) {
         forget(address, key)
-        nodeChannels[key]?.forget(address)
+        channels.forget(address, key)
         guard ConnectionAddress(address).connection == 0 else { return }
-        for link in links { link?.detach(address, key) }
+        for link in links.allDialled { link.detach(address, key) }
     }
 }

@@ -1,4 +1,5 @@
-// Tokens on an event loop: checked where they arrive, remembered for as long as they are good, and ended when an operator says so.
+// Clients' tokens on one event loop: checked where they arrive, remembered for as long as they are good, and good no more when an operator
+// has taken them back.
 import Crypto
 import HashRing
 import NIOCore
@@ -33,9 +34,11 @@ struct GrantCache {
     }
 }
 
-/// Why a client's token was not taken.
+/// Why a client's token is refused.
 enum TokenRefusal: Error {
     case refused(AuthRefusal)
+    /// The token's client or address has too many new tokens checked.
+    case tooFast
     /// Nothing is wrong with the token as far as is known.
     case problem(ProblemReport)
 
@@ -43,6 +46,7 @@ enum TokenRefusal: Error {
     var report: ProblemReport {
         switch self {
         case .refused(let refusal): ProblemReport(.unauthorized, refusal.message)
+        case .tooFast: ProblemReport(.tooFast)
         case .problem(let report): report
         }
     }
@@ -51,40 +55,56 @@ enum TokenRefusal: Error {
     var closeReason: CloseReason {
         switch self {
         case .refused(let refusal): refusal.error == .expired ? .tokenExpired : refusal.error == .revoked ? .revoked : .unauthorized
-        case .problem: .tryLater
+        case .tooFast, .problem: .tryLater
         }
     }
 }
 
-extension Shard {
+/// Used on its event loop only.
+final class TokenGate {
+    private let tokens: TokenVerifier?
+    private let quotas: NodeQuotas
+    private let eventLoop: any EventLoop
+    private var grants = GrantCache()
+    /// Tokens that have been taken back; `nil` while that is not known, and then no token is good.
+    private var revocations: RevocationList?
+    /// The cluster's; revocations name users by their hash.
+    private var hasher: KeyHasher?
+
+    /// - Parameter tokens: `nil` where clients are asked for no token.
+    init(tokens: TokenVerifier?, quotas: NodeQuotas, eventLoop: any EventLoop) {
+        self.tokens = tokens
+        self.quotas = quotas
+        self.eventLoop = eventLoop
+    }
+
+    var grantCount: Int { grants.count }
+
+    func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
+    func setRevocations(_ revocations: RevocationList) { self.revocations = revocations }
+
     /// Checks a token; answers at once, or when keys have been fetched that it may have been made with.
     ///
     /// - Parameters:
     ///   - source: whom a check is counted for; `nil` where that has been done.
-    ///   - body: called on this loop, once.
+    ///   - body: called on this event loop, once.
     func check(_ token: [UInt8], from source: SourceAddress?, _ body: @escaping (Result<ClientGrant, TokenRefusal>) -> Void) {
-        guard let tokens = shared.tokens else {
-            return body(.failure(.problem(ProblemReport(.badParameter, "this node asks for no token"))))
-        }
+        guard let tokens else { return body(.failure(.problem(ProblemReport(.badParameter, "this node asks for no token")))) }
+        let now = Moment.now()
         let hash = Array(SHA256.hash(data: token))
-        if let grant = grants.grant(hash, generation: tokens.generation, nowSeconds: Moment.now().wall / 1_000) {
-            return body(answer(grant))
-        }
-        if source != nil, !shared.quotas.onHandshake(source, now: Moment.now().monotonic) {
-            counters.count(.connectRatePerAddress)
-            return body(.failure(.problem(ProblemReport(.tooFast))))
-        }
-        switch tokens.verify(token, nowSeconds: Moment.now().wall / 1_000) {
+        if let grant = grants.grant(hash, generation: tokens.generation, nowSeconds: now.wall / 1_000) { return body(answer(grant)) }
+        if source != nil, !quotas.onHandshake(source, now: now.monotonic) { return body(.failure(.tooFast)) }
+        switch tokens.verify(token, nowSeconds: now.wall / 1_000) {
         case .granted(let grant):
             grants.remember(grant, hash)
             body(answer(grant))
-        case .refused(let refusal): body(refuse(refusal))
+        case .refused(let refusal): body(.failure(.refused(refusal)))
         case .keysMissing, .mayHelpToFetch:
-            let shard = NIOLoopBound((self, body), eventLoop: eventLoop)
+            let waiting = NIOLoopBound((self, body), eventLoop: eventLoop)
             tokens.awaitKeys { [eventLoop] in
                 eventLoop.execute {
-                    let (shard, body) = shard.value
-                    body(shard.checkAgain(token, hash, tokens))
+                    let (gate, body) = waiting.value
+                    body(gate.checkAgain(token, hash, tokens))
                 }
             }
         }
@@ -95,7 +115,7 @@ extension Shard {
         case .granted(let grant):
             grants.remember(grant, hash)
             return answer(grant)
-        case .refused(let refusal): return refuse(refusal)
+        case .refused(let refusal): return .failure(.refused(refusal))
         case .keysMissing, .mayHelpToFetch:
             return .failure(.problem(ProblemReport(.overloaded, "the keys for tokens could not be fetched yet; try again later")))
         }
@@ -105,43 +125,14 @@ extension Shard {
         guard revocations != nil else {
             return .failure(.problem(ProblemReport(.overloaded, "this node does not know yet which tokens have been revoked; try again")))
         }
-        return isRevoked(grant) ? refuse(AuthRefusal(.revoked)) : .success(grant)
-    }
-
-    private func refuse(_ refusal: AuthRefusal) -> Result<ClientGrant, TokenRefusal> {
-        counters.count(refusal.error)
-        return .failure(.refused(refusal))
+        return isRevoked(grant) ? .failure(.refused(AuthRefusal(.revoked))) : .success(grant)
     }
 
     /// Whether an operator has taken the token back.
     func isRevoked(_ grant: ClientGrant) -> Bool {
-        guard let user = grant.user, let hasher = view?.hasher, let revocations else { return false }
+        guard let user = grant.user, let hasher, let revocations else { return false }
         let hash = user.withUnsafeBytes { hasher.hash(.user, utf8: $0) }
         let tokenHash = grant.tokenID.map { Revocation.tokenHash($0, hasher: hasher) }
         return revocations.revokes(user: hash, tokenHash: tokenHash, issuedAt: grant.issuedAt)
-    }
-
-    /// The list of revocations has changed: who holds a token that is on it, goes.
-    func take(_ revocations: RevocationList) {
-        self.revocations = revocations
-        for socket in sockets {
-            if let stream = socket as? StreamingConnection, let grant = stream.grant, isRevoked(grant) { stream.end(Disconnect(.revoked)) }
-            (socket as? HTTPConnection)?.endPolls(Disconnect(.revoked)) { $0.grant.map(isRevoked) == true }
-        }
-    }
-
-    /// Ends all sockets of a user on this loop; returns how many there were.
-    func disconnect(_ user: Key, resumes: Bool) -> Int {
-        var count = 0
-        for socket in sockets {
-            // Those who are to come back are spread as if the node were leaving.
-            let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
-            if let stream = socket as? StreamingConnection, stream.user == user, !stream.isClosing {
-                stream.end(disconnect())
-                count += 1
-            }
-            count += (socket as? HTTPConnection)?.endPolls(disconnect()) { $0.user == user } ?? 0
-        }
-        return count
     }
 }

@@ -12,7 +12,7 @@ extension Shard {
 
     /// Connections of clients and producers that are still there.
     var openSockets: Int {
-        sockets.count { $0 is any SubscriptionSink || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
+        runtime.allConnections.count { $0 is any SubscriptionSink || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
     }
 
     /// Asks every client to go elsewhere, evenly over the time; from now on new ones are told so at once. Called again, it
@@ -25,7 +25,7 @@ extension Shard {
         // Loops begin with different members.
         let turn = elsewhere.isEmpty ? 0 : index % elsewhere.count
         let addresses = Array(elsewhere[turn...] + elsewhere[..<turn])
-        let leaving = sockets.compactMap { $0 is any SubscriptionSink || $0 is HTTPConnection ? $0 : nil }
+        let leaving = runtime.allConnections.filter { $0 is any SubscriptionSink || $0 is HTTPConnection }
         let plan = SocketMove(count: leaving.count, now: Moment.now().monotonic, milliseconds: milliseconds, elsewhere: addresses)
         admission.beginMoving(to: addresses, plan, leaving, isOrdered: isOrdered)
     }
@@ -42,15 +42,14 @@ extension Shard {
 
     /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
     func shutDown() {
-        isLeaving = true
+        publisher.isLeaving = true
         moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
-        for socket in sockets {
+        for socket in runtime.allConnections {
             (socket as? HTTPConnection)?.shutDown()
             (socket as? LinkServer)?.shutDown()
         }
     }
-
 }
 
 extension NodeContext {
@@ -60,7 +59,7 @@ extension NodeContext {
     /// Asks all clients to go elsewhere, evenly over the time; from now on new ones are told so at once.
     ///
     /// Returns when the last one has gone or the time is over, or when the task is cancelled, which takes the move back. What
-    /// is left then is told at once by `sayGoodbye`.
+    /// is left then is told at once by ``Shard/shutDown()``.
     ///
     /// - Parameters:
     ///   - milliseconds: over what time to spread it.

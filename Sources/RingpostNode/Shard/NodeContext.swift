@@ -98,7 +98,11 @@ final class NodeContext: Sendable {
 
     // MARK: Loops
 
-    func setShards(_ shards: [Shard]) { loopList.withLock { $0 = shards } }
+    func setShards(_ shards: [Shard]) {
+        loopList.withLock { $0 = shards }
+        for shard in shards { shard.runtime.setPeers(shards.map(\.runtime)) }
+    }
+
     var shards: [Shard] { loopList.withLock { $0 } }
 
     /// Runs on every loop.
@@ -223,7 +227,7 @@ final class NodeContext: Sendable {
 
     /// A link of a loop has come up or gone down.
     func onLinkChange(_ shard: Shard) {
-        let up = Set(shard.links.compactMap { $0.flatMap { $0.isUp ? $0.member : nil } })
+        let up = Set(shard.links.allDialled.filter(\.isUp).map(\.member))
         facts.withLock { facts in
             facts.linked[shard.index] = up
             facts.findUnreachable(shardCount: shardCount)

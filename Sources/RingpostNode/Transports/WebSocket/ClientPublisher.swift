@@ -27,17 +27,18 @@ final class ClientPublisher: PublishSink {
     func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant) {
         do throws(ProblemReport) {
             let limits = shard.shared.configuration.limits
-            guard grant.allowsPublish(to: request.key) else { throw ProblemReport(.forbidden, "you may not publish this here") }
+            let publisher = shard.publisher
+            try publisher.admit(.client(grant), to: request.key)
             let view = try shard.currentView()
             guard bucket.take(now: Moment.now().monotonic) else {
                 shard.counters.count(.clientPublishes)
                 throw ProblemReport(.tooFast, "a client publishes at most \(limits.clientPublishesPerSecond) messages a second")
             }
             if waiting.count >= Self.inFlightMax { throw ProblemReport(.overloaded) }
-            let message = try request.publish(on: shard, hasher: view.hasher)
+            let message = try publisher.message(request, hasher: view.hasher)
             lastTag += 1
             waiting[lastTag] = (request.key, reference)
-            shard.publish(message, to: self, tag: lastTag)
+            publisher.send(message, to: self, tag: lastTag)
         } catch {
             shard.counters.count(.failure(error.problem))
             answer(ControlEvent.error(error.problem.code, error.message, reference: reference))

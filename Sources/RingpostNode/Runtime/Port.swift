@@ -26,19 +26,20 @@ struct Port {
     ///   - tls: asked once a connection; `nil` for a plain one.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
-        _ address: ListenAddress, _ name: String, readBytesMax: Int, shards: [Shard], tls: @escaping @Sendable () -> NIOSSLContext?,
-        _ socket: @escaping @Sendable (Shard) -> Connection
+        _ address: ListenAddress, _ name: String, readBytesMax: Int, eventLoops: [any EventLoop],
+        tls: @escaping @Sendable () -> NIOSSLContext?,
+        _ connection: @escaping @Sendable (_ shardIndex: Int) -> Connection
     ) async throws {
         self.address = address
         let sizes = ReadSizes(most: readBytesMax)
         do {
             // The kernel lets sockets of one user share a port, those of two processes too: one that doesn't share finds the other process.
-            if let shard = shards.first, address.port != 0 {
-                let alone = Self.bootstrap(shard.eventLoop).childChannelInitializer { $0.close() }
+            if let eventLoop = eventLoops.first, address.port != 0 {
+                let alone = Self.bootstrap(eventLoop).childChannelInitializer { $0.close() }
                 try await alone.bind(host: address.host, port: address.port).get().close()
             }
-            for shard in shards {
-                let channel = try await Self.bootstrap(shard.eventLoop)
+            for (shardIndex, eventLoop) in eventLoops.enumerated() {
+                let channel = try await Self.bootstrap(eventLoop)
                     .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
                     .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytesMax)
@@ -47,7 +48,7 @@ struct Port {
                         channel.eventLoop.makeCompletedFuture {
                             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                             try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
-                            try Self.add(socket(shard), tls(), to: channel)
+                            try Self.add(connection(shardIndex), tls(), to: channel)
                         }
                     }
                     .bind(host: self.address.host, port: self.address.port).get()
