@@ -104,7 +104,8 @@ let package = Package(
             ]),
         .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
         .testTarget(name: "RingpostCoreTests", dependencies: ["RingpostCore", "HashRing"]),
-        .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore]),
+        .testTarget(
+            name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", "TestSupport", nioCore]),
         .target(
             name: "TestSupport",
             path: "Tests/Support"),
@@ -120,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "RingpostClientTests",
             dependencies: [
-                "RingpostClient", "RingpostCore", "RingpostWire", nioCore, nioPosix,
+                "RingpostClient", "RingpostCore", "RingpostWire", "TestSupport", nioCore, nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -172,6 +173,6 @@ let package = Package(
             name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Proofs/Fuzzing",
             exclude: ["Corpus"], swiftSettings: optimized),
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "HashRing"]),
-        .testTarget(name: "TidyTests"),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
     ] + fuzzCommand
 )

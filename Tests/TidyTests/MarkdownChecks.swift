@@ -1,6 +1,6 @@
 // The rules for documents, each as a function from text to complaints: links lead somewhere, examples are JSON, the README stays short.
-// This reads as much of Markdown as the documents use: fenced code, inline code, headings with #, links in brackets.
 import Foundation
+import TestSupport
 
 enum MarkdownChecks {
     // MARK: Size
@@ -69,81 +69,5 @@ enum MarkdownChecks {
 
     private static func isObject(_ line: String) -> Bool {
         (try? JSONSerialization.jsonObject(with: Data(line.utf8))) is [String: Any]
-    }
-}
-
-/// A document, taken apart.
-struct Markdown {
-    struct Link: Equatable {
-        let target: String
-        let line: Int
-    }
-
-    /// Fenced code.
-    struct Block: Equatable {
-        /// The first word behind the fence; empty for none.
-        let language: String
-        /// Of the first line inside.
-        let firstLine: Int
-        var lines: [String]
-    }
-
-    private(set) var links: [Link] = []
-    private(set) var blocks: [Block] = []
-    /// What a link may name behind its `#`, as GitHub makes it out of a heading.
-    private(set) var anchors: Set<String> = []
-
-    static func lines(_ text: String) -> [Substring] {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        return lines.last?.isEmpty == true ? lines.dropLast() : lines
-    }
-
-    init(_ text: String) {
-        var prose: [(line: Int, text: String)] = []
-        var block: Block?
-        for (index, line) in Self.lines(text).enumerated() {
-            if line.hasPrefix("```") {
-                if let ended = block {
-                    self.blocks.append(ended)
-                    block = nil
-                } else {
-                    let language = line.dropFirst(3).split(separator: " ").first.map(String.init) ?? ""
-                    block = Block(language: language, firstLine: index + 2, lines: [])
-                }
-            } else if block != nil {
-                block?.lines.append(String(line))
-            } else {
-                if let heading = line.wholeMatch(of: #/#{1,6} +(.+?)/#) { self.addAnchor(String(heading.1)) }
-                prose.append((index + 1, Self.withoutInlineCode(line)))
-            }
-        }
-        if let block { self.blocks.append(block) }
-        self.links = Self.links(in: prose)
-    }
-
-    /// Lower case, hyphens for spaces, nothing else that is no letter and no digit; the second of its kind gets a number.
-    private mutating func addAnchor(_ heading: String) {
-        let kept = heading.lowercased().filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" || $0 == "_" }
-        let anchor = kept.replacing(" ", with: "-")
-        var number = 0
-        var name = anchor
-        while self.anchors.contains(name) {
-            number += 1
-            name = "\(anchor)-\(number)"
-        }
-        self.anchors.insert(name)
-    }
-
-    private static func withoutInlineCode(_ line: Substring) -> String {
-        line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
-            .map { index, part in index % 2 == 0 ? String(part) : String(repeating: "x", count: part.count) }
-            .joined(separator: "`")
-    }
-
-    /// A link's text may go over several lines, its target may not.
-    private static func links(in prose: [(line: Int, text: String)]) -> [Link] {
-        prose.flatMap { line, text in
-            text.matches(of: #/\]\(([^()\s]*)\)/#).map { Link(target: String($0.1), line: line) }
-        }
     }
 }

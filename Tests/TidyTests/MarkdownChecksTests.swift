@@ -1,4 +1,5 @@
 // Shows every check of documents a bad sample, so that none can pass because it looks at nothing.
+import TestSupport
 import Testing
 
 @Suite struct MarkdownChecksTests {

@@ -1,4 +1,5 @@
 // Holds the whole repository against the rules of Checks.swift.
+import TestSupport
 import Testing
 
 @Suite struct TidyTests {

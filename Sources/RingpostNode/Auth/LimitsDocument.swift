@@ -25,10 +25,12 @@ public enum LimitsDocument {
         "`--limit sockets-per-user=20` sets one (repeatable; in the environment `RINGPOST_LIMIT`, comma separated; in the file",
         "`\"limit\":[\"sockets-per-user=20\"]`). `ringpost limits` prints this table. What was too much is counted:",
         "`ringpost_limited_total{limit=\"…\"}`, and where the answer has a code also `ringpost_messages_total{outcome=\"…\"}` or",
-        "`ringpost_http_errors_total`.", "", "| limit | default | range | what it bounds, and what happens |", "| --- | ---: | ---: | --- |",
+        "`ringpost_http_errors_total`.", "", "| limit | default | range | what it bounds, and what happens |",
+        "| --- | ---: | ---: | --- |",
     ]
 
-    private static let fixedIntroduction = "These can't be set. \"Loop\" is an event loop; a node has one for each core unless told otherwise."
+    private static let fixedIntroduction =
+        "These can't be set. \"Loop\" is an event loop; a node has one for each core unless told otherwise."
 
     private struct Section {
         let title: String
@@ -164,8 +166,8 @@ public enum LimitsDocument {
                 ),
                 (
                     "slots whose move a loop begins at a time",
-                    "\(slots.movesAtFirst) at first, one more after every \(SlotLimits.movesGrowth) lots, \(slots.movesMax) at most. After each "
-                        + "lot live traffic has \(SlotLimits.movePauseMilliseconds) ms. A slot that a publish waits for moves at once"
+                    "\(slots.movesAtFirst) at first, one more after every \(SlotLimits.movesGrowth) batches, \(slots.movesMax) at most. After each "
+                        + "batch live traffic has \(SlotLimits.movePauseMilliseconds) ms. A slot that a publish waits for moves at once"
                 ),
                 (
                     "copies under way to or from one member",
