@@ -24,15 +24,16 @@ struct Chat: Sendable {
 
     /// Reads a log.
     ///
-    /// - Parameter path: made-up lines if nothing is there.
-    init(path: String, userCount: Int) throws {
-        guard let log = FileManager.default.contents(atPath: path) else {
+    /// - Parameter path: made-up lines without one.
+    init(path: String?, userCount: Int) throws {
+        guard let path else {
             self.log = Data()
             users = (0..<userCount).map { "\(["ann", "|bob|", "Zoë", "日本"][$0 % 4])-\($0)" }
             lines = users.map { _ in [] }
             source = "made-up chat"
             return
         }
+        guard let log = FileManager.default.contents(atPath: path) else { throw TortureError("there is no chat log \(path)") }
         let plan = log.withUnsafeBytes { ReplayPlan($0, userMax: userCount, messageMax: Self.linesMax, speed: 0) }
         guard !plan.messages.isEmpty else { throw TortureError("no line of \(path) addresses anybody: it is no chat log") }
         var lines = [[Range<Int>]](repeating: [], count: plan.users.count)
