@@ -80,7 +80,8 @@ struct Scoreboard {
     /// The result for docs/measurements/simulation.md.
     var table: String {
         let rows = [
-            ("runs", "\(done)"), ("failed", "\(failures)"), ("simulated", "\(milliseconds / 60_000) minutes"), ("took", "\(Int(seconds)) s"),
+            ("runs", "\(done)"), ("failed", "\(failures)"),
+            ("simulated", "\(milliseconds / 60_000) minutes in \(Int(seconds)) s"),
             ("messages", "\(messages), acknowledged \(receipts)"),
             ("gaps told", "\(gaps), all in the \(lossy) runs whose schedule takes more than the design covers"),
             ("slowest recovery", "\(ticksMost) ticks of 50 ms"), ("largest queues", queues),
