@@ -18,17 +18,11 @@ extension ClusterTests {
             return (try await shell.waitForExit(deadlineSeconds: 30), shell.output)
         }
 
-        private static func write(_ text: String, to name: String, in folder: TemporaryFolder) throws -> String {
-            let path = folder.file(name)
-            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-            return path
-        }
-
         @Test func aTableStandsUnderDateCommitAndMachine() async throws {
             let folder = try TemporaryFolder("measurements")
-            let page = try Self.write(
-                "# Before\n\n<!-- measured: table -->\nold\n<!-- end of measured: table -->\n\nafter\n", to: "page.md", in: folder)
-            let table = try Self.write("| new |\n", to: "table.md", in: folder)
+            let page = try folder.write(
+                "# Before\n\n<!-- measured: table -->\nold\n<!-- end of measured: table -->\n\nafter\n", to: "page.md")
+            let table = try folder.write("| new |\n", to: "table.md")
             let (status, output) = try await Self.shell(
                 #"write_measurement "$1" table "abc1234 + changes" "cluster/x --y" "$2""#, [page, table], in: folder)
             #expect(status == 0, "\(output)")
@@ -44,8 +38,8 @@ extension ClusterTests {
 
         @Test func aPageWithoutMarksStaysAsItIs() async throws {
             let folder = try TemporaryFolder("measurements")
-            let page = try Self.write("<!-- measured: table -->\nold\n", to: "page.md", in: folder)
-            let table = try Self.write("| new |\n", to: "table.md", in: folder)
+            let page = try folder.write("<!-- measured: table -->\nold\n", to: "page.md")
+            let table = try folder.write("| new |\n", to: "table.md")
             let (status, output) = try await Self.shell(#"write_measurement "$1" table abc1234 x "$2""#, [page, table], in: folder)
             #expect(status == 1)
             #expect(output.contains("has no marks of a section table"), "\(output)")
