@@ -9,7 +9,7 @@ extension ClusterTests {
         private static let library = NSString.path(
             withComponents: URL(fileURLWithPath: #filePath).pathComponents.dropLast(3) + ["cluster", "lib.sh"])
 
-        private static func shell(_ script: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> (Int32?, String) {
+        private static func shell(_ script: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> (Int32, String) {
             var environment = ProcessInfo.processInfo.environment
             environment["RINGPOST_RUN_DIRECTORY"] = folder.path
             environment["RINGPOST_BINARY"] = nil
