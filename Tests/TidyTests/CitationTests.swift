@@ -21,7 +21,8 @@ import Testing
 
     @Test func typesThatDocumentsNameAreThere() {
         let sources = Repository.swiftFiles(in: "Sources") + Repository.swiftFiles(in: "Tests")
-        let words = sources.reduce(into: Set<Substring>()) { $0.formUnion(Checks.words($1.text ?? "")) }
+        // Folders have names too.
+        let words = sources.reduce(into: Set<Substring>()) { $0.formUnion(Checks.words($1.path + "\n" + ($1.text ?? ""))) }
         let documents = Repository.files.filter { $0.path.hasPrefix("docs/") && $0.path.hasSuffix(".md") }
         #expect(!documents.isEmpty)
         report(documents.flatMap { Checks.namedTypes($0.text ?? "", of: $0.path, words: words) })
