@@ -1,5 +1,5 @@
 // The one table of what a node takes from clients, producers and strangers before it says no: under these names limits are set
-// (`--limit name=value`), counted (`ringpost_limited_total{limit="…"}`) and documented (README, `ringpost limits`).
+// (`--limit name=value`), counted (`ringpost_limited_total{limit="…"}`) and documented (docs/guide/limits.md, `ringpost limits`).
 
 /// A limit that can be set.
 public enum Limit: String, Sendable, CaseIterable {

@@ -1,7 +1,7 @@
 // Everything that belongs to the slots of one event loop, as decisions: who owns them, which copies there are and who
 // has confirmed what, the mailboxes, the lanes of publishes. Events and the time go in, actions come out; a node's event
-// loop performs them, and so does the simulation of a whole cluster. The rules are in DESIGN.md, "Copies, commits and
-// moves"; each file of this folder does one part of them.
+// loop performs them, and so does the simulation of a whole cluster. The rules are in docs/architecture/copies.md; each
+// file of this folder does one part of them.
 import DequeModule
 import HashRing
 

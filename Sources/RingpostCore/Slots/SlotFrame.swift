@@ -1,6 +1,6 @@
 // What two nodes say to each other about a slot. The owner asks over the link that it has dialled, the holder of a copy
 // answers on the same connection; what a broken link has swallowed is said again on the next one, and nothing of it does
-// harm when it comes twice. See DESIGN.md, "Copies, commits and moves".
+// harm when it comes twice. See docs/architecture/copies.md.
 //
 // Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
 import HashRing
