@@ -104,7 +104,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
-        .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
+        .testTarget(name: "HashRingTests", dependencies: ["HashRing"], exclude: ["ring-vectors.json"]),
         .testTarget(name: "RingpostCoreTests", dependencies: ["RingpostCore", "HashRing"]),
         .testTarget(
             name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", "TestSupport", nioCore]),
