@@ -82,7 +82,7 @@ public enum LimitsDocument {
                         + "(`ringpost_channel_dropped_total`)"
                 ),
                 ("users that a channel lists", "\(grouped(PresenceList.listedMax)); the sockets of more are only counted"),
-                ("users who poll that a loop remembers between two polls", grouped(Poller.countMax)),
+                ("users who poll that a loop remembers between two polls", grouped(PollerTable.countMax)),
                 ("wait of a poll", "\(limits.pollSecondsMax) s; a longer one is shortened"),
                 (
                     "a WebSocket's command",
@@ -116,7 +116,7 @@ public enum LimitsDocument {
                         + "too: \(FairScheduler.channelsARequest) of a poll or an event stream, \(FairScheduler.namesARequest) of a WebSocket, "
                         + "which subscribes to the rest of them in later turns"
                 ),
-                ("bytes that a loop writes before it looks at all its connections again", bytes(Shard.flushBytesMax)),
+                ("bytes that a loop writes before it looks at all its connections again", bytes(FlushScheduler.bytesMax)),
             ])
     }()
 
@@ -162,7 +162,7 @@ public enum LimitsDocument {
                 ("members of a cluster", grouped(MembershipView.membersMax)),
                 (
                     "connections to the link port that have not introduced themselves",
-                    "\(grouped(LinkServer.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
+                    "\(grouped(LinkTable.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
                 ),
                 (
                     "slots whose move a loop begins at a time",
