@@ -73,7 +73,9 @@ extension Shard {
         }
         snapshot.subscriptions = subscriptions.count
         snapshot.grants = grants.count
-        if countsSlots { snapshot.socketBytes = sockets.reduce(0) { $0 + (($1 is LinkServer ? nil : $1?.pendingBytes) ?? 0) } }
+        if countsSlots {
+            snapshot.socketBytes = sockets.reduce(0) { $0 + ($1.map { $0.kind == .client || $0.kind == .http ? $0.pendingBytes : 0 } ?? 0) }
+        }
         for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }
@@ -83,7 +85,7 @@ extension Shard {
         let now = Moment.now().monotonic
         var report = KeyReport(sockets: [], cursor: nil, history: nil)
         for number in subscriptions.numbers {
-            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transport else {
+            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transportKind else {
                 continue
             }
             report.sockets.append(
@@ -92,7 +94,7 @@ extension Shard {
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
         let poller = pollers[key].flatMap { $0.until > now ? $0.since : nil }
-        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transport != nil }
+        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transportKind != nil }
         let wall = Moment.now().wall
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
         if let summary = machine.summary(of: key) {

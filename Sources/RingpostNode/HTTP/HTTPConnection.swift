@@ -190,17 +190,17 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         respond(to: number, response)
     }
 
-    /// Ends the polls that wait and are meant; returns how many.
-    @discardableResult
-    func endPolls(_ disconnect: @autoclosure () -> Disconnect, where isMeant: (PollWaiter) -> Bool) -> Int {
-        let polls = answers.compactMap(\.poll).filter(isMeant)
+    override var kind: ConnectionKind { .http }
+
+    override func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int {
+        let polls = answers.compactMap(\.poll).filter { matches($0.user, $0.grant) }
         for poll in polls { poll.end(disconnect()) }
         return polls.count
     }
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
     /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
-    func moveOn(_ disconnect: Disconnect) {
+    override func move(_ disconnect: Disconnect) {
         isLeaving = true
         for poll in answers.compactMap(\.poll) { poll.finish(disconnect) }
         if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
@@ -208,7 +208,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have. A request that
     /// is arriving may arrive, as long as the node waits for its sockets.
-    func shutDown() {
+    override func shutDown() {
         if isClosing { return }
         isLeaving = true
         if answers.isEmpty {

@@ -76,11 +76,11 @@ extension Shard {
 
     /// Behind what the node's own attachment has brought: an answer never ends before what has been shown already.
     func askInTurn(_ request: AttachRequest) {
-        guard let hub = nodeChannels[request.key] else {
+        guard let nodeChannel = nodeChannels[request.key] else {
             post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
             return
         }
-        hub.ask(request)
+        nodeChannel.ask(request)
     }
 
     /// Ends the attachment wherever it is: here, or on a link that still remembers it (the owner may have changed since).

@@ -124,24 +124,13 @@ extension Shard {
     /// The list of revocations has changed: who holds a token that is on it, goes.
     func take(_ revocations: RevocationList) {
         self.revocations = revocations
-        for socket in sockets {
-            if let stream = socket as? StreamingConnection, let grant = stream.grant, isRevoked(grant) { stream.end(Disconnect(.revoked)) }
-            (socket as? HTTPConnection)?.endPolls(Disconnect(.revoked)) { $0.grant.map(isRevoked) == true }
-        }
+        for socket in sockets { _ = socket?.endClients({ Disconnect(.revoked) }) { _, grant in grant.map(isRevoked) == true } }
     }
 
     /// Ends all sockets of a user on this loop; returns how many there were.
     func disconnect(_ user: Key, resumes: Bool) -> Int {
-        var count = 0
-        for socket in sockets {
-            // Those who are to come back are spread as if the node were leaving.
-            let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
-            if let stream = socket as? StreamingConnection, stream.user == user, !stream.isClosing {
-                stream.end(disconnect())
-                count += 1
-            }
-            count += (socket as? HTTPConnection)?.endPolls(disconnect()) { $0.user == user } ?? 0
-        }
-        return count
+        // Those who are to come back are spread as if the node were leaving.
+        let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
+        return sockets.reduce(0) { count, socket in count + (socket?.endClients(disconnect) { other, _ in other == user } ?? 0) }
     }
 }

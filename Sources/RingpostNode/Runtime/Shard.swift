@@ -55,8 +55,8 @@ final class Shard: @unchecked Sendable {
     /// Channels of this loop's slots that sockets of this node listen to.
     var nodeChannels: [Key: NodeChannelSubscription] = [:]
     /// Of these, those that nobody listens to any more, for a while.
-    var idleNodeChannels: Deque<(hub: NodeChannelSubscription, at: Int64)> = []
-    /// Fans and hubs that have something to say of who listens.
+    var idleNodeChannels: Deque<(nodeChannel: NodeChannelSubscription, at: Int64)> = []
+    /// Those of which it has changed who listens.
     var dirtyLocalChannels: Set<Key> = []
     var dirtyNodeChannels: Set<Key> = []
     /// The large message of a user that was written last, until the next tick.
@@ -338,12 +338,12 @@ final class Shard: @unchecked Sendable {
         case .detach(let address, let key): detachAtSlot(address, key)
         case .addShard(let channel, let shard): addShard(channel, shard: shard)
         case .removeShard(let channel, let shard): nodeChannels[channel]?.removeShard(shard)
-        case .listeners(let channel, let shard, let report): nodeChannels[channel]?.take(report, from: shard)
+        case .listeners(let channel, let shard, let report): nodeChannels[channel]?.receive(report, from: shard)
         case .report(let channel, let address, let node, let report):
             decide { $0.report(report, on: channel, from: address, node: node, fromLink: true, now: $1, actions: &$2) }
         case .presence(let address, let news): onPresence(address, news)
-        case .presenceNews(let channel, let news): localChannels[channel]?.take(news)
-        case .fanOut(let channel, let item): localChannels[channel]?.take(item)
+        case .presenceNews(let channel, let news): localChannels[channel]?.receive(news)
+        case .fanOut(let channel, let item): localChannels[channel]?.receive(item)
         case .channelLost(let channel, let reason): onChannelLost(channel, reason)
         case .answer(let address, let result): onAnswer(address, result)
         case .attached(let address, let result): onAttached(address, result)

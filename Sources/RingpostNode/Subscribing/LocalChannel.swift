@@ -1,41 +1,6 @@
-// The sockets of one event loop that listen to one channel. A message is put into each transport's form once, and those bytes go to
-// all of them.
-import NIOCore
+// The subscriptions of one shard to one channel. A message is put into each transport's form once, and the same bytes are written to all of
+// them.
 import RingpostCore
-import RingpostWire
-
-/// A message in the forms in which sockets are written it, each made when it is first wanted.
-final class SharedFrames {
-    /// A message of a user's with fewer bytes is written to each of the user's sockets anew.
-    static let bytesMin = Backlog.sharedBytesMin
-
-    private let envelope: [UInt8]
-    private let eventName: String?
-    /// A text frame.
-    private(set) lazy var webSocket: ByteBuffer = {
-        var frame = ByteBuffer()
-        frame.reserveCapacity(envelope.count + 10)
-        WebSocketEncoder.writeText(envelope, into: &frame)
-        return frame
-    }()
-    /// An event without its id.
-    private(set) lazy var event: ByteBuffer = {
-        var lines = ByteBuffer()
-        EventStreamEncoder.writeEvent(event: eventName, id: nil, data: envelope, into: &lines)
-        return lines
-    }()
-
-    init(_ message: StoredMessage) {
-        envelope = message.envelope
-        eventName = nil
-    }
-
-    /// What is no message: an event with a name.
-    init(_ json: [UInt8], event: String) {
-        envelope = json
-        eventName = event
-    }
-}
 
 /// Used on its loop only.
 final class LocalChannel: @unchecked Sendable {
@@ -53,13 +18,13 @@ final class LocalChannel: @unchecked Sendable {
     private var isRunning = false
     private var presence = ShardPresence()
     private var board = PresenceBoard()
-    /// Sessions that want to hear who comes and goes.
+    /// Subscriptions that want to hear who comes and goes.
     private var watchers = 0
     private var wantsList = false
     private var saysWatching = false
-    /// Something was dropped: who is there has to be said anew.
+    /// Something was dropped: the list of who is there has to be written anew.
     private var hasLost = false
-    /// Somebody new wants to know who is there: said to all of them at once, in the next tick.
+    /// Somebody new wants to know who is there: written to all new ones at once, in the next tick.
     private var owesList = false
 
     init(_ key: Key, shard: Shard) {
@@ -78,7 +43,7 @@ final class LocalChannel: @unchecked Sendable {
     }
 
     func remove(_ subscription: Subscription) {
-        // It may have been an earlier fan's.
+        // It may belong to an earlier `LocalChannel` of the same key.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
         let lingersUntil = shard.lingerers < Poller.countMax ? subscription.lingersUntil : nil
@@ -89,29 +54,29 @@ final class LocalChannel: @unchecked Sendable {
         if watchers == 0 { board = PresenceBoard() }
     }
 
-    /// Keeps the number of those who linger on this loop up to date.
+    /// Keeps the shard's number of lingering users up to date.
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
         shard.lingerers += presence.lingeringCount - before
     }
 
-    /// One more session wants to hear who comes and goes.
+    /// One more subscription wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
         shard.dirtyLocalChannels.insert(key)
     }
 
-    func take(_ item: ChannelItem) {
+    func receive(_ item: ChannelItem) {
         switch item {
         case .message(let incarnation, let message): push(.message(incarnation: incarnation, message, SharedFrames(message)))
         case .gap: push(.gap)
         }
     }
 
-    /// What the owner says of who listens.
-    func take(_ news: PresenceNews) {
+    /// The owner reports who listens.
+    func receive(_ news: PresenceNews) {
         if watchers == 0 { return }
         let isFirst = !board.hasBegun
         let (joined, left) = board.apply(news)
@@ -128,7 +93,9 @@ final class LocalChannel: @unchecked Sendable {
         if !isRunning { run() }
     }
 
-    /// Says what has changed; false when there is nothing more to look at.
+    /// Reports who listens, where that has changed.
+    ///
+    /// - Returns: false when there is nothing to look at in the next tick.
     func onTick(now: Int64) -> Bool {
         if presence.isLingering { track { $0.expire(now: now) } }
         if owesList, board.hasBegun { push(.everybody(ControlEvent.presence(key, board))) }
@@ -143,13 +110,13 @@ final class LocalChannel: @unchecked Sendable {
         return presence.isLingering
     }
 
-    /// Some sockets at a time; those of other keys have their turn in between.
+    /// Some subscriptions at a time; those of other keys have their turn in between.
     private func run() {
         isRunning = true
         for _ in 0..<FanOut<Subscription, Item>.sliceMembersMax {
             guard let (subscription, items) = out.next() else {
                 isRunning = false
-                if hasLost { sayAnew() }
+                if hasLost { listAnew() }
                 return
             }
             for item in items {
@@ -157,15 +124,15 @@ final class LocalChannel: @unchecked Sendable {
                 case .message(let incarnation, let message, let frames):
                     subscription.onDeliver(incarnation: incarnation, message, shared: frames)
                 case .gap: subscription.askAgain()
-                case .everybody(let frames): subscription.tell(frames, isList: true)
-                case .presence(let frames): subscription.tell(frames, isList: false)
+                case .everybody(let frames): subscription.writePresence(frames, isList: true)
+                case .presence(let frames): subscription.writePresence(frames, isList: false)
                 }
             }
         }
         shard.inNextTurn { self.run() }
     }
 
-    private func sayAnew() {
+    private func listAnew() {
         hasLost = false
         for subscription in out.all { subscription.forgetList() }
         push(.everybody(ControlEvent.presence(key, board)))
@@ -179,12 +146,12 @@ final class LocalChannel: @unchecked Sendable {
 }
 
 extension Shard {
-    /// What stands against one more socket of this loop that listens to a channel; counted.
+    /// Why this shard takes no other subscription to the channel; `nil` if it does. Counted.
     func objection(to channel: Key) -> Problem? {
         let limits = shared.configuration.limits
         let problem: Problem? =
-            if let fan = localChannels[channel] {
-                fan.count >= limits.channelListenersMax ? .channelFull : nil
+            if let localChannel = localChannels[channel] {
+                localChannel.count >= limits.channelListenersMax ? .channelFull : nil
             } else {
                 localChannels.count >= limits.channelsMax ? .overloaded : nil
             }
@@ -193,37 +160,37 @@ extension Shard {
         return problem
     }
 
-    /// A socket of this loop listens to a channel from now on. It asks for what it has not seen after this.
+    /// From now on the subscription is given the channel's new messages. It asks for older ones after this.
     ///
     /// - Returns: false when there are too many already.
     func listen(_ subscription: Subscription) -> Bool {
         if objection(to: subscription.key) != nil { return false }
-        if let fan = localChannels[subscription.key] {
-            fan.add(subscription)
+        if let localChannel = localChannels[subscription.key] {
+            localChannel.add(subscription)
             return true
         }
-        let fan = LocalChannel(subscription.key, shard: self)
-        fan.add(subscription)
-        localChannels[subscription.key] = fan
+        let localChannel = LocalChannel(subscription.key, shard: self)
+        localChannel.add(subscription)
+        localChannels[subscription.key] = localChannel
         post(.addShard(subscription.key, shard: index), to: shardIndex(subscription.key.slot))
         return true
     }
 
     func stopListening(_ subscription: Subscription) {
-        guard let fan = localChannels[subscription.key] else { return }
-        fan.remove(subscription)
-        endIfOver(fan)
+        guard let localChannel = localChannels[subscription.key] else { return }
+        localChannel.remove(subscription)
+        endIfOver(localChannel)
     }
 
-    private func endIfOver(_ fan: LocalChannel) {
-        guard fan.isOver else { return }
-        localChannels[fan.key] = nil
-        dirtyLocalChannels.remove(fan.key)
-        post(.removeShard(fan.key, shard: index), to: shardIndex(fan.key.slot))
+    private func endIfOver(_ localChannel: LocalChannel) {
+        guard localChannel.isOver else { return }
+        localChannels[localChannel.key] = nil
+        dirtyLocalChannels.remove(localChannel.key)
+        post(.removeShard(localChannel.key, shard: index), to: shardIndex(localChannel.key.slot))
     }
 
-    /// The node listens to the channel no more: all who listen here are better off elsewhere. Who is between two polls is forgotten too, for
-    /// the fan must not outlive what feeds it; whoever comes next makes a new one.
+    /// The node does not listen to the channel any more: all who listen here are better off elsewhere. Users between two polls are forgotten
+    /// too: a `LocalChannel` must not outlive the `NodeChannelSubscription` that feeds it, and the next subscription makes a new one.
     func onChannelLost(_ channel: Key, _ reason: CloseReason) {
         dirtyLocalChannels.remove(channel)
         localChannels.removeValue(forKey: channel)?.end(admission.disconnect(reason))
@@ -233,9 +200,9 @@ extension Shard {
 
     /// In every tick: who listens to what, where that has changed.
     func onLocalChannelTick(_ key: Key) {
-        if let fan = localChannels[key], fan.onTick(now: Moment.now().monotonic) { return }
+        if let localChannel = localChannels[key], localChannel.onTick(now: Moment.now().monotonic) { return }
         dirtyLocalChannels.remove(key)
-        if let fan = localChannels[key] { endIfOver(fan) }
+        if let localChannel = localChannels[key] { endIfOver(localChannel) }
     }
 
     /// A user's poll has ended, and the next one is waited for.

@@ -1,18 +1,18 @@
-// A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
-// the loop of the channel's slot, and hands each message once to every loop that has such sockets.
+// A node's one attachment to a channel at the channel's owner, however many clients of the node subscribe to it. It lives on the shard of the
+// channel's slot, and hands each message once to every shard that has such clients.
 import RingpostCore
 
-/// What goes to all sockets of a channel.
+/// Goes to every shard with clients that subscribe to the channel.
 enum ChannelItem: Sendable {
     case message(incarnation: UInt64, StoredMessage)
-    /// The node has missed something: every socket has to ask for it itself.
+    /// The node has missed messages: every subscription has to ask for them itself.
     case gap
 }
 
 final class NodeChannelSubscription: SubscriptionSink {
-    /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
+    /// The attachment is kept for so long without a subscription: pollers come again, and so do clients that reconnect.
     static let lingerMilliseconds: Int64 = 5_000
-    /// Questions that wait for the node's own attachment; beyond it they are refused, and asked again.
+    /// Subscriptions' questions that wait for the node's own attachment; beyond it they are refused, and asked again.
     static let questionsMax = 65_536
 
     let key: Key
@@ -24,14 +24,14 @@ final class NodeChannelSubscription: SubscriptionSink {
     /// It is in ``Shard/idleNodeChannels``, once.
     fileprivate var isKnownIdle = false
     private var presence = PresenceTally<Int>()
-    /// Loops with sockets that want to hear who comes and goes.
+    /// Shards with clients that want to hear who comes and goes.
     private var watching: Set<Int> = []
     private var wantsList = false
     private var saysWatching = false
     /// The attachment under which the owner knows who listens here.
     private var reported: ReturnAddress?
 
-    var transport: Transport? { nil }
+    var transportKind: TransportKind? { nil }
     var remote: String { "" }
     var isCrowded: Bool { false }
     var user: Key? { nil }
@@ -44,7 +44,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     /// False when this node holds as many attachments as it may.
     func start() -> Bool {
-        let subscription = Subscription(key: key, start: .now, stay: .always, socket: self, shard: shard)
+        let subscription = Subscription(key: key, start: .now, stay: .always, sink: self, shard: shard)
         self.subscription = subscription
         return subscription.start()
     }
@@ -56,7 +56,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         questions = [:]
     }
 
-    // MARK: The loops
+    // MARK: The shards
 
     func addShard(_ shard: Int) {
         shards.insert(shard)
@@ -70,13 +70,13 @@ final class NodeChannelSubscription: SubscriptionSink {
         self.shard.dirtyNodeChannels.insert(key)
         if !shards.isEmpty { return }
         emptySince = Moment.now().monotonic
-        self.shard.lookLater(at: self)
+        self.shard.checkLater(self)
     }
 
     fileprivate var isEmpty: Bool { shards.isEmpty }
     fileprivate func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
 
-    /// A socket wants what it has not seen.
+    /// A subscription wants the messages that it has not seen.
     func ask(_ request: AttachRequest) {
         if subscription?.isWaitingForMore == true {
             shard.ask(request)
@@ -95,7 +95,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     // MARK: Presence
 
-    func take(_ report: PresenceReport, from shard: Int) {
+    func receive(_ report: PresenceReport, from shard: Int) {
         guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
         presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
@@ -103,11 +103,13 @@ final class NodeChannelSubscription: SubscriptionSink {
         self.shard.dirtyNodeChannels.insert(key)
     }
 
-    func take(_ news: PresenceNews) {
+    func onPresence(_ news: PresenceNews) {
         for target in watching { shard.post(.presenceNews(key, news), to: target) }
     }
 
-    /// Tells the owner who listens here, where that has changed; to a new owner everything. False when there is nothing more to do.
+    /// Reports to the owner who listens here, where that has changed; to a new owner everything.
+    ///
+    /// - Returns: false when there is nothing to do in the next tick.
     func onPresenceTick() -> Bool {
         guard let attachment = subscription?.attachment else { return subscription != nil }
         let watches = !watching.isEmpty
@@ -126,7 +128,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         return false
     }
 
-    func tell(_ frames: SharedFrames) {}
+    func writePresence(_ frames: SharedFrames) {}
 
     // MARK: The owner's side
 
@@ -140,7 +142,7 @@ final class NodeChannelSubscription: SubscriptionSink {
     }
 
     func endOfPiece() {
-        // A new owner, or the same one anew: it has heard nothing of who listens.
+        // A new owner, or the same one anew: it does not know who listens.
         if subscription?.attachment != reported { shard.dirtyNodeChannels.insert(key) }
         guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values
@@ -162,37 +164,37 @@ final class NodeChannelSubscription: SubscriptionSink {
 }
 
 extension Shard {
-    /// A loop has its first socket that listens to the channel.
+    /// A shard has its first subscription to the channel.
     func addShard(_ channel: Key, shard: Int) {
-        if let hub = nodeChannels[channel] { return hub.addShard(shard) }
-        let hub = NodeChannelSubscription(channel, shard: self)
-        hub.addShard(shard)
-        nodeChannels[channel] = hub
+        if let nodeChannel = nodeChannels[channel] { return nodeChannel.addShard(shard) }
+        let nodeChannel = NodeChannelSubscription(channel, shard: self)
+        nodeChannel.addShard(shard)
+        nodeChannels[channel] = nodeChannel
         // Where there is no room it has ended itself.
-        _ = hub.start()
+        _ = nodeChannel.start()
     }
 
-    /// Nobody listens to it now; whether that is still so, is looked at when its time is over.
-    fileprivate func lookLater(at hub: NodeChannelSubscription) {
-        if hub.isKnownIdle { return }
-        hub.isKnownIdle = true
-        idleNodeChannels.append((hub, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
+    /// Nobody listens to it now. Whether that is still so is checked after its linger time.
+    fileprivate func checkLater(_ nodeChannel: NodeChannelSubscription) {
+        if nodeChannel.isKnownIdle { return }
+        nodeChannel.isKnownIdle = true
+        idleNodeChannels.append((nodeChannel, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
     }
 
-    /// One of those whose time is over; false when there is none.
+    /// Checks one channel whose linger time is over; false when there is none.
     func endIdleNodeChannel(now: Int64) -> Bool {
         guard let first = idleNodeChannels.first, first.at <= now else { return false }
         idleNodeChannels.removeFirst()
-        let hub = first.hub
-        hub.isKnownIdle = false
+        let nodeChannel = first.nodeChannel
+        nodeChannel.isKnownIdle = false
         // It may have been ended by something else, and another one may have its name.
-        guard nodeChannels[hub.key] === hub, hub.isEmpty else { return true }
-        if hub.isOver(now: now) {
-            nodeChannels[hub.key] = nil
-            hub.stop()
+        guard nodeChannels[nodeChannel.key] === nodeChannel, nodeChannel.isEmpty else { return true }
+        if nodeChannel.isOver(now: now) {
+            nodeChannels[nodeChannel.key] = nil
+            nodeChannel.stop()
         } else {
             // Somebody was there meanwhile.
-            lookLater(at: hub)
+            checkLater(nodeChannel)
         }
         return true
     }

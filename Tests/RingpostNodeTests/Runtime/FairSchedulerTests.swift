@@ -107,7 +107,7 @@ import Testing
         #expect(node.shard.localChannels.count > count / 2)
         // Who still has to end takes nothing: no news in the tick in which it said its last word, and no message.
         let last = try #require(node.shard.localChannels.values.first { $0.key.text == names[count - 1] })
-        last.take(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
+        last.receive(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
         try publish("y", to: "channels/behind")
         #expect(try eager.writes().joined().elementsEqual([0x88, 0x02, 0x03, 0xE8]))
         var before = node.shard.localChannels.count
