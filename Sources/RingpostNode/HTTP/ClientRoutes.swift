@@ -43,8 +43,16 @@ struct ClientRoutes: HTTPRoutes {
             try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, connection)
         } catch {
             if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
-            connection.respond(to: request.number, .problem(error.problem, error.message))
+            connection.respond(to: request.number, response(to: request.head, refusing: error))
         }
+    }
+
+    /// An event stream that can be opened later is not refused but ended: an EventSource would not come again.
+    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse {
+        guard report.problem.retryAfterSeconds != nil, head.method == .get, ClientPath(head) == .eventStream else {
+            return .problem(report.problem, report.message)
+        }
+        return .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
     }
 
     /// What somebody has come for.
@@ -133,7 +141,7 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     /// Opens the WebSocket or event stream, only to say why it ends. The upgrade is done although the client is rejected: a page can't see
-    /// why an upgrade was refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
+    /// why an upgrade was refused, but it reads a close reason.
     func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ connection: HTTPConnection) throws(ProblemReport) {
         if clientRequest.isWebSocket {
             guard let answer = try upgrade(clientRequest.request, connection) else { return }

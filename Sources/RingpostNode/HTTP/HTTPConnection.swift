@@ -140,7 +140,10 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         deadline += limits.requestMilliseconds - limits.headMilliseconds
         if isNew, shard.shared.quotas.isMemoryFull, !routes.isAlwaysAnswered(head) {
             shard.counters.count(.memoryMegabytes)
-            return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
+            return refuse(
+                routes.response(
+                    to: head, refusing: ProblemReport(.overloaded, "this node's memory is full; try another one, or again later")),
+                headers: routes.commonHeaders(for: head))
         }
         if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
             refuseTooLarge(head)
@@ -180,11 +183,11 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private func refuse(status: Int, code: String, message: String) { refuse(.failure(status: status, code: code, message: message)) }
 
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
-    private func refuse(_ response: HTTPResponse) {
+    private func refuse(_ response: HTTPResponse, headers: [HTTPResponseWriter.Header] = []) {
         guard !isClosing, !isTakenOver else { return }
         shard.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         let number = firstNumber + UInt64(answers.count)
-        answers.append(Answer(headers: [], keepAlive: false, isHead: false))
+        answers.append(Answer(headers: headers, keepAlive: false, isHead: false))
         input.clear()
         isTakenOver = true
         respond(to: number, response)

@@ -73,6 +73,13 @@ final class AdmissionController: @unchecked Sendable {
         }
     }
 
+    /// For an event stream that can't be opened for now: when it is worth to come back, spread as above.
+    func disconnect(_ problem: Problem) -> Disconnect {
+        let spread = disconnect(.tryLater)
+        return Disconnect(
+            .tryLater, afterMilliseconds: (problem.retryAfterSeconds ?? 0) * 1_000 + (spread.afterMilliseconds ?? 0), at: spread.at)
+    }
+
     /// For a client that has no turn of its own: spread with all others of its kind.
     func disconnect(_ reason: CloseReason) -> Disconnect {
         told &+= 1

@@ -8,6 +8,9 @@ struct EventStreamTransport: Transport {
     static let kind = TransportKind.eventStream
     /// What an EventSource waits before it reconnects. The browser adds nothing to it, so each stream is told its own.
     static let retryMilliseconds = 500...1_500
+    /// A client that is to stay away for good is told to reconnect in a day: an EventSource can't be told never, and a `setTimeout` of
+    /// more than 24 days fires at once.
+    static let stayAwayMilliseconds = 86_400_000
     /// Of every event stream's head.
     static let headers: [HTTPResponseWriter.Header] = [
         ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
@@ -15,7 +18,7 @@ struct EventStreamTransport: Transport {
 
     private var resumePoint: ResumePoint
     private var lastWrite = Moment.now().monotonic
-    /// The first event comes behind it.
+    /// The first event carries it: some readers hand on a block without data as an empty message.
     private var owesRetry = true
 
     init(_ request: SubscribeRequest) { resumePoint = request.resumePoint }
@@ -52,19 +55,21 @@ struct EventStreamTransport: Transport {
     }
 
     mutating func writeEnd(_ disconnect: Disconnect, to connection: Connection) {
-        connection.write { Self.writeClose(disconnect, into: &$0) }
+        connection.write { Self.writeClose(disconnect, because: nil, into: &$0) }
     }
 
     /// The `close` event with the time after which an EventSource reconnects. It does so by itself, to the address that it has, which may
     /// well be this node's again: it is kept away a little longer than a client that can choose.
-    static func writeClose(_ disconnect: Disconnect, into output: inout ByteBuffer) {
+    static func writeClose(_ disconnect: Disconnect, because report: ProblemReport?, into output: inout ByteBuffer) {
         var disconnect = disconnect
-        if let after = disconnect.afterMilliseconds {
+        if disconnect.reason.advice == .stop {
+            EventStreamEncoder.writeRetry(milliseconds: stayAwayMilliseconds, into: &output)
+        } else if let after = disconnect.afterMilliseconds {
             let retry = after + retryMilliseconds.lowerBound
             disconnect = Disconnect(disconnect.reason, afterMilliseconds: retry, at: disconnect.at)
             EventStreamEncoder.writeRetry(milliseconds: retry, into: &output)
         }
-        EventStreamEncoder.writeEvent(event: "close", id: nil, data: disconnect.json, into: &output)
+        EventStreamEncoder.writeEvent(event: "close", id: nil, data: ControlEvent.close(disconnect, because: report), into: &output)
     }
 
     func isCrowded(pendingBytes: Int, limits: NodeLimits) -> Bool { pendingBytes > limits.socketBytesMax / 4 }
@@ -115,5 +120,15 @@ struct EventStreamTransport: Transport {
         guard now - lastWrite >= pauseMilliseconds else { return false }
         lastWrite = now
         return true
+    }
+}
+
+extension HTTPResponse {
+    /// For an event stream that can't be opened now. With 200, because an EventSource that is answered anything else gives up for good; the
+    /// reason stands in the `close` event, for clients that look at it.
+    static func eventStreamEnd(_ disconnect: Disconnect, because report: ProblemReport) -> HTTPResponse {
+        var bytes = ByteBuffer()
+        EventStreamTransport.writeClose(disconnect, because: report, into: &bytes)
+        return HTTPResponse(status: 200, headers: EventStreamTransport.headers, body: Array(bytes.readableBytesView))
     }
 }
