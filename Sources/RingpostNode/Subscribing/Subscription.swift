@@ -164,6 +164,9 @@ final class Subscription {
     /// The node has missed messages, so this subscription may have missed them too.
     func askAgain() { perform(machine.ask(now: Moment.now().monotonic)) }
 
+    /// The client wants the messages after another place: what was written so far does not count.
+    func restart(at start: AttachStart) { perform(machine.restart(at: start, now: Moment.now().monotonic)) }
+
     /// Another member owns the key now.
     func ownerHasChanged(now: Int64) { perform(machine.ownerHasChanged(now: now)) }
 

@@ -82,7 +82,7 @@ extension ClientConnection where T == WebSocketTransport {
                 shard.counters.count(.notGranted)
                 throw ProblemReport(.forbidden, "your token does not grant this")
             }
-            if let subscription = channel(key) { return subscribeAgain(subscription, watches: wanted.presence) }
+            if let subscription = channel(key) { return subscribeAgain(subscription, start: start, watches: wanted.presence) }
             let most = shard.shared.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
             if let problem = shard.objection(to: key) { throw ProblemReport(problem) }
@@ -92,10 +92,15 @@ extension ClientConnection where T == WebSocketTransport {
         }
     }
 
-    /// The client has the channel already: it is told where it stands, unless the answer to its first command has yet to say so.
-    private func subscribeAgain(_ subscription: Subscription, watches: Bool) {
+    /// The client has the channel already. With a `since` it is brought on from there; without, it is told where it stands, unless the
+    /// answer to its first command has yet to say so.
+    private func subscribeAgain(_ subscription: Subscription, start: AttachStart, watches: Bool) {
         if watches { subscription.watch() }
-        if let cursor = subscription.cursor { begin(at: cursor, of: subscription) }
+        if start != .now {
+            subscription.restart(at: start)
+        } else if let cursor = subscription.cursor {
+            begin(at: cursor, of: subscription)
+        }
     }
 
     private func unsubscribe(_ name: String) {
