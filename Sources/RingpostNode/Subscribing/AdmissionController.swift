@@ -73,7 +73,7 @@ final class AdmissionController: @unchecked Sendable {
         }
     }
 
-    /// For an event stream that can't be opened for now: when it is worth to come back, spread as above.
+    /// For an event stream that can't be opened now: it comes back when the problem may be over, spread with all others.
     func disconnect(_ problem: Problem) -> Disconnect {
         let spread = disconnect(.tryLater)
         return Disconnect(

@@ -7,7 +7,7 @@ final class LocalChannel: @unchecked Sendable {
     private enum Item {
         case message(incarnation: UInt64, StoredMessage, SharedFrames)
         case gap
-        /// Who is there, for those who have not been told yet; and what has changed, for those who have.
+        /// The list of who is there, for subscriptions that have not been written it; and a change, for those that have.
         case everybody(SharedFrames)
         case presence(SharedFrames)
     }
@@ -110,7 +110,7 @@ final class LocalChannel: @unchecked Sendable {
         return presence.isLingering
     }
 
-    /// Some subscriptions at a time; those of other keys have their turn in between.
+    /// Some subscriptions at a time; other keys have their turn in between.
     private func run() {
         isRunning = true
         for _ in 0..<FanOut<Subscription, Item>.sliceMembersMax {

@@ -73,7 +73,7 @@ final class Subscription {
         sink = nil
     }
 
-    /// Nothing is written from now on; what it holds is given back when others have had their turns.
+    /// Nothing is written from now on. Its attachment and its place in the channel are given back when others have had their turns.
     func stopLater() {
         isOver = true
         machine.onClose()
@@ -164,7 +164,7 @@ final class Subscription {
     /// The node has missed messages, so this subscription may have missed them too.
     func askAgain() { perform(machine.ask(now: Moment.now().monotonic)) }
 
-    /// The client wants the messages after another place: what was written so far does not count.
+    /// The client wants the messages after another place, also those that it has been written already.
     func restart(at start: AttachStart) { perform(machine.restart(at: start, now: Moment.now().monotonic)) }
 
     /// Another member owns the key now.

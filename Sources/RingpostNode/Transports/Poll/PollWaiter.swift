@@ -1,4 +1,4 @@
-// One poll: asks the owners once, answers with what is there, or waits for the next message until its time is over.
+// One poll: asks the owners once, answers with the messages that they have, or waits for the next message until its time is over.
 import NIOCore
 import RingpostCore
 import RingpostWire

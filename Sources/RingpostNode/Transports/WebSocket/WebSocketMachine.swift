@@ -1,5 +1,5 @@
-// What a WebSocket does when something arrives, when its time is over, and when its client is known: a value that is told of events and says
-// what is to be done. Frames are taken apart by `WebSocketDecoder`, which also puts fragments together.
+// The decisions of one WebSocket: what a frame is answered, whether the client is known, when its frames have to wait, and when a silent
+// client is pinged and ended. Frames are decoded by `WebSocketDecoder`, which also puts fragments together.
 import RingpostCore
 
 struct WebSocketMachine {
