@@ -1,4 +1,4 @@
-// What a node takes before it says no: each limit met, answered as the README says, counted, and nobody else any the worse for it.
+// What a node takes before it says no: each limit met, answered as docs/guide/limits.md says, counted, and nobody else any the worse for it.
 
 import Foundation
 import TestSupport

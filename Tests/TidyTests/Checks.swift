@@ -43,7 +43,8 @@ enum Checks {
         ]).union(systemModules),
         "RingpostReplay": ["HashRing", "RingpostClient"],
         "ringpost": Set([
-            "HashRing", "RingpostCore", "RingpostWire", "RingpostNode", "RingpostClient", "RingpostReplay", "Logging", "ArgumentParser", "Configuration", "ServiceLifecycle",
+            "HashRing", "RingpostCore", "RingpostWire", "RingpostNode", "RingpostClient", "RingpostReplay", "Logging", "ArgumentParser",
+            "Configuration", "ServiceLifecycle",
             "UnixSignals", "Histogram", "SystemPackage", "Crypto", "CryptoExtras", "JWTKit",
         ]).union(systemModules),
     ]

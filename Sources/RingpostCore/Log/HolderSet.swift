@@ -47,8 +47,12 @@ struct HolderSet {
     func isHeld(atMostBy peer: Int?) -> Bool { all.isEmpty || all.count == 1 && all[0].peer == peer }
 
     /// Removes members that have left the ring, and adds the present mirror.
-    mutating func update(mirror: Int?, isMember: (Int) -> Bool) {
-        all.removeAll { !isMember($0.peer) }
+    ///
+    /// - Parameters:
+    ///   - mirror: its number among the peers; `nil` when there is none.
+    ///   - isMember: for each peer, whether it is in the ring.
+    mutating func update(mirror: Int?, isMember: [Bool]) {
+        all.removeAll { !isMember[$0.peer] }
         if let mirror, number(of: mirror) == nil { all.append(Holder(peer: mirror, isInSet: false, isSame: false)) }
     }
 

@@ -47,17 +47,12 @@ struct SlotLog {
     func isServing(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isServing == true }
     /// Whether a peer has confirmed its copy of an owned slot.
     func isConfirmed(by peer: Int, at slotIndex: Int) -> Bool {
-        inPlace(slotIndex) { $0.owner?.holders.all.contains { $0.peer == peer && $0.isConfirmed } == true }
+        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.all.contains { $0.peer == peer && $0.isConfirmed } == true }
     }
     func hasHolder(_ peer: Int, at slotIndex: Int) -> Bool { holderNumber(of: peer, at: slotIndex) != nil }
     func holderNumber(of peer: Int, at slotIndex: Int) -> Int? {
-        inPlace(slotIndex) { $0.owner?.holders.number(of: peer) }
-    }
-
-    /// To copy a slot costs more than to look at it.
-    @inline(__always)
-    private func inPlace<Result>(_ slotIndex: Int, _ look: (borrowing Slot) -> Result) -> Result {
-        slots.withUnsafeBufferPointer { look($0[slotIndex]) }
+        // In place: to copy a slot costs more than to look at it.
+        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.number(of: peer) }
     }
 
     /// Whether a request waits for a step of an owned slot.
@@ -160,7 +155,7 @@ struct SlotLog {
     // MARK: Holders of an owned slot
 
     /// Removes holders that have left, and adds the present mirror.
-    mutating func updateHolders(mirror: Int?, isMember: (Int) -> Bool, at slotIndex: Int) {
+    mutating func updateHolders(mirror: Int?, isMember: [Bool], at slotIndex: Int) {
         slots[slotIndex].owner?.holders.update(mirror: mirror, isMember: isMember)
     }
 

@@ -50,24 +50,34 @@ struct PublishQueue {
 
     // MARK: Steps
 
-    /// The next thing to do; `nil` when nothing is left. An answer comes before the next step of a lane: when a publish is refused, the
-    /// lane refuses the later ones of its stream, so these must not be appended first.
-    ///
-    /// - Parameter routing: the routes at this moment; asked for only where a slot has become ready.
-    mutating func next(now: Int64, routing: @autoclosure () -> ShardRouting) -> PublishLanes.Action? {
+    /// What the machine has to do next.
+    enum Step {
+        case perform(PublishLanes.Action)
+        /// The slot has become ready: ``open(_:now:routing:)`` its lane.
+        case open(Int)
+    }
+
+    /// The next step; `nil` when nothing is left. An answer comes before the next action of a lane: when a publish is refused, the lane
+    /// refuses the later ones of its stream, so these must not be appended first.
+    mutating func next(now: Int64) -> Step? {
         while true {
             if let (request, result) = answers.popFirst() {
                 lanes.onAnswer(request: request, result, now: now, actions: &actions)
             } else if nextAction < actions.count {
                 nextAction += 1
-                return actions[nextAction - 1]
+                return .perform(actions[nextAction - 1])
             } else if let slot = ready.popFirst() {
-                lanes.onReady(slot, now: now, route: routing().route, actions: &actions)
+                return .open(slot)
             } else {
                 actions.removeAll(keepingCapacity: true)
                 nextAction = 0
                 return nil
             }
         }
+    }
+
+    /// Publishes that waited for a slot go on.
+    mutating func open(_ slot: Int, now: Int64, routing: ShardRouting) {
+        lanes.onReady(slot, now: now, route: routing.route, actions: &actions)
     }
 }

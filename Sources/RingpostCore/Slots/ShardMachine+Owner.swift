@@ -5,7 +5,7 @@ extension ShardMachine {
     /// Brings the holders in line with the present ring; members that have left count no more.
     mutating func updateHolders(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        log.updateHolders(mirror: peers.mirror(ofSlot: slot), isMember: { [peers] in peers.isMember($0) }, at: slotIndex)
+        log.updateHolders(mirror: peers.mirror(ofSlot: slot), isMember: peers.isMember, at: slotIndex)
         let isUrgent = log.isWaitedFor(at: slotIndex)
         for (number, holder) in log.holders(at: slotIndex).enumerated() where holder.state == .waiting {
             // An adoption costs nothing; a whole copy waits for its turn, unless a request waits for it.

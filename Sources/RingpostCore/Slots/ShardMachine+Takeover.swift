@@ -83,7 +83,7 @@ extension ShardMachine {
 
     /// Members that have left need not answer, and their copies are gone with them.
     mutating func forgetLeavers(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
-        takeovers.forgetLeavers(slot) { [peers] in peers.isMember($0) }
+        takeovers.forgetLeavers(slot, isMember: peers.isMember)
         decide(slot, now: now, actions: &actions)
     }
 

@@ -9,7 +9,7 @@ extension ShardMachine {
         vacancy.onEpoch()
         peers.setView(view)
         copies.setPeerCount(peers.count)
-        for peer in 0..<peers.count where !peers.isMember(peer) { copies.forget(peer) }
+        for peer in 0..<peers.count where !peers.isMember[peer] { copies.forget(peer) }
         markStale(since: before)
         catchUpSome(now: now, actions: &actions)
         move(now: now, actions: &actions)

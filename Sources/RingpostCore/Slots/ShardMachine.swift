@@ -1,6 +1,6 @@
 // The decisions about the slots of one shard: who owns them, which members have copies and what they have confirmed, the mailboxes, and
 // the lanes of publishes. An event and the time go in, actions come out; a node's event loop performs them, and so does the simulation
-// of a cluster. The rules are in DESIGN.md, "Copies, commits and moves". The machine's state lies in its parts, each a type with a file
+// of a cluster. The rules are in docs/architecture/copies.md. The machine's state lies in its parts, each a type with a file
 // of its own; the machine's extensions are the rules that need several parts.
 import HashRing
 
@@ -122,13 +122,14 @@ public struct ShardMachine {
 
     /// Does all that an event has led to inside the shard, until nothing is left, and sends what was collected for other members.
     mutating func processPending(now: Moment, actions: inout [ShardAction]) {
-        while let action = publishes.next(now: now.monotonic, routing: routes.routing) {
-            switch action {
-            case .append(let request, let publish): append(publish, request: request, now: now, actions: &actions)
-            case .send(let peer, let request, let publish, let hops, let restarts):
+        while let step = publishes.next(now: now.monotonic) {
+            switch step {
+            case .open(let slot): publishes.open(slot, now: now.monotonic, routing: routes.routing)
+            case .perform(.append(let request, let publish)): append(publish, request: request, now: now, actions: &actions)
+            case .perform(.send(let peer, let request, let publish, let hops, let restarts)):
                 actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
-            case .answer(let address, let result): actions.append(.answer(address, result))
-            case .pull(let slot): pull(slot, now: now, actions: &actions)
+            case .perform(.answer(let address, let result)): actions.append(.answer(address, result))
+            case .perform(.pull(let slot)): pull(slot, now: now, actions: &actions)
             }
         }
         peers.sendBatches(actions: &actions)

@@ -1,6 +1,6 @@
-// What two nodes say to each other about a slot. The owner asks over the link that it has dialled, the holder of a copy
-// answers on the same connection; what a broken link has swallowed is said again on the next one, and nothing of it does
-// harm when it comes twice. See DESIGN.md, "Copies, commits and moves".
+// The frames that two nodes exchange about a slot. The owner asks over the link that it has dialled, the holder of a copy
+// answers on the same connection; what a broken link has lost is sent again on the next one, and no frame does harm
+// when it comes twice. See docs/architecture/copies.md.
 //
 // Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
 import HashRing
@@ -10,22 +10,22 @@ import HashRing
 public enum SlotFrame: Hashable, Sendable {
     // From the owner:
 
-    /// Which copies do you have? Fences lower terms of these slots.
+    /// Asks which copies the member has, and fences lower terms of these slots.
     case inquire(term: UInt64, slots: [UInt16])
-    /// Send me your copy.
+    /// Asks for a copy.
     case fetch(term: UInt64, slot: UInt16)
-    /// Your copies, if each was written under its `base` and stands at its `position`, are the ones I go on from.
+    /// The owner goes on from the copies that were written under `base` and end at `position`: they need not be sent.
     case adopt([SlotAdoption])
     /// Chunks of copies; with its last one a copy is complete.
     case snapshots([SnapshotTransfer])
     /// One more step of the log.
     case append(term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
-    /// Your copies are not needed any more.
+    /// The holder's copies are not needed any more.
     case release([SlotTerm])
 
     // From the holder:
 
-    /// What there is of the slots that were asked for.
+    /// The holder's copies of the slots that were asked for.
     case holdings(term: UInt64, [SlotHolding])
     /// A chunk of the copy that was to be fetched; `nil` when there is none any more.
     case chunk(term: UInt64, slot: UInt16, SnapshotChunk?)
@@ -64,23 +64,23 @@ public enum SlotFrame: Hashable, Sendable {
     }
 }
 
-/// What a holder says of one slot.
+/// A holder's answer about one slot.
 public struct SlotHolding: Hashable, Sendable {
     /// Which slot.
     public let slot: UInt16
-    /// What there is of it.
+    /// The copy, if there is one.
     public let content: Content
 
     /// A copy, or none.
     public enum Content: Hashable, Sendable {
         /// Complete and not released: written last under `term`, as long as `position`.
         case copy(term: UInt64, position: UInt64)
-        /// Nothing; `vacant` milliseconds ago this node found, as an owner, that nobody has anything, and `quiet`
-        /// milliseconds ago it came in place of another boot that might have had something (`Int64.max` if it didn't).
+        /// No copy. `vacant`: for so many milliseconds this node has known, as an owner, that no member has a copy. `quiet`: for so many
+        /// milliseconds this boot has stood in the place of an earlier boot, which may have had a copy; `Int64.max` if there was none.
         case none(vacant: Int64, quiet: Int64)
     }
 
-    /// What there is of a slot.
+    /// A slot and the holder's copy of it.
     public init(slot: UInt16, content: Content) {
         self.slot = slot
         self.content = content
@@ -144,7 +144,7 @@ public struct SnapshotTransfer: Hashable, Sendable {
     public let slot: UInt16
     /// The owner's term.
     public let term: UInt64
-    /// What it holds.
+    /// The chunk.
     public let chunk: SnapshotChunk
 
     /// A chunk of one slot's copy.

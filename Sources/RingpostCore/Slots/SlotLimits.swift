@@ -1,6 +1,6 @@
 // The bounds of what slots need, and the guards that tests of the tests switch off.
 
-/// Bounds of one event loop's slots.
+/// Bounds of one shard's slots.
 public struct SlotLimits: Sendable {
     /// Copies that are under way to, or from, one member at once; a publish or an attachment pulls its slot past this.
     public var copiesUnderWayMax = 64

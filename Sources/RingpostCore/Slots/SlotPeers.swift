@@ -7,7 +7,6 @@ struct SlotPeers {
         var link: UInt32?
         /// There was a link at some time.
         var wasLinked = false
-        var isMember = true
         /// What was decided for it in this event.
         var batch = SlotBatch()
     }
@@ -17,6 +16,8 @@ struct SlotPeers {
     /// The newest epoch; `nil` before the first.
     private(set) var view: MembershipView?
     private var peers: [Peer] = []
+    /// For each peer, whether it is in the ring; a peer that no view has shown yet counts as a member.
+    private(set) var isMember: [Bool] = []
     private var numbers: [MemberIdentity: Int] = [:]
     private var byLink: [UInt32: Int] = [:]
     /// The peer at each index of the view; -1 for this node.
@@ -63,7 +64,7 @@ struct SlotPeers {
         self.view = view
         byMember = view.members.enumerated().map { index, member in index == view.selfIndex ? -1 : number(of: member.identity) }
         let members = Set(byMember)
-        for peer in peers.indices { peers[peer].isMember = members.contains(peer) }
+        isMember = peers.indices.map { members.contains($0) }
     }
 
     // MARK: Peers
@@ -72,7 +73,6 @@ struct SlotPeers {
     var count: Int { peers.count }
     /// All members but this node, in the order of the view.
     var others: [Int] { byMember.filter { $0 >= 0 } }
-    func isMember(_ peer: Int) -> Bool { peers[peer].isMember }
     func isLinked(_ peer: Int) -> Bool { peers[peer].link != nil }
 
     /// Whether a peer is this (id, boot).
@@ -81,6 +81,7 @@ struct SlotPeers {
     private mutating func number(of member: MemberIdentity) -> Int {
         if let number = numbers[known(member)] { return number }
         peers.append(Peer())
+        isMember.append(true)
         numbers[known(member)] = peers.count - 1
         return peers.count - 1
     }

@@ -99,10 +99,10 @@ struct Takeovers {
     }
 
     /// Members that have left need not answer, and their copies are gone with them.
-    mutating func forgetLeavers(_ slot: Int, isMember: (Int) -> Bool) {
-        takeovers[slot]?.unanswered.removeAll { !isMember($0) }
-        takeovers[slot]?.found.removeAll { !isMember($0.peer) }
-        if let source = takeovers[slot]?.source, !isMember(source) { startOver(slot) }
+    mutating func forgetLeavers(_ slot: Int, isMember: [Bool]) {
+        takeovers[slot]?.unanswered.removeAll { !isMember[$0] }
+        takeovers[slot]?.found.removeAll { !isMember[$0.peer] }
+        if let source = takeovers[slot]?.source, !isMember[source] { startOver(slot) }
     }
 
     mutating func setVacant(_ slot: Int, since: Int64) { takeovers[slot]?.phase = .vacant(since: since) }

@@ -27,7 +27,8 @@ struct OperatorRoutes {
         }
         guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
             connection.respond(
-                to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
+                to: request.number,
+                .problem(.notFound, "there is nothing at this path; docs/guide/operating.md lists what the API port answers"))
             return
         }
         guard request.head.method == .get || request.head.method == .head else {
@@ -148,7 +149,7 @@ struct OperatorRoutes {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
         if owner == view.selfIndex { return shared.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
-        guard let link = shard.links.lazy.compactMap({ $0 }).first(where: { $0.member == view.members[owner].identity }) else {
+        guard let link = shard.links.link(to: view.members[owner].identity) else {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
         return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in

@@ -111,7 +111,7 @@ extension NodeMembership {
             onRegistered: { _, hadPredecessor in if hadPredecessor { shared.onEachShard { $0.succeed() } } },
             onView: { shared.take($0) },
             onLease: { shared.take($0) },
-            onRevocations: { list in shared.onEachShard { $0.take(list) } },
+            onRevocations: { list in shared.onEachShard { $0.applyRevocations(list) } },
             onAlarm: { _ in shared.countAlarm() },
             onPeerRefused: { identity in
                 shared.refuse(identity)
@@ -141,7 +141,7 @@ extension NodeMembership {
             onLeaving: {
                 shared.setLeaving()
                 shared.onEachShard { shard in
-                    shard.isLeaving = true
+                    shard.publisher.isLeaving = true
                     shard.pingAll()
                 }
             })
@@ -195,15 +195,15 @@ extension Shard {
     /// Tells every other member at once how this node stands.
     fileprivate func pingAll(query: UInt64 = 0) {
         let now = MonotonicClock.nowMilliseconds()
-        for link in links { link?.ping(query: query, now: now) }
+        for link in links.allDialled { link.ping(query: query, now: now) }
     }
 
     /// A member that computed another ring from the same epoch: no link with this boot of it.
     fileprivate func refuse(_ peer: MemberIdentity) {
-        for link in links where link?.member == peer {
-            link?.stop()
-            if let handle = link?.handle { linkIsDown(handle) }
+        if let link = links.link(to: peer) {
+            link.stop()
+            linkIsDown(link.handle)
         }
-        for server in Array(accepted.values) { server.closeIf(from: peer) }
+        for server in Array(links.allAccepted) { server.closeIf(from: peer) }
     }
 }

@@ -39,16 +39,16 @@ final class LocalChannel: @unchecked Sendable {
     func add(_ subscription: Subscription) {
         out.add(subscription)
         presence.open(subscription.user?.name)
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
     func remove(_ subscription: Subscription) {
         // It may belong to an earlier `LocalChannel` of the same key.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
-        let lingersUntil = shard.lingerers < Poller.countMax ? subscription.lingersUntil : nil
+        let lingersUntil = shard.channels.hasRoomForLingering ? subscription.lingersUntil : nil
         track { $0.close(subscription.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
         guard subscription.isWatching else { return }
         watchers -= 1
         if watchers == 0 { board = PresenceBoard() }
@@ -58,25 +58,25 @@ final class LocalChannel: @unchecked Sendable {
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
-        shard.lingerers += presence.lingeringCount - before
+        shard.channels.addLingering(presence.lingeringCount - before)
     }
 
     /// One more subscription wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
-    func receive(_ item: ChannelItem) {
+    func deliver(_ item: ChannelItem) {
         switch item {
         case .message(let incarnation, let message): push(.message(incarnation: incarnation, message, SharedFrames(message)))
         case .gap: push(.gap)
         }
     }
 
-    /// The owner reports who listens.
-    func receive(_ news: PresenceNews) {
+    /// What the owner says of who listens.
+    func onPresence(_ news: PresenceNews) {
         if watchers == 0 { return }
         let isFirst = !board.hasBegun
         let (joined, left) = board.apply(news)
@@ -143,80 +143,4 @@ final class LocalChannel: @unchecked Sendable {
         for subscription in out.all { subscription.end(disconnect()) }
         track { $0 = ShardPresence() }
     }
-}
-
-extension Shard {
-    /// Why this shard takes no other subscription to the channel; `nil` if it does. Counted.
-    func objection(to channel: Key) -> Problem? {
-        let limits = shared.configuration.limits
-        let problem: Problem? =
-            if let localChannel = localChannels[channel] {
-                localChannel.count >= limits.channelListenersMax ? .channelFull : nil
-            } else {
-                localChannels.count >= limits.channelsMax ? .overloaded : nil
-            }
-        if problem != nil { counters.channelsRefused += 1 }
-        if problem == .channelFull { counters.count(.channelSubscribers) }
-        return problem
-    }
-
-    /// From now on the subscription is given the channel's new messages. It asks for older ones after this.
-    ///
-    /// - Returns: false when there are too many already.
-    func listen(_ subscription: Subscription) -> Bool {
-        if objection(to: subscription.key) != nil { return false }
-        if let localChannel = localChannels[subscription.key] {
-            localChannel.add(subscription)
-            return true
-        }
-        let localChannel = LocalChannel(subscription.key, shard: self)
-        localChannel.add(subscription)
-        localChannels[subscription.key] = localChannel
-        post(.addShard(subscription.key, shard: index), to: shardIndex(subscription.key.slot))
-        return true
-    }
-
-    func stopListening(_ subscription: Subscription) {
-        guard let localChannel = localChannels[subscription.key] else { return }
-        localChannel.remove(subscription)
-        endIfOver(localChannel)
-    }
-
-    private func endIfOver(_ localChannel: LocalChannel) {
-        guard localChannel.isOver else { return }
-        localChannels[localChannel.key] = nil
-        dirtyLocalChannels.remove(localChannel.key)
-        post(.removeShard(localChannel.key, shard: index), to: shardIndex(localChannel.key.slot))
-    }
-
-    /// The node does not listen to the channel any more: all who listen here are better off elsewhere. Users between two polls are forgotten
-    /// too: a `LocalChannel` must not outlive the `NodeChannelSubscription` that feeds it, and the next subscription makes a new one.
-    func onChannelLost(_ channel: Key, _ reason: CloseReason) {
-        dirtyLocalChannels.remove(channel)
-        localChannels.removeValue(forKey: channel)?.end(admission.disconnect(reason))
-    }
-
-    func watch(_ subscription: Subscription) { localChannels[subscription.key]?.watch() }
-
-    /// In every tick: who listens to what, where that has changed.
-    func onLocalChannelTick(_ key: Key) {
-        if let localChannel = localChannels[key], localChannel.onTick(now: Moment.now().monotonic) { return }
-        dirtyLocalChannels.remove(key)
-        if let localChannel = localChannels[key] { endIfOver(localChannel) }
-    }
-
-    /// A user's poll has ended, and the next one is waited for.
-    func remember(_ user: Key, since: Int64, until: Int64) {
-        if pollers[user] == nil, pollers.count >= Poller.countMax { return }
-        pollers[user] = Poller(since: min(since, pollers[user].map { $0.until > since ? $0.since : since } ?? since), until: until)
-    }
-}
-
-/// A user who polls: there from the first poll until the next one has not come.
-struct Poller {
-    /// Pollers that one event loop remembers between their polls, and as many that channels do; beyond it they count only while they wait.
-    static let countMax = 100_000
-
-    let since: Int64
-    let until: Int64
 }

@@ -2,13 +2,6 @@
 // channel's slot, and hands each message once to every shard that has such clients.
 import RingpostCore
 
-/// Goes to every shard with clients that subscribe to the channel.
-enum ChannelItem: Sendable {
-    case message(incarnation: UInt64, StoredMessage)
-    /// The node has missed messages: every subscription has to ask for them itself.
-    case gap
-}
-
 final class NodeChannelSubscription: SubscriptionSink {
     /// The attachment is kept for so long without a subscription: pollers come again, and so do clients that reconnect.
     static let lingerMilliseconds: Int64 = 5_000
@@ -21,8 +14,8 @@ final class NodeChannelSubscription: SubscriptionSink {
     private var shards: Set<Int> = []
     private var questions: [ReturnAddress: AttachRequest] = [:]
     private var emptySince: Int64 = .max
-    /// It is in ``Shard/idleNodeChannels``, once.
-    fileprivate var isKnownIdle = false
+    /// It is among the idle channels of the ``ChannelTable``, once.
+    var isKnownIdle = false
     private var presence = PresenceTally<Int>()
     /// Shards with clients that want to hear who comes and goes.
     private var watching: Set<Int> = []
@@ -67,14 +60,14 @@ final class NodeChannelSubscription: SubscriptionSink {
         shards.remove(shard)
         watching.remove(shard)
         presence.remove(shard)
-        self.shard.dirtyNodeChannels.insert(key)
+        self.shard.channels.markDirty(self)
         if !shards.isEmpty { return }
         emptySince = Moment.now().monotonic
-        self.shard.checkLater(self)
+        self.shard.channels.endWhenIdle(self)
     }
 
-    fileprivate var isEmpty: Bool { shards.isEmpty }
-    fileprivate func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
+    var isEmpty: Bool { shards.isEmpty }
+    func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
 
     /// A subscription wants the messages that it has not seen.
     func ask(_ request: AttachRequest) {
@@ -95,12 +88,12 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     // MARK: Presence
 
-    func receive(_ report: PresenceReport, from shard: Int) {
+    func onReport(_ report: PresenceReport, from shard: Int) {
         guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
         presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
         if report.wantsNews, report.wantsList { wantsList = true }
-        self.shard.dirtyNodeChannels.insert(key)
+        self.shard.channels.markDirty(self)
     }
 
     func onPresence(_ news: PresenceNews) {
@@ -143,7 +136,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     func endOfPiece() {
         // A new owner, or the same one anew: it does not know who listens.
-        if subscription?.attachment != reported { shard.dirtyNodeChannels.insert(key) }
+        if subscription?.attachment != reported { shard.channels.markDirty(self) }
         guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values
         questions = [:]
@@ -153,53 +146,11 @@ final class NodeChannelSubscription: SubscriptionSink {
     /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
     func end(_ disconnect: Disconnect) {
         for target in shards { shard.post(.channelLost(key, disconnect.reason), to: target) }
-        shard.nodeChannels[key] = nil
-        shard.dirtyNodeChannels.remove(key)
+        shard.channels.removeNodeChannel(key)
         stop()
     }
 
     private func fanOut(_ item: ChannelItem) {
         for target in shards { shard.post(.fanOut(key, item), to: target) }
-    }
-}
-
-extension Shard {
-    /// A shard has its first subscription to the channel.
-    func addShard(_ channel: Key, shard: Int) {
-        if let nodeChannel = nodeChannels[channel] { return nodeChannel.addShard(shard) }
-        let nodeChannel = NodeChannelSubscription(channel, shard: self)
-        nodeChannel.addShard(shard)
-        nodeChannels[channel] = nodeChannel
-        // Where there is no room it has ended itself.
-        _ = nodeChannel.start()
-    }
-
-    /// Nobody listens to it now. Whether that is still so is checked after its linger time.
-    fileprivate func checkLater(_ nodeChannel: NodeChannelSubscription) {
-        if nodeChannel.isKnownIdle { return }
-        nodeChannel.isKnownIdle = true
-        idleNodeChannels.append((nodeChannel, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
-    }
-
-    /// Checks one channel whose linger time is over; false when there is none.
-    func endIdleNodeChannel(now: Int64) -> Bool {
-        guard let first = idleNodeChannels.first, first.at <= now else { return false }
-        idleNodeChannels.removeFirst()
-        let nodeChannel = first.nodeChannel
-        nodeChannel.isKnownIdle = false
-        // It may have been ended by something else, and another one may have its name.
-        guard nodeChannels[nodeChannel.key] === nodeChannel, nodeChannel.isEmpty else { return true }
-        if nodeChannel.isOver(now: now) {
-            nodeChannels[nodeChannel.key] = nil
-            nodeChannel.stop()
-        } else {
-            // Somebody was there meanwhile.
-            checkLater(nodeChannel)
-        }
-        return true
-    }
-
-    func onNodeChannelTick(_ key: Key) {
-        if nodeChannels[key]?.onPresenceTick() != true { dirtyNodeChannels.remove(key) }
     }
 }

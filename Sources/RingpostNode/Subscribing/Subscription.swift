@@ -2,7 +2,7 @@
 // through. A channel's subscriptions ask the owner only for messages that they have missed; newer ones come from their shard's `LocalChannel`.
 import RingpostCore
 
-final class Subscription {
+final class Subscription: StopsInTurn {
     let key: Key
     let since: Int64
     private let shard: Shard
@@ -57,7 +57,7 @@ final class Subscription {
         if listens {
             // First, because it may be over before this returns.
             isListening = true
-            if !shard.listen(self) { end(shard.admission.disconnect(.tryLater)) }
+            if !shard.channels.listen(self) { end(shard.admission.disconnect(.tryLater)) }
         }
         if !isOver { perform(machine.ask(now: since)) }
         return !isOver
@@ -68,7 +68,7 @@ final class Subscription {
         isOver = true
         machine.onClose()
         release()
-        if isListening { shard.stopListening(self) }
+        if isListening { shard.channels.stopListening(self) }
         isListening = false
         sink = nil
     }
@@ -77,7 +77,7 @@ final class Subscription {
     func stopLater() {
         isOver = true
         machine.onClose()
-        shard.stopLater(self)
+        shard.runtime.stopLater(self)
     }
 
     /// The client is better off elsewhere.
@@ -140,7 +140,7 @@ final class Subscription {
     private func beginWatching() {
         guard watches, !isWatching, isListening, cursor != nil else { return }
         isWatching = true
-        shard.watch(self)
+        shard.channels.watch(self)
     }
 
     /// Who listens, comes or goes. A client that has not been told who is there can do nothing with who comes.
@@ -206,13 +206,12 @@ final class Subscription {
     /// Only subscriptions that wait for something are looked at in every tick.
     private func updatePending() {
         if number == 0 { return }
-        if machine.isSettled { shard.pendingSubscriptions.remove(number) } else { shard.pendingSubscriptions.insert(number) }
+        shard.subscriptions.setPending(number, !machine.isSettled)
     }
 
     private func release() {
         if number == 0 { return }
-        _ = shard.subscriptions.take(number)
-        shard.pendingSubscriptions.remove(number)
+        shard.subscriptions.remove(number)
         if mayBeAttached { shard.detach(key, number: number) }
         number = 0
         mayBeAttached = false

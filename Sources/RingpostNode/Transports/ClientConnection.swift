@@ -24,7 +24,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
         self.request = PendingRequest(request)
         user = request.user?.key
         sharedGrant = grant.map { shard.shared.tokens == nil ? shard.shared.openGrant : SharedGrant($0) }
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     /// What the client may do; `nil` while it has not said who it is.

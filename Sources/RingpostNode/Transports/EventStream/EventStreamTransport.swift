@@ -84,7 +84,7 @@ struct EventStreamTransport: Transport {
         lastWrite = Moment.now().monotonic
         guard owesRetry else { return }
         owesRetry = false
-        let retry = Self.retryMilliseconds.lowerBound + Int(connection.shard.freshRandom() % UInt64(Self.retryMilliseconds.count))
+        let retry = Self.retryMilliseconds.lowerBound + Int(connection.runtime.numbers.random() % UInt64(Self.retryMilliseconds.count))
         connection.write { EventStreamEncoder.writeRetry(milliseconds: retry, into: &$0) }
     }
 

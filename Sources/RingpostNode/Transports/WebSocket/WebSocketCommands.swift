@@ -85,7 +85,7 @@ extension ClientConnection where T == WebSocketTransport {
             if let subscription = channel(key) { return subscribeAgain(subscription, start: start, watches: wanted.presence) }
             let most = shard.shared.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
-            if let problem = shard.objection(to: key) { throw ProblemReport(problem) }
+            if let problem = shard.channels.objection(to: key) { throw ProblemReport(problem) }
             subscribe(key, start: start, watches: wanted.presence)
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message, channel: wanted.channel))

@@ -105,7 +105,7 @@ extension ClientConnection where T == WebSocketTransport {
         var frames = 0
         do throws(WebSocketError) {
             while transport.machine.looksAtFrames {
-                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && shard.scheduler.isOver { return rest() }
+                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && runtime.isTurnOver { return rest() }
                 if !transport.names.isEmpty {
                     frames += 1
                     shard.onRequest()
@@ -143,7 +143,7 @@ extension ClientConnection where T == WebSocketTransport {
     private func rest() {
         if input.readableBytes == 0, transport.names.isEmpty { return }
         transport.machine.onSliceOver()
-        shard.rest(self, .resting)
+        runtime.enqueue(self, .resting)
     }
 
     /// What is too much waits: in the connection's buffer, in the kernel's, and then at the client.
