@@ -86,7 +86,7 @@ public enum LimitsDocument {
                 ("wait of a poll", "\(limits.pollSecondsMax) s; a longer one is shortened"),
                 (
                     "a WebSocket's command",
-                    "\(bytes(WebSocketConnection.messageBytesMax)), beyond it the socket is closed with `too_large`; "
+                    "\(bytes(WebSocketTransport.messageBytesMax)), beyond it the socket is closed with `too_large`; "
                         + "\(ClientCommand.namesMax) channels, \(JSONObject.countMax) members"
                 ),
                 ("publishes of one WebSocket under way", "\(ClientPublisher.inFlightMax); more are answered `overloaded`"),
