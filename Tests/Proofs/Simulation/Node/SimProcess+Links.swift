@@ -23,6 +23,8 @@ final class SimLink {
     var lastPing: Int64 = 0
     /// Attachments of sockets here that it carries.
     var attachments: Set<UInt64> = []
+    /// Of the member list that was last sent here.
+    var toldEpoch: UInt64 = 0
 
     init(handle: UInt32, member: Member) {
         self.handle = handle
@@ -44,6 +46,8 @@ final class SimAccepted {
     let kind: Kind
     let stream: UInt64
     var lastHeard: Int64
+    /// Of the member list that was last sent here.
+    var toldEpoch: UInt64 = 0
 
     init(channel: UInt32, connection: SimConnection, kind: Kind, stream: UInt64, now: Int64) {
         self.channel = channel
@@ -67,7 +71,7 @@ extension SimProcess {
             if case .stopped = link.state { continue }
             if !others.contains(where: { $0.identity == link.member.identity }) { stop(link) }
         }
-        for member in others where !refusedPeers.contains(member.identity) {
+        for member in others where !peers.isRefused(member.identity) {
             let isKnown = links.contains { link in
                 if case .stopped = link.state { return false }
                 return link.member.identity == member.identity
@@ -89,7 +93,7 @@ extension SimProcess {
     }
 
     func refuse(_ peer: MemberIdentity) {
-        refusedPeers.insert(peer)
+        peers.refuse(peer)
         for link in links where link.member.identity == peer { stop(link) }
         for end in accepted.values.sorted(by: { $0.channel < $1.channel }) {
             if case .node(peer) = end.kind { close(end) }
@@ -157,6 +161,7 @@ extension SimProcess {
 
     private func linkHasEnded(_ link: SimLink) {
         simulation.say(name, "link to \(link.member.id) is down")
+        linksHaveChanged()
         let ended = link.attachments.sorted()
         link.attachments = []
         for attachment in ended { onDetached(attachment) }
@@ -171,17 +176,13 @@ extension SimProcess {
             guard case .dialling = link.state else { return }
             link.state = .up
             link.failures = 0
+            link.toldEpoch = 0
+            linksHaveChanged()
             withLoop { $0.linkIsUp(link.handle, to: link.member.identity, now: self.moment, actions: &$1) }
             for socket in sockets { perform(socket.machine.onEpoch(now: now), socket) }
         case .pong(let query, let standing):
-            onStanding(standing, of: link.member.identity) { link.connection?.send($0, from: .dialling) }
-            guard query != 0 else { return }
-            let sameEpoch = standing.epoch == view?.epoch
-            perform(
-                lease?.outageAnswer(
-                    from: link.member.identity, queryNumber: query, sameEpoch: sameEpoch, reachesZooKeeper: standing.reachesZooKeeper,
-                    now: now))
-            afterMembership()
+            onStanding(standing, of: link.member.identity, query: query)
+            if let view = peers.news(for: standing, told: &link.toldEpoch) { link.connection?.send(.members(view), from: .dialling) }
         case .members(let epoch, let members, let generation): onOffer(epoch, members, generation)
         case .answer(let request, let result):
             isRelaying = true
@@ -204,7 +205,7 @@ extension SimProcess {
 
     func greet(_ connection: SimConnection, from: MemberIdentity, to: MemberIdentity, generation: UInt64) {
         handshakes.removeAll { $0 === connection }
-        guard view?.generation == generation, to == identity, !refusedPeers.contains(from) else {
+        guard view?.generation == generation, to == identity, !peers.isRefused(from) else {
             return connection.close(from: .accepting)
         }
         // What the peer wrote into an earlier connection and has given up by now must not arrive behind what it writes into this one.
@@ -249,8 +250,9 @@ extension SimProcess {
         guard case .node(let peer) = end.kind else { return }
         switch frame {
         case .ping(let query, let standing):
-            onStanding(standing, of: peer) { end.connection.send($0, from: .accepting) }
+            onStanding(standing, of: peer)
             end.connection.send(.pong(query: query, self.standing), from: .accepting)
+            if let view = peers.news(for: standing, told: &end.toldEpoch) { end.connection.send(.members(view), from: .accepting) }
         case .members(let epoch, let members, let generation): onOffer(epoch, members, generation)
         case .forward(let request, let epoch, let hops, let restarts, var publish, let budget):
             publish.deadline = now + budget
@@ -275,32 +277,27 @@ extension SimProcess {
 
     // MARK: Standings
 
-    var standing: SimStanding {
-        SimStanding(
+    private var standing: LinkStanding {
+        LinkStanding(
             epoch: view?.epoch ?? 0, digest: view?.ring.digest ?? 0, reachesZooKeeper: lastLease?.reachesZooKeeper ?? false,
-            isLeaving: isLeaving, isDraining: drain.phase != .serving, unreachable: unreachable.map(\.id))
+            isLeaving: isLeaving, isDraining: isDraining, unreachable: peers.unreachable.map(\.id).sorted())
     }
 
-    /// Other members that no link reaches.
-    var unreachable: [MemberIdentity] {
-        links.filter { if case .stopped = $0.state { false } else { !$0.isUp } }.map(\.member.identity)
+    private func linksHaveChanged() {
+        peers.setLinked(Set(links.filter(\.isUp).map(\.member.identity)), ofShard: 0, own: identity)
     }
 
-    private func onStanding(_ standing: SimStanding, of peer: MemberIdentity, answer: (SimFrame) -> Void) {
-        guard let view else { return }
-        withdrawal?.onReport(from: peer, unreachable: standing.unreachable, now: now)
-        if standing.isLeaving || standing.isDraining { goingPeers.insert(peer) } else { goingPeers.remove(peer) }
-        if standing.isLeaving { perform(lease?.saidGoodbye(peer, now: now)) }
-        if standing.epoch == view.epoch, standing.digest != view.ring.digest {
-            apply(.peerDiffers(peer, epoch: standing.epoch, digest: standing.digest))
-        }
-        // Whoever is behind is sent the newer list.
-        if standing.epoch < view.epoch { answer(.members(epoch: view.epoch, view.members, generation: view.generation)) }
-        afterMembership()
+    private func onStanding(_ standing: LinkStanding, of peer: MemberIdentity, query: UInt64 = 0) {
+        for event in peers.onStanding(standing, of: peer, query: query, now: now) { handle(event) }
     }
 
     private func onOffer(_ epoch: UInt64, _ members: [Member], _ generation: UInt64) {
-        apply(.offered(epoch: epoch, members: members, generation: generation))
-        afterMembership()
+        handle(.membership(.offered(epoch: epoch, members: members, generation: generation)))
+    }
+}
+
+extension SimFrame {
+    fileprivate static func members(_ view: MembershipView) -> SimFrame {
+        .members(epoch: view.epoch, view.members, generation: view.generation)
     }
 }
