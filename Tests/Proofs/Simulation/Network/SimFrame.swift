@@ -6,7 +6,7 @@ import RingpostCore
 /// One frame.
 enum SimFrame {
     // Links, from the dialling end.
-    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64)
+    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64, dial: UInt64)
     case ping(query: UInt64, LinkStanding)
     case forward(request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, Publish, budgetMilliseconds: Int64)
     case attach(AttachRequest, epoch: UInt64)

@@ -146,7 +146,7 @@ extension SimProcess {
         for end in accepted.values.sorted(by: { $0.channel < $1.channel }) {
             if case .node = end.kind { close(end) }
         }
-        for link in links { redial(link) }
+        for link in links { onClosed(link) }
     }
 
     private func take(_ next: MembershipView) {

@@ -47,6 +47,8 @@ final class SimProcess: SimEnd {
     var links: [SimLink] = []
     var accepted: [UInt32: SimAccepted] = [:]
     var lastChannel: UInt32 = 0
+    var lines = LinkLines<SimConnection>()
+    var dialCount: UInt64 = 0
 
     // The loop.
     var loop: ShardMachine
@@ -117,6 +119,7 @@ final class SimProcess: SimEnd {
         session = nil
         waiters = [:]
         accepted = [:]
+        lines = LinkLines()
         attachments = [:]
         sockets = []
         nodeChannels = [:]
@@ -182,8 +185,8 @@ final class SimProcess: SimEnd {
             case .hello where connection.isClosedByAcceptor, .produce where connection.isClosedByAcceptor,
                 .subscribe where connection.isClosedByAcceptor:
                 break
-            case .hello(let from, let to, let generation):
-                self.greet(connection, from: from, to: to, generation: generation)
+            case .hello(let from, let to, let generation, let dial):
+                self.greet(connection, from: from, to: to, generation: generation, dial: dial)
             case .produce(let request, let message, let restarts, let budget):
                 self.produce(connection, request: request, message, restarts: restarts, budgetMilliseconds: budget)
             case .subscribe(let key, let start, let stay, let user): self.subscribe(connection, key, start, stay, user)
