@@ -88,10 +88,12 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
+        // Chat logs and what is held against them: for `ringpost replay`.
+        .target(name: "RingpostReplay", dependencies: ["HashRing", "RingpostClient"]),
         .executableTarget(
             name: "ringpost",
             dependencies: [
-                "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", logging,
+                "HashRing", "RingpostCore", "RingpostWire", "RingpostNode", "RingpostClient", "RingpostReplay", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -125,6 +127,7 @@ let package = Package(
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
+        .testTarget(name: "RingpostReplayTests", dependencies: ["RingpostReplay"]),
         .testTarget(
             name: "ClusterTests",
             dependencies: [
@@ -134,7 +137,7 @@ let package = Package(
         .executableTarget(
             name: "torture",
             dependencies: [
-                "TestSupport", "RingpostClient", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
+                "TestSupport", "RingpostClient", "RingpostReplay", "RingpostCore", "RingpostWire", "HashRing", nioCore, nioPosix,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

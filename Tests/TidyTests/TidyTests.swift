@@ -19,6 +19,12 @@ import Testing
         report(named.subtracting(Checks.systemModules).filter { !package.contains("\"\($0)\"") }.map { "Package.swift has no \"\($0)\"" })
     }
 
+    @Test func foldersFollowTheArrows() {
+        for arrows in FolderArrows.all {
+            report(arrows.complaints(Repository.swiftFiles(in: arrows.root).map { arrows.file($0.text ?? "", at: $0.path) }))
+        }
+    }
+
     @Test func decisionsArePure() {
         let pure = Repository.swiftFiles(in: "Sources/HashRing") + Repository.swiftFiles(in: "Sources/RingpostCore")
         report(pure.flatMap { Checks.purity($0.text ?? "", of: $0.path) })

@@ -64,9 +64,7 @@ extension OperatorRoutes {
 
     private static func resumes(_ request: HTTPRequest) throws(ProblemReport) -> Bool {
         if request.body.readableBytes == 0 { return false }
-        guard let order = try? JSONDecoder().decode(DisconnectOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badJSON, #"send nothing, or {"resume":true}"#)
-        }
+        let order = try JSONDocument.decode(DisconnectOrder.self, from: request.body, usage: #"send nothing, or {"resume":true}"#)
         return order.resume ?? false
     }
 
@@ -87,9 +85,9 @@ extension OperatorRoutes {
     private func revoke(
         _ request: HTTPRequest, _ grant: APIGrant, _ view: MembershipView, on connection: HTTPConnection
     ) throws(ProblemReport) {
-        guard let order = try? JSONDecoder().decode(RevocationOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badJSON, #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
-        }
+        let order = try JSONDocument.decode(
+            RevocationOrder.self, from: request.body,
+            usage: #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
         let key = try Key(requested: .user, name: Array(order.user.utf8), hasher: view.hasher)
         try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
         let now = Moment.now().wall / 1_000

@@ -74,15 +74,16 @@ final class ProducerRoutes: HTTPRoutes {
         let grant = try connection.apiGrant(request.head)
         let view = try shard.currentView()
         let key = try Self.key(kind, percentEncoded: name, hasher: view.hasher)
-        if let report = shard.objection(to: grant, publishingTo: key) { throw report }
+        let publisher = shard.publisher
+        try publisher.admit(.apiKey(grant), to: key)
         guard let format = Payload.kind(of: request.head) else { throw ProblemReport(.unsupportedMediaType) }
-        let data = try Payload.encode(request.body, kind: format, bytesMax: limits.payloadBytesMax)
+        let data = try publisher.payload(request.body, kind: format)
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
         let timeToLive = try PublishRequest.timeToLive(request.head[.ringpostTTL])
-        let message = try PublishRequest(key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: timeToLive)
-            .publish(on: shard, hasher: view.hasher)
+        let message = try publisher.message(
+            PublishRequest(key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: timeToLive), hasher: view.hasher)
         connection.awaitReceipt(for: key, request.number)
-        shard.publish(message, to: connection, tag: request.number)
+        publisher.send(message, to: connection, tag: request.number)
     }
 
     static func key(_ kind: KeyKind, percentEncoded name: [UInt8], hasher: KeyHasher) throws(ProblemReport) -> Key {
@@ -112,17 +113,6 @@ final class ProducerRoutes: HTTPRoutes {
             connection?.respond(to: request.number, HTTPResponse(status: 200, headers: headers, body: body))
         }
         batch.start(lines.map { Array($0) }, hasher: view.hasher, payloadBytesMax: limits.payloadBytesMax)
-    }
-}
-
-extension PublishRequest {
-    /// The publish with its id and deadline.
-    func publish(on shard: Shard, hasher: KeyHasher) throws(ProblemReport) -> Publish {
-        try Self.check(idempotencyKeyBytes: idempotencyKey.count)
-        let id = idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
-        return Publish(
-            key: key, id: id ?? shard.freshMessageID(), isRepeatable: id != nil, data: data, timeToLiveSeconds: timeToLive,
-            deadline: Moment.now().monotonic + budgetMilliseconds, publishedAt: Moment.wallMicroseconds())
     }
 }
 

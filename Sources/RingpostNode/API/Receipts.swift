@@ -58,7 +58,7 @@ final class BatchPublish: PublishSink {
         self.grant = grant
         self.shard = shard
         self.finish = finish
-        stream = shard.freshStream()
+        stream = shard.runtime.numbers.stream()
         keys = Array(repeating: nil, count: count)
         lines = Array(repeating: [], count: count)
         missing = count
@@ -66,12 +66,13 @@ final class BatchPublish: PublishSink {
 
     func start(_ bodies: [[UInt8]], hasher: KeyHasher, payloadBytesMax: Int) {
         if bodies.isEmpty { finish([]) }
+        let publisher = shard.publisher
         for (lineIndex, body) in bodies.enumerated() {
             do throws(ProblemReport) {
                 let line = try BatchLine(body, hasher: hasher, payloadBytesMax: payloadBytesMax)
-                if let report = shard.objection(to: grant, publishingTo: line.request.key) { throw report }
+                try publisher.admit(.apiKey(grant), to: line.request.key)
                 keys[lineIndex] = line.request.key
-                shard.publish(try line.request.publish(on: shard, hasher: hasher), stream: stream, to: self, tag: UInt64(lineIndex))
+                publisher.send(try publisher.message(line.request, hasher: hasher), stream: stream, to: self, tag: UInt64(lineIndex))
             } catch {
                 if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }
                 set(lineIndex, HTTPResponse.problem(error.problem, "line \(lineIndex + 1): \(error.message)").body)

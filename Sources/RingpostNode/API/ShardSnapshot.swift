@@ -53,8 +53,8 @@ extension Shard {
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount
-        snapshot.channels = nodeChannels.count
-        snapshot.channelListeners = localChannels.values.reduce(0) { $0 + $1.count }
+        snapshot.channels = channels.nodeCount
+        snapshot.channelListeners = channels.listenerCount
         snapshot.parked = machine.parkedCount
         snapshot.inFlight = machine.inFlightCount
         snapshot.windowKeys = machine.windowCount
@@ -67,14 +67,14 @@ extension Shard {
         snapshot.copiesHeld = slots.copies
         snapshot.inheriting = machine.inheritingCount
         snapshot.uncommitted = machine.uncommittedCount
-        for case .some(let link) in links {
+        for link in links.allDialled {
             if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
             snapshot.linkBytes += link.pendingBytes
         }
         snapshot.subscriptions = subscriptions.count
-        snapshot.grants = grants.count
-        if countsSlots { snapshot.socketBytes = sockets.reduce(0) { $0 + (($1 is LinkServer ? nil : $1?.pendingBytes) ?? 0) } }
-        for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
+        snapshot.grants = tokenGate.grantCount
+        if countsSlots { snapshot.socketBytes = runtime.allConnections.reduce(0) { $0 + ($1 is LinkServer ? 0 : $1.pendingBytes) } }
+        for server in links.allAccepted { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }
 
@@ -91,7 +91,7 @@ extension Shard {
                     edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
-        let poller = pollers[key].flatMap { $0.until > now ? $0.since : nil }
+        let poller = pollers.since(key, now: now)
         let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transport != nil }
         let wall = Moment.now().wall
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }

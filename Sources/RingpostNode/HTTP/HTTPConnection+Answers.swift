@@ -56,15 +56,15 @@ extension HTTPConnection {
     /// The answer to a publish, the hot way: next in the order, as nearly all of them are, it is written where it leaves from.
     func respond(to number: UInt64, _ receipt: Receipt) {
         guard isOpen, let answerIndex = answerIndex(of: number), let key = answers[answerIndex].key else { return }
-        shard.scratch.removeAll(keepingCapacity: true)
-        receipt.appendJSON(key: key, to: &shard.scratch)
-        shard.scratch.append(UInt8(ascii: "\n"))
+        runtime.scratch.removeAll(keepingCapacity: true)
+        receipt.appendJSON(key: key, to: &runtime.scratch)
+        runtime.scratch.append(UInt8(ascii: "\n"))
         guard answerIndex == 0, answers[0].keepAlive, answers[0].headers.isEmpty, !isLeaving else {
-            return respond(to: number, .json(shard.scratch))
+            return respond(to: number, .json(runtime.scratch))
         }
         answers.removeFirst()
         firstNumber += 1
-        write { HTTPResponseWriter.writeJSON(shard.scratch, into: &$0) }
+        write { HTTPResponseWriter.writeJSON(runtime.scratch, into: &$0) }
         release()
     }
 

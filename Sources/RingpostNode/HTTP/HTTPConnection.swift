@@ -45,7 +45,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax), headBytesMax: limits.headBytesMax,
                 headerCountMax: limits.headerCountMax))
         deadline = Moment.now().monotonic + limits.headMilliseconds
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     private var limits: NodeLimits { shard.shared.configuration.limits }
@@ -63,7 +63,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     override func onBytes() {
         if isReading { return }
-        if !isResting, sliceRequests == 0, isNew ? shard.scheduler.isOverForNewcomers : shard.scheduler.isOver { rest() }
+        if !isResting, sliceRequests == 0, isNew ? runtime.isTurnOverForNewcomers : runtime.isTurnOver { rest() }
         if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
         parseRequests()
     }
@@ -97,12 +97,12 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private func spendSlice(bytes: Int) {
         sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
         shard.onRequest(bytes: bytes)
-        if sliceRequests >= FairScheduler.sliceRequestsMax || sliceRequests > 0 && shard.scheduler.isOver { rest() }
+        if sliceRequests >= FairScheduler.sliceRequestsMax || sliceRequests > 0 && runtime.isTurnOver { rest() }
     }
 
     private func rest() {
         isResting = true
-        shard.rest(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
+        runtime.enqueue(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
     }
 
     override func goOn() {

@@ -6,8 +6,11 @@ import ZooKeeperClient
 
 /// Where the cluster's ZooKeeper is, and what this node announces there.
 public struct MembershipConfiguration: Sendable {
-    /// `host:port,host:port…`; without it the node is a cluster of its own: a view with epoch 1 at once, and a lease that never ends.
+    /// `host:port,host:port…`, an IPv6 address without brackets; `nil` for a cluster of this node alone: a view with epoch 1 at once, and a
+    /// lease that never ends.
     public var servers: String?
+    /// The path below which the cluster keeps its znodes; made if it is not there.
+    public var chroot = ""
     /// The cluster's name; the rules for node ids hold for it.
     public var cluster: String
     /// What to announce. The boot is replaced with each session.

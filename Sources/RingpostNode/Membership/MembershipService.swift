@@ -60,7 +60,7 @@ public actor MembershipService {
     /// A membership in a cluster that lives in ZooKeeper, or in one of this node alone. Nothing happens before ``run()``.
     public init(configuration: MembershipConfiguration, hooks: MembershipHooks, logger: Logger) {
         self.configuration = configuration
-        paths = ClusterPaths(cluster: configuration.cluster)
+        paths = ClusterPaths(cluster: configuration.cluster, chroot: configuration.chroot)
         self.hooks = hooks
         self.logger = logger
         let drain = DrainMachine(

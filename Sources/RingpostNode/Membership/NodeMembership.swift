@@ -12,11 +12,13 @@ struct NodeMembership {
 
     init(shared: NodeContext, member: Member) {
         self.shared = shared
+        let zooKeeper = shared.configuration.zookeeper
         var configuration = MembershipConfiguration(
-            servers: shared.configuration.zookeeper, cluster: shared.configuration.cluster, me: member)
+            servers: zooKeeper?.connectString, cluster: shared.configuration.cluster, me: member)
         configuration.drainMilliseconds = shared.configuration.drainMilliseconds
         configuration.handOverMilliseconds = shared.configuration.limits.handOverMilliseconds
-        if shared.configuration.zookeeper != nil {
+        if let zooKeeper {
+            configuration.chroot = zooKeeper.chroot
             configuration.credentials = shared.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
         }
@@ -80,12 +82,12 @@ extension NodeMembership {
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { shared.onEachShard { $0.succeed() } } }
         hooks.onView = { shared.take($0) }
         hooks.onLease = { shared.take($0) }
-        hooks.onRevocations = { list in shared.onEachShard { $0.take(list) } }
+        hooks.onRevocations = { list in shared.onEachShard { $0.applyRevocations(list) } }
         hooks.onAlarm = { _ in shared.countAlarm() }
         hooks.onProgress = { shared.setDrain($0) }
         hooks.onLeaving = {
             shared.setLeaving()
-            shared.onEachShard { $0.isLeaving = true }
+            shared.onEachShard { $0.publisher.isLeaving = true }
         }
         addPeers(shared, to: &hooks)
         hooks.holdings = { await shared.holdings() }
@@ -147,15 +149,15 @@ extension Shard {
     /// Tells every other member at once how this node stands.
     fileprivate func pingAll(query: UInt64 = 0) {
         let now = MonotonicClock.nowMilliseconds()
-        for link in links { link?.ping(query: query, now: now) }
+        for link in links.allDialled { link.ping(query: query, now: now) }
     }
 
     /// A member that computed another ring from the same epoch: no link with this boot of it.
     fileprivate func refuse(_ peer: MemberIdentity) {
-        for link in links where link?.member == peer {
-            link?.stop()
-            if let handle = link?.handle { linkIsDown(handle) }
+        if let link = links.link(to: peer) {
+            link.stop()
+            linkIsDown(link.handle)
         }
-        for server in Array(accepted.values) { server.closeIf(from: peer) }
+        for server in Array(links.allAccepted) { server.closeIf(from: peer) }
     }
 }

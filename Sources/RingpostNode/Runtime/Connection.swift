@@ -12,7 +12,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    let shard: Shard
+    let runtime: ShardRuntime
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS. Set before the handler is added.
     var tls: NIOSSLHandler?
@@ -38,7 +38,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var saidLastWord = false
     private var hasFailed = false
 
-    init(shard: Shard) { self.shard = shard }
+    init(runtime: ShardRuntime) { self.runtime = runtime }
 
     // MARK: For subclasses
 
@@ -92,7 +92,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         if let backlog {
             backlog.append(body)
         } else {
-            if pending.storageCapacity == 0 { pending = shard.spares.take(writesMuch: writesMuch) }
+            if pending.storageCapacity == 0 { pending = runtime.spares.take(writesMuch: writesMuch) }
             body(&pending)
         }
         markDirty()
@@ -118,7 +118,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private func markDirty() {
         if isDirty { return }
         isDirty = true
-        shard.markDirty(self)
+        runtime.markDirty(self)
     }
 
     /// Hands on what waits, unless an earlier piece is still on its way to the kernel.
@@ -126,7 +126,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         isDirty = false
         guard let context, !isBackedUp else { return }
         while pending.readableBytes > 0 {
-            shard.counters.writes += 1
+            runtime.counters.writes += 1
             if descriptor >= 0 { sendDirectly(context) } else { handOn(context) }
             guard self.context != nil, !isBackedUp else { return }
         }
@@ -139,7 +139,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
             send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
         }
         if sent == pending.readableBytes {
-            if !isPendingShared { shard.spares.giveBack(pending) }
+            if !isPendingShared { runtime.spares.giveBack(pending) }
             return takeFromBacklog()
         }
         if sent > 0 { pending.moveReaderIndex(forwardBy: sent) }
@@ -179,7 +179,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func closeWhenFlushed() {
         guard context != nil, !isClosing else { return }
         isClosing = true
-        closesBy = Moment.now().monotonic + shard.shared.configuration.limits.closeMilliseconds
+        closesBy = Moment.now().monotonic + runtime.closeMilliseconds
         setReading(true)
         markDirty()
     }
@@ -221,7 +221,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         do {
             try context.channel.syncOptions?.setOption(.autoRead, value: reads)
         } catch {
-            shard.logger.debug("can't change autoRead", metadata: ["error": "\(error)"])
+            runtime.logger.debug("can't change autoRead", metadata: ["error": "\(error)"])
         }
     }
 
@@ -230,7 +230,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if tls == nil, descriptor < 0 { descriptor = Self.descriptor(of: context) }
-        connectionIndex = Int32(shard.register(self))
+        connectionIndex = Int32(runtime.register(self))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -238,9 +238,9 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         self.context = nil
         tls = nil
         descriptor = -1
-        shard.unregister(Int(connectionIndex))
+        runtime.unregister(Int(connectionIndex))
         dropPending()
-        if isCountedConnection { shard.shared.quotas.closeConnection() }
+        if isCountedConnection { runtime.quotas.closeConnection() }
         isCountedConnection = false
         onGone()
     }
@@ -300,11 +300,11 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         // A reset is how the other side goes, and so is an end without TLS's goodbye: nothing to be alarmed at.
         case is IOError, NIOSSLError.uncleanShutdown: break
         case is NIOSSLError, is BoringSSLError:
-            shard.counters.tlsFailures += 1
-            shard.logger.debug("TLS failed", metadata: ["error": "\(error)"])
+            runtime.counters.tlsFailures += 1
+            runtime.logger.debug("TLS failed", metadata: ["error": "\(error)"])
         default:
-            shard.counters.handlerErrors += 1
-            shard.logger.debug("a socket failed", metadata: ["error": "\(error)"])
+            runtime.counters.handlerErrors += 1
+            runtime.logger.debug("a socket failed", metadata: ["error": "\(error)"])
         }
         onFailure(error)
         closeNow()

@@ -74,16 +74,16 @@ final class LocalChannel: @unchecked Sendable {
     func add(_ subscription: Subscription) {
         out.add(subscription)
         presence.open(subscription.user?.name)
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
     func remove(_ subscription: Subscription) {
         // It may have been an earlier fan's.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
-        let lingersUntil = shard.lingerers < Poller.countMax ? subscription.lingersUntil : nil
+        let lingersUntil = shard.channels.hasRoomForLingering ? subscription.lingersUntil : nil
         track { $0.close(subscription.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
         guard subscription.isWatching else { return }
         watchers -= 1
         if watchers == 0 { board = PresenceBoard() }
@@ -93,17 +93,17 @@ final class LocalChannel: @unchecked Sendable {
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
-        shard.lingerers += presence.lingeringCount - before
+        shard.channels.addLingering(presence.lingeringCount - before)
     }
 
     /// One more session wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
-    func take(_ item: ChannelItem) {
+    func deliver(_ item: ChannelItem) {
         switch item {
         case .message(let incarnation, let message): push(.message(incarnation: incarnation, message, SharedFrames(message)))
         case .gap: push(.gap)
@@ -111,10 +111,10 @@ final class LocalChannel: @unchecked Sendable {
     }
 
     /// What the owner says of who listens.
-    func take(_ news: PresenceNews) {
+    func onPresence(_ news: PresenceNews) {
         if watchers == 0 { return }
         let isFirst = !board.hasBegun
-        let (joined, left) = board.take(news)
+        let (joined, left) = board.apply(news)
         if isFirst { return push(.everybody(ControlEvent.presence(key, board))) }
         if !left.isEmpty { push(.presence(ControlEvent.leave(key, left))) }
         if !joined.isEmpty { push(.presence(ControlEvent.join(key, joined))) }
@@ -176,80 +176,4 @@ final class LocalChannel: @unchecked Sendable {
         for subscription in out.all { subscription.end(disconnect()) }
         track { $0 = ShardPresence() }
     }
-}
-
-extension Shard {
-    /// What stands against one more socket of this loop that listens to a channel; counted.
-    func objection(to channel: Key) -> Problem? {
-        let limits = shared.configuration.limits
-        let problem: Problem? =
-            if let fan = localChannels[channel] {
-                fan.count >= limits.channelListenersMax ? .channelFull : nil
-            } else {
-                localChannels.count >= limits.channelsMax ? .overloaded : nil
-            }
-        if problem != nil { counters.channelsRefused += 1 }
-        if problem == .channelFull { counters.count(.channelSubscribers) }
-        return problem
-    }
-
-    /// A socket of this loop listens to a channel from now on. It asks for what it has not seen after this.
-    ///
-    /// - Returns: false when there are too many already.
-    func listen(_ subscription: Subscription) -> Bool {
-        if objection(to: subscription.key) != nil { return false }
-        if let fan = localChannels[subscription.key] {
-            fan.add(subscription)
-            return true
-        }
-        let fan = LocalChannel(subscription.key, shard: self)
-        fan.add(subscription)
-        localChannels[subscription.key] = fan
-        post(.addShard(subscription.key, shard: index), to: shardIndex(subscription.key.slot))
-        return true
-    }
-
-    func stopListening(_ subscription: Subscription) {
-        guard let fan = localChannels[subscription.key] else { return }
-        fan.remove(subscription)
-        endIfOver(fan)
-    }
-
-    private func endIfOver(_ fan: LocalChannel) {
-        guard fan.isOver else { return }
-        localChannels[fan.key] = nil
-        dirtyLocalChannels.remove(fan.key)
-        post(.removeShard(fan.key, shard: index), to: shardIndex(fan.key.slot))
-    }
-
-    /// The node listens to the channel no more: all who listen here are better off elsewhere. Who is between two polls is forgotten too, for
-    /// the fan must not outlive what feeds it; whoever comes next makes a new one.
-    func onChannelLost(_ channel: Key, _ reason: CloseReason) {
-        dirtyLocalChannels.remove(channel)
-        localChannels.removeValue(forKey: channel)?.end(admission.disconnect(reason))
-    }
-
-    func watch(_ subscription: Subscription) { localChannels[subscription.key]?.watch() }
-
-    /// In every tick: who listens to what, where that has changed.
-    func onLocalChannelTick(_ key: Key) {
-        if let fan = localChannels[key], fan.onTick(now: Moment.now().monotonic) { return }
-        dirtyLocalChannels.remove(key)
-        if let fan = localChannels[key] { endIfOver(fan) }
-    }
-
-    /// A user's poll has ended, and the next one is waited for.
-    func remember(_ user: Key, since: Int64, until: Int64) {
-        if pollers[user] == nil, pollers.count >= Poller.countMax { return }
-        pollers[user] = Poller(since: min(since, pollers[user].map { $0.until > since ? $0.since : since } ?? since), until: until)
-    }
-}
-
-/// A user who polls: there from the first poll until the next one has not come.
-struct Poller {
-    /// Pollers that one event loop remembers between their polls, and as many that channels do; beyond it they count only while they wait.
-    static let countMax = 100_000
-
-    let since: Int64
-    let until: Int64
 }

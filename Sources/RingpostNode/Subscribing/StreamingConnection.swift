@@ -25,7 +25,7 @@ class StreamingConnection: Connection, SubscriptionSink, @unchecked Sendable {
         opening = Opening(subscribeRequest)
         user = subscribeRequest.user?.key
         granted = grant.map { shard.shared.tokens == nil ? shard.shared.openGrant : SharedGrant($0) }
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     var transport: Transport? { streamTransport }

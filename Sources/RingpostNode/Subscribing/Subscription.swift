@@ -29,7 +29,7 @@ protocol SubscriptionSink: AnyObject {
     func end(_ disconnect: Disconnect)
 }
 
-final class Subscription {
+final class Subscription: StopsInTurn {
     let key: Key
     let since: Int64
     private let shard: Shard
@@ -82,7 +82,7 @@ final class Subscription {
         if listens {
             // First, because it may be over before this returns.
             isListening = true
-            if !shard.listen(self) { end(shard.admission.disconnect(.tryLater)) }
+            if !shard.channels.listen(self) { end(shard.admission.disconnect(.tryLater)) }
         }
         if !isOver { perform(machine.ask(now: since)) }
         return !isOver
@@ -93,7 +93,7 @@ final class Subscription {
         isOver = true
         machine.onClose()
         release()
-        if isListening { shard.stopListening(self) }
+        if isListening { shard.channels.stopListening(self) }
         isListening = false
         socket = nil
     }
@@ -102,7 +102,7 @@ final class Subscription {
     func stopLater() {
         isOver = true
         machine.onClose()
-        shard.stopLater(self)
+        shard.runtime.stopLater(self)
     }
 
     /// The socket is better off elsewhere.
@@ -165,7 +165,7 @@ final class Subscription {
     private func beginWatching() {
         guard watches, !isWatching, isListening, cursor != nil else { return }
         isWatching = true
-        shard.watch(self)
+        shard.channels.watch(self)
     }
 
     /// Who listens, comes or goes; one that has not been told who is there can't make anything of who comes.
@@ -228,13 +228,12 @@ final class Subscription {
     /// Only sessions that wait for something are looked at in every tick.
     private func settle() {
         if number == 0 { return }
-        if machine.isSettled { shard.pendingSubscriptions.remove(number) } else { shard.pendingSubscriptions.insert(number) }
+        shard.subscriptions.setPending(number, !machine.isSettled)
     }
 
     private func release() {
         if number == 0 { return }
-        _ = shard.subscriptions.take(number)
-        shard.pendingSubscriptions.remove(number)
+        shard.subscriptions.remove(number)
         if mayBeAttached { shard.detach(key, number: number) }
         number = 0
         mayBeAttached = false

@@ -12,9 +12,10 @@ package struct BatchLine: Sendable {
     ///
     /// - Throws: a problem for whoever wrote it.
     package init(_ line: [UInt8], hasher: KeyHasher, payloadBytesMax: Int) throws(ProblemReport) {
-        guard JSONText.isValid(line) else { throw ProblemReport(.badJSON, "this is not valid JSON") }
-        guard let object = JSONObject(line) else {
-            throw ProblemReport(.badJSON, "this is not a JSON object of at most \(JSONObject.countMax) members")
+        let object: JSONObject
+        // The object around the payload is a level of its own.
+        do throws(JSONFault) { object = try JSONObject(line, depthMax: JSONText.nestingMax + 1) } catch {
+            throw ProblemReport(.badJSON, error.message)
         }
         let (kind, name) = try Self.target(object)
         guard let data = object["data"] else { throw ProblemReport(.badParameter, "\"data\" is missing") }
@@ -34,7 +35,7 @@ package struct BatchLine: Sendable {
 
     /// The lines of a batch's body, without those that hold nothing but white space.
     package static func split<Body: Collection<UInt8>>(_ body: Body) -> [Body.SubSequence] {
-        body.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
+        JSONText.withoutByteOrderMark(body).split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
     }
 
     private static func target(_ object: JSONObject) throws(ProblemReport) -> (KeyKind, [UInt8]) {

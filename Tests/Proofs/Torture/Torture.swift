@@ -38,8 +38,8 @@ struct Torture: AsyncParsableCommand {
     var users = 60
     @Option(help: "Messages a second, all users together.")
     var rate = 200.0
-    @Option(help: "A chat log, one JSON object a line; made-up lines if it isn't there.")
-    var chat = "../shared/data/ubuntu-chat.jsonl"
+    @Option(help: "A chat log, one JSON object a line. (default: a generated chat)")
+    var chat: String?
     @Option(help: "The faults to draw from, comma separated: \(Fault.allCases.map(\.rawValue).joined(separator: ", ")). (default: all)")
     var faults: String?
     @Option(

@@ -17,7 +17,7 @@ struct TortureSettings: Sendable {
     var userCount = 60
     var perSecond = 200.0
     var faults: [Fault]
-    var chat: String
+    var chat: String?
     /// A folder for the nodes' logs and the run's own.
     var logs: String
     var commit: String

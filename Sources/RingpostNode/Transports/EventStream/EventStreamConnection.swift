@@ -18,7 +18,7 @@ final class EventStreamConnection: StreamingConnection, @unchecked Sendable {
     }
 
     func open() {
-        let retry = Self.retryMilliseconds.lowerBound + Int(shard.freshRandom() % UInt64(Self.retryMilliseconds.count))
+        let retry = Self.retryMilliseconds.lowerBound + Int(shard.runtime.numbers.random() % UInt64(Self.retryMilliseconds.count))
         write { EventStreamEncoder.writeRetry(milliseconds: retry, into: &$0) }
         openSessions()
     }

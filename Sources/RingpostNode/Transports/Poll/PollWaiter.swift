@@ -125,7 +125,9 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
         let subscriptions = subscriptions
         self.subscriptions = []
         timer?.cancel()
-        if let user, let lingersUntil, let since = subscriptions.first?.since { shard.remember(user, since: since, until: lingersUntil) }
+        if let user, let lingersUntil, let since = subscriptions.first?.since {
+            shard.pollers.remember(user, since: since, until: lingersUntil)
+        }
         for subscription in subscriptions { subscription.stop() }
         lease?.giveBack(in: shard)
         lease = nil

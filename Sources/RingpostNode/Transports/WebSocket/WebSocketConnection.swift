@@ -67,7 +67,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
         var frames = 0
         do throws(WebSocketError) {
             while !isClosing, !isSlowed, !isChecking {
-                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && shard.scheduler.isOver { return rest() }
+                if frames >= FairScheduler.sliceRequestsMax || frames > 0 && runtime.isTurnOver { return rest() }
                 if !names.isEmpty {
                     frames += 1
                     shard.onRequest()
@@ -99,7 +99,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
     private func rest() {
         if input.readableBytes == 0, names.isEmpty { return }
         isResting = true
-        shard.rest(self, .resting)
+        runtime.enqueue(self, .resting)
     }
 
     override func goOn() {
@@ -264,7 +264,7 @@ final class WebSocketConnection: StreamingConnection, @unchecked Sendable {
             }
             let most = shard.shared.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
-            if let problem = shard.objection(to: key) { throw ProblemReport(problem) }
+            if let problem = shard.channels.objection(to: key) { throw ProblemReport(problem) }
             subscribe(key, start: start, watches: subscribeRequest.presence)
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message, channel: subscribeRequest.channel))

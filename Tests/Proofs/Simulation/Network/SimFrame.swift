@@ -73,16 +73,16 @@ extension SimFrame {
         switch frame {
         case .append(let term, let slot, let position, let entry):
             "append \(position) to \(slot) in term \(term): \(trace(entry))"
-        case .fill(let fills): "fill " + fills.map(trace).joined(separator: ", ")
-        case .piece(let term, let slot, let piece):
+        case .snapshots(let fills): "fill " + fills.map(trace).joined(separator: ", ")
+        case .chunk(let term, let slot, let piece):
             "piece of \(slot) in term \(term): \(piece.map { "\($0.items.count) items to \($0.position) of \($0.base)" } ?? "none")"
         default: "\(frame)"
         }
     }
 
     private static func trace(_ fill: SnapshotTransfer) -> String {
-        "\(fill.slot) in term \(fill.term) with \(fill.piece.items.count) items to \(fill.piece.position)"
-            + (fill.piece.isLast ? ", complete" : "")
+        "\(fill.slot) in term \(fill.term) with \(fill.chunk.items.count) items to \(fill.chunk.position)"
+            + (fill.chunk.isLast ? ", complete" : "")
     }
 
     private static func trace(_ entry: SlotEntry) -> String {

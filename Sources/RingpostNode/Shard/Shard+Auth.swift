@@ -1,0 +1,43 @@
+// Tokens of one shard's clients: checks are counted, and clients whose token is taken back, or whom an operator disconnects, go.
+import RingpostCore
+import RingpostWire
+
+extension Shard {
+    /// As ``TokenGate/check(_:from:_:)``; refusals are counted.
+    func check(_ token: [UInt8], from source: SourceAddress?, _ body: @escaping (Result<ClientGrant, TokenRefusal>) -> Void) {
+        tokenGate.check(token, from: source) { [self] result in
+            switch result {
+            case .success, .failure(.problem): break
+            case .failure(.refused(let refusal)): counters.count(refusal.error)
+            case .failure(.tooFast): counters.count(.connectRatePerAddress)
+            }
+            body(result)
+        }
+    }
+
+    /// The list of revocations has changed: clients whose token is on it are disconnected.
+    func applyRevocations(_ revocations: RevocationList) {
+        tokenGate.setRevocations(revocations)
+        for connection in runtime.allConnections {
+            if let stream = connection as? StreamingConnection, let grant = stream.grant, tokenGate.isRevoked(grant) {
+                stream.end(Disconnect(.revoked))
+            }
+            (connection as? HTTPConnection)?.endPolls(Disconnect(.revoked)) { $0.grant.map(tokenGate.isRevoked) == true }
+        }
+    }
+
+    /// Ends all sockets of a user on this shard; returns how many there were.
+    func disconnect(_ user: Key, resumes: Bool) -> Int {
+        var count = 0
+        for connection in runtime.allConnections {
+            // Clients that are to come back are spread as if the node were leaving.
+            let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
+            if let stream = connection as? StreamingConnection, stream.user == user, !stream.isClosing {
+                stream.end(disconnect())
+                count += 1
+            }
+            count += (connection as? HTTPConnection)?.endPolls(disconnect()) { $0.user == user } ?? 0
+        }
+        return count
+    }
+}
