@@ -27,6 +27,8 @@ struct FolderArrows {
                 "Presence": ["Keys", "Routing"],
                 "Membership": [],
                 "Auth": ["Keys", "Routing", "Membership"],
+                "Links": ["Membership"],
+                "Node": ["Keys", "Membership", "Auth"],
                 "Subscribing": ["Keys", "Routing", "Mailbox"],
                 "Slots": ["Keys", "Routing", "Mailbox", "Log", "Presence", "Membership"],
             ]),

@@ -252,9 +252,8 @@ class LinkClient: @unchecked Sendable {
             shard.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
             shard.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
-            shard.shared.onStanding(of: member, standing)
+            shard.shared.onStanding(of: member, standing, query: query)
             if let news = shard.shared.news(for: standing, told: &toldEpoch) { send(news) }
-            if query != 0 { shard.shared.onOutageAnswer(from: member, query: query, standing) }
         case .members(let epoch, let generation, let members):
             shard.shared.onMembers(epoch: epoch, generation: generation, members)
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)

@@ -44,7 +44,6 @@ class LinkServer: Connection, @unchecked Sendable {
     private var introduction: Scheduled<Void>?
 
     static let producerInFlightMax = 16_384
-    private static let ringsDiffer = "the two rings differ at one epoch"
 
     private var isForNode: Bool { if case .node = state { true } else { false } }
     override var kind: ConnectionKind { isForProducer ? .producer : .member }
@@ -194,7 +193,10 @@ class LinkServer: Connection, @unchecked Sendable {
     private func greet(_ hello: LinkHello) {
         let me = shard.shared.identity
         let generation = shard.view?.generation
-        if let sentence = LinkGreeting.objection(to: hello, cluster: shard.shared.configuration.cluster, generation: generation, me: me) {
+        let isRefused = shard.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
+        let objection = LinkGreeting.objection(
+            to: hello, cluster: shard.shared.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
+        if let sentence = objection {
             return turnDown(hello, sentence)
         }
         if hello.role == .producer {
@@ -204,7 +206,6 @@ class LinkServer: Connection, @unchecked Sendable {
             return welcome(hello, pass)
         }
         guard hello.role == .node else { return welcome(hello) }
-        if shard.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot)) { return turnDown(hello, Self.ringsDiffer) }
         switch shard.shared.lines.take(hello, by: self) {
         case .late: turnDown(hello, "a later connection of this event loop is here already")
         case .first:
@@ -353,7 +354,7 @@ class LinkServer: Connection, @unchecked Sendable {
     }
 
     func closeIf(from peer: MemberIdentity) {
-        if case .node(let identity) = state, identity == peer { refuse(Self.ringsDiffer) }
+        if case .node(let identity) = state, identity == peer { refuse(LinkGreeting.ringsDiffer) }
     }
 
     private func refuse(_ sentence: String) {

@@ -21,30 +21,10 @@ final class NodeContext: Sendable {
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
         var lastConfirmed: Int64?
-        /// Members that each loop is linked with.
-        var linked: [Int: Set<MemberIdentity>] = [:]
-        /// Other members with which not every loop is linked.
-        var unreachable: Set<MemberIdentity> = []
         /// Set while this node drains.
         var drain: DrainMachine.Progress?
-        /// Members that have computed another ring from the same epoch: no link with this boot of them.
-        var refusedPeers: Set<MemberIdentity> = []
-        /// Peers that say they drain or leave, also those that have left.
-        var goingPeers: Set<MemberIdentity> = []
-
-        mutating func findUnreachable(shardCount: Int) {
-            guard let view else { return }
-            let me = identity
-            let linked = linked
-            unreachable = Set(
-                view.members.map(\.identity).filter { other in
-                    other != me && !(0..<shardCount).allSatisfy { linked[$0]?.contains(other) == true }
-                })
-        }
+        var peers: PeerTable
     }
-
-    /// Of so many peers that have gone it is known that they said so.
-    private static let goingPeersMax = 4_096
 
     let lines = LinkRegistry()
     let trust = NodeAuth()
@@ -64,15 +44,10 @@ final class NodeContext: Sendable {
 
     /// What the membership wants to hear from links.
     struct Hooks: Sendable {
-        var outageAnswer: @Sendable (MemberIdentity, UInt64, LinkStanding) -> Void = { _, _, _ in }
-        var peerDiffers: @Sendable (MemberIdentity, LinkStanding) -> Void = { _, _ in }
-        var saidGoodbye: @Sendable (MemberIdentity) -> Void = { _ in }
+        /// A peer's heartbeat, or its member list, says this.
+        var tell: @Sendable (NodeEvent) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
         var vacancyWait: (@Sendable () async -> Int64?)?
-        /// A peer's heartbeat has named those that it can't reach.
-        var unreachable: @Sendable (MemberIdentity, [String]) -> Void = { _, _ in }
-        /// A peer has sent a newer member list.
-        var offer: @Sendable (_ epoch: UInt64, _ generation: UInt64, [Member]) -> Void = { _, _, _ in }
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
         /// Takes tokens back: a user's, or one of them; and what has been taken back.
@@ -93,7 +68,7 @@ final class NodeContext: Sendable {
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
         quotas = NodeQuotas(limits: configuration.limits)
         admissions = (0..<shardCount).map { _ in AdmissionController(limits: configuration.limits, shardCount: shardCount) }
-        facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0)))
+        facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
     }
 
     // MARK: Loops
@@ -135,34 +110,18 @@ final class NodeContext: Sendable {
     func setView(_ view: MembershipView) {
         facts.withLock { facts in
             facts.view = view
-            facts.refusedPeers.formIntersection(view.members.map(\.identity))
-            // Boots are never used twice, so that only the number matters.
-            if facts.goingPeers.count > Self.goingPeersMax { facts.goingPeers.formIntersection(view.members.map(\.identity)) }
-            facts.findUnreachable(shardCount: shardCount)
+            facts.peers.apply(view, own: facts.identity)
         }
     }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }
-    /// - Returns: whether it begins or ends with this.
-    func setDrain(_ progress: DrainMachine.Progress?) -> Bool {
-        facts.withLock { facts in
-            defer { facts.drain = progress }
-            return (facts.drain == nil) != (progress == nil)
-        }
-    }
-    /// Other members with which not every loop is linked.
-    var unreachable: Set<MemberIdentity> { facts.withLock { $0.unreachable } }
-    var goingPeers: Set<MemberIdentity> { facts.withLock { $0.goingPeers } }
+    func setDrain(_ progress: DrainMachine.Progress?) { facts.withLock { $0.drain = progress } }
+    /// How the peers stand.
+    var peers: PeerTable { facts.withLock { $0.peers } }
 
-    /// Where clients can go: to members that own something, or if there are none to all others, but to none that goes itself.
-    func elsewhere(_ view: MembershipView) -> [String] {
-        let going = goingPeers
-        let others = view.members.indices.filter { $0 != view.selfIndex }.map { view.members[$0] }
-            .filter { !going.contains($0.identity) && $0.id != configuration.id }
-        let owners = others.filter { $0.weight > 0 }
-        return (owners.isEmpty ? others : owners).map(\.client)
-    }
+    /// Where clients can go.
+    func elsewhere(_ view: MembershipView) -> [String] { peers.elsewhere(view, own: configuration.id) }
 
     func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
     /// - Throws: `ProblemReport`.
@@ -173,8 +132,8 @@ final class NodeContext: Sendable {
     func revocationNotes() async throws -> [RevocationNote] { try await hooks.withLock { $0 }.revocationNotes() }
     func onSignal() { hooks.withLock { $0 }.signal() }
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
-    func refuse(_ peer: MemberIdentity) { facts.withLock { _ = $0.refusedPeers.insert(peer) } }
-    func isRefused(_ peer: MemberIdentity) -> Bool { facts.withLock { $0.refusedPeers.contains(peer) } }
+    func refuse(_ peer: MemberIdentity) { facts.withLock { $0.peers.refuse(peer) } }
+    func isRefused(_ peer: MemberIdentity) -> Bool { facts.withLock { $0.peers.isRefused(peer) } }
     func countAlarm() { facts.withLock { $0.alarms += 1 } }
 
     // MARK: Links
@@ -185,35 +144,32 @@ final class NodeContext: Sendable {
             LinkStanding(
                 epoch: shard.view?.epoch ?? 0, digest: shard.view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
                 isLeaving: facts.isLeaving, isDraining: facts.drain != nil,
-                unreachable: facts.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
+                unreachable: facts.peers.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
         }
     }
 
-    /// What a peer says of itself. The same epoch with another ring is never ignored.
-    func onStanding(of peer: MemberIdentity, _ standing: LinkStanding) {
-        let hooks = hooks.withLock { $0 }
-        if standing.isLeaving { hooks.saidGoodbye(peer) }
-        facts.withLock { facts in
-            if standing.isDraining || standing.isLeaving { facts.goingPeers.insert(peer) } else { facts.goingPeers.remove(peer) }
-        }
-        hooks.unreachable(peer, standing.unreachable)
-        if let view, standing.epoch == view.epoch, standing.digest != view.ring.digest { hooks.peerDiffers(peer, standing) }
-    }
-
-    func onOutageAnswer(from peer: MemberIdentity, query: UInt64, _ standing: LinkStanding) {
-        hooks.withLock { $0 }.outageAnswer(peer, query, standing)
+    /// What a peer says of itself.
+    ///
+    /// - Parameter query: the question that it answers; 0 for none.
+    func onStanding(of peer: MemberIdentity, _ standing: LinkStanding, query: UInt64 = 0) {
+        let now = MonotonicClock.nowMilliseconds()
+        let events = facts.withLock { $0.peers.onStanding(standing, of: peer, query: query, now: now) }
+        if events.isEmpty { return }
+        let tell = hooks.withLock { $0.tell }
+        for event in events { tell(event) }
     }
 
     /// The member list, for a peer that is behind; once an epoch and connection.
     ///
     /// - Parameter told: the epoch that the connection was last told of.
     func news(for standing: LinkStanding, told: inout UInt64) -> LinkFrame? {
-        guard let view, standing.epoch < view.epoch, told < view.epoch else { return nil }
-        told = view.epoch
+        guard let view = facts.withLock({ $0.peers.news(for: standing, told: &told) }) else { return nil }
         return .members(epoch: view.epoch, generation: view.generation, view.members)
     }
 
-    func onMembers(epoch: UInt64, generation: UInt64, _ members: [Member]) { hooks.withLock { $0 }.offer(epoch, generation, members) }
+    func onMembers(epoch: UInt64, generation: UInt64, _ members: [Member]) {
+        hooks.withLock { $0.tell }(.membership(.offered(epoch: epoch, members: members, generation: generation)))
+    }
 
     /// A loop has found slots of which nobody has a copy.
     func askRoster(for shard: Shard) {
@@ -229,17 +185,10 @@ final class NodeContext: Sendable {
     func onLinkChange(_ shard: Shard) {
         let up = Set(shard.links.allDialled.filter(\.isUp).map(\.member))
         facts.withLock { facts in
-            facts.linked[shard.index] = up
-            facts.findUnreachable(shardCount: shardCount)
+            facts.peers.setLinked(up, ofShard: shard.index, own: facts.identity)
         }
     }
 
-    /// Whether every loop is linked with every other member.
-    func isLinkedWithAll() -> Bool {
-        facts.withLock { facts in
-            guard let view = facts.view else { return false }
-            let others = view.members.map(\.identity).filter { $0 != facts.identity }
-            return (0..<shardCount).allSatisfy { shard in others.allSatisfy { facts.linked[shard]?.contains($0) == true } }
-        }
-    }
+    /// Whether every shard is linked with every other member.
+    func isLinkedWithAll() -> Bool { facts.withLock { $0.peers.isLinkedWithAll(own: $0.identity) } }
 }

@@ -3,29 +3,18 @@
 
 import RingpostCore
 
-/// What a node says of itself in heartbeats.
-struct SimStanding {
-    let epoch: UInt64
-    let digest: UInt64
-    let reachesZooKeeper: Bool
-    let isLeaving: Bool
-    let isDraining: Bool
-    /// Members that it can't reach.
-    let unreachable: [String]
-}
-
 /// One frame.
 enum SimFrame {
     // Links, from the dialling end.
-    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64)
-    case ping(query: UInt64, SimStanding)
+    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64, dial: UInt64)
+    case ping(query: UInt64, LinkStanding)
     case forward(request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, Publish, budgetMilliseconds: Int64)
     case attach(AttachRequest, epoch: UInt64)
     case detach(attachment: UInt64, Key)
     case report(attachment: UInt64, Key, PresenceReport)
     // Links, from the accepting end.
     case welcome
-    case pong(query: UInt64, SimStanding)
+    case pong(query: UInt64, LinkStanding)
     case answer(request: UInt64, PublishResult)
     case attached(attachment: UInt64, Result<AttachReply, Problem>)
     case deliver(attachment: UInt64, incarnation: UInt64, StoredMessage)
