@@ -67,7 +67,7 @@ struct OperatorRoutes {
         case "/healthz": return shard.eventLoop.makeSucceededFuture(.text("ok\n"))
         case "/readyz": return loopsAreReady().map { $0 ? readiness() : Self.notReady }
         case "/metrics":
-            return shared.snapshot(countsSlots: true, on: shard.eventLoop).map {
+            return shard.group.snapshot(countsSlots: true, on: shard.eventLoop).map {
                 .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
             }
         case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
@@ -88,7 +88,7 @@ struct OperatorRoutes {
 
     /// Every event loop knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
     private func loopsAreReady() -> EventLoopFuture<Bool> {
-        let parts = shared.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
+        let parts = shard.group.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
         return EventLoopFuture.whenAllSucceed(parts, on: shard.eventLoop).map { $0.allSatisfy { $0 } }
     }
 
@@ -109,8 +109,8 @@ struct OperatorRoutes {
             return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
         }
         let shared = shared
-        let own = shared.report(on: shard.eventLoop)
-        let others = shared.askOthers(.status, argument: [], from: shard)
+        let own = shard.group.report(on: shard.eventLoop)
+        let others = shard.group.askOthers(.status, argument: [], from: shard)
         return own.and(others).map { own, others in
             let slots = view.ring.slotsOwned()
             let nodes = view.members.enumerated().map { index, member in
@@ -148,18 +148,18 @@ struct OperatorRoutes {
         guard let owner = view.ring.owner(ofSlot: key.slot) else {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
-        if owner == view.selfIndex { return shared.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
+        if owner == view.selfIndex { return shard.group.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
         guard let link = shard.links.link(to: view.members[owner].identity) else {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
-        return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
+        return shard.group.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
             json.flatMap { try? JSONDecoder().decode(ChannelReport.self, from: Data($0)) }
         }
     }
 
     private func user(_ key: Key, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
-        let own = shared.report(on: key, eventLoop: shard.eventLoop)
-        let others = shared.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
+        let own = shard.group.report(on: key, eventLoop: shard.eventLoop)
+        let others = shard.group.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
         let me = shared.configuration.id
         return own.and(others).map { own, others in
             let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyReport.self, from: Data($0)) } }

@@ -120,9 +120,9 @@ struct ClientRoutes: HTTPRoutes {
     ) throws(ProblemReport) {
         guard let answer = try upgrade(request, connection) else { return }
         let lease = try QuotaLease.acquire(
-            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
+            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
         let client = webSocket(subscribeRequest, grant)
-        guard let leftover = connection.takeOver(with: client, answer.write) else { return lease.giveBack(in: shard) }
+        guard let leftover = connection.takeOver(with: client, answer.write) else { return lease.giveBack(in: shard.runtime) }
         client.open(lease, leftover: leftover)
     }
 
@@ -134,9 +134,11 @@ struct ClientRoutes: HTTPRoutes {
     private func openEventStream(
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
-        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
+        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
         let client = ClientConnection(EventStreamTransport(subscribeRequest), subscribeRequest, grant: grant, shard: shard)
-        guard let leftover = connection.takeOver(with: client, EventStreamTransport.writeHead) else { return lease.giveBack(in: shard) }
+        guard let leftover = connection.takeOver(with: client, EventStreamTransport.writeHead) else {
+            return lease.giveBack(in: shard.runtime)
+        }
         client.open(lease, leftover: leftover)
     }
 
@@ -205,7 +207,9 @@ struct ClientRoutes: HTTPRoutes {
             return
         }
         let lease =
-            wait > 0 ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard) : nil
+            wait > 0
+            ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
+            : nil
         let number = request.number
         let waiter = PollWaiter(shard: shard, remote: connection.remoteText, grant: grant, lease: lease) { [weak connection] response in
             connection?.respond(to: number, response)

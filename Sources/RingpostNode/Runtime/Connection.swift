@@ -204,7 +204,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func closeWhenFlushed() {
         guard context != nil, !isClosing else { return }
         isClosing = true
-        closesBy = Moment.now().monotonic + runtime.closeMilliseconds
+        closesBy = Moment.now().monotonic + runtime.limits.closeMilliseconds
         setReading(true)
         markDirty()
     }

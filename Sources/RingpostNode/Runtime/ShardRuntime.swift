@@ -20,8 +20,7 @@ final class ShardRuntime: @unchecked Sendable {
     let eventLoop: any EventLoop
     let logger: Logger
     let quotas: NodeQuotas
-    /// What a closing connection gets to send its last bytes.
-    let closeMilliseconds: Int64
+    let limits: NodeLimits
 
     var counters = ShardCounters()
     var numbers: FreshNumbers
@@ -46,7 +45,7 @@ final class ShardRuntime: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.logger = logger
         self.quotas = quotas
-        closeMilliseconds = limits.closeMilliseconds
+        self.limits = limits
         numbers = FreshNumbers(shardIndex: index)
         outbox = ShardOutbox(shardCount: shardCount)
     }

@@ -12,6 +12,16 @@ extension Shard {
         _modify { yield &runtime.counters }
     }
 
+    var machine: ShardMachine { _read { yield shell.machine } }
+    var channels: ChannelTable { subscriptions.channels }
+    var socketsMax: Int { subscriptions.socketsMax }
+    var view: MembershipView? { shell.view }
+    /// The ring in force.
+    ///
+    /// - Throws: that this node is not in a ring yet.
+    func currentView() throws(ProblemReport) -> MembershipView { try shell.currentView() }
+    func decide(_ body: (inout ShardMachine, Moment, inout [ShardAction]) -> Void) { shell.decide(body) }
+
     func shardIndex(_ slot: Int) -> Int { runtime.shardIndex(slot) }
     func post(_ message: ShardMessage, to shardIndex: Int) { runtime.post(message, to: shardIndex) }
     func postToAll(_ message: ShardMessage) { runtime.postToAll(message) }

@@ -1,4 +1,4 @@
-// What the event loops of a node share. None of it lies on the way of a message: configuration that never changes, and a
+// What the shards of a node share. None of it lies on the way of a message: configuration that never changes, and a
 // few facts behind a lock that handshakes, heartbeats and operators' questions look at.
 import Logging
 import NIOCore
@@ -26,7 +26,6 @@ final class NodeContext: Sendable {
         var peers: PeerTable
     }
 
-    let lines = LinkRegistry()
     let trust = NodeAuth()
     /// Checks clients' tokens; `nil` where they are asked for none.
     let tokens: TokenVerifier?
@@ -35,10 +34,7 @@ final class NodeContext: Sendable {
     /// What every client may do where none is asked for a token.
     let openGrant: SharedGrant
     let quotas: NodeQuotas
-    /// One for each loop, used on that loop only.
-    let admissions: [AdmissionController]
     private let facts: Mutex<Facts>
-    private let loopList = Mutex<[Shard]>([])
     /// Tells the membership what peers say; set once before any link exists.
     private let hooks = Mutex<Hooks>(Hooks())
 
@@ -67,22 +63,7 @@ final class NodeContext: Sendable {
         }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
         quotas = NodeQuotas(limits: configuration.limits)
-        admissions = (0..<shardCount).map { _ in AdmissionController(limits: configuration.limits, shardCount: shardCount) }
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
-    }
-
-    // MARK: Loops
-
-    func setShards(_ shards: [Shard]) {
-        loopList.withLock { $0 = shards }
-        for shard in shards { shard.runtime.setPeers(shards.map(\.runtime)) }
-    }
-
-    var shards: [Shard] { loopList.withLock { $0 } }
-
-    /// Runs on every loop.
-    func onEachShard(_ body: @escaping @Sendable (Shard) -> Void) {
-        for shard in shards { shard.eventLoop.execute { body(shard) } }
     }
 
     // MARK: Facts
@@ -139,10 +120,10 @@ final class NodeContext: Sendable {
     // MARK: Links
 
     /// What this node says of itself in heartbeats.
-    func standing(_ shard: Shard) -> LinkStanding {
+    func standing(_ view: MembershipView?) -> LinkStanding {
         facts.withLock { facts in
             LinkStanding(
-                epoch: shard.view?.epoch ?? 0, digest: shard.view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
+                epoch: view?.epoch ?? 0, digest: view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
                 isLeaving: facts.isLeaving, isDraining: facts.drain != nil,
                 unreachable: facts.peers.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
         }
@@ -171,21 +152,13 @@ final class NodeContext: Sendable {
         hooks.withLock { $0.tell }(.membership(.offered(epoch: epoch, members: members, generation: generation)))
     }
 
-    /// A loop has found slots of which nobody has a copy.
-    func askRoster(for shard: Shard) {
-        guard let vacancyWait = hooks.withLock({ $0.vacancyWait }) else { return }
-        let epoch = shard.machine.epoch
-        Task {
-            let wait = await vacancyWait()
-            shard.eventLoop.execute { shard.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) } }
-        }
-    }
+    /// For how long a slot must be waited for of which nobody has a copy; `nil` while there is no membership that could say it.
+    var vacancyWait: (@Sendable () async -> Int64?)? { hooks.withLock { $0.vacancyWait } }
 
-    /// A link of a loop has come up or gone down.
-    func onLinkChange(_ shard: Shard) {
-        let up = Set(shard.links.allDialled.filter(\.isUp).map(\.member))
+    /// Members that a shard is linked with now.
+    func setLinked(_ members: Set<MemberIdentity>, ofShard shardIndex: Int) {
         facts.withLock { facts in
-            facts.peers.setLinked(up, ofShard: shard.index, own: facts.identity)
+            facts.peers.setLinked(members, ofShard: shardIndex, own: facts.identity)
         }
     }
 
