@@ -2,6 +2,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RingpostCore
 import RingpostWire
 import ServiceLifecycle
@@ -64,11 +65,8 @@ public final class Node: Service {
             configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
         let trust = shared.trust
         let (shards, eventLoops) = (group.shards, group.eventLoops)
-        let few = Port.membersReadBytesMax
         let many = Port.strangersReadBytesMax
-        let link = try await Port(configuration.link, "link", readBytesMax: few, eventLoops: eventLoops, tls: { trust.acceptingLinks }) {
-            LinkServer(links: shards[$0].links)
-        }
+        let link = try await group.openLinkPort(at: configuration.link) { trust.acceptingLinks }
         let api = try await Port(configuration.api, "API", readBytesMax: many, eventLoops: eventLoops, tls: { trust.tls }) {
             HTTPConnection(routes: ProducerRoutes(shard: shards[$0]), shard: shards[$0])
         }
@@ -96,6 +94,18 @@ public final class Node: Service {
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
+    }
+}
+
+extension ShardGroup {
+    /// The port that other nodes, and producers that use links, connect to.
+    ///
+    /// - Parameter tls: asked once a connection; `nil` for a plain one.
+    /// - Throws: ``NodeError`` when it can't be listened on.
+    package func openLinkPort(at address: ListenAddress, tls: @escaping @Sendable () -> NIOSSLContext?) async throws -> Port {
+        try await Port(address, "link", readBytesMax: Port.membersReadBytesMax, eventLoops: eventLoops, tls: tls) { [shards] in
+            LinkServer(links: shards[$0].links)
+        }
     }
 }
 

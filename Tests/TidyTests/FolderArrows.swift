@@ -15,7 +15,12 @@ struct FolderArrows {
                 "Configuration": [],
                 "Runtime": ["Configuration"],
                 "Auth": ["Configuration", "Runtime"],
+                "Context": ["Configuration", "Runtime", "Auth"],
                 "Publishing": ["Runtime", "Auth"],
+                "Subscribing": ["Configuration", "Runtime", "Context"],
+                "Links": ["Configuration", "Runtime", "Auth", "Context", "Publishing"],
+                "Shard": ["Runtime", "Auth", "Context", "Publishing", "Subscribing", "Links"],
+                "Membership": ["Configuration", "Runtime", "Context", "Links", "Shard"],
             ]),
         FolderArrows(
             root: "Sources/RingpostCore",

@@ -6,8 +6,8 @@ import RingpostCore
 import RingpostWire
 import Synchronization
 
-final class NodeContext: Sendable {
-    let configuration: NodeConfiguration
+package final class NodeContext: Sendable {
+    package let configuration: NodeConfiguration
     let logger: Logger
     let shardCount: Int
     let startedAt = Moment.now().monotonic
@@ -39,11 +39,11 @@ final class NodeContext: Sendable {
     private let hooks = Mutex<Hooks>(Hooks())
 
     /// What the membership wants to hear from links.
-    struct Hooks: Sendable {
+    package struct Hooks: Sendable {
         /// A peer's heartbeat, or its member list, says this.
         var tell: @Sendable (NodeEvent) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
-        var vacancyWait: (@Sendable () async -> Int64?)?
+        package var vacancyWait: (@Sendable () async -> Int64?)?
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
         /// Takes tokens back: a user's, or one of them; and what has been taken back.
@@ -51,9 +51,11 @@ final class NodeContext: Sendable {
         var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
         /// The process is told to end; again, if it was before.
         var signal: @Sendable () -> Void = {}
+
+        package init() {}
     }
 
-    init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
+    package init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
         self.configuration = configuration
         self.shardCount = shardCount
         self.logger = logger
@@ -74,11 +76,11 @@ final class NodeContext: Sendable {
     var alarms: UInt64 { facts.withLock { $0.alarms } }
     var lastConfirmed: Int64? { facts.withLock { $0.lastConfirmed } }
 
-    func setHooks(_ hooks: Hooks) { self.hooks.withLock { $0 = hooks } }
+    package func setHooks(_ hooks: Hooks) { self.hooks.withLock { $0 = hooks } }
 
-    func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
+    package func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
 
-    func setLease(_ lease: Lease) {
+    package func setLease(_ lease: Lease) {
         facts.withLock { facts in
             facts.lease = lease
             // A lease is granted from the moment at which the confirmed question was sent.
@@ -88,7 +90,7 @@ final class NodeContext: Sendable {
         }
     }
 
-    func setView(_ view: MembershipView) {
+    package func setView(_ view: MembershipView) {
         facts.withLock { facts in
             facts.view = view
             facts.peers.apply(view, own: facts.identity)

@@ -8,7 +8,7 @@ import RingpostCore
 import RingpostWire
 
 /// Used on its loop only.
-final class LinkClient: @unchecked Sendable {
+package final class LinkClient: @unchecked Sendable {
     private enum State {
         /// Between two attempts. Can transition to dialling, stopped.
         case waiting(until: Int64)
@@ -55,11 +55,11 @@ final class LinkClient: @unchecked Sendable {
     }
 
     private var runtime: ShardRuntime { links.runtime }
-    var isUp: Bool { if case .up = state { true } else { false } }
+    package var isUp: Bool { if case .up = state { true } else { false } }
     /// Too many bytes wait: who wants to send waits as if the link were down.
     var isFull: Bool { pendingBytes > bytesMax }
 
-    var pendingBytes: Int { connection?.pendingBytes ?? 0 }
+    package var pendingBytes: Int { connection?.pendingBytes ?? 0 }
     private var saidFull = false
 
     // MARK: Life
@@ -183,7 +183,7 @@ final class LinkClient: @unchecked Sendable {
         links.shell.decide { machine, _, _ in machine.setFull(handle, isFull) }
     }
 
-    func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
+    package func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
         guard let connection else { return }
         // What it takes until all of this turn's leave together counts no more than the time on the way.
         let left = max(0, min(publish.deadline - runtime.turnMilliseconds(), Publish.budgetMillisecondsMax))

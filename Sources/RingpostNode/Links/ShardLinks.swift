@@ -5,7 +5,7 @@ import RingpostCore
 import RingpostWire
 
 /// A shard, as its links know it.
-protocol LinkDelegate: AnyObject {
+package protocol LinkDelegate: AnyObject {
     /// A member has forwarded a publish.
     func onForward(_ publish: Publish, _ context: PublishContext)
     /// A member has answered a publish that was forwarded to it.
@@ -17,7 +17,7 @@ protocol LinkDelegate: AnyObject {
 }
 
 /// Used on its shard's event loop only.
-final class ShardLinks {
+package final class ShardLinks {
     /// Accepted connections that have not introduced themselves; one more is closed at once.
     static let strangersMax = 1_024
     /// One refusal is logged in so long.
@@ -47,11 +47,11 @@ final class ShardLinks {
         self.registry = registry
     }
 
-    func serve(_ delegate: any LinkDelegate) { self.delegate = delegate }
+    package func serve(_ delegate: any LinkDelegate) { self.delegate = delegate }
 
     // MARK: Dialled
 
-    subscript(handle: UInt32) -> LinkClient? { Int(handle) < dialled.count ? dialled[Int(handle)] : nil }
+    package subscript(handle: UInt32) -> LinkClient? { Int(handle) < dialled.count ? dialled[Int(handle)] : nil }
 
     var allDialled: some Sequence<LinkClient> { dialled.lazy.compactMap(\.self) }
     var hasOneUp: Bool { dialled.contains { $0?.isUp == true } }

@@ -33,7 +33,7 @@ enum Admission: String, Sendable, CaseIterable {
     }
 }
 
-struct ShardCounters: Sendable {
+package struct ShardCounters: Sendable {
     var delivered: UInt64 = 0
     var stored: UInt64 = 0
     var dropped: UInt64 = 0
@@ -67,7 +67,7 @@ struct ShardCounters: Sendable {
     var tlsFailures: UInt64 = 0
     var handlerErrors: UInt64 = 0
     /// Writes handed to NIO, each with a tick's worth of bytes.
-    var writes: UInt64 = 0
+    package var writes: UInt64 = 0
     var linkReconnects: UInt64 = 0
     var latency = LatencyBuckets()
     var roundTrip = LatencyBuckets()

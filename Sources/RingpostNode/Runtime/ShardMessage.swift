@@ -28,14 +28,14 @@ struct ConnectionAddress: Hashable {
 }
 
 /// What goes to all sockets of a channel.
-enum ChannelItem: Sendable {
+package enum ChannelItem: Sendable {
     case message(incarnation: UInt64, StoredMessage)
     /// The node has missed something: every socket has to ask for it itself.
     case gap
 }
 
 /// One thing that goes from a loop to another.
-enum ShardMessage: Sendable {
+package enum ShardMessage: Sendable {
     /// To the loop of the key's slot.
     case submit(Publish, PublishContext)
     case attach(AttachRequest, epoch: UInt64)

@@ -11,7 +11,7 @@ protocol ShardMessageReceiver: AnyObject {
 }
 
 /// Used on its event loop only.
-final class ShardRuntime: @unchecked Sendable {
+package final class ShardRuntime: @unchecked Sendable {
     /// Connections that are ended at a time because their time is over.
     static let endingsMax = 16
 
@@ -22,8 +22,8 @@ final class ShardRuntime: @unchecked Sendable {
     let quotas: NodeQuotas
     let limits: NodeLimits
 
-    var counters = ShardCounters()
-    var numbers: FreshNumbers
+    package var counters = ShardCounters()
+    package var numbers: FreshNumbers
     /// What connections write into.
     var spares = SpareBuffers()
     /// For bytes whose number has to be known before they are written; whoever uses it clears it first.

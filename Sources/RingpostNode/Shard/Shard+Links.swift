@@ -3,17 +3,17 @@ import RingpostCore
 import RingpostWire
 
 extension Shard: LinkDelegate {
-    func onForward(_ publish: Publish, _ context: PublishContext) { publisher.send(publish, context) }
+    package func onForward(_ publish: Publish, _ context: PublishContext) { publisher.send(publish, context) }
 
-    func onForwardAnswer(_ request: UInt64, _ result: PublishResult) {
+    package func onForwardAnswer(_ request: UInt64, _ result: PublishResult) {
         decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
     }
 
-    func onQuestion(_ question: LinkQuestion, _ argument: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {
+    package func onQuestion(_ question: LinkQuestion, _ argument: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {
         group.onQuestion(question, argument, on: eventLoop, answer)
     }
 
-    func onLinkChange(isUp: Bool) {
+    package func onLinkChange(isUp: Bool) {
         if isUp { subscriptions.onLinkUp() }
         shared.setLinked(Set(links.allDialled.filter(\.isUp).map(\.member)), ofShard: index)
     }

@@ -6,19 +6,19 @@ import Logging
 import NIOCore
 import RingpostCore
 
-final class Shard: @unchecked Sendable {
+package final class Shard: @unchecked Sendable {
     /// The pause between two ticks, in which deadlines, subscriptions that wait, and moves are looked at.
     static let tickMilliseconds: Int64 = 50
 
-    let runtime: ShardRuntime
+    package let runtime: ShardRuntime
     /// Owns this shard.
     private(set) unowned var group: ShardGroup!
-    let shared: NodeContext
+    package let shared: NodeContext
 
     /// Decides about this shard's slots.
     let shell: MachineShell
-    let links: ShardLinks
-    let publisher: Publisher
+    package let links: ShardLinks
+    package let publisher: Publisher
     let subscriptions: ShardSubscriptions
     let tokenGate: TokenGate
     private var isolation = IsolationWatch()
@@ -49,13 +49,13 @@ final class Shard: @unchecked Sendable {
 
     // MARK: Time
 
-    func start() {
+    package func start() {
         let pause = TimeAmount.milliseconds(Self.tickMilliseconds)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [unowned self] _ in self.tick() }
         runtime.start()
     }
 
-    func stop() {
+    package func stop() {
         ticker?.cancel()
         for connection in runtime.allConnections { connection.closeNow() }
         links.stop()
@@ -88,7 +88,7 @@ final class Shard: @unchecked Sendable {
     // MARK: The ring
 
     /// A new epoch: links to members come and go, slots change hands, and subscriptions whose owner has changed attach to the new one.
-    func apply(_ view: MembershipView) {
+    package func apply(_ view: MembershipView) {
         let old = self.view
         if let old, view.epoch < old.epoch { return }
         shell.setView(view)
@@ -99,10 +99,10 @@ final class Shard: @unchecked Sendable {
         subscriptions.reattach(from: old, to: view)
     }
 
-    func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
+    package func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
 
     /// This node has a new boot: nothing that was said under the old one holds, on any link.
-    func begin(as me: MemberIdentity) {
+    package func begin(as me: MemberIdentity) {
         decide { $0.begin(as: me, now: $1, actions: &$2) }
         links.breakOff()
     }

@@ -4,7 +4,7 @@ import RingpostCore
 import RingpostWire
 import Synchronization
 
-final class ShardGroup: Sendable {
+package final class ShardGroup: Sendable {
     /// How often a move of clients is looked at.
     private static let moveLookMilliseconds = 50
 
@@ -13,10 +13,10 @@ final class ShardGroup: Sendable {
         @Sendable (LinkQuestion, _ argument: [UInt8], any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void) -> Void
 
     let shared: NodeContext
-    let shards: [Shard]
+    package let shards: [Shard]
     private let questionAnswerer = Mutex<QuestionAnswerer>({ _, _, _, _ in })
 
-    init(_ shared: NodeContext, eventLoops: [any EventLoop]) {
+    package init(_ shared: NodeContext, eventLoops: [any EventLoop]) {
         self.shared = shared
         let registry = LinkRegistry()
         shards = eventLoops.enumerated().map { Shard(index: $0, eventLoop: $1, shared: shared, linkRegistry: registry) }

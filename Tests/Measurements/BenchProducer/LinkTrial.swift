@@ -5,12 +5,13 @@ import Logging
 import NIOCore
 import NIOPosix
 import RingpostCore
+import RingpostNode
 import RingpostWire
 
 /// Used by whoever measures; what it does, it does on its event loop.
-package final class LinkTrial: Sendable {
+final class LinkTrial: Sendable {
     /// What a message goes through.
-    package enum Way: String, Sendable, CaseIterable {
+    enum Way: String, Sendable, CaseIterable {
         /// The link alone: encoded, sent, decoded, checked and answered with a receipt.
         case link
         /// The owner appends it to a mailbox before it answers.
@@ -20,15 +21,15 @@ package final class LinkTrial: Sendable {
     }
 
     /// What became of the messages of one run.
-    package struct Outcome: Sendable {
-        package let acknowledged: Int
-        package let refused: Int
-        package let microseconds: Int64
+    struct Outcome: Sendable {
+        let acknowledged: Int
+        let refused: Int
+        let microseconds: Int64
         /// System calls with which the sender has sent.
-        package let writes: Int
+        let writes: Int
         /// Bytes of a message and of a receipt on the link, on average.
-        package let messageBytes: Double
-        package let receiptBytes: Int
+        let messageBytes: Double
+        let receiptBytes: Int
     }
 
     private static let (senderID, ownerID) = ("n1", "n2")
@@ -37,7 +38,7 @@ package final class LinkTrial: Sendable {
     private static let millisecondsMax: Int64 = 10_000
 
     /// Where it listens for the other one.
-    package let port: Int
+    let port: Int
     private let way: Way
     private let isOwner: Bool
     private let group: MultiThreadedEventLoopGroup
@@ -48,7 +49,7 @@ package final class LinkTrial: Sendable {
     private let traffic: TrialTraffic
 
     /// - Throws: ``NodeError``.
-    package init(_ way: Way, isOwner: Bool) async throws {
+    init(_ way: Way, isOwner: Bool) async throws {
         self.way = way
         self.isOwner = isOwner
         let logger = Logger(label: "link trial") { StreamLogHandler.standardError(label: $0) }
@@ -61,10 +62,7 @@ package final class LinkTrial: Sendable {
         shards = ShardGroup(shared, eventLoops: [group.next()])
         let shard = shards.shards[0]
         try await shared.loadTrust()
-        let listening = try await Port(
-            ListenAddress(host: "127.0.0.1", port: 0), "link", readBytesMax: Port.membersReadBytesMax, eventLoops: [shard.eventLoop],
-            tls: { nil }
-        ) { _ in LinkServer(links: shard.links) }
+        let listening = try await shards.openLinkPort(at: ListenAddress(host: "127.0.0.1", port: 0)) { nil }
         (self.shared, self.shard, port) = (shared, shard, listening.address.port)
         traffic = TrialTraffic(shard, answers: way == .link)
         shard.links.serve(traffic)
@@ -77,7 +75,7 @@ package final class LinkTrial: Sendable {
     /// Joins the other one, which listens at a port.
     ///
     /// - Throws: ``NodeError`` when no link comes about.
-    package func join(otherPort: Int) async throws {
+    func join(otherPort: Int) async throws {
         let sender = Self.member(Self.senderID, boot: 1, weight: 0, port: isOwner ? otherPort : port)
         let owner = Self.member(Self.ownerID, boot: 2, weight: 1, port: isOwner ? port : otherPort)
         let me = isOwner ? owner : sender
@@ -118,7 +116,7 @@ package final class LinkTrial: Sendable {
     /// - Parameters:
     ///   - size: bytes of the payload.
     ///   - window: unanswered ones at once, at most.
-    package func send(_ messages: Int, size: Int, users: Int, window: Int) async throws -> Outcome {
+    func send(_ messages: Int, size: Int, users: Int, window: Int) async throws -> Outcome {
         let keys = try (0..<users).map { try Key(.user, name: Array("u\($0)".utf8), hasher: document.hasher) }
         let done = shard.eventLoop.makePromise(of: Outcome.self)
         shard.eventLoop.execute { [self] in
@@ -128,7 +126,7 @@ package final class LinkTrial: Sendable {
     }
 
     /// - Throws: what the event loop says about it.
-    package func end() async throws {
+    func end() async throws {
         try await shard.eventLoop.submit { [shard] in shard.stop() }.get()
         try await group.shutdownGracefully()
     }
@@ -167,7 +165,7 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
         client = traffic == nil ? nil : shard.links[0]
         data = Array("\"".utf8) + Array(repeating: UInt8(ascii: "x"), count: max(0, size - 2)) + Array("\"".utf8)
         stream = shard.runtime.numbers.stream()
-        writesBefore = shard.counters.writes
+        writesBefore = shard.runtime.counters.writes
         traffic?.sender = self
     }
 
@@ -208,7 +206,7 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
         done.succeed(
             LinkTrial.Outcome(
                 acknowledged: acknowledged, refused: refused, microseconds: Moment.monotonicMicroseconds() - began,
-                writes: Int(shard.counters.writes - writesBefore), messageBytes: messageBytes,
+                writes: Int(shard.runtime.counters.writes - writesBefore), messageBytes: messageBytes,
                 receiptBytes: receiptBytes))
     }
 }
