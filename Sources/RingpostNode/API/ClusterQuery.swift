@@ -67,7 +67,7 @@ extension ShardGroup {
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
             Task {
-                let json = JSONDocument.encode(await shared.take(order))
+                let json = JSONDocument.encode(await shared.perform(order))
                 eventLoop.execute { answer(json) }
             }
         }

@@ -58,7 +58,7 @@ extension OperatorRoutes {
         let shared = shard.shared
         if node == shared.configuration.id {
             let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-            promise.completeWithTask { Self.response(to: order, node, await shared.take(order)) }
+            promise.completeWithTask { Self.response(to: order, node, await shared.perform(order)) }
             return promise.futureResult
         }
         guard let view = shared.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }

@@ -1,5 +1,5 @@
-// What the shards of a node share. None of it lies on the way of a message: configuration that never changes, and a
-// few facts behind a lock that handshakes, heartbeats and operators' questions look at.
+// What the shards of a node share: configuration that never changes, and a few facts behind a lock that handshakes, heartbeats and
+// operators' questions read. No message reads them on its way.
 import Logging
 import NIOCore
 import RingpostCore
@@ -17,7 +17,7 @@ package final class NodeContext: Sendable {
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
         var isLeaving = false
-        /// Things that somebody should look at.
+        /// Alarms: an operator should look at each.
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
         var lastConfirmed: Int64?
@@ -35,12 +35,12 @@ package final class NodeContext: Sendable {
     let openGrant: SharedGrant
     let quotas: NodeQuotas
     private let facts: Mutex<Facts>
-    /// Tells the membership what peers say; set once before any link exists.
+    /// Set once before any link exists.
     private let hooks = Mutex<Hooks>(Hooks())
 
-    /// What the membership wants to hear from links.
+    /// What links and operators tell and ask the membership.
     package struct Hooks: Sendable {
-        /// A peer's heartbeat, or its member list, says this.
+        /// An event that a peer's heartbeat or member list has caused.
         var tell: @Sendable (NodeEvent) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
         package var vacancyWait: (@Sendable () async -> Int64?)?
@@ -106,7 +106,7 @@ package final class NodeContext: Sendable {
     /// Where clients can go.
     func elsewhere(_ view: MembershipView) -> [String] { peers.elsewhere(view, own: configuration.id) }
 
-    func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    func perform(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
     /// - Throws: `ProblemReport`.
     func revoke(_ user: Key, tokenID: String?, until: Int64) async throws {
         try await hooks.withLock { $0 }.revoke(user, tokenID, until)

@@ -105,7 +105,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         runtime.enqueue(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
     }
 
-    override func goOn() {
+    override func onTurn() {
         isResting = false
         sliceRequests = 0
         if isOpen { parseRequests() }

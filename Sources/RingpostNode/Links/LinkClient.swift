@@ -1,6 +1,6 @@
-// The dialling end of a link, from one event loop to one member: forwards publishes, attaches sockets, asks operators'
-// questions, and feels the member's pulse. When the connection breaks, everything on it ends together and is told so;
-// then it dials again, with back-off and jitter, for as long as the member is in the ring.
+// The dialling end of a link, from one shard to one member: forwards publishes, attaches subscriptions, asks operators' questions, and
+// measures the member's heartbeat. When the connection breaks, everything on it ends; then it dials again, with back-off and jitter, for
+// as long as the member is in the ring.
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -32,18 +32,18 @@ package final class LinkClient: @unchecked Sendable {
     private let bytesMax: Int
     private var state: State = .waiting(until: .min)
     private var connection: LinkConnection?
-    /// Of the connection.
+    /// The dialling side of the connection's handshake.
     private var dialler: LinkDialler?
-    /// Counts the times it has dialled: what comes of an earlier one is for nobody.
+    /// Counts the dials: the result of an earlier one is ignored.
     private var attempt = 0
     private var failures = 0
     private var lastHeard: Int64 = 0
     private var lastPing: Int64 = 0
-    /// Attachments of this node's sockets that this link carries, as they are named on the wire.
+    /// Attachments that this link carries, by their numbers on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
     private var lastQuestion: UInt64 = 0
-    /// Of the member list that was last sent to this member.
+    /// The epoch of the member list that was last sent to this member.
     private var toldEpoch: UInt64 = 0
 
     init(handle: UInt32, member: Member, links: ShardLinks) {
@@ -56,7 +56,7 @@ package final class LinkClient: @unchecked Sendable {
 
     private var runtime: ShardRuntime { links.runtime }
     package var isUp: Bool { if case .up = state { true } else { false } }
-    /// Too many bytes wait: who wants to send waits as if the link were down.
+    /// Too many bytes wait: senders wait as if the link were down.
     var isFull: Bool { pendingBytes > bytesMax }
 
     package var pendingBytes: Int { connection?.pendingBytes ?? 0 }

@@ -1,5 +1,5 @@
-// The accepted end of a link: another node that forwards and attaches, a producer, or somebody who only asks who is
-// here. A stranger is told in one sentence what differs, and is gone within a second.
+// The accepted end of a link. The other side is another node that forwards publishes and attaches, a producer, or a node that only asks who
+// answers here. A stranger gets one sentence that says what differs, and is disconnected within a second.
 import HashRing
 import Logging
 import NIOCore
@@ -25,22 +25,22 @@ final class LinkServer: Connection, @unchecked Sendable {
     private var state = State.silent
     private var decoder = LinkDecoder()
     private(set) var number = 0
-    /// Of the member list that was last sent here.
+    /// The epoch of the member list that was last sent here.
     private var toldEpoch: UInt64 = 0
     private var lastHeard = Moment.now().monotonic
-    /// Producers' publishes under way; bounded like an HTTP connection's.
+    /// A producer's publishes that wait for their answer.
     var inFlight = 0
     var isPaused = false
-    /// A node's; set once it has its line.
+    /// The hello of a node; set once it is registered.
     private var hello: LinkHello?
     /// An earlier connection of the same line has not ended yet.
     private var isWaiting = false
-    /// A later one, which has come meanwhile.
+    /// A later connection of the same line, which has come meanwhile.
     private var successor: LinkServer?
-    /// A producer's stream ends with the answer to the last publish that is under way.
+    /// The connection of a producer ends with the answer to the last publish that is under way.
     private var endsWhenAnswered = false
 
-    /// Set while it counts as one that has not introduced itself: when it is closed unless it has.
+    /// Closes the connection unless it has introduced itself by then. Set while it counts as a stranger.
     private var introduction: Scheduled<Void>?
 
     static let producerInFlightMax = 16_384
@@ -182,7 +182,7 @@ final class LinkServer: Connection, @unchecked Sendable {
         switch action {
         case .challenge(let nonce, let proof): send(.challenge(nonce, proof))
         case .greet(let hello): greet(hello)
-        case .refuse(let hello, let sentence): turnDown(hello, sentence)
+        case .refuse(let hello, let sentence): reject(hello, sentence)
         }
     }
 
@@ -198,17 +198,17 @@ final class LinkServer: Connection, @unchecked Sendable {
         let objection = LinkGreeting.objection(
             to: hello, cluster: links.node.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
         if let sentence = objection {
-            return turnDown(hello, sentence)
+            return reject(hello, sentence)
         }
         if hello.role == .producer {
             guard let pass = links.node.trust.linkAdmission.pass(hello.credential) else {
-                return turnDown(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
+                return reject(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
             }
             return welcome(hello, pass)
         }
         guard hello.role == .node else { return welcome(hello) }
-        switch links.registry.take(hello, by: self) {
-        case .late: turnDown(hello, "a later connection of this event loop is here already")
+        switch links.registry.enter(hello, by: self) {
+        case .late: reject(hello, "a later connection of this event loop is here already")
         case .first:
             self.hello = hello
             welcome(hello)
@@ -216,11 +216,11 @@ final class LinkServer: Connection, @unchecked Sendable {
             self.hello = hello
             isWaiting = true
             endIntroduction()
-            previous.runtime.eventLoop.execute { previous.giveWay(to: self) }
+            previous.runtime.eventLoop.execute { previous.makeRoom(for: self) }
         }
     }
 
-    private func turnDown(_ hello: LinkHello, _ sentence: String) {
+    private func reject(_ hello: LinkHello, _ sentence: String) {
         runtime.counters.badLinks += 1
         let level: Logger.Level = links.warnsOfRefusal(now: Moment.now().monotonic) ? .warning : .debug
         let metadata: Logger.Metadata = ["from": "\(LogText.escaped(hello.from))", "why": "\(LogText.escaped(sentence))"]
@@ -229,30 +229,30 @@ final class LinkServer: Connection, @unchecked Sendable {
         refuse(sentence)
     }
 
-    /// The other side has dialled again. Its new connection is welcomed as soon as all that this one has brought has gone its way.
-    private func giveWay(to next: LinkServer) {
+    /// The other side has dialled again. Its new connection is welcomed as soon as all frames of this one have been posted.
+    private func makeRoom(for next: LinkServer) {
         successor = next
-        if !isWaiting { passOn() }
+        if !isWaiting { endForSuccessor() }
     }
 
-    private func passOn() {
+    private func endForSuccessor() {
         guard let next = successor else { return }
         successor = nil
         closeNow()
         runtime.sendPosts()
-        next.runtime.eventLoop.execute { next.onTurn() }
+        next.runtime.eventLoop.execute { next.onPredecessorEnded() }
     }
 
     /// The connection before this one has ended.
-    private func onTurn() {
+    private func onPredecessorEnded() {
         isWaiting = false
         if successor != nil {
-            passOn()
+            endForSuccessor()
         } else if let hello, isOpen, !isClosing {
             welcome(hello)
             onBytes()
         }
-        if !isOpen, let hello { links.registry.giveUp(hello, by: self) }
+        if !isOpen, let hello { links.registry.leave(hello, by: self) }
     }
 
     private func welcome(_ hello: LinkHello, _ pass: LinkPass = LinkPass()) {
@@ -364,7 +364,7 @@ final class LinkServer: Connection, @unchecked Sendable {
     }
 
     override func onGone() {
-        if let hello, !isWaiting { links.registry.giveUp(hello, by: self) }
+        if let hello, !isWaiting { links.registry.leave(hello, by: self) }
         endIntroduction()
         switch state {
         case .node:

@@ -56,9 +56,9 @@ package final class ShardRuntime: @unchecked Sendable {
     func setPeers(_ peers: [ShardRuntime]) { self.peers = peers }
 
     func start() {
-        LoopWaker.hang(on: eventLoop) {
+        LoopWaker.install(on: eventLoop) {
             self.waker = $0
-        } onRing: {
+        } onWake: {
             self.beginTurn()
         }
     }
@@ -122,7 +122,7 @@ package final class ShardRuntime: @unchecked Sendable {
     /// All connections that were written to have been flushed.
     private func endTurn() {
         guard scheduler.end(hasMore: flushes.hasLate) else { return }
-        if let waker { return waker.ring() }
+        if let waker { return waker.wake() }
         eventLoop.assumeIsolated().scheduleTask(in: FairScheduler.pause) { self.beginTurn() }
     }
 
@@ -134,7 +134,7 @@ package final class ShardRuntime: @unchecked Sendable {
         if !flushes.hasLate { for piece in scheduler.removeWork() { piece() } }
         for ending in scheduler.removeEndings() { ending.stop() }
         scheduleFlush()
-        while let connection = scheduler.next() { connection.goOn() }
+        while let connection = scheduler.next() { connection.onTurn() }
     }
 
     // MARK: Flushing

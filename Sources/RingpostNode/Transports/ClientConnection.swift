@@ -170,7 +170,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     }
 
     override func onBytes() { T.onBytes(self) }
-    override func goOn() { T.onTurn(self) }
+    override func onTurn() { T.onTurn(self) }
 
     override func onDrained() {
         subscription?.onDrained()
