@@ -77,10 +77,14 @@ public final class Node: Service {
         let link = try await Port(configuration.link, "link", readBytesMax: few, shards: shards, tls: { trust.acceptingLinks }) {
             LinkServer(shard: $0)
         }
-        let api = try await Port(configuration.api, "API", readBytesMax: many, shards: shards, tls: { trust.tls }) {
-            HTTPConnection(routes: ProducerRoutes(shard: $0), shard: $0)
+        let api = try await Port(
+            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, shards: shards, tls: { trust.tls }
+        ) {
+            HTTPConnection(routes: APIRoutes(shard: $0), shard: $0)
         }
-        let client = try await Port(configuration.client, "client", readBytesMax: many, shards: shards, tls: { trust.tls }) {
+        let client = try await Port(
+            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, shards: shards, tls: { trust.tls }
+        ) {
             HTTPConnection(routes: ClientRoutes(shard: $0, origins: origins), shard: $0)
         }
         let ports = Ports(

@@ -23,10 +23,12 @@ struct Port {
     /// - Parameters:
     ///   - name: as the option that sets it is called.
     ///   - readBytesMax: what is read from a socket before others have their turn.
+    ///   - allowsHalfClosure: a client that has closed its side may still read.
     ///   - tls: asked once a connection; `nil` for a plain one.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
-        _ address: ListenAddress, _ name: String, readBytesMax: Int, shards: [Shard], tls: @escaping @Sendable () -> NIOSSLContext?,
+        _ address: ListenAddress, _ name: String, readBytesMax: Int, allowsHalfClosure: Bool = false, shards: [Shard],
+        tls: @escaping @Sendable () -> NIOSSLContext?,
         _ socket: @escaping @Sendable (Shard) -> Connection
     ) async throws {
         self.address = address
@@ -47,6 +49,7 @@ struct Port {
                         channel.eventLoop.makeCompletedFuture {
                             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                             try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
+                            if allowsHalfClosure { try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true) }
                             try Self.add(socket(shard), tls(), to: channel)
                         }
                     }

@@ -49,7 +49,7 @@ final class EmbeddedNode {
         try connect(HTTPConnection(routes: ClientRoutes(shard: shard, origins: OriginPolicy([])), shard: shard))
     }
 
-    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(shard: shard), shard: shard)) }
+    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }
     func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(shard: shard)) }
 
     private func connect(_ socket: Connection) throws -> EmbeddedChannel {

@@ -1,5 +1,4 @@
-// What operators and machines ask the API port: who is in the ring, where a user is, is this node well. Half a dozen
-// fixed paths, so a switch is the router; the hot routes of the same port stand in ProducerRoutes.
+// What operators and machines ask the API port: who is in the ring, where a user is, who listens to a channel.
 import FoundationEssentials
 import HashRing
 import NIOCore
@@ -10,103 +9,27 @@ struct OperatorRoutes {
     let shard: Shard
     var shared: NodeContext { shard.shared }
 
-    init(shard: Shard) { self.shard = shard }
-
-    /// What asks how the node is gets an answer whatever is the matter with it; the first two need no key.
-    static let alwaysAnswered = ["/healthz", "/readyz", "/metrics"]
-
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection) throws(ProblemReport) {
-        let path = request.head.pathText
-        let grant = ["/healthz", "/readyz"].contains(path) ? APIGrant.all : try connection.apiGrant(request.head)
-        if let (node, order) = Self.order(inPath: path) {
-            try shard.require(grant.allowsOrders, "give orders")
-            return try handle(order, to: node, request, on: connection)
-        }
-        if path == "/v1/revocations" || Self.disconnected(inPath: path) != nil {
-            return try handleAccess(path, request, grant, on: connection)
-        }
-        guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
-            connection.respond(
-                to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
-            return
-        }
-        guard request.head.method == .get || request.head.method == .head else {
-            var response = HTTPResponse.problem(.methodNotAllowed)
-            response.headers.append(("Allow", "GET, HEAD"))
-            connection.respond(to: request.number, response)
-            return
-        }
-        try check(path, grant)
-        answer(request, on: connection, answer(path, request.head))
+    func nodes(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        exchange.respond(nodes(isRing: false, try shard.currentView()), to: request.head, shard: shard)
     }
 
-    private func check(_ path: String, _ grant: APIGrant) throws(ProblemReport) {
-        switch path {
-        case "/healthz", "/readyz": break
-        // It says where links are, which producers need.
-        case "/v1/nodes": try shard.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
-        case "/metrics", "/v1/ring": try shard.require(grant.allowsReadingAll, "ask this")
-        default:
-            guard let name = Self.name(inPath: path)?.name else { return }
-            try shard.require(grant.allowsReading(HTTPTarget.decode(name) ?? name), "ask about this")
-        }
+    func ring(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        exchange.respond(nodes(isRing: true, try shard.currentView()), to: request.head, shard: shard)
     }
 
-    /// The undecoded name in `/v1/users/{user}` or `/v1/channels/{channel}`.
-    private static func name(inPath path: String) -> (kind: KeyKind, name: [UInt8])? {
-        for (kind, prefix) in [(KeyKind.user, "/v1/users/"), (.channel, "/v1/channels/")] where path.hasPrefix(prefix) {
-            let name = path.utf8.dropFirst(prefix.utf8.count)
-            return name.isEmpty || name.contains(UInt8(ascii: "/")) ? nil : (kind, Array(name))
-        }
-        return nil
+    func user(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
+        let key = try Key(.user, percentEncoded: request.name, hasher: view.hasher)
+        exchange.respond(user(key, view), to: request.head, shard: shard)
     }
 
-    private func answer(_ path: String, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPResponse> {
-        switch path {
-        case "/healthz": return shard.eventLoop.makeSucceededFuture(.text("ok\n"))
-        case "/readyz": return loopsAreReady().map { $0 ? readiness() : Self.notReady }
-        case "/metrics":
-            return shared.snapshot(countsSlots: true, on: shard.eventLoop).map {
-                .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
-            }
-        case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
-        default:
-            guard let view = shared.view, let (kind, name) = Self.name(inPath: path) else {
-                return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
-            }
-            do throws(ProblemReport) {
-                let key = try ProducerRoutes.key(kind, percentEncoded: name, hasher: view.hasher)
-                return kind == .user ? user(key, view) : channel(key, view)
-            } catch {
-                return shard.eventLoop.makeFailedFuture(error)
-            }
-        }
+    func channel(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
+        let key = try Key(.channel, percentEncoded: request.name, hasher: view.hasher)
+        exchange.respond(channel(key, view), to: request.head, shard: shard)
     }
 
-    private static let notReady = HTTPResponse.failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
-
-    /// Every event loop knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
-    private func loopsAreReady() -> EventLoopFuture<Bool> {
-        let parts = shared.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
-        return EventLoopFuture.whenAllSucceed(parts, on: shard.eventLoop).map { $0.allSatisfy { $0 } }
-    }
-
-    /// Ready: a member of the ring, with the right to act.
-    private func readiness() -> HTTPResponse {
-        guard let view = shared.view, view.selfIndex != nil else { return Self.notReady }
-        let lease = shared.lease
-        guard lease.mayAct(now: Moment.now().monotonic) else {
-            return .failure(
-                status: 503, code: "not_ready",
-                message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
-        }
-        return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
-    }
-
-    private func nodes(isRing: Bool) -> EventLoopFuture<HTTPResponse> {
-        guard let view = shared.view else {
-            return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
-        }
+    private func nodes(isRing: Bool, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
         let shared = shared
         let own = shared.report(on: shard.eventLoop)
         let others = shared.askOthers(.status, argument: [], from: shard)

@@ -3,12 +3,17 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// A whole request.
+/// A whole request, and the row of its port's table that it is for.
 struct HTTPRequest {
     let head: HTTPRequestHead
     let body: ByteBuffer
-    /// Where its answer goes.
-    let number: UInt64
+    let match: RouteMatch
+
+    /// The name in the path, not decoded.
+    var name: [UInt8] {
+        guard case .found(_, let name) = match else { return [] }
+        return head.withPathBytes { Array($0[name]) }
+    }
 }
 
 /// An answer.
@@ -27,7 +32,7 @@ struct HTTPResponse {
         HTTPResponse(status: status, headers: [("Content-Type", type)], body: Array(text.utf8))
     }
 
-    /// - Parameter farewell: when and where to come back, if that is known better than the table knows it.
+    /// - Parameter disconnect: when and where to come back, if that is known better than the table knows it.
     static func problem(_ problem: Problem, _ message: String? = nil, disconnect: Disconnect? = nil) -> HTTPResponse {
         var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, disconnect: disconnect)
         if let seconds = disconnect?.retryAfterSeconds ?? problem.retryAfterSeconds {
@@ -35,6 +40,13 @@ struct HTTPResponse {
         }
         // RFC 6750, 3: what kind of credential is expected.
         if problem == .unauthorized { response.headers.append(("WWW-Authenticate", "Bearer realm=\"ringpost\"")) }
+        return response
+    }
+
+    /// There is something at the path, but not for this method.
+    static func wrongMethod(_ allowed: [HTTPMethod]) -> HTTPResponse {
+        var response = problem(.methodNotAllowed, "this path takes \(allowed.allow)")
+        response.headers.append(("Allow", allowed.allow))
         return response
     }
 
@@ -49,14 +61,16 @@ struct HTTPResponse {
 
 /// The routes of one port.
 protocol HTTPRoutes {
-    /// Answers now or later with ``HTTPConnection/respond(to:_:)``, once; or takes the connection over.
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection)
+    /// Which row of the port's table a request is for.
+    func match(_ head: HTTPRequestHead) -> RouteMatch
+    /// The largest body that is taken, in bytes.
+    func bodyBytesMax(_ match: RouteMatch) -> Int
+    /// Answered whatever the node's state is.
+    func isAlwaysAnswered(_ match: RouteMatch) -> Bool
+    /// Answers now or later, once; or becomes a stream.
+    func handle(_ request: HTTPRequest, on exchange: any HTTPExchange)
     /// Headers that every answer on this port carries.
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
-    /// The largest body that the path takes, in bytes.
-    func bodyBytesMax(for head: HTTPRequestHead) -> Int
-    /// Answered whatever the node's state is.
-    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool
     /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
     var isForClients: Bool { get }
 }

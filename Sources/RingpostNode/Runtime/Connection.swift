@@ -57,6 +57,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func onBytes() {}
     /// It is this socket's turn again (see ``FairScheduler``).
     func goOn() {}
+    /// The other side sends no more, and may read on.
+    func onInputClosed() { closeNow() }
     /// The socket is gone.
     func onGone() {}
     /// Everything that waited has been handed to the kernel.
@@ -260,6 +262,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent { onSecured() }
+        if case .inputClosed = event as? ChannelEvent, self.context != nil { onInputClosed() }
         context.fireUserInboundEventTriggered(event)
     }
 

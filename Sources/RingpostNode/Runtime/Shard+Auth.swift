@@ -128,7 +128,7 @@ extension Shard {
         self.revocations = revocations
         for socket in sockets {
             if let stream = socket as? StreamingConnection, let grant = stream.grant, isRevoked(grant) { stream.end(Disconnect(.revoked)) }
-            (socket as? HTTPConnection)?.endPolls(Disconnect(.revoked)) { $0.grant.map(isRevoked) == true }
+            (socket as? HTTPConnection)?.endHeld(Disconnect(.revoked)) { $0.grant.map(isRevoked) == true }
         }
     }
 
@@ -142,7 +142,7 @@ extension Shard {
                 stream.end(disconnect())
                 count += 1
             }
-            count += (socket as? HTTPConnection)?.endPolls(disconnect()) { $0.user == user } ?? 0
+            count += (socket as? HTTPConnection)?.endHeld(disconnect()) { $0.user == user } ?? 0
         }
         return count
     }

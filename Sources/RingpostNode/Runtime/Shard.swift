@@ -91,6 +91,7 @@ final class Shard: @unchecked Sendable {
     /// The node says goodbye: link producers are sent to other nodes.
     var isLeaving = false
 
+    var responseDate = ResponseDate()
     /// What sockets write into.
     var spares = SpareBuffers()
     /// For bytes whose number has to be known before they are written; whoever uses it clears it first.

@@ -46,7 +46,9 @@ struct NodeSettings {
         for case (let key, .some(let number)) in numbers.merging(options.trust.numbers, uniquingKeysWith: { $1 }) {
             values[AbsoluteConfigKey([key])] = ConfigValue(.int(number), isSecret: false)
         }
-        let lists = ["allowOrigin": options.allowOrigin, "clientPublish": options.clientPublish, "limit": options.limit]
+        let lists = [
+            "allowOrigin": options.allowOrigin, "host": options.host, "clientPublish": options.clientPublish, "limit": options.limit,
+        ]
         for (key, list) in lists.merging(options.trust.lists, uniquingKeysWith: { $1 }) where !list.isEmpty {
             values[AbsoluteConfigKey([key])] = ConfigValue(.stringArray(list), isSecret: false)
         }
@@ -92,6 +94,7 @@ struct NodeSettings {
         node.drainMilliseconds = Int64(try number(reader, "drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
         node.allowedOrigins = reader.stringArray(forKey: "allowOrigin") ?? []
+        node.hostNames = try hostNames(reader)
         // A channel and all below it.
         let open = (reader.stringArray(forKey: "clientPublish") ?? []).flatMap { $0.hasSuffix("*") ? [$0] : [$0, "\($0):*"] }
         guard let channels = NamePatterns(open) else {
@@ -134,6 +137,15 @@ struct NodeSettings {
             if let value = try number(reader, key, NodeLimits.range(of: limit)) { try limits.set(limit, to: value) }
         }
         for text in reader.stringArray(forKey: "limit") ?? [] { try limits.set(text) }
+    }
+
+    /// Names that requests may be for: the port makes no difference.
+    private static func hostNames(_ reader: ConfigReader) throws -> [String] {
+        let names = reader.stringArray(forKey: "host") ?? []
+        for name in names where name.isEmpty || !name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !":/*[]".utf8.contains($0) }) {
+            throw NodeError("host \"\(name)\" is no host name: give it without scheme, port and path, as app.example.com")
+        }
+        return names
     }
 
     private static func address(_ reader: ConfigReader, _ key: ConfigKey) throws -> ListenAddress? {
