@@ -12,23 +12,6 @@ struct DisconnectAnswer: Codable, Sendable {
 }
 
 extension OperatorRoutes {
-    private struct DisconnectOrder: Decodable {
-        var resume: Bool?
-    }
-
-    private struct Disconnected: Encodable {
-        let user: String
-        let sockets: Int
-        /// Nodes that did not answer in time: sockets there may still be open.
-        let unanswered: [String]
-    }
-
-    private struct RevocationOrder: Decodable {
-        let user: String
-        var token: String?
-        var expires: Int64?
-    }
-
     // MARK: Disconnecting
 
     private static func resumes(_ request: HTTPRequest) throws(ProblemReport) -> Bool {
@@ -53,7 +36,7 @@ extension OperatorRoutes {
             let answers = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(DisconnectAnswer.self, from: Data($0)) } }
             let sockets = own + answers.values.reduce(0) { $0 + ($1?.sockets ?? 0) }
             let unanswered = answers.filter { $0.value == nil }.keys.sorted()
-            return .json(JSONDocument.encode(Disconnected(user: key.text, sockets: sockets, unanswered: unanswered)))
+            return .json(JSONDocument.encode(DisconnectReport(user: key.text, sockets: sockets, unanswered: unanswered)))
         }
     }
 
@@ -74,19 +57,19 @@ extension OperatorRoutes {
         let shared = shared
         promise.completeWithTask {
             try await shared.revoke(key, tokenID: order.token, until: until)
-            return .json(JSONDocument.encode(RevocationNote(user: order.user, token: order.token, until: until)))
+            return .json(JSONDocument.encode(RevocationReport(user: order.user, token: order.token, until: until)))
         }
         exchange.respond(promise.futureResult, to: request.head, shard: shard)
-    }
-
-    private struct Revocations: Encodable {
-        let revocations: [RevocationNote]
     }
 
     func revocations(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let shared = shared
-        promise.completeWithTask { .json(JSONDocument.encode(Revocations(revocations: try await shared.revocationNotes()))) }
+        promise.completeWithTask {
+            let notes = try await shared.revocationNotes()
+            let all = notes.map { RevocationReport(user: $0.user, token: $0.token, until: $0.until) }
+            return .json(JSONDocument.encode(RevocationsReport(revocations: all)))
+        }
         exchange.respond(promise.futureResult, to: request.head, shard: shard)
     }
 }

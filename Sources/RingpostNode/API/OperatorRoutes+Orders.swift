@@ -6,10 +6,6 @@ import RingpostCore
 import RingpostWire
 
 extension OperatorRoutes {
-    private struct WeightOrder: Decodable {
-        let weight: UInt16
-    }
-
     func drain(_ request: HTTPRequest, _ exchange: any HTTPExchange) { give(.drain, request, exchange) }
 
     func setWeight(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
@@ -42,18 +38,13 @@ extension OperatorRoutes {
         }
     }
 
-    private struct Accepted: Encodable {
-        let node: String
-        let weight: UInt16?
-    }
-
     private static func response(to order: OperatorOrder, _ node: String, _ answer: OperatorAnswer) -> HTTPResponse {
         if let code = answer.code {
             let status = code == OperatorAnswer.notYet.code ? 503 : 409
             return .failure(status: status, code: code, message: "\(node): \(answer.message ?? code)")
         }
         let weight: UInt16? = if case .weight(let weight) = order { weight } else { nil }
-        return .json(JSONDocument.encode(Accepted(node: node, weight: weight)), status: 202)
+        return .json(JSONDocument.encode(OrderReport(node: node, weight: weight)), status: 202)
     }
 
     private static func unknown(_ node: String, _ view: MembershipView) -> HTTPResponse {

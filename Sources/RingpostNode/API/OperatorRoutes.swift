@@ -37,13 +37,13 @@ struct OperatorRoutes {
             let slots = view.ring.slotsOwned()
             let nodes = view.members.enumerated().map { index, member in
                 let json = others[member.id] ?? nil
-                let report = index == view.selfIndex ? own : json.flatMap { try? JSONDecoder().decode(NodeReport.self, from: Data($0)) }
-                return NodeEntry(member: member, slots: slots[index], report: report)
-            }.sorted { $0.member.id < $1.member.id }
-            if !isRing { return .json(JSONDocument.encode(NodesAnswer(nodes: nodes))) }
+                let report = index == view.selfIndex ? own : json.flatMap { try? JSONDecoder().decode(NodeStatus.self, from: Data($0)) }
+                return NodeReport(member, slots: slots[index], status: report)
+            }.sorted { $0.id < $1.id }
+            if !isRing { return .json(JSONDocument.encode(NodesReport(nodes: nodes))) }
             return .json(
                 JSONDocument.encode(
-                    RingAnswer(
+                    RingReport(
                         cluster: shared.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
                         epochAgeMilliseconds: shared.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
                         answeredBy: shared.configuration.id, nodes: nodes)))
@@ -59,14 +59,14 @@ struct OperatorRoutes {
             if !report.isOwner { throw ProblemReport(.retry) }
             return .json(
                 JSONDocument.encode(
-                    ChannelAnswer(
+                    ChannelReport(
                         channel: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "", next: Array(preference.dropFirst()), cursor: report.cursor, history: report.history,
                         subscribers: report.subscribers, users: report.users, nodes: report.nodes, complete: report.complete)))
         }
     }
 
-    private func ownersReport(on key: Key, _ view: MembershipView) -> EventLoopFuture<ChannelReport?> {
+    private func ownersReport(on key: Key, _ view: MembershipView) -> EventLoopFuture<ChannelStatus?> {
         guard let owner = view.ring.owner(ofSlot: key.slot) else {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
@@ -75,7 +75,7 @@ struct OperatorRoutes {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
         return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
-            json.flatMap { try? JSONDecoder().decode(ChannelReport.self, from: Data($0)) }
+            json.flatMap { try? JSONDecoder().decode(ChannelStatus.self, from: Data($0)) }
         }
     }
 
@@ -84,13 +84,13 @@ struct OperatorRoutes {
         let others = shared.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
         let me = shared.configuration.id
         return own.and(others).map { own, others in
-            let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyReport.self, from: Data($0)) } }
+            let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyStatus.self, from: Data($0)) } }
             let preference = view.ring.preference(ofSlot: key.slot, count: 3).map { view.members[$0].id }
             let merged = ([own] + reports.values.compactMap { $0 }).merged
             let owner = preference.first.flatMap { $0 == me ? own : reports[$0] ?? nil }
             return .json(
                 JSONDocument.encode(
-                    UserAnswer(
+                    UserReport(
                         user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "",
                         next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history,
