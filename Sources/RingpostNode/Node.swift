@@ -6,14 +6,6 @@ import RingpostCore
 import RingpostWire
 import ServiceLifecycle
 
-/// Why a node can't start or go on, as a sentence for whoever started it.
-public struct NodeError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The sentence.
-    public let description: String
-    /// A sentence that says what to do.
-    public init(_ description: String) { self.description = description }
-}
-
 /// One node of a cluster, or a whole service of one node.
 public final class Node: Service {
     private let shared: NodeContext
@@ -72,20 +64,21 @@ public final class Node: Service {
         let origins = OriginPolicy(
             configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
         let trust = shared.trust
+        let (shards, eventLoops) = (shards, shards.map(\.eventLoop))
         let few = Port.membersReadBytesMax
         let many = Port.strangersReadBytesMax
-        let link = try await Port(configuration.link, "link", readBytesMax: few, shards: shards, tls: { trust.acceptingLinks }) {
-            LinkServer(shard: $0)
+        let link = try await Port(configuration.link, "link", readBytesMax: few, eventLoops: eventLoops, tls: { trust.acceptingLinks }) {
+            LinkServer(shard: shards[$0])
         }
         let api = try await Port(
-            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, shards: shards, tls: { trust.tls }
+            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
         ) {
-            HTTPConnection(routes: APIRoutes(shard: $0), shard: $0)
+            HTTPConnection(routes: APIRoutes(shard: shards[$0]), shard: shards[$0])
         }
         let client = try await Port(
-            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, shards: shards, tls: { trust.tls }
+            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
         ) {
-            HTTPConnection(routes: ClientRoutes(shard: $0, origins: origins), shard: $0)
+            HTTPConnection(routes: ClientRoutes(shard: shards[$0], origins: origins), shard: shards[$0])
         }
         let ports = Ports(
             channels: client.channels + api.channels + link.channels, client: client.address, api: api.address, link: link.address)
@@ -119,9 +112,10 @@ public final class Node: Service {
         func announced(_ address: ListenAddress) -> String {
             "\(ListenAddress(host: shared.configuration.advertise ?? address.host, port: address.port))"
         }
+        let client = shared.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
         return Member(
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
-            protocolVersion: Int(LinkProtocol.version), client: announced(ports.client), api: announced(ports.api),
+            protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }
 }

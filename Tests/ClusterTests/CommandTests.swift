@@ -95,6 +95,10 @@ extension ClusterTests {
             try await Self.replay(file, ["--users", "24"], through: cluster, messages: 600)
         }
 
+        @Test func replayWithoutAFileMakesItsOwnChat() async throws {
+            try await Self.replay(nil, ["--messages", "600", "--users", "36", "--seed", "7"], through: Shared.cluster(), messages: 600)
+        }
+
         private static let log = NSString.path(
             withComponents: URL(fileURLWithPath: #filePath).pathComponents.dropLast(4) + ["shared", "data", "ubuntu-chat.jsonl"])
 
@@ -114,9 +118,10 @@ extension ClusterTests {
             #expect(missing.output.contains(file + "x"))
         }
 
-        private static func replay(_ file: String, _ options: [String], through cluster: Cluster, messages: Int) async throws {
+        private static func replay(_ file: String?, _ options: [String], through cluster: Cluster, messages: Int) async throws {
             let api = Self.options("--api", cluster.nodes.map(\.apiURL))
-            let ended = try await RingpostProgram.run(["replay", file, "--speed", "0"] + options + api, seconds: 150)
+            let ended = try await RingpostProgram.run(
+                ["replay"] + (file.map { [$0] } ?? []) + ["--speed", "0"] + options + api, seconds: 150)
             #expect(ended.status == 0, "\(ended.output)")
             func number(_ name: String) -> Int? {
                 let line = ended.output.split(separator: "\n").last { $0.hasPrefix(name) }

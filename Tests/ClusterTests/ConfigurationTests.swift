@@ -45,15 +45,15 @@ extension ClusterTests {
         }
 
         @Test(arguments: [
-            (["--weight", "70000"], "weight 70000 is not in 0 to 65535"),
+            (["--weight", "70000"], "weight in the option must be a whole number from 0 to 65535, not 70000"),
             (["--weight", "-1"], "weight"),
             (["--weight", "many"], "weight"),
             (["--client", "nonsense"], #"client "nonsense" is not host:port"#),
             (["--api", "127.0.0.1:99999"], "api"),
             (["--advertise-link", "nowhere"], #"advertiseLink "nowhere" is not host:port"#),
-            (["--session-timeout", "5"], "sessionTimeout 5 is not in"),
-            (["--loops", "0"], "loops 0 is not in"),
-            (["--connect-rate", "0"], "connectRate 0 is not in 1 to 1000000"),
+            (["--session-timeout", "5"], "sessionTimeout in the option must be a whole number from 200 to 600000, not 5"),
+            (["--loops", "0"], "loops in the option must be a whole number from 1 to 256, not 0"),
+            (["--connect-rate", "0"], "connectRate in the option must be a whole number from 1 to 1000000, not 0"),
             (["--connect-burst", "none"], "connect-burst"),
             (["--cluster", "a/b"], #"cluster "a/b""#),
             (["--id", "no spaces"], "id"),
@@ -62,6 +62,23 @@ extension ClusterTests {
             (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--client", "0.0.0.0:0"], "--advertise"),
             (["--config", "/nowhere/node.json"], "/nowhere/node.json"),
             (["--unknown"], "--unknown"),
+            (["--client", "*:8080"], "write 0.0.0.0"),
+            (["--client", "a b:8080"], "is no host name"),
+            (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--client", "[::0]:0"], "--advertise"),
+            (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--api", "[::ffff:0.0.0.0]:0"], "--advertise"),
+            (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--link", "0:0"], "--advertise"),
+            (["--advertise", "0.0.0.0"], "advertise"),
+            (["--advertise", "[::0]:443"], "advertise"),
+            (["--advertise", "http://push.example.com"], "advertise"),
+            (["--advertise-link", "0.0.0.0:8082"], "advertiseLink"),
+            (["--zookeeper", "[::1:2181", "--id", "a"], "is not host:port"),
+            (["--zookeeper", "127.0.0.1:2181/a//b", "--id", "a"], "is no path"),
+            (["--allow-origin", "app.example.com"], "has no scheme"),
+            (["--allow-origin", "https://app.example.com/page"], "more than an origin"),
+            (["--allow-origin", "https://*.example.com"], "has a star"),
+            (["--allow-origin", "null"], "has no scheme"),
+            (["--zone", ""], "zone in the option is empty"),
+            (["--token-audience", ""], "tokenAudience in the option has an empty entry"),
         ])
         func whatMakesNoSenseGetsASentence(arguments: [String], sentence: String) async throws {
             let ended = try await RingpostProgram.run(["node"] + arguments)
@@ -72,11 +89,23 @@ extension ClusterTests {
         @Test func badValuesInEnvironmentAndFileGetASentence() async throws {
             let environment = try await RingpostProgram.run(["node"], environment: ["RINGPOST_WEIGHT": "heavy"])
             #expect(environment.status == 64)
-            #expect(environment.output.contains(#"weight "heavy" is not a whole number"#), "\(environment.output)")
+            #expect(
+                environment.output.contains(#"weight in the environment must be a whole number from 0 to 65535, not "heavy""#),
+                "\(environment.output)")
             let folder = try TemporaryFolder("configuration")
+            for variable in ["RINGPOST_CLIENT_PUBLISH_USERS": "sometimes", "RINGPOST_TOKEN_ISSUER": "a,,b", "RINGPOST_LIMIT": "sockets"] {
+                let ended = try await RingpostProgram.run(["node"], environment: [variable.key: variable.value])
+                #expect(ended.status == 64, "\(variable): \(ended.output)")
+            }
             for (text, sentence) in [
                 (#"{"weight": "heavy"}"#, "heavy"), (#"{"weight": 1.5}"#, "1.5"), ("{not json", "node.json"),
                 (#"{"client": "x"}"#, "client"),
+                (#"{"tokenAudience": 42}"#, "tokenAudience in"), (#"{"tokenAudience": ["push", 42]}"#, "tokenAudience in"),
+                (#"{"tokenAudience": null}"#, "tokenAudience in"), (#"{"tokenAudience": {}}"#, "tokenAudience in"),
+                (#"{"zone": 5}"#, "zone in"), (#"{"weight": true}"#, "weight in"), (#"{"clientPublishUsers": "yes"}"#, "true or false"),
+                (#"{"tokenAudiences": "push"}"#, #""tokenAudiences", which is no setting"#), (#"{"config": "x"}"#, "which is no setting"),
+                (#"{"zone": "a", "zone": "b"}"#, #""zone" stands there twice"#), ("[]", "not a JSON object"),
+                (#"{"limit": "payload-bytes"}"#, "payload-bytes"), (#"{"allowOrigin": "app.example.com"}"#, "has no scheme"),
             ] {
                 let file = try folder.write(text, to: "node.json")
                 let ended = try await RingpostProgram.run(["node", "--config", file])

@@ -41,8 +41,10 @@ enum Checks {
             "RingpostCore", "RingpostWire", "NIOCore", "NIOPosix", "Logging", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "DequeModule",
             "AsyncHTTPClient",
         ]).union(systemModules),
+        "RingpostReplay": ["HashRing", "RingpostClient"],
         "ringpost": Set([
-            "HashRing", "RingpostCore", "RingpostNode", "RingpostClient", "Logging", "ArgumentParser", "Configuration", "ServiceLifecycle",
+            "HashRing", "RingpostCore", "RingpostWire", "RingpostNode", "RingpostClient", "RingpostReplay", "Logging", "ArgumentParser",
+            "Configuration", "ServiceLifecycle",
             "UnixSignals", "Histogram", "SystemPackage", "Crypto", "CryptoExtras", "JWTKit",
         ]).union(systemModules),
     ]

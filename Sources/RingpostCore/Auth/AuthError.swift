@@ -42,3 +42,18 @@ public enum AuthError: String, Error, Sendable, CaseIterable {
         }
     }
 }
+
+/// Why one token was not taken: the reason, which is counted, and a sentence for its bearer. What stands in claims is told only once the
+/// signature has been found good: before that, whoever has sent the token may be a stranger.
+public struct AuthRefusal: Error, Hashable, Sendable {
+    /// The reason's name.
+    public let error: AuthError
+    /// What is wrong with this very token.
+    public let message: String
+
+    /// The reason's own sentence is used where none is given.
+    public init(_ error: AuthError, _ message: String? = nil) {
+        self.error = error
+        self.message = message ?? error.message
+    }
+}

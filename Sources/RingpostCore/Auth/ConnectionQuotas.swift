@@ -49,8 +49,8 @@ public struct ConnectionQuotas: Sendable {
 
     /// A socket that was counted has gone.
     public mutating func close(user: KeyHash?, address: SourceAddress?) {
-        if let user { Self.takeOne(from: &users, user.rawValue) }
-        if let address { Self.takeOne(from: &addresses, address) }
+        if let user { Self.releaseOne(from: &users, user.rawValue) }
+        if let address { Self.releaseOne(from: &addresses, address) }
     }
 
     /// A handshake from an address; false when they come too fast.
@@ -70,7 +70,7 @@ public struct ConnectionQuotas: Sendable {
         rates = rates.filter { !$0.value.isFull(now: now) }
     }
 
-    private static func takeOne<Name: Hashable>(from counts: inout [Name: Int], _ name: Name) {
+    private static func releaseOne<Name: Hashable>(from counts: inout [Name: Int], _ name: Name) {
         guard let count = counts[name] else { return }
         counts[name] = count > 1 ? count - 1 : nil
     }

@@ -118,3 +118,8 @@ public struct RevocationNote: Codable, Hashable, Sendable {
         self = try JSONText.decode(RevocationNote.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
     }
 }
+
+extension ClusterPaths {
+    /// A revocation's znode.
+    public func revocation(_ revocation: Revocation) -> String { "\(revocations)/\(revocation.name)" }
+}

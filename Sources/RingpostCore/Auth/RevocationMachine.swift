@@ -126,7 +126,7 @@ public struct RevocationMachine: Sendable {
             return [.warn("the revocations can't be read; the last list of \(list.count) stays in force: \(reason)")]
         case .names(let names):
             attempts = 0
-            return take(names, now: now, seconds: seconds)
+            return apply(names, now: now, seconds: seconds)
         }
     }
 
@@ -158,7 +158,7 @@ public struct RevocationMachine: Sendable {
         return [.read(ticket: lastTicket)]
     }
 
-    private mutating func take(_ names: [String], now: Int64, seconds: Int64) -> [Action] {
+    private mutating func apply(_ names: [String], now: Int64, seconds: Int64) -> [Action] {
         let found = names.compactMap(Revocation.init(name:))
         var next = RevocationList(found)
         let needless = next.tidy(now: seconds)

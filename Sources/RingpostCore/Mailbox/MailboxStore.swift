@@ -1,60 +1,84 @@
-// All mailboxes of one event loop's slots, its own and those that it holds copies of: places in the order, history,
-// attachments, receipts for repeats, all of it bounded. What may be shown when is decided by the slot's keeper.
+// All mailboxes of one shard's slots, its own and those that it holds copies of: sequence numbers, history, attachments, receipts for
+// repeats, all of it bounded. Only `SlotLog` writes here; when a message may be shown is decided there too.
 import HashRing
 
-/// The mailboxes of one event loop.
+/// The mailboxes of one shard.
 struct MailboxStore {
-    let limits: MailboxLimits
-    let shardCount: Int
-    var mailboxIndices: [Key: Int] = [:]
-    /// A slab: places stay, freed ones are used again.
-    var boxes: [Mailbox] = []
-    var free: [Int] = []
-    /// The first mailbox of each slot.
-    var heads: [Int32]
-    /// The order of use, for eviction.
-    var oldest = -1
-    var newest = -1
-    /// Everything older than this mailbox has lost its history already: where shedding goes on.
-    var shedNext = -1
-    var window: IdempotencyWindow
+    private let limits: MailboxLimits
+    private var mailboxes: MailboxTable
+    private var window: IdempotencyWindow
     /// Bytes of envelopes in all histories.
-    var historyBytes = 0
+    private(set) var historyBytes = 0
     /// Attachments to all mailboxes.
-    var attachmentCount = 0
+    private(set) var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
-    var evictedCount: UInt64 = 0
-    /// When the one of these that was used last was used: a message that came later is in no mailbox that was forgotten.
-    var evictedThrough = Int64.min
+    private(set) var evictedCount: UInt64 = 0
+    /// No forgotten mailbox was used later than this. A message that was sent after it is in no forgotten mailbox.
+    private(set) var evictedThrough = Int64.min
 
-    /// - Parameter shardCount: the store has every slot that one of so many loops has.
+    /// - Parameter shardCount: the store has every slot that one of so many shards has.
     init(shardCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
-        self.shardCount = shardCount
         self.limits = limits
-        heads = Array(repeating: -1, count: (HashRing.slotCount + shardCount - 1) / shardCount)
+        mailboxes = MailboxTable(shardCount: shardCount)
         window = IdempotencyWindow(
             entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
     }
 
+    // MARK: Looking up
+
     /// Keys that are remembered.
-    var mailboxCount: Int { mailboxIndices.count }
+    var mailboxCount: Int { mailboxes.count }
+
+    /// Where a key's mailbox is; `nil` when there is none. Valid until the next mailbox is created or removed.
+    func mailboxIndex(of key: Key) -> Int? { mailboxes.index(of: key) }
+    func incarnation(at mailboxIndex: Int) -> UInt64 { mailboxes[mailboxIndex].incarnation }
+    func attachments(at mailboxIndex: Int) -> [ReturnAddress] { mailboxes[mailboxIndex].attachments }
+    func isAttached(at mailboxIndex: Int) -> Bool { !mailboxes[mailboxIndex].attachments.isEmpty }
+    func lastSeen(at mailboxIndex: Int) -> Int64 { mailboxes[mailboxIndex].lastSeen }
+    /// The last sequence number given.
+    func end(at mailboxIndex: Int) -> UInt64 { mailboxes[mailboxIndex].appended }
+    /// The sequence number of a publish that is still in the history.
+    func sequence(of id: MessageID, at mailboxIndex: Int) -> UInt64? { mailboxes[mailboxIndex].sequence(of: id) }
+    /// The latest time at which a message can have come that is not in the history any more.
+    func lostThrough(at mailboxIndex: Int?) -> Int64 { mailboxIndex.map { mailboxes[$0].lostThrough } ?? evictedThrough }
+
+    // MARK: Receipts for repeats
+
     /// Idempotency keys that are remembered.
     var windowCount: Int { window.count }
+    var windowIsFull: Bool { window.isFull }
+    /// Whether receipts are remembered for idempotency keys that need not be.
+    var windowHasRoomForAll: Bool { window.hasRoomForAll }
+
+    mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? { window.receipt(of: id, to: key, now: now) }
+
+    /// - Returns: the receipt with the time until which it is remembered.
+    mutating func remember(_ receipt: Receipt, to key: KeyHash, now: Int64) -> Remembered {
+        let remembered = Remembered(receipt: receipt, until: now + window.milliseconds)
+        window.remember(remembered, to: key)
+        return remembered
+    }
+
+    /// Replaces a receipt that is remembered already.
+    mutating func correct(_ remembered: Remembered, to key: KeyHash) { window.remember(remembered, to: key) }
+
+    mutating func expireWindow(now: Int64) { window.expire(now) }
 
     // MARK: The log
 
-    /// Whether a mailbox takes one more message now: how often it may is bounded.
-    mutating func takes(at mailboxIndex: Int, now: Int64) -> Bool {
-        let rate = boxes[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
-        return boxes[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
+    /// Counts one more message against a mailbox's rate; false when it has come too fast.
+    mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool {
+        let rate = mailboxes[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
+        return mailboxes[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
     }
 
-    /// Gives a message its place in a mailbox that is there.
+    /// Gives a message the next sequence number of its mailbox and keeps it.
     mutating func append(_ publish: Publish, at mailboxIndex: Int, now: Moment) -> StoredMessage {
-        touch(mailboxIndex, now: now.monotonic)
-        let sequence = boxes[mailboxIndex].appended + 1
+        mailboxes.touch(mailboxIndex, now: now.monotonic)
+        let sequence = mailboxes[mailboxIndex].appended + 1
         let envelope = Envelope.encode(
-            publish.key, sequence: sequence, incarnation: boxes[mailboxIndex].incarnation, id: publish.id, at: now.wall, data: publish.data)
+            publish.key, sequence: sequence, incarnation: mailboxes[mailboxIndex].incarnation, id: publish.id, at: now.wall,
+            data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
         let message = StoredMessage(
             sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt, id: publish.id)
@@ -65,29 +89,29 @@ struct MailboxStore {
 
     /// Puts a message at the end of a history.
     private mutating func keep(_ message: StoredMessage, at mailboxIndex: Int, now: Int64) {
-        boxes[mailboxIndex].appended = message.sequence
+        mailboxes[mailboxIndex].appended = message.sequence
         let kept = message.kept(now: now)
-        boxes[mailboxIndex].history.append(kept)
-        boxes[mailboxIndex].historyBytes += kept.envelope.count
+        mailboxes[mailboxIndex].history.append(kept)
+        mailboxes[mailboxIndex].historyBytes += kept.envelope.count
         historyBytes += kept.envelope.count
-        while boxes[mailboxIndex].isOver(limits) { historyBytes -= boxes[mailboxIndex].dropOldest(now: now) }
+        while mailboxes[mailboxIndex].isOver(limits) { historyBytes -= mailboxes[mailboxIndex].dropOldest(now: now) }
     }
 
-    /// Does to a copy what the owner did to its own.
+    /// Applies a step of an owner's log to this copy.
     mutating func apply(_ entry: SlotEntry, now: Int64) {
         switch entry {
         case .nothing: break
         case .created(let key, let incarnation): _ = open(key, incarnation: incarnation, now: now)
         case .seen(let key, let wall):
-            guard let mailboxIndex = mailboxIndices[key] else { return }
-            touch(mailboxIndex, now: now)
-            boxes[mailboxIndex].lastSeen = wall
+            guard let mailboxIndex = mailboxes.index(of: key) else { return }
+            mailboxes.touch(mailboxIndex, now: now)
+            mailboxes[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
             guard let mailboxIndex = open(key, incarnation: incarnation, now: now) else { return }
-            touch(mailboxIndex, now: now)
-            // Forgotten here, but not where it is owned: what came before is missing.
-            if boxes[mailboxIndex].appended + 1 != message.sequence {
-                historyBytes -= boxes[mailboxIndex].clear(through: message.sequence - 1, now: now)
+            mailboxes.touch(mailboxIndex, now: now)
+            // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
+            if mailboxes[mailboxIndex].appended + 1 != message.sequence {
+                historyBytes -= mailboxes[mailboxIndex].clear(through: message.sequence - 1, now: now)
             }
             keep(message, at: mailboxIndex, now: now)
             if let remembered { window.remember(remembered, to: key.hash) }
@@ -97,22 +121,30 @@ struct MailboxStore {
 
     /// The mailbox of this incarnation, in place of any other one.
     private mutating func open(_ key: Key, incarnation: UInt64, now: Int64) -> Int? {
-        if let mailboxIndex = mailboxIndices[key], boxes[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
+        if let mailboxIndex = mailboxes.index(of: key), mailboxes[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
         return mailboxIndex(creating: key, fresh: incarnation, now: now)
     }
 
+    /// Commits up to a sequence number: sockets, replays and polls may be shown so much.
+    mutating func commit(_ sequence: UInt64, at mailboxIndex: Int) { mailboxes[mailboxIndex].committed = sequence }
+
+    mutating func touch(_ mailboxIndex: Int, now: Int64) { mailboxes.touch(mailboxIndex, now: now) }
+
     // MARK: Attaching
 
-    /// What there is after a place, as far as it may be shown.
+    /// A socket of the user is there now.
+    mutating func setLastSeen(_ wall: Int64, at mailboxIndex: Int) { mailboxes[mailboxIndex].lastSeen = wall }
+
+    /// The committed messages after a request's start.
     func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        Self.read(boxes[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+        Self.read(mailboxes[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
     mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool {
-        if boxes[mailboxIndex].attachments.contains(address) { return true }
-        if boxes[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
-        boxes[mailboxIndex].attachments.append(address)
+        if mailboxes[mailboxIndex].attachments.contains(address) { return true }
+        if mailboxes[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
+        mailboxes[mailboxIndex].attachments.append(address)
         attachmentCount += 1
         return true
     }
@@ -121,11 +153,11 @@ struct MailboxStore {
     ///
     /// - Returns: whether it was the last one of a user.
     mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
-        guard let mailboxIndex = mailboxIndices[key], let found = boxes[mailboxIndex].attachments.firstIndex(of: address) else {
+        guard let mailboxIndex = mailboxes.index(of: key), let found = mailboxes[mailboxIndex].attachments.firstIndex(of: address) else {
             return false
         }
-        boxes[mailboxIndex].attachments.swapAt(found, boxes[mailboxIndex].attachments.count - 1)
-        boxes[mailboxIndex].attachments.removeLast()
+        mailboxes[mailboxIndex].attachments.swapAt(found, mailboxes[mailboxIndex].attachments.count - 1)
+        mailboxes[mailboxIndex].attachments.removeLast()
         attachmentCount -= 1
         return noteDeparture(at: mailboxIndex, now: now)
     }
@@ -133,30 +165,33 @@ struct MailboxStore {
     /// Ends every attachment of a link that has closed; returns the users who have no other.
     mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
         var departed: [Key] = []
-        for mailboxIndex in boxes.indices where boxes[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
-            let before = boxes[mailboxIndex].attachments.count
-            boxes[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
-            attachmentCount -= before - boxes[mailboxIndex].attachments.count
-            if noteDeparture(at: mailboxIndex, now: now) { departed.append(boxes[mailboxIndex].key) }
+        for mailboxIndex in mailboxes.allIndices
+        where mailboxes[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
+            let before = mailboxes[mailboxIndex].attachments.count
+            mailboxes[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
+            attachmentCount -= before - mailboxes[mailboxIndex].attachments.count
+            if noteDeparture(at: mailboxIndex, now: now) { departed.append(mailboxes[mailboxIndex].key) }
         }
         return departed
     }
 
     private mutating func noteDeparture(at mailboxIndex: Int, now: Moment) -> Bool {
-        guard boxes[mailboxIndex].attachments.isEmpty, boxes[mailboxIndex].key.kind == .user else { return false }
-        boxes[mailboxIndex].lastSeen = now.wall
+        guard mailboxes[mailboxIndex].attachments.isEmpty, mailboxes[mailboxIndex].key.kind == .user else { return false }
+        mailboxes[mailboxIndex].lastSeen = now.wall
         return true
     }
 
-    private static func read(_ box: Mailbox, from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int) -> AttachReply {
-        let (gap, from) = beginning(of: start, in: box)
+    private static func read(_ mailbox: Mailbox, from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int)
+        -> AttachReply
+    {
+        let (gap, from) = beginning(of: start, in: mailbox)
         var through = from
         var messages: [StoredMessage] = []
         var bytes = 0
-        var mailboxIndex = box.firstIndex(after: from)
-        while mailboxIndex < box.history.count, box.history[mailboxIndex].sequence <= box.committed {
-            let message = box.history[mailboxIndex]
-            // What is past its time to live is skipped without a word.
+        var mailboxIndex = mailbox.firstIndex(after: from)
+        while mailboxIndex < mailbox.history.count, mailbox.history[mailboxIndex].sequence <= mailbox.committed {
+            let message = mailbox.history[mailboxIndex]
+            // An expired message is skipped, which is no gap.
             if message.expiresAt > now {
                 // One message always fits, or a large one could never be replayed.
                 if !messages.isEmpty, bytes + message.envelope.count > bytesMax { break }
@@ -166,48 +201,175 @@ struct MailboxStore {
             through = message.sequence
             mailboxIndex += 1
         }
-        let hasMore = mailboxIndex < box.history.count && box.history[mailboxIndex].sequence <= box.committed
-        if !hasMore { through = max(through, box.committed) }
+        let hasMore = mailboxIndex < mailbox.history.count && mailbox.history[mailboxIndex].sequence <= mailbox.committed
+        if !hasMore { through = max(through, mailbox.committed) }
         let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
         return AttachReply(
-            incarnation: box.incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive,
+            incarnation: mailbox.incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive,
             hasMore: hasMore)
     }
 
-    private static func beginning(of start: AttachStart, in box: Mailbox) -> (gap: Bool, from: UInt64) {
+    private static func beginning(of start: AttachStart, in mailbox: Mailbox) -> (gap: Bool, from: UInt64) {
         switch start {
-        case .now: return (false, box.committed)
-        case .earliest: return (false, min(box.resumableFrom, box.committed))
+        case .now: return (false, mailbox.committed)
+        case .earliest: return (false, min(mailbox.resumableFrom, mailbox.committed))
         case .after(let cursor):
-            // Another incarnation: nothing of this one has been seen.
-            if cursor.incarnation != box.incarnation { return (true, min(box.resumableFrom, box.committed)) }
-            // Ahead of the owner: somebody's mistake; what is here has been seen.
-            if cursor.sequence > box.committed { return (true, box.committed) }
-            if cursor.sequence < box.resumableFrom { return (true, min(box.resumableFrom, box.committed)) }
+            // Another incarnation: the client has seen no message of this one.
+            if cursor.incarnation != mailbox.incarnation { return (true, min(mailbox.resumableFrom, mailbox.committed)) }
+            // Ahead of the owner, by a mistake: the client has seen all that is here.
+            if cursor.sequence > mailbox.committed { return (true, mailbox.committed) }
+            if cursor.sequence < mailbox.resumableFrom { return (true, min(mailbox.resumableFrom, mailbox.committed)) }
             return (false, cursor.sequence)
         }
     }
 
     /// What `locate` shows of a key, without touching it.
     func summary(of key: Key) -> MailboxSummary? {
-        guard let mailboxIndex = mailboxIndices[key] else { return nil }
-        let box = boxes[mailboxIndex]
+        guard let mailboxIndex = mailboxes.index(of: key) else { return nil }
+        let mailbox = mailboxes[mailboxIndex]
         return MailboxSummary(
-            cursor: Cursor(incarnation: box.incarnation, sequence: box.committed), historyMessages: box.history.count,
-            historyBytes: box.historyBytes, attachments: box.attachments, lastSeen: box.lastSeen)
+            cursor: Cursor(incarnation: mailbox.incarnation, sequence: mailbox.committed), historyMessages: mailbox.history.count,
+            historyBytes: mailbox.historyBytes, attachments: mailbox.attachments, lastSeen: mailbox.lastSeen)
     }
-}
 
-/// A mailbox as operators see it.
-public struct MailboxSummary: Sendable {
-    /// Where the mailbox stands.
-    public let cursor: Cursor
-    /// Messages kept.
-    public let historyMessages: Int
-    /// Bytes of envelopes kept.
-    public let historyBytes: Int
-    /// Who is attached.
-    public let attachments: [ReturnAddress]
-    /// When a socket of the user was last there, in milliseconds since 1970; 0 for never.
-    public let lastSeen: Int64
+    // MARK: Bounds
+
+    /// Finds a mailbox or creates it; `nil` when the store is full and every mailbox has attachments.
+    mutating func mailboxIndex(creating key: Key, fresh: UInt64, now: Int64) -> Int? {
+        if let mailboxIndex = mailboxes.index(of: key) { return mailboxIndex }
+        if mailboxes.count >= limits.mailboxesMax {
+            guard let victim = oldestUnattached() else { return nil }
+            evictedThrough = max(evictedThrough, mailboxes[victim].lastUsed)
+            remove(victim)
+            evictedCount += 1
+        }
+        var mailbox = Mailbox(key: key, incarnation: fresh)
+        // It may have been here before, and its messages of that time are lost.
+        mailbox.lostThrough = evictedThrough
+        return mailboxes.insert(mailbox, now: now)
+    }
+
+    /// Forgets a mailbox with all it holds.
+    private mutating func remove(_ mailboxIndex: Int) {
+        historyBytes -= mailboxes[mailboxIndex].historyBytes
+        attachmentCount -= mailboxes[mailboxIndex].attachments.count
+        mailboxes.remove(mailboxIndex)
+    }
+
+    /// Drops history of the mailboxes used longest ago until the store is within its bytes.
+    private mutating func shed(now: Int64) {
+        while historyBytes > limits.storeBytesMax, let mailboxIndex = mailboxes.nextToShed() {
+            historyBytes -= mailboxes[mailboxIndex].dropOldest(now: now)
+        }
+    }
+
+    /// Forgets mailboxes that nobody has used for long; at most `limit` in one go, so that no tick takes long.
+    mutating func forgetIdle(now: Int64, limit: Int = 256) {
+        var looked = 0
+        while looked < limit, case let oldest = mailboxes.oldest, oldest >= 0, mailboxes[oldest].lastUsed + limits.idleMilliseconds <= now {
+            looked += 1
+            if mailboxes[oldest].attachments.isEmpty { remove(oldest) } else { mailboxes.touch(oldest, now: now) }
+        }
+    }
+
+    /// The one used longest ago that nobody is attached to. Attached ones that are met move to the other end, so the search
+    /// is paid for once.
+    private mutating func oldestUnattached() -> Int? {
+        let searchMax = 1_024
+        for _ in 0..<min(searchMax, mailboxes.count) {
+            let oldest = mailboxes.oldest
+            guard oldest >= 0 else { return nil }
+            if mailboxes[oldest].attachments.isEmpty { return oldest }
+            mailboxes.touch(oldest, now: mailboxes[oldest].lastUsed)
+        }
+        return nil
+    }
+
+    // MARK: Slots
+
+    /// Forgets a slot's mailboxes and receipts.
+    mutating func drop(slot: Int) {
+        if mailboxes.first(inSlot: slot) != nil { for mailboxIndex in mailboxes.indices(inSlot: slot) { remove(mailboxIndex) } }
+        window.forget(slot: slot)
+    }
+
+    /// Commits everything that a slot's mailboxes hold.
+    mutating func commitAll(slot: Int) {
+        var next = mailboxes.first(inSlot: slot)
+        while let mailboxIndex = next {
+            mailboxes[mailboxIndex].committed = mailboxes[mailboxIndex].appended
+            next = mailboxes.next(inSlotAfter: mailboxIndex)
+        }
+    }
+
+    /// Ends all attachments to a slot's mailboxes and returns them, with what they were attached to.
+    mutating func detachAll(slot: Int) -> [(address: ReturnAddress, key: Key)] {
+        var detached: [(address: ReturnAddress, key: Key)] = []
+        var next = mailboxes.first(inSlot: slot)
+        while let mailboxIndex = next {
+            if !mailboxes[mailboxIndex].attachments.isEmpty {
+                detached += mailboxes[mailboxIndex].attachments.map { ($0, mailboxes[mailboxIndex].key) }
+                mailboxes[mailboxIndex].attachments = []
+            }
+            next = mailboxes.next(inSlotAfter: mailboxIndex)
+        }
+        attachmentCount -= detached.count
+        return detached
+    }
+
+    /// A slot's copy in chunks of about `bytesMax` bytes, at least one.
+    func chunks(ofSlot slot: Int, base: UInt64, position: UInt64, now: Int64, bytesMax: Int) -> [SnapshotChunk] {
+        var chunks: [[SnapshotItem]] = [[]]
+        var bytes = 0
+        func add(_ item: SnapshotItem) {
+            let size = item.payloadBytes
+            if bytes > 0, bytes + size > bytesMax {
+                chunks.append([])
+                bytes = 0
+            }
+            bytes += size
+            chunks[chunks.count - 1].append(item)
+        }
+        // The one used last comes last, so that the order of use travels too.
+        for mailboxIndex in mailboxes.indices(inSlot: slot).sorted(by: { (mailboxes[$0].lastUsed, $0) < (mailboxes[$1].lastUsed, $1) }) {
+            let mailbox = mailboxes[mailboxIndex]
+            let lostAgo = mailbox.lostThrough == .min ? Int64.max : max(0, now - mailbox.lostThrough)
+            add(
+                .mailbox(
+                    MailboxHead(
+                        key: mailbox.key, incarnation: mailbox.incarnation, appended: mailbox.appended,
+                        resumableFrom: mailbox.resumableFrom,
+                        lostAgo: lostAgo, lastSeen: mailbox.lastSeen)))
+            for message in mailbox.history { add(.message(message.shifted(by: -now))) }
+        }
+        for (key, remembered) in window.entries(ofSlot: slot, now: now) { add(.remembered(key, remembered.shifted(by: -now))) }
+        return chunks.enumerated().map { number, items in
+            SnapshotChunk(isFirst: number == 0, isLast: number == chunks.count - 1, base: base, position: position, items: items)
+        }
+    }
+
+    /// Replaces all that is here of a slot by another node's copy.
+    mutating func replace(slot: Int, with chunks: [SnapshotChunk], now: Int64) {
+        drop(slot: slot)
+        var current = -1
+        for item in chunks.lazy.flatMap(\.items) {
+            switch item {
+            case .mailbox(let head):
+                current = mailboxIndex(creating: head.key, fresh: head.incarnation, now: now) ?? -1
+                guard current >= 0 else { continue }
+                mailboxes[current].appended = head.appended
+                mailboxes[current].resumableFrom = head.resumableFrom
+                mailboxes[current].lastSeen = head.lastSeen
+                mailboxes[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
+            case .message(let message):
+                guard current >= 0 else { continue }
+                let message = message.shifted(by: now)
+                mailboxes[current].history.append(message)
+                mailboxes[current].historyBytes += message.envelope.count
+                historyBytes += message.envelope.count
+            case .remembered(let key, let remembered): window.remember(remembered.shifted(by: now), to: key)
+            }
+        }
+        shed(now: now)
+    }
 }

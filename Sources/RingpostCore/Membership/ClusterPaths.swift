@@ -8,8 +8,18 @@ public struct ClusterPaths: Hashable, Sendable {
     /// The parent of all that belongs to the cluster.
     public let cluster: String
 
-    /// - Parameter cluster: the cluster's name, valid by the rules for node ids.
-    public init(cluster: String) { self.cluster = "\(Self.root)/\(cluster)" }
+    /// Znodes that others may use as well: the path below which all is kept, and the parent of all clusters.
+    public let shared: [String]
+
+    /// - Parameters:
+    ///   - cluster: the cluster's name, valid by the rules for node ids.
+    ///   - chroot: a path below which all is kept, as `/app/push`; empty for ZooKeeper's own root.
+    public init(cluster: String, chroot: String = "") {
+        let names = chroot.split(separator: "/")
+        let above = names.indices.map { "/" + names[...$0].joined(separator: "/") }
+        shared = above + [chroot + Self.root]
+        self.cluster = "\(chroot)\(Self.root)/\(cluster)"
+    }
 
     /// The ``ClusterDocument``.
     public var ring: String { "\(cluster)/ring" }
@@ -27,11 +37,8 @@ public struct ClusterPaths: Hashable, Sendable {
     /// A member's entry in the roster.
     public func roster(_ id: String) -> String { "\(roster)/\(id)" }
 
-    /// A revocation's znode.
-    public func revocation(_ revocation: Revocation) -> String { "\(revocations)/\(revocation.name)" }
-
     /// What must exist before anything else can, parents first.
-    public var parents: [String] { [Self.root, cluster, members, roster, revocations] }
+    public var parents: [String] { shared + [cluster, members, roster, revocations] }
     /// Those of the cluster's own znodes that have children.
     public var folders: [String] { [members, roster, revocations] }
 }

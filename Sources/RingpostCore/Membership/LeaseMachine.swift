@@ -4,7 +4,8 @@
 //
 // All times are milliseconds of one clock that doesn't stop while the machine is suspended. Every "until" is exclusive.
 
-/// The lease and the outage mode of one node. See DESIGN.md, "Times", "Lease" and "Outage mode".
+/// The lease and the outage mode of one node. See docs/architecture/membership.md, "The lease" and
+/// "When ZooKeeper is away".
 public struct LeaseMachine: Sendable {
     /// So many syncs may be without an answer; then no more are sent until one is answered or fails.
     static let syncsUnderWayMax = 8
@@ -235,7 +236,7 @@ public struct LeaseMachine: Sendable {
     /// A member has said goodbye: it acts no more and need not be asked.
     public mutating func saidGoodbye(_ member: MemberIdentity, now: Int64) -> [Action] {
         others.remove(member)
-        for query in queries { settle(query) }
+        for query in queries { extendOutage(after: query) }
         return tick(now: now)
     }
 
@@ -261,13 +262,14 @@ public struct LeaseMachine: Sendable {
             // Another epoch means that somebody may have been promoted: nothing that was agreed before holds any longer.
             if !sameEpoch { outageUntil = min(outageUntil, max(leasedUntil, now)) }
         }
-        settle(queries[queryIndex])
+        extendOutage(after: queries[queryIndex])
         return tick(now: now)
     }
 
     private mutating func noteReach(now: Int64) { if !reachesZooKeeper(now: now) { lastWithout = max(lastWithout, now) } }
 
-    private mutating func settle(_ query: Query) {
+    /// Once every other member has agreed to a query, this node may act longer without ZooKeeper.
+    private mutating func extendOutage(after query: Query) {
         guard hasHeldLease, !query.isSpoiled, others.isSubset(of: query.agreed) else { return }
         outageUntil = max(outageUntil, min(query.sentAt + heartbeatTimeout, leasedUntil + outageMax))
     }
@@ -304,7 +306,7 @@ public struct LeaseMachine: Sendable {
         queries.append(query)
         if queries.count > Self.queriesMax { queries.removeFirst() }
         // With no others the query is answered as it is asked.
-        settle(query)
+        extendOutage(after: query)
         return .askPeers(queryNumber: lastQueryNumber)
     }
 }

@@ -2,8 +2,8 @@
 // link with the others, take the weight, change it, give it up.
 
 extension MembershipMachine {
-    /// Compares what is with what is wanted and does the one next thing.
-    mutating func settle(now: Int64) -> [MembershipAction] {
+    /// Compares this node's place in the list with its goal, and takes the one next step.
+    mutating func pursueGoal(now: Int64) -> [MembershipAction] {
         guard let session, let view else { return [] }
         if session.isStale { return ask(list) }
         guard let own = view.own else {

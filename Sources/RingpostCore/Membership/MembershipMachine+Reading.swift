@@ -2,14 +2,14 @@
 // become epochs. A list that is not accepted changes nothing; the last view goes on.
 
 extension MembershipMachine {
-    /// Looks at everything from the beginning: `sync`, the ring document, the list.
+    /// Reads everything from the beginning: `sync`, the ring document, the list.
     mutating func startPass() -> [MembershipAction] {
         guard let session else { return [] }
         return ask(session.isPrepared ? .sync : .createPaths(document: document ?? proposal))
     }
 
-    /// Looks at the list, now or as soon as what is under way has ended.
-    mutating func look() -> [MembershipAction] {
+    /// Reads the list of members, now or as soon as the request under way has ended.
+    mutating func readList() -> [MembershipAction] {
         guard case .resting = session?.step else {
             session?.isStale = true
             return []
@@ -41,7 +41,7 @@ extension MembershipMachine {
             // The next session creates them again, and the document as it was: this process knows it.
             return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
-        case (.list, .unchanged): return settle(now: now)
+        case (.list, .unchanged): return pursueGoal(now: now)
         case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0)))
         case (.makeRosterEntry, .rosterEntry(let json)):
             noteRosterEntry(json, now: now)
@@ -168,12 +168,12 @@ extension MembershipMachine {
         let previous = doubts.isEmpty ? view : nil
         let next = MembershipView(
             epoch: epoch, members: members, document: document, own: me.identity, previous: previous, buildRing: buildRing)
-        actions += settleDoubts(with: next)
+        actions += resolveDoubts(with: next)
         if next != view {
             view = next
             actions.append(.view(next))
         }
-        return actions + settle(now: now)
+        return actions + pursueGoal(now: now)
     }
 }
 
@@ -184,7 +184,7 @@ extension MembershipMachine {
     /// and this node is in it: should it say otherwise, ZooKeeper has to say so.
     mutating func onOffer(epoch: UInt64, members: [Member], generation: UInt64) -> [MembershipAction] {
         guard let session, let document, let view, generation == document.generation, epoch > view.epoch else { return [] }
-        guard case .connecting = session.step else { return look() }
+        guard case .connecting = session.step else { return readList() }
         guard members.count <= MembershipView.membersMax, Set(members.map(\.id)).count == members.count else { return [] }
         if session.standing != .outside, !members.contains(where: { $0.identity == me.identity }) { return [] }
         let next = MembershipView(
@@ -203,13 +203,13 @@ extension MembershipMachine {
         if doubts[peer] == digest { return [] }
         doubts[peer] = digest
         switch session?.step {
-        // What is under way is let go: the pass finds out what became of it.
+        // The request under way is abandoned: the pass finds out what became of it.
         case .resting, .asking: return startPass()
-        default: return look()
+        default: return readList()
         }
     }
 
-    private mutating func settleDoubts(with next: MembershipView) -> [MembershipAction] {
+    private mutating func resolveDoubts(with next: MembershipView) -> [MembershipAction] {
         defer { doubts = [:] }
         guard !doubts.isEmpty, let view, view.epoch == next.epoch else { return [] }
         if view.ring.digest != next.ring.digest {

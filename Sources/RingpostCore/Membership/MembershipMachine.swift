@@ -6,7 +6,7 @@
 
 import HashRing
 
-/// The membership of one node. See DESIGN.md, "Membership and epochs".
+/// The membership of one node. See docs/architecture/membership.md, "Epochs" and "Joining".
 public struct MembershipMachine: Sendable {
     /// A joiner waits so long for its links before it takes its weight all the same.
     public static let linkLimitMilliseconds = 5_000
@@ -177,23 +177,23 @@ public struct MembershipMachine: Sendable {
             return shutOut(
                 "ZooKeeper refuses the session's credentials; allow the digest scheme on its servers, which is the default", now: now)
         case .membersChanged(let number):
-            return isCurrent(number) ? look() : []
+            return isCurrent(number) ? readList() : []
         case .answered(let ticket, let answer): return onAnswer(ticket, answer, now: now)
         case .holderProbed(let ticket, let result): return onProbe(ticket, result, now: now)
         case .linked(let number):
             guard isCurrent(number), session?.links == .asked else { return [] }
             session?.links = .up
-            return look()
+            return readList()
         case .setWeight(let weight):
             me.weight = weight
             if weight > 0 { isDraining = false }
-            return look()
+            return readList()
         case .drain:
             isDraining = true
-            return look()
+            return readList()
         case .endDrain:
             isDraining = false
-            return look()
+            return readList()
         case .withdraw:
             isWithdrawn = true
             isDraining = false
@@ -201,7 +201,7 @@ public struct MembershipMachine: Sendable {
             return renew("withdrawn from the ring; the session is given up", now: now)
         case .comeBack:
             isWithdrawn = false
-            return look()
+            return readList()
         case .leave(let clearingRoster): return leave(clearingRoster: clearingRoster, now: now)
         case .giveUpSession:
             guard session != nil else { return [] }

@@ -27,8 +27,8 @@ public struct ChannelPresence {
     private var isComplete = false
     /// The latest time at which somebody has been told to look at it again.
     private var awaited = Int64.min
-    /// It waits to be looked at, because something has changed.
-    var isTelling = false
+    /// Something has changed that was not told yet.
+    var isDirty = false
 
     init(now: Int64) { completeAt = now + Self.lingerMilliseconds }
 
@@ -46,13 +46,13 @@ public struct ChannelPresence {
     }
 
     /// A node's report; one that was not heard of before has to say everything.
-    mutating func take(_ report: PresenceReport, from address: ReturnAddress, node: String, now: Int64) {
+    mutating func apply(_ report: PresenceReport, from address: ReturnAddress, node: String, now: Int64) {
         guard report.isWhole || tally.isKnown(address) else { return }
         nodes[address] = node
-        tally.take(report, from: address)
+        tally.apply(report, from: address)
         if report.wantsNews { watchers.insert(address) } else { watchers.remove(address) }
         if report.wantsNews, report.wantsList { owing.insert(address) }
-        look(now: now)
+        applyTally(now: now)
     }
 
     /// A node's attachment is gone.
@@ -61,7 +61,7 @@ public struct ChannelPresence {
         nodes[address] = nil
         watchers.remove(address)
         owing.remove(address)
-        look(now: now)
+        applyTally(now: now)
     }
 
     /// All attachments that came on a connection are gone; false when there were none.
@@ -71,8 +71,8 @@ public struct ChannelPresence {
         return !gone.isEmpty
     }
 
-    /// Takes over what has changed in the tally.
-    private mutating func look(now: Int64) {
+    /// Applies what has changed in the tally to the list of users.
+    private mutating func applyTally(now: Int64) {
         guard tally.hasNews else { return }
         let report = tally.report()
         for listener in report.listeners where listener.count.isPresent {
@@ -166,7 +166,7 @@ public struct PresenceBoard {
     public var everybody: [[UInt8]] { users.sorted { $0.lexicographicallyPrecedes($1) } }
 
     /// Who has come and who has gone, of those of whom nobody has been told yet.
-    public mutating func take(_ news: PresenceNews) -> (joined: [[UInt8]], left: [[UInt8]]) {
+    public mutating func apply(_ news: PresenceNews) -> (joined: [[UInt8]], left: [[UInt8]]) {
         hasBegun = true
         subscribers = news.subscribers
         var left = news.left.filter { users.remove($0) != nil }

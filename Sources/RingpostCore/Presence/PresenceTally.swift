@@ -39,7 +39,7 @@ public struct PresenceTally<Source: Hashable & Sendable> {
     }
 
     /// A source says what there is. One that was not heard of before has to say everything; see ``isKnown(_:)``.
-    public mutating func take(_ report: PresenceReport, from source: Source) {
+    public mutating func apply(_ report: PresenceReport, from source: Source) {
         if report.isWhole { withdraw(source) }
         var part = parts[source] ?? Part(others: 0)
         others += Int(report.others) - part.others

@@ -82,7 +82,7 @@ extension PublishLanes {
         }
 
         /// Answers come in the order of arrival except when a budget ran out somewhere, so the search is short.
-        mutating func takeBack(_ arrival: Arrival) {
+        mutating func requeue(_ arrival: Arrival) {
             var index = returned.count
             while index > 0, returned[index - 1].number > arrival.number { index -= 1 }
             returned.insert(arrival, at: index)

@@ -135,20 +135,20 @@ public struct PublishLanes {
         restartNext.insert(slot)
         // Nothing may begin again while earlier ones are under way: the peer would take it and still refuse those.
         if inFlightBySlot[slot] > 0, lanes[slot] == nil { lanes[slot] = Lane() }
-        takeBackOrRefuse(arrival, problem, now: now, actions: &actions)
+        requeueOrRefuse(arrival, problem, now: now, actions: &actions)
         openIfEmpty(slot)
     }
 
     /// Whoever let a publish in sends it again for as long as its budget lasts: if it may have been appended, so that the
     /// next owner looks for it first.
-    private mutating func takeBackOrRefuse(_ arrival: Arrival, _ problem: Problem, now: Int64, actions: inout [Action]) {
+    private mutating func requeueOrRefuse(_ arrival: Arrival, _ problem: Problem, now: Int64, actions: inout [Action]) {
         let isUnknown = problem == .outcomeUnknown
         guard problem.isWorthARetry || isUnknown, arrival.context.hops == 0, arrival.publish.deadline > now, !isRefused(arrival) else {
             refuse(arrival, problem, actions: &actions)
             return
         }
         var lane = lanes.removeValue(forKey: arrival.slot) ?? Lane()
-        lane.takeBack(isUnknown ? arrival.asRepeat : arrival)
+        lane.requeue(isUnknown ? arrival.asRepeat : arrival)
         lane.notBefore = now + limits.retryMilliseconds
         lane.reason = problem
         lanes[arrival.slot] = lane
@@ -160,7 +160,7 @@ public struct PublishLanes {
         for (_, flight) in flights.takeAll(where: { $0.peer == peer }) {
             land(flight.arrival)
             restartNext.insert(flight.arrival.slot)
-            takeBackOrRefuse(flight.arrival, .outcomeUnknown, now: now, actions: &actions)
+            requeueOrRefuse(flight.arrival, .outcomeUnknown, now: now, actions: &actions)
         }
     }
 

@@ -8,24 +8,21 @@ extension ShardMachine {
     mutating func appendAtOnce(_ publish: Publish, _ context: PublishContext, now: Moment, actions: inout [ShardAction]) -> Bool {
         let slot = publish.key.slot
         let slotIndex = slotIndex(slot)
-        guard case .here = routes[slotIndex], lanes.letsThrough(slot, context, now: now.monotonic), commitsAlone(slot, now: now),
-            limits.faults.isEmpty, mayLog, !publish.mayBeRepeat
+        guard routes.isHere(slotIndex), publishes.lanes.letsThrough(slot, context, now: now.monotonic), commitsAtOnce(slot, now: now),
+            limits.faults.isEmpty, log.hasRoom, !publish.mayBeRepeat
         else { return false }
         if publish.isRepeatable {
-            guard publish.isForgettable || !store.window.isFull,
-                store.window.receipt(of: publish.id, to: publish.key.hash, now: now.monotonic) == nil
+            guard publish.isForgettable || !log.mailboxes.windowIsFull, log.receipt(of: publish, now: now.monotonic) == nil
             else { return false }
         }
-        guard let box = store.mailboxIndex(creating: publish.key, fresh: drawIncarnation(), now: now.monotonic),
-            store.takes(at: box, now: now.monotonic)
+        guard let mailboxIndex = log.mailboxIndex(creating: publish.key, now: now.monotonic),
+            log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
-        let (message, receipt, _) = write(publish, at: box, mirrored: false, now: now)
-        let position = slots[slotIndex].copy.position + 1
-        slots[slotIndex].copy.position = position
-        slots[slotIndex].owner?.committed = position
-        store.boxes[box].committed = message.sequence
-        let incarnation = store.boxes[box].incarnation
-        for address in store.boxes[box].attachments { actions.append(.deliver(address, incarnation: incarnation, message)) }
+        let (message, receipt, _) = log.write(
+            publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
+        let position = log.nextPosition(at: slotIndex)
+        log.commitAtOnce(position, at: slotIndex)
+        show(message, at: mailboxIndex, actions: &actions)
         actions.append(.answer(context.address, .success(receipt)))
         return true
     }

@@ -1,62 +1,61 @@
-// What an epoch means to single slots. It may mean something to all of them at once, and no message waits for that long: routes change at
-// once, the rest is done some slots at a time. A slot that has not had its turn is *behind*; whatever comes for it has it looked at first,
-// so nothing ever sees a slot as it was before the epoch in force. (To everybody else it is as if the epoch had come a moment later.)
+// What an epoch changes in single slots. It may change all of them at once, and no message waits for that long: routes change at once, the
+// rest is done some slots at a time. A slot that has not had its turn is *stale*; an event for it brings it up to the epoch first, so
+// nothing ever sees a slot as it was before the epoch in force. (To everybody else it is as if the epoch had come a moment later.)
 import HashRing
 
 extension ShardMachine {
     // MARK: Which slots
 
-    /// Marks the slots that a new epoch means something to, and turns all routes.
-    mutating func markBehind(since before: MembershipView?) {
-        guard let view else { return }
-        let routesByMember = view.members.indices.map { $0 == view.selfIndex ? .preparing : route(toMember: $0) }
+    /// Marks the slots that a new epoch may change as stale, and changes all routes.
+    mutating func markStale(since before: MembershipView?) {
+        guard let view = peers.view else { return }
+        let routesByMember = view.members.indices.map { $0 == view.selfIndex ? .preparing : peers.route(toMember: $0) }
         let (ring, own) = (view.ring, view.selfIndex ?? -1)
         var begins = 0
         func turn(_ slotIndex: Int, isEvery: Bool) {
-            let owner = ring.owner(ofSlot: slot(at: slotIndex)) ?? -1
+            let owner = ring.owner(ofSlot: layout.slot(at: slotIndex)) ?? -1
             if owner == own, own >= 0 {
                 if !keeps(slotIndex, isEvery: isEvery) { begins += 1 }
             } else {
                 if routes[slotIndex].isOwn { staleSlots.insert(slotIndex) }
-                routes[slotIndex] = owner < 0 ? .nobody : routesByMember[owner]
+                routes.set(owner < 0 ? .nobody : routesByMember[owner], at: slotIndex)
             }
         }
         if let moved = slotsMoved(since: before) {
             for slot in moved { turn(slotIndex(slot), isEvery: false) }
         } else {
             // Every slot that still has to be sent is put in again.
-            unmirrored = []
-            for peer in peers.indices { peers[peer].queue = [] }
-            for slotIndex in slots.indices { turn(slotIndex, isEvery: true) }
+            moves.forgetUnmirrored()
+            copies.removeAllQueues()
+            for slotIndex in log.slotIndices { turn(slotIndex, isEvery: true) }
         }
-        for slot in barred { staleSlots.insert(slotIndex(slot)) }
-        barred = []
-        // A table that grows under way would be copied as a whole.
-        if begins > 0 { takeovers.reserveCapacity(takeovers.count + begins) }
+        staleSlots.onEpoch()
+        if begins > 0 { takeovers.reserve(begins) }
     }
 
     /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
     /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
     private func slotsMoved(since before: MembershipView?) -> [Int]? {
-        guard let view, let before, (before.selfIndex == nil) == (view.selfIndex == nil) else { return nil }
+        guard let view = peers.view, let before, (before.selfIndex == nil) == (view.selfIndex == nil) else { return nil }
         let memberIndices = view.memberIndices(of: before)
         if memberIndices.contains(nil) { return nil }
-        return view.ring.slotsWithOtherHolders(than: before.ring, memberIndices: memberIndices, from: index, by: shardCount)
+        return view.ring.slotsWithOtherHolders(
+            than: before.ring, memberIndices: memberIndices, from: layout.shardIndex, by: layout.shardCount)
     }
 
     /// A slot that is this node's in the new epoch. Looks at nothing but its route, as with all others: that is all in one place.
     ///
     /// - Returns: whether it was this node's before.
     private mutating func keeps(_ slotIndex: Int, isEvery: Bool) -> Bool {
-        // One that is behind may be owned though its route has gone elsewhere meanwhile.
-        guard case .here = routes[slotIndex] else {
-            let isOwned = staleSlots.contains(slotIndex) && slots[slotIndex].isOwned
-            routes[slotIndex] = isOwned ? .here : .preparing
+        // A stale slot may be owned though its route has gone elsewhere meanwhile.
+        guard routes.isHere(slotIndex) else {
+            let isOwned = staleSlots.contains(slotIndex) && log.isOwned(at: slotIndex)
+            routes.set(isOwned ? .here : .preparing, at: slotIndex)
             staleSlots.insert(slotIndex)
             return isOwned
         }
         // The mirror before goes on acknowledging until then.
-        if isEvery { staleSlots.insert(slotIndex) } else { unmirrored.append(slot(at: slotIndex), slotsMax: slots.count) }
+        if isEvery { staleSlots.insert(slotIndex) } else { moves.appendUnmirrored(layout.slot(at: slotIndex)) }
         return true
     }
 
@@ -76,7 +75,7 @@ extension ShardMachine {
 
     private mutating func catchUp(with slots: some Collection<Int>, now: Moment, actions: inout [ShardAction]) {
         var begun: [Int] = []
-        for slot in slots where slot % shardCount == index && staleSlots.contains(slotIndex(slot)) {
+        for slot in slots where layout.contains(slot) && staleSlots.contains(slotIndex(slot)) {
             staleSlots.remove(slotIndex(slot))
             if applyEpoch(slot, now: now, actions: &actions) { begun.append(slot) }
         }
@@ -85,47 +84,47 @@ extension ShardMachine {
 
     /// The pause that ``ShardAction/scheduleEpochWork`` has asked for is over: more slots have their turn, and more channels.
     public mutating func onEpochWork(now: Moment, actions: inout [ShardAction]) {
-        epochWorkIsScheduled = false
-        lookAtSome(now: now, actions: &actions)
+        staleSlots.workBegins()
+        catchUpSome(now: now, actions: &actions)
         tellSomePresences(now: now, actions: &actions)
-        settle(now: now, actions: &actions)
+        processPending(now: now, actions: &actions)
     }
 
-    /// As many as may have their turn now.
-    mutating func lookAtSome(now: Moment, actions: inout [ShardAction]) {
+    /// Brings as many slots up to the epoch as may have their turn now.
+    mutating func catchUpSome(now: Moment, actions: inout [ShardAction]) {
         var left = limits.slots.looksMax
         var begun: [Int] = []
         while left > 0, let slotIndex = staleSlots.popFirst() {
             let before = actions.count
-            if applyEpoch(slot(at: slotIndex), now: now, actions: &actions) { begun.append(slot(at: slotIndex)) }
-            // What the shell has to do for a slot takes longer than to look at it.
+            let slot = layout.slot(at: slotIndex)
+            if applyEpoch(slot, now: now, actions: &actions) { begun.append(slot) }
+            // The actions for a slot take the shell longer than the look at it.
             left -= 1 + SlotLimits.looksPerAction * (actions.count - before)
         }
         begin(begun, now: now, actions: &actions)
-        if vacantFrom > 0 { considerVacant(now: now, actions: &actions) }
+        if vacancy.isInPass { considerVacant(now: now, actions: &actions) }
         if !staleSlots.isEmpty { scheduleEpochWork(actions: &actions) }
     }
 
     mutating func scheduleEpochWork(actions: inout [ShardAction]) {
-        if epochWorkIsScheduled { return }
-        epochWorkIsScheduled = true
-        actions.append(.scheduleEpochWork)
+        if staleSlots.scheduleWork() { actions.append(.scheduleEpochWork) }
     }
 
-    /// What the epoch in force means to a slot, whatever was the case before.
+    /// Brings a slot up to the epoch in force, whatever was the case before.
     ///
     /// - Returns: whether this node begins a term in it.
     private mutating func applyEpoch(_ slot: Int, now: Moment, actions: inout [ShardAction]) -> Bool {
-        if !isOwner(slot) {
+        let slotIndex = slotIndex(slot)
+        if !peers.isOwner(slot) {
             stepDown(slot, now: now, actions: &actions)
-        } else if slots[slotIndex(slot)].isOwned {
+        } else if log.isOwned(at: slotIndex) {
             updateHolders(slot, now: now, actions: &actions)
-        } else if takeovers[slot] != nil {
+        } else if takeovers.contains(slot) {
             forgetLeavers(slot, now: now, actions: &actions)
-        } else if epoch >= slots[slotIndex(slot)].fence {
+        } else if epoch >= log.fence(at: slotIndex) {
             return true
         } else {
-            barred.insert(slot)
+            staleSlots.waitForNextEpoch(slotIndex)
         }
         return false
     }
@@ -137,23 +136,13 @@ extension SlotFrame {
         switch self {
         case .inquire(_, let slots): slots.map { Int($0) }
         case .adopt(let adoptions): adoptions.map { Int($0.slot) }
-        case .fill(let fills): fills.map { Int($0.slot) }
+        case .snapshots(let transfers): transfers.map { Int($0.slot) }
         case .release(let slots), .released(let slots): slots.map { Int($0.slot) }
         case .holdings(_, let holdings): holdings.map { Int($0.slot) }
         case .acknowledgeCopies(let positions): positions.map { Int($0.slot) }
-        case .fetch(_, let slot), .append(_, let slot, _, _), .piece(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
+        case .fetch(_, let slot), .append(_, let slot, _, _), .chunk(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
             .refused(_, let slot, _):
             [Int(slot)]
-        }
-    }
-}
-
-extension PublishLanes.Route {
-    /// To this node, now or soon.
-    fileprivate var isOwn: Bool {
-        switch self {
-        case .here, .preparing: true
-        case .peer, .unreachable, .nobody: false
         }
     }
 }

@@ -12,20 +12,23 @@ package struct ShardLoad: Sendable {
 extension ShardMachine {
     /// The end of a mailbox in this node's copy of its slot; `nil` without a complete copy.
     package func copy(of key: Key) -> Cursor? {
-        guard slots[slotIndex(key.slot)].copy.state == .complete, let box = store.mailboxIndices[key] else { return nil }
-        return Cursor(incarnation: store.boxes[box].incarnation, sequence: store.boxes[box].appended)
+        guard log.copy(at: slotIndex(key.slot)).state == .complete, let mailboxIndex = log.mailboxes.mailboxIndex(of: key) else {
+            return nil
+        }
+        return Cursor(incarnation: log.mailboxes.incarnation(at: mailboxIndex), sequence: log.mailboxes.end(at: mailboxIndex))
     }
 
     /// Complete copies of slots.
-    package var completeCopies: Int { slots.count { $0.copy.state == .complete } }
+    package var completeCopies: Int { log.slotIndices.count { log.copy(at: $0).state == .complete } }
 
     /// The term in which this node is the owner of a slot; `nil` where it isn't.
-    package func term(ofSlot slot: Int) -> UInt64? { slots[slotIndex(slot)].owner?.term }
+    package func term(ofSlot slot: Int) -> UInt64? { log.term(at: slotIndex(slot)) }
 
     /// What waits at the moment.
     package var load: ShardLoad {
         ShardLoad(
-            parkedPublishes: lanes.parkedCount, publishesInFlight: lanes.inFlightCount, uncommitted: uncommittedCount,
-            parkedFrames: parked.count, waitingAttachments: waitingAttaches)
+            parkedPublishes: publishes.lanes.parkedCount, publishesInFlight: publishes.lanes.inFlightCount,
+            uncommitted: log.uncommittedCount,
+            parkedFrames: parked.count, waitingAttachments: waitingAttaches.count)
     }
 }

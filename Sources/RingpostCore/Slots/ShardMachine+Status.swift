@@ -1,63 +1,65 @@
-// What operators and metrics are shown of a loop's slots.
+// What operators and metrics are shown of a shard's slots.
 import HashRing
 
 extension ShardMachine {
     /// Keys that are remembered, in own slots and in copies of others'.
-    public var mailboxCount: Int { store.mailboxCount }
+    public var mailboxCount: Int { log.mailboxes.mailboxCount }
     /// Bytes of envelopes in all histories.
-    public var historyBytes: Int { store.historyBytes }
+    public var historyBytes: Int { log.mailboxes.historyBytes }
     /// Attachments to all mailboxes.
-    public var attachmentCount: Int { store.attachmentCount }
+    public var attachmentCount: Int { log.mailboxes.attachmentCount }
     /// Mailboxes that were forgotten because the store was full.
-    public var evictedCount: UInt64 { store.evictedCount }
+    public var evictedCount: UInt64 { log.mailboxes.evictedCount }
     /// Idempotency keys that are remembered.
-    public var windowCount: Int { store.windowCount }
+    public var windowCount: Int { log.mailboxes.windowCount }
     /// Publishes that wait.
-    public var parkedCount: Int { lanes.parkedCount }
+    public var parkedCount: Int { publishes.lanes.parkedCount }
     /// Publishes that are under way, to other nodes or to be confirmed here.
-    public var inFlightCount: Int { lanes.inFlightCount }
+    public var inFlightCount: Int { publishes.lanes.inFlightCount }
     /// Publishes sent to another node so far.
-    public var forwardedCount: UInt64 { lanes.forwardedCount }
+    public var forwardedCount: UInt64 { publishes.lanes.forwardedCount }
     /// Publishes that left a lane for another try so far.
-    public var retriedCount: UInt64 { lanes.retriedCount }
+    public var retriedCount: UInt64 { publishes.lanes.retriedCount }
+    /// Steps of the logs that are not committed.
+    public var uncommittedCount: Int { log.uncommittedCount }
+    /// Messages that were refused because they came too fast for one user, or on one channel.
+    public var tooFastForUsers: UInt64 { publishes.tooFastForUsers }
+    /// See ``tooFastForUsers``.
+    public var tooFastForChannels: UInt64 { publishes.tooFastForChannels }
     /// Slots that this node is to own and whose history it has not got yet.
     public var inheritingCount: Int {
         var count = takeovers.count
         var slotIndex = staleSlots.first(from: 0)
         while let next = slotIndex {
-            if isOwner(slot(at: next)), !slots[next].isOwned, takeovers[slot(at: next)] == nil { count += 1 }
+            let slot = layout.slot(at: next)
+            if peers.isOwner(slot), !log.isOwned(at: next), !takeovers.contains(slot) { count += 1 }
             slotIndex = staleSlots.first(from: next + 1)
         }
         return count
     }
-    /// How many slots are what; looks at each of them once.
+    /// Counts the slots by kind; looks at each of them once.
     public var slotCounts: SlotCounts {
         var counts = SlotCounts()
-        // In place: to copy a slot costs more than to look at it.
-        slots.withUnsafeBufferPointer { slots in
-            for slotIndex in slots.indices {
-                // One that went with the newest epoch is not owned any more, looked at or not.
-                guard routes[slotIndex] == .here else {
-                    if slots[slotIndex].copy.state == .complete { counts.copies += 1 }
-                    continue
-                }
-                counts.owned += 1
-                guard let mirror = mirror(ofSlot: slot(at: slotIndex)) else { continue }
-                if slots[slotIndex].owner?.holders.contains(where: { $0.peer == mirror && $0.isConfirmed }) != true {
-                    counts.unmirrored += 1
-                }
+        for slotIndex in log.slotIndices {
+            // A slot that went with the newest epoch is not owned any more, stale or not.
+            guard routes.isHere(slotIndex) else {
+                if log.copy(at: slotIndex).state == .complete { counts.copies += 1 }
+                continue
             }
+            counts.owned += 1
+            guard let mirror = peers.mirror(ofSlot: layout.slot(at: slotIndex)) else { continue }
+            if !log.isConfirmed(by: mirror, at: slotIndex) { counts.unmirrored += 1 }
         }
         return counts
     }
 
     /// What `locate` shows of a key, without touching it.
     public func summary(of key: Key) -> MailboxSummary? {
-        isServing(key) ? store.summary(of: key) : nil
+        isServing(key) ? log.mailboxes.summary(of: key) : nil
     }
 }
 
-/// What one loop's slots are.
+/// What one shard's slots are.
 public struct SlotCounts: Equatable, Sendable {
     /// This node is the owner, whether or not it is confirmed yet.
     public var owned = 0

@@ -1,8 +1,7 @@
-// Everything that belongs to the slots of one event loop, as decisions: who owns them, which copies there are and who
-// has confirmed what, the mailboxes, the lanes of publishes. Events and the time go in, actions come out; a node's event
-// loop performs them, and so does the simulation of a whole cluster. The rules are in DESIGN.md, "Copies, commits and
-// moves"; each file of this folder does one part of them.
-import DequeModule
+// The decisions about the slots of one shard: who owns them, which members have copies and what they have confirmed, the mailboxes, and
+// the lanes of publishes. An event and the time go in, actions come out; a node's event loop performs them, and so does the simulation
+// of a cluster. The rules are in docs/architecture/copies.md. The machine's state lies in its parts, each a type with a file
+// of its own; the machine's extensions are the rules that need several parts.
 import HashRing
 
 /// What the shell has to do, in this order.
@@ -53,176 +52,86 @@ public struct ShardLimits: Sendable {
     }
 }
 
-/// The machine of one event loop.
+/// The machine of one shard.
 public struct ShardMachine {
+    let layout: ShardSlots
     let limits: ShardLimits
-    let index: Int
-    let shardCount: Int
-    /// Who this node is now.
-    public internal(set) var me: MemberIdentity
-    /// The newest epoch; `nil` before the first.
-    public internal(set) var view: MembershipView?
-    var lanes: PublishLanes
-    var store: MailboxStore
-    /// By slot / shardCount.
-    var slots: [Slot]
-    var takeovers: [Int: SlotTakeover] = [:]
-    /// Slots to begin when their turn comes, and some that have begun since.
-    var queue: Deque<Int> = []
-    /// Slots of this node that have got another mirror, until they have their turn.
-    var unmirrored: Deque<Int> = []
-    /// How many moves may still be made before the next pause.
-    var movesLeft: Int
-    var isMovingSoon = false
-    /// Lots of moves since the last time that nothing waited.
-    var moveLots = 0
-    /// Slots that are to be this node's, and of which somebody has heard of a later epoch: they begin in that one.
-    var barred: Set<Int> = []
-    /// Where the publishes of each slot go, kept up to date so that nothing is looked up on the way of a message.
-    var routes: [PublishLanes.Route]
-    /// Every member that was ever seen; numbers stay.
-    var peers: [SlotPeer] = []
-    var peerNumbers: [MemberIdentity: Int] = [:]
-    var peersByLink: [UInt32: Int] = [:]
-    /// The member at each place of the view; -1 for this node.
-    var peersByMember: [Int] = []
-    /// Links that take no more for the moment.
-    var fullLinks: Set<UInt32> = []
-    /// Until when this node may act, on its monotonic clock.
-    public internal(set) var leaseUntil: Int64 = .min
-    /// Slots with something to commit, to release or to acknowledge that the lease did not allow.
-    var stalled: Set<Int> = []
-    var unacknowledged: Set<Int> = []
-    /// Steps of the logs that are not committed.
-    public internal(set) var uncommittedCount = 0
-    var uncommittedBytes = 0
-    /// Pieces of copies that are coming in.
-    var fills: [Int: (term: UInt64, connectionID: UInt32, pieces: [SnapshotChunk])] = [:]
-    /// Frames that wait for an epoch, in the order in which they came.
-    var parked: Deque<(frame: SlotFrame, member: MemberIdentity, connectionID: UInt32)> = []
-    var parkedBytes = 0
-    /// Slots that the epoch in force may mean something to, and that have not been looked at since it came.
-    var staleSlots: SlotSet
-    var epochWorkIsScheduled = false
-    /// Slots of which nobody has a copy, and what was said about how long to wait.
-    var vacant: SlotSet
-    /// For none of them the wait is over earlier; and how far they have been looked through, if that is under way.
-    var vacantDueAt = Int64.min
-    var vacantFrom = 0
-    var ruling: Int64?
-    var rosterAskedAt: Int64?
-    /// When this node came in place of another boot of its own id; `nil` if it did not.
-    var succeededAt: Int64?
-    /// Attachments that wait for an epoch, in the order in which they came.
-    var earlyAttaches: [(request: AttachRequest, epoch: UInt64, fromLink: Bool)] = []
-    /// Of these, so that most detachments needn't look through them.
-    var earlyAddresses: Set<ReturnAddress> = []
-    /// Who listens to this loop's channels.
-    var presences: [Key: ChannelPresence] = [:]
-    /// Of these, those that have something to tell now, and those that will have when the time comes, the sooner the further in front; a
-    /// few for each channel (see ``ChannelPresence/nextDue()``).
-    var tellingPresences: Deque<Key> = []
-    var expectedPresences: Deque<(key: Key, at: Int64)> = []
-    /// Messages that were refused because they came too fast for one user, or on one channel.
-    public internal(set) var tooFastForUsers: UInt64 = 0
-    /// See ``tooFastForUsers``.
-    public internal(set) var tooFastForChannels: UInt64 = 0
-    /// Users whose last socket has gone, until the holders of their slots are told when.
-    var departures: Deque<Key> = []
-    /// How many attachments wait, for an epoch or for slots which are not ready.
-    var waitingAttaches = 0
-    /// For incarnations.
-    private var random: SplitMix64
-
-    // What one event leads to inside, until nothing is left to do.
-    var laneActions: [PublishLanes.Action] = []
-    var answers: Deque<(request: UInt64, PublishResult)> = []
-    var ready: Deque<Int> = []
-    /// Members for whom a batch is begun.
-    var batched: [Int] = []
+    /// The ring in force, its members, and the links to them.
+    var peers: SlotPeers
+    var routes: SlotRoutes
+    var publishes: PublishQueue
+    /// The slots' logs and mailboxes.
+    var log: SlotLog
+    /// Until when this node may act.
+    var lease: LeaseGate
+    /// Slots that are to be this node's, and of these the ones of which nobody has a copy.
+    var takeovers = Takeovers()
+    var vacancy: Vacancy
+    /// Slots that are not up to the epoch in force.
+    var staleSlots: StaleSlots
+    /// Moves of slots: their pace, and the copies that wait for each peer.
+    var moves: MovePacer
+    var copies: CopyQueues
+    /// Copies that are coming in, and frames that wait for an epoch.
+    var snapshots = IncomingSnapshots()
+    var parked: ParkedFrames
+    var waitingAttaches: WaitingAttaches
+    /// Who listens to channels, and which users have left.
+    var presences = ChannelPresences()
+    var departures = DepartedUsers()
 
     /// A machine that knows no ring yet.
     ///
     /// - Parameters:
     ///   - me: this node's id and boot.
-    ///   - index: this loop's number; it has the slots with `slot % shardCount == index`.
-    ///   - shardCount: how many loops the node has.
+    ///   - index: this shard's number; it has the slots with `slot % shardCount == index`.
+    ///   - shardCount: how many shards the node has.
     ///   - seed: 64 random bits, from which incarnations are drawn.
     ///   - limits: its bounds.
     public init(me: MemberIdentity, index: Int, shardCount: Int, seed: UInt64, limits: ShardLimits = ShardLimits()) {
-        self.me = me
-        self.index = index
-        self.shardCount = shardCount
+        let slots = limits.slots
+        layout = ShardSlots(shardIndex: index, shardCount: shardCount)
         self.limits = limits
-        random = SplitMix64(seed: seed)
-        movesLeft = min(limits.slots.movesAtFirst, limits.slots.movesMax)
-        lanes = PublishLanes(limits: limits.lanes)
-        store = MailboxStore(shardCount: shardCount, limits: limits.mailbox)
-        let count = (HashRing.slotCount - index + shardCount - 1) / shardCount
-        slots = Array(repeating: Slot(), count: count)
-        staleSlots = SlotSet(slotCount: count)
-        vacant = SlotSet(slotCount: count)
-        routes = Array(repeating: .nobody, count: count)
+        peers = SlotPeers(me: me, limits: slots, ignoresBoots: limits.faults.contains(.sameMemberAnyBoot))
+        routes = SlotRoutes(layout: layout)
+        publishes = PublishQueue(limits: limits.lanes)
+        log = SlotLog(
+            layout: layout, limits: SlotLogLimits(uncommittedMax: slots.uncommittedMax, uncommittedBytesMax: slots.uncommittedBytesMax),
+            mailboxLimits: limits.mailbox, seed: seed)
+        lease = LeaseGate(isOff: limits.faults.contains(.noLease))
+        vacancy = Vacancy(slotCount: layout.count, rosterRetryMilliseconds: slots.rosterRetryMilliseconds)
+        staleSlots = StaleSlots(slotCount: layout.count)
+        moves = MovePacer(limits: slots, slotCount: layout.count)
+        copies = CopyQueues(underWayMax: slots.copiesUnderWayMax, slotCount: layout.count)
+        parked = ParkedFrames(framesMax: slots.parkedFramesMax, bytesMax: slots.parkedBytesMax)
+        waitingAttaches = WaitingAttaches(countMax: slots.attachesMax)
     }
 
-    // MARK: Small things that all parts use
+    // MARK: For all rules
 
+    /// Who this node is now.
+    public var me: MemberIdentity { peers.me }
+    /// The newest epoch; `nil` before the first.
+    public var view: MembershipView? { peers.view }
     /// The epoch in force; 0 before the first.
-    public var epoch: UInt64 { view?.epoch ?? 0 }
+    public var epoch: UInt64 { peers.epoch }
 
-    func slotIndex(_ slot: Int) -> Int { slot / shardCount }
-    func slot(at slotIndex: Int) -> Int { slotIndex * shardCount + index }
+    func slotIndex(_ slot: Int) -> Int { layout.slotIndex(slot) }
 
     func has(_ fault: GuardFault) -> Bool { !limits.faults.isEmpty && limits.faults.contains(fault) }
 
-    func mayAct(_ now: Moment) -> Bool { now.monotonic < leaseUntil || has(.noLease) }
-
-    /// The mirror's number among the peers; `nil` when fewer than two members have weight.
-    func mirror(ofSlot slot: Int) -> Int? { view?.ring.mirror(ofSlot: slot).map { peersByMember[$0] } }
-
-    func isOwner(_ slot: Int) -> Bool {
-        guard let view, let slotIndex = view.ring.owner(ofSlot: slot) else { return false }
-        return slotIndex == view.selfIndex
-    }
-
-    mutating func drawIncarnation() -> UInt64 { random.next() }
-
-    /// Follows up what an event has led to inside, until nothing is left. An answer comes before the next step of a lane: what
-    /// is refused refuses what follows it on its stream.
-    mutating func settle(now: Moment, actions: inout [ShardAction]) {
-        var next = 0
-        while true {
-            if let (request, result) = answers.popFirst() {
-                lanes.onAnswer(request: request, result, now: now.monotonic, actions: &laneActions)
-            } else if next < laneActions.count {
-                next += 1
-                perform(laneActions[next - 1], now: now, actions: &actions)
-            } else if let slot = ready.popFirst() {
-                let routing = routing
-                lanes.onReady(slot, now: now.monotonic, route: routing.route, actions: &laneActions)
-            } else {
-                break
+    /// Does all that an event has led to inside the shard, until nothing is left, and sends what was collected for other members.
+    mutating func processPending(now: Moment, actions: inout [ShardAction]) {
+        while let step = publishes.next(now: now.monotonic) {
+            switch step {
+            case .open(let slot): publishes.open(slot, now: now.monotonic, routing: routes.routing)
+            case .perform(.append(let request, let publish)): append(publish, request: request, now: now, actions: &actions)
+            case .perform(.send(let peer, let request, let publish, let hops, let restarts)):
+                actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
+            case .perform(.answer(let address, let result)): actions.append(.answer(address, result))
+            case .perform(.pull(let slot)): pull(slot, now: now, actions: &actions)
             }
         }
-        laneActions.removeAll(keepingCapacity: true)
-        sendBatches(actions: &actions)
+        peers.sendBatches(actions: &actions)
     }
-
-    private mutating func perform(_ action: PublishLanes.Action, now: Moment, actions: inout [ShardAction]) {
-        switch action {
-        case .append(let request, let publish): append(publish, request: request, now: now, actions: &actions)
-        case .send(let peer, let request, let publish, let hops, let restarts):
-            actions.append(.forward(peer: peer, request: request, publish, hops: hops, restarts: restarts))
-        case .answer(let address, let result): actions.append(.answer(address, result))
-        case .pull(let slot): pull(slot, now: now, actions: &actions)
-        }
-    }
-}
-
-/// The routes as the lanes look at them while they change.
-struct ShardRouting {
-    let routes: [PublishLanes.Route]
-    let shardCount: Int
-
-    func route(_ slot: Int) -> PublishLanes.Route { routes[slot / shardCount] }
 }

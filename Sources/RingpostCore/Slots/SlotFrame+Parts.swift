@@ -15,9 +15,9 @@ extension SlotFrame {
         switch self {
         case .inquire(let term, let slots): return split(slots, { $0 }) { .inquire(term: term, slots: $0) }
         case .adopt(let adoptions): return split(adoptions, \.slot) { .adopt($0) }
-        case .fill(let fills): return split(fills, \.slot) { .fill($0) }
+        case .snapshots(let transfers): return split(transfers, \.slot) { .snapshots($0) }
         case .release(let slots): return split(slots, \.slot) { .release($0) }
-        case .fetch, .append, .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: return []
+        case .fetch, .append, .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: return []
         }
     }
 
@@ -26,8 +26,8 @@ extension SlotFrame {
         func fits(_ key: Key, _ slot: UInt16) -> Bool {
             key.slot == Int(slot) && key.name.withUnsafeBytes({ hasher.hash(key.kind, utf8: $0) }) == key.hash
         }
-        func fits(_ piece: SnapshotChunk, _ slot: UInt16) -> Bool {
-            piece.items.allSatisfy { item in
+        func fits(_ chunk: SnapshotChunk, _ slot: UInt16) -> Bool {
+            chunk.items.allSatisfy { item in
                 switch item {
                 case .mailbox(let head): fits(head.key, slot)
                 case .message: true
@@ -38,8 +38,8 @@ extension SlotFrame {
         switch self {
         case .append(_, let slot, _, .message(let key, _, _, _)), .append(_, let slot, _, .created(let key, _)):
             return fits(key, slot)
-        case .fill(let fills): return fills.allSatisfy { fits($0.piece, $0.slot) }
-        case .piece(_, let slot, .some(let piece)): return fits(piece, slot)
+        case .snapshots(let transfers): return transfers.allSatisfy { fits($0.chunk, $0.slot) }
+        case .chunk(_, let slot, .some(let chunk)): return fits(chunk, slot)
         default: return true
         }
     }

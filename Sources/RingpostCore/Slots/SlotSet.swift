@@ -1,14 +1,14 @@
-// Slots that something is still to be done about, in their order. To put one in, or to ask for one, costs next to nothing, and nothing is
-// allocated: an epoch may mean something to all slots of an event loop at once.
+// A set of slots as bits. To insert a slot or to ask for one costs next to nothing, and nothing is allocated: an epoch may change all slots
+// of a shard at once.
 
-/// A set of slots of one loop, each by its place there.
+/// A set of slots of one shard, by slot index, in their order.
 struct SlotSet {
     private var words: [UInt64]
-    /// No lower word has anything in it.
+    /// No lower word has a bit set.
     private var lowest = 0
     private(set) var count = 0
 
-    /// - Parameter places: how many slots the loop has.
+    /// - Parameter slotCount: how many slots the shard has.
     init(slotCount: Int) { words = Array(repeating: 0, count: (slotCount + 63) / 64) }
 
     var isEmpty: Bool { count == 0 }
@@ -28,7 +28,7 @@ struct SlotSet {
         count -= 1
     }
 
-    /// The first one from a place on.
+    /// The first slot in the set from an index on.
     func first(from slotIndex: Int) -> Int? {
         if count == 0 { return nil }
         var number = max(slotIndex >> 6, lowest)

@@ -85,7 +85,7 @@ struct APIRoutes: HTTPRoutes {
     private func notFound(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> HTTPResponse {
         _ = try exchange.apiGrant(request.head, shard: shard)
         if case .wrongMethod(let allowed) = request.match { return .wrongMethod(allowed) }
-        return .problem(.notFound, "there is nothing at this path; the documentation lists what the API port answers")
+        return .problem(.notFound, "there is nothing at this path; docs/guide/operating.md lists what the API port answers")
     }
 
     private func check(_ scope: RouteScope, _ grant: APIGrant, _ request: HTTPRequest) throws(ProblemReport) {

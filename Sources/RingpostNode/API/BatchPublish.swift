@@ -31,12 +31,12 @@ final class BatchPublish: PublishSink {
     private var missing = 0
 
     init(_ body: ByteBuffer, grant: APIGrant, hasher: KeyHasher, shard: Shard, exchange: any HTTPExchange) {
-        self.body = body
+        self.body = ByteBuffer(JSONText.withoutByteOrderMark(body.readableBytesView))
         self.grant = grant
         self.hasher = hasher
         self.shard = shard
         self.exchange = exchange
-        stream = shard.freshStream()
+        stream = shard.runtime.numbers.stream()
     }
 
     private var limits: NodeLimits { shard.shared.configuration.limits }
@@ -94,9 +94,10 @@ final class BatchPublish: PublishSink {
             if range.count > bytesMax { throw ProblemReport(.tooLarge, "the line has \(range.count) bytes; at most \(bytesMax) are taken") }
             let text = body.withUnsafeReadableBytes { Array($0[range]) }
             let line = try BatchLine(text, hasher: hasher, payloadBytesMax: limits.payloadBytesMax)
-            if let report = shard.objection(to: grant, publishingTo: line.request.key) { throw report }
+            try shard.publisher.admit(.apiKey(grant), to: line.request.key)
             keys[lineIndex] = line.request.key
-            shard.publish(try line.request.publish(on: shard, hasher: hasher), stream: stream, to: self, tag: UInt64(lineIndex))
+            let message = try shard.publisher.message(line.request, hasher: hasher)
+            shard.publisher.send(message, stream: stream, to: self, tag: UInt64(lineIndex))
         } catch {
             if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }
             set(lineIndex, HTTPResponse.problem(error.problem, "line \(lineIndex + 1): \(error.message)").body)

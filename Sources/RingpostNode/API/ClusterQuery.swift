@@ -89,7 +89,7 @@ extension NodeContext {
 
     /// Asks every other member over this loop's links. The answer holds `nil` for who said nothing in time.
     func askOthers(_ question: LinkQuestion, argument: [UInt8], from shard: Shard) -> EventLoopFuture<[String: [UInt8]?]> {
-        let asked = shard.links.compactMap { $0 }.map { link in
+        let asked = shard.links.allDialled.map { link in
             let id = link.member.id
             return ask(link, question, argument: argument, from: shard).map { (id, $0) }
         }

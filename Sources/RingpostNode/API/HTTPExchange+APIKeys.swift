@@ -44,18 +44,6 @@ extension HTTPExchange {
 }
 
 extension Shard {
-    /// Why somebody with this key may not publish there now; `nil` if he may.
-    func objection(to grant: APIGrant, publishingTo key: Key) -> ProblemReport? {
-        guard let keys = shared.apiKeys else { return nil }
-        guard grant.allowsPublish(key.kind, key.name) else {
-            counters.count(.notGranted)
-            return ProblemReport(.forbidden, "this API key may not publish there")
-        }
-        guard let report = keys.objection(to: grant, now: .now()) else { return nil }
-        if report.problem == .tooFast { counters.count(.keyRate) }
-        return report
-    }
-
     /// Refuses what a key may not do.
     func require(_ isAllowed: Bool, _ what: StaticString) throws(ProblemReport) {
         if isAllowed { return }

@@ -16,9 +16,7 @@ extension OperatorRoutes {
 
     private static func resumes(_ request: HTTPRequest) throws(ProblemReport) -> Bool {
         if request.body.readableBytes == 0 { return false }
-        guard let order = try? JSONDecoder().decode(DisconnectOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badJSON, #"send nothing, or {"resume":true}"#)
-        }
+        let order = try JSONDocument.decode(DisconnectOrder.self, from: request.body, usage: #"send nothing, or {"resume":true}"#)
         return order.resume ?? false
     }
 
@@ -44,9 +42,9 @@ extension OperatorRoutes {
 
     func revoke(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let view = try shard.currentView()
-        guard let order = try? JSONDecoder().decode(RevocationOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badJSON, #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
-        }
+        let order = try JSONDocument.decode(
+            RevocationOrder.self, from: request.body,
+            usage: #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
         let key = try Key(requested: .user, name: Array(order.user.utf8), hasher: view.hasher)
         try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
         let now = Moment.now().wall / 1_000

@@ -9,9 +9,8 @@ extension OperatorRoutes {
     func drain(_ request: HTTPRequest, _ exchange: any HTTPExchange) { give(.drain, request, exchange) }
 
     func setWeight(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
-        guard let order = try? JSONDecoder().decode(WeightOrder.self, from: Data(request.body.readableBytesView)) else {
-            throw ProblemReport(.badParameter, #"send {"weight":100}, a whole number from 0 to 65535"#)
-        }
+        let order = try JSONDocument.decode(
+            WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#)
         give(.weight(order.weight), request, exchange)
     }
 
@@ -29,7 +28,7 @@ extension OperatorRoutes {
         }
         guard let view = shared.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }
         guard view.member(node) != nil else { return shard.eventLoop.makeSucceededFuture(Self.unknown(node, view)) }
-        guard let link = shard.links.compactMap({ $0 }).first(where: { $0.member == view.member(node)?.identity }) else {
+        guard let link = view.member(node).flatMap({ shard.links.link(to: $0.identity) }) else {
             return shard.eventLoop.makeSucceededFuture(Self.silent(node))
         }
         return shared.ask(link, order.question, argument: order.argument, from: shard).map { json in

@@ -71,7 +71,7 @@ struct OperatorRoutes {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
         if owner == view.selfIndex { return shared.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
-        guard let link = shard.links.lazy.compactMap({ $0 }).first(where: { $0.member == view.members[owner].identity }) else {
+        guard let link = shard.links.link(to: view.members[owner].identity) else {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
         return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in

@@ -54,8 +54,8 @@ extension Shard {
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount
-        snapshot.channels = nodeChannels.count
-        snapshot.channelListeners = localChannels.values.reduce(0) { $0 + $1.count }
+        snapshot.channels = channels.nodeCount
+        snapshot.channelListeners = channels.listenerCount
         snapshot.parked = machine.parkedCount
         snapshot.inFlight = machine.inFlightCount
         snapshot.windowKeys = machine.windowCount
@@ -68,14 +68,16 @@ extension Shard {
         snapshot.copiesHeld = slots.copies
         snapshot.inheriting = machine.inheritingCount
         snapshot.uncommitted = machine.uncommittedCount
-        for case .some(let link) in links {
+        for link in links.allDialled {
             if link.isUp { snapshot.linksUp += 1 } else { snapshot.linksDown += 1 }
             snapshot.linkBytes += link.pendingBytes
         }
         snapshot.subscriptions = subscriptions.count
-        snapshot.grants = grants.count
-        if countsSlots { snapshot.socketBytes = sockets.reduce(0) { $0 + (($1 is LinkServer ? nil : $1?.pendingBytes) ?? 0) } }
-        for server in accepted.values { snapshot.linkBytes += server.pendingBytes }
+        snapshot.grants = tokenGate.grantCount
+        if countsSlots {
+            snapshot.socketBytes = runtime.allConnections.reduce(0) { $0 + ($1.kind == .client || $1.kind == .http ? $1.pendingBytes : 0) }
+        }
+        for server in links.allAccepted { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }
 
@@ -84,7 +86,7 @@ extension Shard {
         let now = Moment.now().monotonic
         var report = KeyStatus(sockets: [], cursor: nil, history: nil)
         for number in subscriptions.numbers {
-            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transport else {
+            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transportKind else {
                 continue
             }
             report.sockets.append(
@@ -92,8 +94,8 @@ extension Shard {
                     edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
-        let poller = pollers[key].flatMap { $0.until > now ? $0.since : nil }
-        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transport != nil }
+        let poller = pollers.since(key, now: now)
+        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transportKind != nil }
         let wall = Moment.now().wall
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
         if let summary = machine.summary(of: key) {

@@ -78,11 +78,14 @@ final class APIKeys: Sendable {
 
     private static func entries(_ bytes: [UInt8], path: String) throws(NodeError) -> [String: Entry] {
         var entries: [String: Entry] = [:]
-        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in JSONText.withoutByteOrderMark(bytes).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .enumerated()
+        {
             let line = line.drop { $0 == 0x20 || $0 == 0x09 }
             if line.isEmpty || line.first == 0x0D || line.first == UInt8(ascii: "#") { continue }
             func fault(_ what: String) -> NodeError { NodeError("line \(index + 1) of \(path) \(what) (--api-keys)") }
             guard line.count <= APIKeyRecord.lineBytesMax else { throw fault("has more than \(APIKeyRecord.lineBytesMax) bytes") }
+            do throws(JSONFault) { try JSONText.check(document: Array(line)) } catch { throw fault("is no key: \(error.message)") }
             guard let record = try? JSONDecoder().decode(APIKeyRecord.self, from: Data(line)) else {
                 throw fault("is no key: `ringpost key new --file \(path)` makes one")
             }

@@ -1,5 +1,5 @@
 // Whether a token is good, and what it grants: signature, then times, then names. No clock and no I/O: the keys and the time are handed in.
-// What each claim means stands in SECURITY.md; what to beware of in RFC 8725.
+// What each claim means stands in docs/guide/security.md; what to beware of in RFC 8725.
 import Foundation
 import JWTKit
 import RingpostCore
@@ -44,48 +44,111 @@ struct TokenCheck: Sendable {
     }
 
     /// - Parameter nowSeconds: since 1970.
-    func check(_ token: [UInt8], keys: TokenKeySet, nowSeconds: Int64) throws(AuthError) -> ClientGrant {
+    func check(_ token: [UInt8], keys: TokenKeySet, nowSeconds: Int64) throws(AuthRefusal) -> ClientGrant {
         let text: TokenText
-        do throws(TokenError) { text = try TokenText(token) } catch { throw .malformed }
+        do throws(TokenError) { text = try TokenText(token) } catch { throw AuthRefusal(.malformed, error.message) }
         switch keys.lookup(id: text.keyID, algorithm: text.algorithm) {
-        case .unknownKey: throw .unknownKey
-        case .wrongAlgorithm: throw .wrongAlgorithm
+        case .unknownKey: throw AuthRefusal(.unknownKey)
+        case .wrongAlgorithm: throw AuthRefusal(.wrongAlgorithm)
         case .found(let candidates):
             // An error of the library is as bad as a wrong signature: its length may be none for the algorithm.
             guard candidates.contains(where: { (try? $0.verifier.verify(text.signature, signs: Array(text.signedBytes))) == true }) else {
-                throw .badSignature
+                throw AuthRefusal(.badSignature)
             }
         }
         return try grant(text.payload, nowSeconds: nowSeconds)
     }
 
-    private func grant(_ payload: [UInt8], nowSeconds: Int64) throws(AuthError) -> ClientGrant {
-        let claims: Claims
-        do { claims = try DefaultJWTParser().jsonDecoder.decode(Claims.self, from: Data(payload)) } catch { throw .badClaims }
-        let expires = try Self.seconds(claims.exp.value)
-        if nowSeconds >= expires + leewaySeconds { throw .expired }
-        if expires - nowSeconds > tokenSecondsMax + leewaySeconds { throw .tooLongLived }
-        if let begins = claims.nbf, nowSeconds + leewaySeconds < (try Self.seconds(begins.value)) { throw .notYetValid }
-        if !issuers.isEmpty, !issuers.contains(claims.iss?.value ?? "") { throw .wrongIssuer }
-        if !audiences.isEmpty, !audiences.contains(where: { claims.aud?.names.contains($0) == true }) { throw .wrongAudience }
-        guard let subscribe = NamePatterns(claims.subscribe ?? []), let presence = NamePatterns(claims.presence ?? []),
-            let publish = NamePatterns(claims.publish ?? []), let publishUsers = NamePatterns(claims.publishUsers ?? [])
-        else { throw .badClaims }
-        let user = Array(claims.sub.value.utf8)
-        guard !user.isEmpty else { throw .badClaims }
+    private func grant(_ payload: [UInt8], nowSeconds: Int64) throws(AuthRefusal) -> ClientGrant {
+        let claims = try Self.claims(payload)
+        let expires = try Self.seconds(claims.exp.value, "exp")
+        if nowSeconds >= expires + leewaySeconds { throw AuthRefusal(.expired) }
+        if expires - nowSeconds > tokenSecondsMax + leewaySeconds {
+            throw AuthRefusal(
+                .tooLongLived,
+                "\"exp\" is \(expires - nowSeconds) s from now; at most \(tokenSecondsMax) s are taken"
+                    + (expires >= Self.millisecondsMin ? "; it looks like milliseconds, and must be seconds since 1970" : ""))
+        }
+        if let begins = claims.nbf, nowSeconds + leewaySeconds < (try Self.seconds(begins.value, "nbf")) {
+            throw AuthRefusal(.notYetValid, "\"nbf\" is in the future: the token is not valid yet")
+        }
+        if !issuers.isEmpty, !issuers.contains(claims.iss?.value ?? "") {
+            throw AuthRefusal(.wrongIssuer, claims.iss == nil ? "\"iss\" is missing, and this node wants to know the issuer" : nil)
+        }
+        if !audiences.isEmpty, !audiences.contains(where: { claims.aud?.names.contains($0) == true }) {
+            throw AuthRefusal(
+                .wrongAudience, claims.aud == nil ? "\"aud\" is missing, and this node takes tokens for its audience only" : nil)
+        }
         var issuedAt: Int64?
-        if let claim = claims.iat { issuedAt = try Self.seconds(claim.value) }
+        if let claim = claims.iat { issuedAt = try Self.seconds(claim.value, "iat") }
         // One made tomorrow would outlive a revocation of today's.
-        if let issuedAt, issuedAt > nowSeconds + leewaySeconds { throw .notYetValid }
+        if let issuedAt, issuedAt > nowSeconds + leewaySeconds {
+            throw AuthRefusal(.notYetValid, "\"iat\" is in the future: the token was made later than now")
+        }
         return ClientGrant(
-            user: user, subscribe: subscribe, presence: presence, publish: publish, publishUsers: publishUsers,
-            expires: expires + leewaySeconds, issuedAt: issuedAt, tokenID: claims.jti?.value)
+            user: try Self.name(claims.sub.value, "sub", bytesMax: Key.userBytesMax),
+            subscribe: try Self.patterns(claims.subscribe, "subscribe"), presence: try Self.patterns(claims.presence, "presence"),
+            publish: try Self.patterns(claims.publish, "publish"),
+            publishUsers: try Self.patterns(claims.publishUsers, "publishUsers"), expires: expires + leewaySeconds, issuedAt: issuedAt,
+            tokenID: try claims.jti.map { claim throws(AuthRefusal) in
+                String(decoding: try Self.name(claim.value, "jti", bytesMax: Revocation.tokenIDBytesMax), as: UTF8.self)
+            })
+    }
+
+    // MARK: Claims and their forms
+
+    /// A time of so many seconds would be in the year 5138.
+    private static let millisecondsMin: Int64 = 100_000_000_000
+
+    /// What each claim must be.
+    private static let forms: [String: String] = [
+        "sub": "a string", "exp": "a number of seconds since 1970", "nbf": "a number of seconds since 1970",
+        "iat": "a number of seconds since 1970", "iss": "a string", "aud": "a string or a list of strings", "jti": "a string",
+        "subscribe": "a list of channel names", "presence": "a list of channel names", "publish": "a list of channel names",
+        "publishUsers": "a list of user ids",
+    ]
+
+    private static func claims(_ payload: [UInt8]) throws(AuthRefusal) -> Claims {
+        do throws(JSONFault) { try JSONText.check(document: payload) } catch {
+            throw AuthRefusal(.badClaims, "the token's claims can't be read: \(error.message)")
+        }
+        do { return try DefaultJWTParser().jsonDecoder.decode(Claims.self, from: Data(payload)) } catch {
+            throw AuthRefusal(.badClaims, sentence(error))
+        }
+    }
+
+    private static func sentence(_ error: any Error) -> String? {
+        switch error as? DecodingError {
+        case .keyNotFound(let key, _): return "\"\(key.stringValue)\" is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            guard let claim = context.codingPath.first?.stringValue, let form = forms[claim] else { return nil }
+            return "\"\(claim)\" must be \(form)"
+        default: return nil
+        }
+    }
+
+    private static func name(_ text: String, _ claim: String, bytesMax: Int) throws(AuthRefusal) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        if bytes.isEmpty { throw AuthRefusal(.badClaims, "\"\(claim)\" is empty") }
+        guard bytes.count <= bytesMax else {
+            throw AuthRefusal(.badClaims, "\"\(claim)\" has \(bytes.count) bytes; at most \(bytesMax) are taken")
+        }
+        return bytes
+    }
+
+    private static func patterns(_ texts: [String]?, _ claim: String) throws(AuthRefusal) -> NamePatterns {
+        guard let patterns = NamePatterns(texts ?? []) else {
+            throw AuthRefusal(
+                .badClaims,
+                "\"\(claim)\" takes at most \(NamePatterns.countMax) names of 1 to \(NamePattern.bytesMax) bytes each")
+        }
+        return patterns
     }
 
     /// Whole seconds since 1970, of times that make sense: the sums above must not overflow.
-    private static func seconds(_ date: Date) throws(AuthError) -> Int64 {
+    private static func seconds(_ date: Date, _ claim: String) throws(AuthRefusal) -> Int64 {
         guard let seconds = Int64(exactly: date.timeIntervalSince1970.rounded(.down)), (0...(1 << 40)).contains(seconds) else {
-            throw .badClaims
+            throw AuthRefusal(.badClaims, "\"\(claim)\" is no time in seconds since 1970")
         }
         return seconds
     }

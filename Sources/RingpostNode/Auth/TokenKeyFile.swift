@@ -3,6 +3,7 @@
 import Foundation
 import JWTKit
 import Logging
+import RingpostWire
 
 enum TokenKeyFile {
     static let bytesMax = 1_048_576
@@ -117,7 +118,9 @@ enum TokenKeyFile {
     static func load(
         set data: Data, defaultID: String?, allowsSecrets: Bool, source: String, logger: Logger
     ) async throws -> [TokenKey] {
-        guard let document = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+        let json = Array(JSONText.withoutByteOrderMark(data))
+        do throws(JSONFault) { try JSONText.check(document: json) } catch { throw NodeError("\(source) holds no keys: \(error.message)") }
+        guard let document = try? JSONSerialization.jsonObject(with: Data(json)) as? [String: Any] else {
             throw NodeError("\(source) is no JSON object with keys")
         }
         let entries = document["keys"] as? [Any] ?? [document]
@@ -129,7 +132,7 @@ enum TokenKeyFile {
             do {
                 keys.append(try await key(entry, defaultID: defaultID, allowsSecrets: allowsSecrets))
             } catch {
-                logger.info("a key of a set is left out", metadata: ["set": "\(source)", "place": "\(index)", "why": "\(error)"])
+                logger.info("a key of a set is left out", metadata: ["set": "\(source)", "index": "\(index)", "why": "\(error)"])
             }
         }
         return keys

@@ -27,7 +27,7 @@ final class TokenVerifier: Sendable {
     /// What came of a check.
     enum Answer {
         case granted(ClientGrant)
-        case refused(AuthError)
+        case refused(AuthRefusal)
         /// The keys have never been fetched yet: nobody can tell.
         case keysMissing
         /// Ask again when the function that ``awaitKeys(_:)`` was given is called.
@@ -60,10 +60,10 @@ final class TokenVerifier: Sendable {
         let (keys, isMissing) = state.withLock { state in
             (TokenKeySet(keys: state.fromFiles + (state.fromURL ?? [])), url != nil && state.fromURL == nil)
         }
-        do throws(AuthError) {
+        do throws(AuthRefusal) {
             return .granted(try check.check(token, keys: keys, nowSeconds: nowSeconds))
         } catch {
-            guard error == .unknownKey, url != nil else { return .refused(error) }
+            guard error.error == .unknownKey, url != nil else { return .refused(error) }
             if isSecondTry { return isMissing ? .keysMissing : .refused(error) }
             return .mayHelpToFetch
         }

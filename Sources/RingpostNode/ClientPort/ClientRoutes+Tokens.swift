@@ -32,7 +32,7 @@ extension ClientRoutes {
                     try reject(clientRequest, reason == .tryLater ? shard.admission.disconnect(reason) : Disconnect(reason), exchange)
                 }
             } catch {
-                exchange.respond(error)
+                exchange.respond(self.refusal(error, of: request.head, request.match))
             }
         }
     }

@@ -16,25 +16,20 @@ enum ClientPath {
 }
 
 struct ClientRoutes: HTTPRoutes {
-    struct Handler: Sendable {
-        let answer: @Sendable (ClientRoutes, HTTPRequest, any HTTPExchange) -> Void
+    enum Handler: Equatable {
+        case client(ClientPath)
+        case health
+        case readiness
     }
 
     static let table = HTTPRouteTable<Handler>([
-        row(.get, "/v1/ws", .client) { $0.handle(.webSocket, $1, $2) },
-        row(.get, "/v1/sse", .client) { $0.handle(.eventStream, $1, $2) },
-        row(.get, "/v1/poll", .client) { $0.handle(.poll, $1, $2) },
-        row(.get, "/v1/locate", .client) { $0.handle(.locate, $1, $2) },
-        row(.get, "/healthz", .anybody, isAlwaysAnswered: true) { HealthRoutes(shard: $0.shard).health($1, $2) },
-        row(.get, "/readyz", .anybody, isAlwaysAnswered: true) { HealthRoutes(shard: $0.shard).readiness($1, $2) },
+        HTTPRoute(.get, "/v1/ws", .client, .client(.webSocket)),
+        HTTPRoute(.get, "/v1/sse", .client, .client(.eventStream)),
+        HTTPRoute(.get, "/v1/poll", .client, .client(.poll)),
+        HTTPRoute(.get, "/v1/locate", .client, .client(.locate)),
+        HTTPRoute(.get, "/healthz", .anybody, isAlwaysAnswered: true, .health),
+        HTTPRoute(.get, "/readyz", .anybody, isAlwaysAnswered: true, .readiness),
     ])
-
-    private static func row(
-        _ method: HTTPMethod, _ path: StaticString, _ scope: RouteScope, isAlwaysAnswered: Bool = false,
-        _ answer: @escaping @Sendable (ClientRoutes, HTTPRequest, any HTTPExchange) -> Void
-    ) -> HTTPRoute<Handler> {
-        HTTPRoute(method, path, scope, isAlwaysAnswered: isAlwaysAnswered, Handler(answer: answer))
-    }
 
     let shard: Shard
     let origins: OriginPolicy
@@ -46,13 +41,11 @@ struct ClientRoutes: HTTPRoutes {
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
-        if let route = Self.table[request.match] {
-            do throws(ProblemReport) {
-                if case .client = route.scope { try checkPage(request, exchange) }
-            } catch {
-                return exchange.respond(error)
-            }
-            return route.handler.answer(self, request, exchange)
+        switch Self.table[request.match]?.handler {
+        case .client(let path): return handle(path, request, exchange)
+        case .health: return HealthRoutes(shard: shard).health(request, exchange)
+        case .readiness: return HealthRoutes(shard: shard).readiness(request, exchange)
+        case nil: break
         }
         guard case .wrongMethod(let allowed) = request.match else {
             return exchange.respond(
@@ -61,14 +54,11 @@ struct ClientRoutes: HTTPRoutes {
         exchange.respond(request.head.method == .options ? origins.preflight(request.head) : .wrongMethod(allowed + [.options]))
     }
 
-    private func checkPage(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
-        // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
-        guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-        if shard.shared.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.shared.configuration) }
-    }
-
     private func handle(_ path: ClientPath, _ request: HTTPRequest, _ exchange: any HTTPExchange) {
         do throws(ProblemReport) {
+            // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
+            guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
+            if shard.shared.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.shared.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
@@ -76,8 +66,16 @@ struct ClientRoutes: HTTPRoutes {
             try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, exchange)
         } catch {
             if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
-            exchange.respond(error)
+            exchange.respond(refusal(error, of: request.head, request.match))
         }
+    }
+
+    /// An event stream that can be opened later is not refused but ended: an EventSource would not come again.
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse {
+        guard report.problem.retryAfterSeconds != nil, head.method == .get, Self.table[match]?.handler == .client(.eventStream) else {
+            return .problem(report.problem, report.message)
+        }
+        return .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
     }
 
     /// What somebody has come for.
@@ -112,7 +110,7 @@ struct ClientRoutes: HTTPRoutes {
         switch clientRequest.path {
         case .webSocket: try openWebSocket(subscribeRequest, grant, clientRequest.request, exchange)
         case .eventStream where clientRequest.request.head.method == .head:
-            exchange.respond(HTTPResponse(headers: Self.eventStreamHeaders))
+            exchange.respond(HTTPResponse(headers: EventStreamTransport.headers))
         case .eventStream: try openEventStream(subscribeRequest, grant, clientRequest.request, exchange)
         case .poll: try poll(subscribeRequest, grant, clientRequest.request, exchange)
         case .locate:
@@ -146,45 +144,42 @@ struct ClientRoutes: HTTPRoutes {
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
         guard let answer = try upgrade(request, exchange) else { return }
-        let lease = try QuotaLease.take(
+        let lease = try QuotaLease.acquire(
             user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard)
-        let socket = WebSocketConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
-        guard let leftover = exchange.becomeStream(socket, answer.write) else { return lease.giveBack(in: shard) }
-        socket.take(lease)
-        socket.open(leftover: leftover)
+        let client = webSocket(subscribeRequest, grant)
+        guard let leftover = exchange.becomeStream(client, answer.write) else { return lease.giveBack(in: shard) }
+        client.open(lease, leftover: leftover)
+    }
+
+    private func webSocket(_ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?) -> ClientConnection<WebSocketTransport> {
+        let transport = WebSocketTransport(isKnown: grant != nil, limits: shard.shared.configuration.limits)
+        return ClientConnection(transport, subscribeRequest, grant: grant, shard: shard)
     }
 
     private func openEventStream(
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
-        let lease = try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard)
-        let socket = EventStreamConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
-        guard exchange.becomeStream(socket, Self.writeEventStreamHead) != nil else {
-            return lease.giveBack(in: shard)
-        }
-        socket.take(lease)
-        socket.open()
+        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard)
+        let client = ClientConnection(EventStreamTransport(subscribeRequest), subscribeRequest, grant: grant, shard: shard)
+        guard let leftover = exchange.becomeStream(client, writeEventStreamHead) else { return lease.giveBack(in: shard) }
+        client.open(lease, leftover: leftover)
     }
 
-    private static let eventStreamHeaders: [HTTPResponseWriter.Header] = [
-        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
-        ("Connection", "close"),
-    ]
-
-    private static func writeEventStreamHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
-        HTTPResponseWriter.writeHead(status: 200, headers: eventStreamHeaders + headers, into: &output)
+    private func writeEventStreamHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
+        EventStreamTransport.writeHead([("Date", shard.runtime.date().text)] + headers, into: &output)
     }
 
-    /// Opens what was asked for, only to say why it ends. Upgraded even though it is turned away: a page can't see why an upgrade was
-    /// refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
+    /// Opens the WebSocket or event stream, only to say why it ends. The upgrade is done although the client is rejected: a page can't see
+    /// why an upgrade was refused, but it reads a close reason.
     func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ exchange: any HTTPExchange) throws(ProblemReport) {
         if clientRequest.isWebSocket {
             guard let answer = try upgrade(clientRequest.request, exchange) else { return }
-            let socket = WebSocketConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
-            if exchange.becomeStream(socket, answer.write) != nil { socket.reject(disconnect) }
+            let client = webSocket(clientRequest.subscribeRequest, nil)
+            if exchange.becomeStream(client, answer.write) != nil { client.reject(disconnect) }
         } else {
-            let socket = EventStreamConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
-            if exchange.becomeStream(socket, Self.writeEventStreamHead) != nil { socket.reject(disconnect) }
+            let request = clientRequest.subscribeRequest
+            let client = ClientConnection(EventStreamTransport(request), request, grant: nil, shard: shard)
+            if exchange.becomeStream(client, writeEventStreamHead) != nil { client.reject(disconnect) }
         }
     }
 
@@ -240,7 +235,7 @@ struct ClientRoutes: HTTPRoutes {
             return
         }
         let lease =
-            wait > 0 ? try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard) : nil
+            wait > 0 ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard) : nil
         let waiter = PollWaiter(shard: shard, remote: exchange.remoteText, grant: grant, lease: lease) { exchange.respond($0) }
         exchange.hold(waiter)
         waiter.start(subscribeRequest, waitSeconds: wait)

@@ -56,10 +56,10 @@ extension HTTPConnection {
         var bytes = ByteBuffer()
         HTTPResponseWriter.write(
             status: response.status, headers: response.headers + owed.headers, body: response.body,
-            persistence: persists ? owed.saysKeepAlive ? .keepAlive : .implied : .close, date: shard.date(),
+            persistence: persists ? owed.saysKeepAlive ? .keepAlive : .implied : .close, date: runtime.date(),
             isResponseToHead: owed.isHead, into: &bytes)
         machine.onAnswer(number, bytes)
-        if response.status >= 400 { shard.counters.badRequests[response.status, default: 0] += 1 }
+        if response.status >= 400 { runtime.counters.badRequests[response.status, default: 0] += 1 }
         release()
     }
 
@@ -75,12 +75,12 @@ extension HTTPConnection {
     /// The answer to a publish, the hot way: next in the order, as nearly all of them are, it is written where it leaves from.
     func respond(to number: UInt64, _ receipt: Receipt) {
         guard isOpen, let owed = machine.owed(number), case .receipt(let key) = owed.reason else { return }
-        shard.scratch.removeAll(keepingCapacity: true)
-        receipt.appendJSON(key: key, to: &shard.scratch)
-        shard.scratch.append(UInt8(ascii: "\n"))
-        guard owed.headers.isEmpty, !owed.saysKeepAlive, machine.passes(number) else { return respond(to: number, .json(shard.scratch)) }
-        let date = shard.date()
-        write { HTTPResponseWriter.writeJSON(shard.scratch, date: date, into: &$0) }
+        runtime.scratch.removeAll(keepingCapacity: true)
+        receipt.appendJSON(key: key, to: &runtime.scratch)
+        runtime.scratch.append(UInt8(ascii: "\n"))
+        guard owed.headers.isEmpty, !owed.saysKeepAlive, machine.passes(number) else { return respond(to: number, .json(runtime.scratch)) }
+        let date = runtime.date()
+        write { HTTPResponseWriter.writeJSON(runtime.scratch, date: date, into: &$0) }
         release()
     }
 

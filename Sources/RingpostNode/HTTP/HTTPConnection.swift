@@ -39,7 +39,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 headMilliseconds: limits.headMilliseconds, requestMilliseconds: limits.requestMilliseconds,
                 keepAliveMilliseconds: limits.keepAliveMilliseconds),
             now: Moment.now().monotonic)
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     private var limits: NodeLimits { shard.shared.configuration.limits }
@@ -50,19 +50,19 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     override var handler: any ChannelInboundHandler { ConnectionSlot(self) }
 
     override func onConnected() {
-        admission = shard.shared.quotas.openConnection()
+        admission = runtime.quotas.openConnection()
         isCountedConnection = admission != .refused
         if admission == .open { return }
-        shard.counters.count(.connections)
+        runtime.counters.count(.connections)
         if admission == .refused { return closeNow() }
         machine.beginSingle(until: Moment.now().monotonic + Self.singleMilliseconds)
     }
 
     override func onBytes() {
-        switch machine.onBytes(turnIsOver: shard.scheduler.isOver, turnIsOverForNewcomers: shard.scheduler.isOverForNewcomers) {
+        switch machine.onBytes(turnIsOver: runtime.isTurnOver, turnIsOverForNewcomers: runtime.isTurnOverForNewcomers) {
         case .parse: parseRequests()
         case .rest(let standing):
-            shard.rest(self, standing)
+            runtime.enqueue(self, standing)
             adjustReading()
         case .wait: adjustReading()
         }
@@ -84,14 +84,16 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 }
             }
         } catch {
-            if error == .headTooLong { shard.counters.count(.headBytes) }
-            if error == .tooManyHeaders { shard.counters.count(.headers) }
+            if error == .headTooLong { runtime.counters.count(.headBytes) }
+            if error == .tooManyHeaders { runtime.counters.count(.headers) }
             // More than any path takes.
-            if error == .bodyTooLarge { shard.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes) }
+            if error == .bodyTooLarge {
+                runtime.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes)
+            }
             refuse(.failure(status: error.status, code: error.code, message: error.message))
         }
         let hasBytes = input.readableBytes > 0
-        if machine.onParsed(needsMore: needsMore, hasBytes: hasBytes, now: shard.turnMilliseconds()) { endNow() }
+        if machine.onParsed(needsMore: needsMore, hasBytes: hasBytes, now: runtime.turnMilliseconds()) { endNow() }
         if machine.hasEnded { input.clear() }
         adjustReading()
     }
@@ -109,7 +111,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private func adjustReading() {
         guard !isClosing, isOpen, let flow = machine.onBuffered(bytes: input.readableBytes, isCrowded: isCrowded) else { return }
         if flow == .paused, machine.isFull(isCrowded: isCrowded) {
-            shard.counters.count(machine.hasAsManyAsItMay ? .pipelined : .socketBytes)
+            runtime.counters.count(machine.hasAsManyAsItMay ? .pipelined : .socketBytes)
         }
         setReading(flow == .reading)
     }
@@ -119,13 +121,15 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     }
 
     private func onHead(_ head: HTTPRequestHead) {
-        machine.onHead(now: shard.turnMilliseconds())
+        machine.onHead(now: runtime.turnMilliseconds())
         let match = routes.match(head)
         if machine.isNew, !routes.isAlwaysAnswered(match) {
-            if admission == .single { return refuse(.problem(.overloaded, "this node has as many connections as it may; try another one")) }
-            if shard.shared.quotas.isMemoryFull {
-                shard.counters.count(.memoryMegabytes)
-                return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
+            if admission == .single {
+                return refuse(ProblemReport(.overloaded, "this node has as many connections as it may; try another one"), head, match)
+            }
+            if runtime.quotas.isMemoryFull {
+                runtime.counters.count(.memoryMegabytes)
+                return refuse(ProblemReport(.overloaded, "this node's memory is full; try another one, or again later"), head, match)
             }
         }
         let bodyBytesMax = routes.bodyBytesMax(match)
@@ -147,25 +151,29 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         guard let arriving else { return }
         self.arriving = nil
         let head = arriving.head
-        shard.onRequest(bytes: arriving.body.readableBytes)
-        if machine.spendSlice(hasMore: input.readableBytes > 0, turnIsOver: shard.scheduler.isOver) { shard.rest(self, .resting) }
+        runtime.onRequest(bytes: arriving.body.readableBytes)
+        if machine.spendSlice(hasMore: input.readableBytes > 0, turnIsOver: runtime.isTurnOver) { runtime.enqueue(self, .resting) }
         let owed = Owed(
             headers: routes.commonHeaders(for: head), isHead: head.method == .head, saysKeepAlive: head.minorVersion == 0 && head.keepAlive)
         let number = machine.onRequest(
-            owed, persists: head.keepAlive, isMoving: shard.admission.isMoving, now: shard.turnMilliseconds())
+            owed, persists: head.keepAlive, isMoving: shard.admission.isMoving, now: runtime.turnMilliseconds())
         routes.handle(
             HTTPRequest(head: head, body: arriving.body, match: arriving.match), on: HTTP1Exchange(connection: self, number: number))
     }
 
     private func refuseTooLarge(_ bodyBytesMax: Int) {
-        shard.counters.count(bodyBytesMax == limits.batchBytesMax ? .batchBytes : .payloadBytes)
+        runtime.counters.count(bodyBytesMax == limits.batchBytesMax ? .batchBytes : .payloadBytes)
         refuse(.problem(.tooLarge, "the body is larger than the \(bodyBytesMax) bytes that this path takes"))
     }
 
+    private func refuse(_ report: ProblemReport, _ head: HTTPRequestHead, _ match: RouteMatch) {
+        refuse(routes.refusal(report, of: head, match), headers: routes.commonHeaders(for: head))
+    }
+
     /// Answers what came before the request, then this, then closes.
-    private func refuse(_ response: HTTPResponse) {
-        guard !isClosing, let number = machine.refuse(Owed(headers: [], isHead: false, saysKeepAlive: false)) else { return }
-        shard.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
+    private func refuse(_ response: HTTPResponse, headers: [HTTPResponseWriter.Header] = []) {
+        guard !isClosing, let number = machine.refuse(Owed(headers: headers, isHead: false, saysKeepAlive: false)) else { return }
+        runtime.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         arriving = nil
         input.clear()
         respond(to: number, response)
@@ -176,7 +184,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     func runInTurns(_ work: @escaping () -> Bool) {
         if work() { return }
         self.work = work
-        if machine.beginWork() { shard.rest(self, .resting) }
+        if machine.beginWork() { runtime.enqueue(self, .resting) }
     }
 
     /// What has been taken is done, also where the client has gone meanwhile.
@@ -186,19 +194,19 @@ final class HTTPConnection: Connection, @unchecked Sendable {
             machine.endWork()
             return isOpen ? onBytes() : ()
         }
-        shard.rest(self, .resting)
+        runtime.enqueue(self, .resting)
     }
 
     // MARK: Ends
 
     private var held: [any HeldRequest] { machine.allOwed.compactMap(\.held) }
 
-    /// Ends the held requests that are meant; returns how many.
-    @discardableResult
-    func endHeld(_ disconnect: @autoclosure () -> Disconnect, where isMeant: (any HeldRequest) -> Bool) -> Int {
-        let meant = held.filter(isMeant)
-        for request in meant { request.end(disconnect()) }
-        return meant.count
+    override var kind: ConnectionKind { .http }
+
+    override func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int {
+        let matching = held.filter { matches($0.user, $0.grant) }
+        for request in matching { request.end(disconnect()) }
+        return matching.count
     }
 
     /// The client has closed its side, and may wait for answers all the same. A request that is held doesn't wait for more: a client that
@@ -211,14 +219,14 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
     /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
-    func moveOn(_ disconnect: Disconnect) {
+    override func move(_ disconnect: Disconnect) {
         let isIdle = machine.leave()
         for request in held { request.finish(disconnect) }
         if routes.isForClients, isIdle { closeWhenFlushed() }
     }
 
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have.
-    func shutDown() {
+    override func shutDown() {
         if isClosing { return }
         if machine.stop() { return closeNow() }
         for request in held { request.finish(nil) }
@@ -235,7 +243,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         case .nothing: break
         case .close: closeNow()
         case .refuse(let hasHead):
-            shard.counters.count(hasHead ? .requestSeconds : .headSeconds)
+            runtime.counters.count(hasHead ? .requestSeconds : .headSeconds)
             refuse(.problem(.requestTimeout))
         }
     }

@@ -69,8 +69,16 @@ protocol HTTPRoutes {
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool
     /// Answers now or later, once; or becomes a stream.
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange)
+    /// The answer to a request that is refused.
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse
     /// Headers that every answer on this port carries.
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
     /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
     var isForClients: Bool { get }
+}
+
+extension HTTPRoutes {
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse {
+        .problem(report.problem, report.message)
+    }
 }

@@ -1,5 +1,8 @@
-// Answers for people and programs that nobody asks for often; messages and receipts are written byte by byte instead.
+// Orders and answers of people and programs that nobody asks for often; messages and receipts are read and written byte by byte instead.
 import FoundationEssentials
+import NIOCore
+import RingpostCore
+import RingpostWire
 
 enum JSONDocument {
     static func encode(_ value: some Encodable) -> [UInt8] {
@@ -11,5 +14,16 @@ enum JSONDocument {
             // Only values of this program come here, none of which can fail to encode.
             preconditionFailure("can't encode \(type(of: value)): \(error)")
         }
+    }
+
+    /// Reads the body of a request, with or without a byte order mark before it.
+    ///
+    /// - Parameter usage: what to send instead.
+    /// - Throws: why it is not taken.
+    static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer, usage: String) throws(ProblemReport) -> Value {
+        let json = Array(JSONText.withoutByteOrderMark(body.readableBytesView))
+        do throws(JSONFault) { try JSONText.check(document: json) } catch { throw ProblemReport(.badJSON, "\(error.message): \(usage)") }
+        guard let value = try? JSONDecoder().decode(type, from: Data(json)) else { throw ProblemReport(.badJSON, usage) }
+        return value
     }
 }

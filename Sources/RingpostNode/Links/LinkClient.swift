@@ -130,10 +130,9 @@ class LinkClient: @unchecked Sendable {
         }
         connection = connected
         let me = shard.shared.identity
-        shard.dialCount += 1
         let hello = LinkHello(
             role: .node, cluster: shard.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
-            to: member.id, toBoot: member.boot, line: UInt16(shard.index), dial: shard.dialCount, nonce: .fresh())
+            to: member.id, toBoot: member.boot, line: UInt16(shard.index), dial: shard.links.nextDial(), nonce: .fresh())
         dialler = LinkDialler(hello, secrets: shard.shared.trust.linkSecrets)
         send(.hello(hello))
     }
@@ -151,7 +150,7 @@ class LinkClient: @unchecked Sendable {
         failures += 1
         // Full jitter: the moment at which a node comes back would otherwise see all others at once.
         let most = min(Self.backOffMilliseconds.upperBound, Self.backOffMilliseconds.lowerBound << Int64(min(failures, 10)))
-        let pause = Self.backOffMilliseconds.lowerBound + Int64(shard.freshRandom() % UInt64(most))
+        let pause = Self.backOffMilliseconds.lowerBound + Int64(shard.runtime.numbers.random() % UInt64(most))
         state = .waiting(until: Moment.now().monotonic + pause)
         if wasUp {
             shard.counters.linkReconnects += 1
@@ -186,7 +185,7 @@ class LinkClient: @unchecked Sendable {
     func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
         guard let connection else { return }
         // What it takes until all of this turn's leave together counts no more than the time on the way.
-        let left = max(0, min(publish.deadline - shard.turnMilliseconds(), Publish.budgetMillisecondsMax))
+        let left = max(0, min(publish.deadline - shard.runtime.turnMilliseconds(), Publish.budgetMillisecondsMax))
         connection.write {
             LinkEncoder.writeForward(
                 request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)
@@ -253,9 +252,8 @@ class LinkClient: @unchecked Sendable {
             shard.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
             shard.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
-            shard.shared.onStanding(of: member, standing)
+            shard.shared.onStanding(of: member, standing, query: query)
             if let news = shard.shared.news(for: standing, told: &toldEpoch) { send(news) }
-            if query != 0 { shard.shared.onOutageAnswer(from: member, query: query, standing) }
         case .members(let epoch, let generation, let members):
             shard.shared.onMembers(epoch: epoch, generation: generation, members)
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)
@@ -312,7 +310,7 @@ final class LinkConnection: Connection, @unchecked Sendable {
     init(client: LinkClient, attempt: Int, shard: Shard) {
         self.client = client
         self.attempt = attempt
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     override var writesMuch: Bool { true }

@@ -43,20 +43,17 @@ class LinkServer: Connection, @unchecked Sendable {
     /// Set while it counts as one that has not introduced itself: when it is closed unless it has.
     private var introduction: Scheduled<Void>?
 
-    /// Accepted connections of one event loop that have not introduced themselves; one more is closed at once.
-    static let strangersMax = 1_024
     static let producerInFlightMax = 16_384
-    private static let refusalSayingMilliseconds: Int64 = 1_000
-    private static let ringsDiffer = "the two rings differ at one epoch"
 
     private var isForNode: Bool { if case .node = state { true } else { false } }
+    override var kind: ConnectionKind { isForProducer ? .producer : .member }
     var isForProducer: Bool { if case .producer = state { true } else { false } }
 
     override var writesMuch: Bool { true }
 
-    override init(shard: Shard) {
+    init(shard: Shard) {
         bytesMax = shard.shared.configuration.limits.linkBytesMax
-        super.init(shard: shard)
+        super.init(runtime: shard.runtime)
     }
 
     // MARK: Out
@@ -142,12 +139,11 @@ class LinkServer: Connection, @unchecked Sendable {
     // MARK: Introduction
 
     override func onConnected() {
-        guard shard.strangers < Self.strangersMax else {
+        guard shard.links.addStranger() else {
             shard.counters.badLinks += 1
             state = .over
             return closeNow()
         }
-        shard.strangers += 1
         let milliseconds = shard.shared.configuration.limits.handshakeMilliseconds
         introduction = shard.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.onLate() }
     }
@@ -170,7 +166,7 @@ class LinkServer: Connection, @unchecked Sendable {
         guard let introduction else { return }
         introduction.cancel()
         self.introduction = nil
-        shard.strangers -= 1
+        shard.links.removeStranger()
     }
 
     /// What TLS says of the other side. It has answered by the time that a frame is here.
@@ -197,7 +193,10 @@ class LinkServer: Connection, @unchecked Sendable {
     private func greet(_ hello: LinkHello) {
         let me = shard.shared.identity
         let generation = shard.view?.generation
-        if let sentence = LinkGreeting.objection(to: hello, cluster: shard.shared.configuration.cluster, generation: generation, me: me) {
+        let isRefused = shard.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
+        let objection = LinkGreeting.objection(
+            to: hello, cluster: shard.shared.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
+        if let sentence = objection {
             return turnDown(hello, sentence)
         }
         if hello.role == .producer {
@@ -207,7 +206,6 @@ class LinkServer: Connection, @unchecked Sendable {
             return welcome(hello, pass)
         }
         guard hello.role == .node else { return welcome(hello) }
-        if shard.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot)) { return turnDown(hello, Self.ringsDiffer) }
         switch shard.shared.lines.take(hello, by: self) {
         case .late: turnDown(hello, "a later connection of this event loop is here already")
         case .first:
@@ -223,10 +221,7 @@ class LinkServer: Connection, @unchecked Sendable {
 
     private func turnDown(_ hello: LinkHello, _ sentence: String) {
         shard.counters.badLinks += 1
-        // Strangers can come as often as they like: one a second is said, all are counted.
-        let now = Moment.now().monotonic
-        let level: Logger.Level = now - shard.refusalSaidAt >= Self.refusalSayingMilliseconds ? .warning : .debug
-        if level == .warning { shard.refusalSaidAt = now }
+        let level: Logger.Level = shard.links.warnsOfRefusal(now: Moment.now().monotonic) ? .warning : .debug
         let metadata: Logger.Metadata = ["from": "\(LogText.escaped(hello.from))", "why": "\(LogText.escaped(sentence))"]
         shard.logger.log(level: level, "refused a link", metadata: metadata)
         state = .over
@@ -243,7 +238,7 @@ class LinkServer: Connection, @unchecked Sendable {
         guard let next = successor else { return }
         successor = nil
         closeNow()
-        shard.sendPosts()
+        runtime.sendPosts()
         next.shard.eventLoop.execute { next.onTurn() }
     }
 
@@ -262,12 +257,10 @@ class LinkServer: Connection, @unchecked Sendable {
     private func welcome(_ hello: LinkHello, _ pass: LinkPass = LinkPass()) {
         let me = shard.shared.identity
         decoder.frameBytesMax = LinkProtocol.frameBytesMax
-        shard.lastConnection = shard.lastConnection % ConnectionAddress.connectionsMax + 1
-        number = shard.lastConnection
-        shard.accepted[number] = self
+        number = shard.links.accept(self)
         switch hello.role {
         case .node: state = .node(MemberIdentity(id: hello.from, boot: hello.boot))
-        case .producer: state = .producer(stream: shard.freshStream(), pass)
+        case .producer: state = .producer(stream: shard.runtime.numbers.stream(), pass)
         case .probe: state = .over
         }
         if hello.role != .probe { endIntroduction() }
@@ -313,11 +306,11 @@ class LinkServer: Connection, @unchecked Sendable {
         guard case .node(let member) = state, let hasher = shard.view?.hasher else { throw LinkError("this node is not in a ring yet") }
         guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
         switch frame {
-        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
+        case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
             throw LinkError("an answer that was not asked for")
         case .fetch(_, let slot), .append(_, let slot, _, _):
             shard.post(.slotRequest(frame, member, connectionID: connectionID), to: shard.shardIndex(Int(slot)))
-        case .inquire, .adopt, .fill, .release:
+        case .inquire, .adopt, .snapshots, .release:
             for (target, part) in frame.parts(by: { shard.shardIndex($0) }) {
                 shard.post(.slotRequest(part, member, connectionID: connectionID), to: target)
             }
@@ -354,14 +347,14 @@ class LinkServer: Connection, @unchecked Sendable {
 
     /// The node is stopping: a producer gets the answers to what is under way, and goes to another node. Links with nodes stay to
     /// the very end, because those answers come over them.
-    func shutDown() {
+    override func shutDown() {
         guard isForProducer, !isClosing else { return }
         endsWhenAnswered = true
         if inFlight == 0 { closeWhenFlushed() }
     }
 
     func closeIf(from peer: MemberIdentity) {
-        if case .node(let identity) = state, identity == peer { refuse(Self.ringsDiffer) }
+        if case .node(let identity) = state, identity == peer { refuse(LinkGreeting.ringsDiffer) }
     }
 
     private func refuse(_ sentence: String) {
@@ -384,7 +377,7 @@ class LinkServer: Connection, @unchecked Sendable {
         case .silent, .greeted: if isStranger { shard.counters.badLinks += 1 }
         case .over: break
         }
-        if number != 0 { shard.accepted[number] = nil }
+        if number != 0 { shard.links.removeAccepted(number) }
         state = .over
     }
 

@@ -60,8 +60,9 @@ package final class LinkTrial: Sendable {
         shared.setShards([shard])
         try await shared.loadTrust()
         let listening = try await Port(
-            ListenAddress(host: "127.0.0.1", port: 0), "link", readBytesMax: Port.membersReadBytesMax, shards: [shard], tls: { nil }
-        ) { way == .link ? AnsweringServer(shard: $0) : LinkServer(shard: $0) }
+            ListenAddress(host: "127.0.0.1", port: 0), "link", readBytesMax: Port.membersReadBytesMax, eventLoops: [shard.eventLoop],
+            tls: { nil }
+        ) { _ in way == .link ? AnsweringServer(shard: shard) : LinkServer(shard: shard) }
         (self.shared, self.shard, port) = (shared, shard, listening.address.port)
         var hooks = NodeContext.Hooks()
         // Nobody else has ever had a copy.
@@ -87,7 +88,7 @@ package final class LinkTrial: Sendable {
         try await wait { $0.machine.inheritingCount == 0 }
         try await shard.eventLoop.submit { [self] in
             let link = CountingClient(handle: 0, member: other, shard: shard)
-            shard.links = [link]
+            shard.links.add(link)
             link.start()
             apply(MembershipView(epoch: Self.epoch, members: [sender, owner], document: document, own: me.identity, previous: shard.view))
         }.get()
@@ -161,7 +162,7 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
         self.done = done
         client = throughLanes ? nil : shard.links[0] as? CountingClient
         data = Array("\"".utf8) + Array(repeating: UInt8(ascii: "x"), count: max(0, size - 2)) + Array("\"".utf8)
-        stream = shard.freshStream()
+        stream = shard.runtime.numbers.stream()
         writesBefore = shard.counters.writes
         client?.sender = self
     }
@@ -182,12 +183,13 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
             publishedAt = Moment.wallMicroseconds()
         }
         let publish = Publish(
-            key: keys[Int(random >> 33) % keys.count], id: shard.freshMessageID(), isRepeatable: false, data: data, deadline: deadline,
+            key: keys[Int(random >> 33) % keys.count], id: shard.runtime.numbers.messageID(), isRepeatable: false, data: data,
+            deadline: deadline,
             publishedAt: publishedAt)
         if let client {
             client.forward(UInt64(sent), publish, hops: 1, restarts: false, epoch: shard.machine.epoch)
         } else {
-            shard.publish(publish, stream: stream, to: self, tag: UInt64(sent))
+            shard.publisher.send(publish, stream: stream, to: self, tag: UInt64(sent))
         }
     }
 

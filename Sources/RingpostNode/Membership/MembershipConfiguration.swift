@@ -6,8 +6,11 @@ import ZooKeeperClient
 
 /// Where the cluster's ZooKeeper is, and what this node announces there.
 public struct MembershipConfiguration: Sendable {
-    /// `host:port,host:port…`
-    public var servers: String
+    /// `host:port,host:port…`, an IPv6 address without brackets; `nil` for a cluster of this node alone: a view with epoch 1 at once, and a
+    /// lease that never ends.
+    public var servers: String?
+    /// The path below which the cluster keeps its znodes; made if it is not there.
+    public var chroot = ""
     /// The cluster's name; the rules for node ids hold for it.
     public var cluster: String
     /// What to announce. The boot is replaced with each session.
@@ -20,9 +23,13 @@ public struct MembershipConfiguration: Sendable {
     public var heartbeatTimeoutMilliseconds: Int?
     /// M, likewise.
     public var outageMaxMilliseconds = ClusterDocument.outageMaxMillisecondsDefault
+    /// Over what time a drain asks sockets to go elsewhere.
+    public var drainMilliseconds: Int64 = 30_000
+    /// How long a drain may wait for others to take slots and copies over.
+    public var handOverMilliseconds = DrainMachine.handOverMillisecondsDefault
 
     /// A configuration with the default times.
-    public init(servers: String, cluster: String, me: Member) {
+    public init(servers: String?, cluster: String, me: Member) {
         self.servers = servers
         self.cluster = cluster
         self.me = me

@@ -1,4 +1,4 @@
-// What the membership machines want done, done. Requests run as tasks of their own and put their answers into the inbox.
+// What the node machine wants done, done. Requests run as tasks of their own and put their answers into the inbox.
 
 import Dispatch
 import Logging
@@ -6,55 +6,61 @@ import RingpostCore
 import ZooKeeperClient
 
 extension MembershipService {
-    func apply(_ event: MembershipEvent, now: Int64) {
-        for action in machine.handle(event, now: now) { perform(action, now: now) }
-    }
-
-    func perform(_ actions: [LeaseMachine.Action]?, now: Int64) {
-        for action in actions ?? [] {
-            switch action {
-            case .sendSync(let sentAt): sendSync(sentAt: sentAt)
-            case .askPeers(let number): hooks.askPeers(number, machine.view?.epoch ?? 0)
-            case .closeSession: apply(.giveUpSession, now: now)
-            }
-        }
-    }
-
-    func perform(_ action: MembershipAction, now: Int64) {
+    func perform(_ action: NodeAction) {
         switch action {
-        case .openSession(let number, let timeout): open(number: number, timeoutMilliseconds: timeout, now: now)
+        case .openSession(let number, let timeout): open(number: number, timeoutMilliseconds: timeout)
         case .closeSession: close()
         case .request(let ticket, let request): send(request, ticket: ticket)
+        case .sendSync(let sentAt): sendSync(sentAt: sentAt)
+        case .takeLock(let member): answer { .lockAnswered(member, await $0.takeWithdrawalLock(as: member)) }
+        case .releaseLock(let member): answer { .lockReleased(member, isDone: await $0.releaseWithdrawalLock(of: member)) }
+        case .readRevocations(let ticket): readRevocations(ticket: ticket)
+        case .deleteRevocations(let revocations):
+            if let store = session?.store { Task { await store.delete(revocations) } }
         case .probeHolder(let ticket, let holder): probe(holder, ticket: ticket)
+        case .probeMembers(let number, let members): probe(members, number: number)
         case .linkWithMembers(let session, let limit): link(session: session, limitMilliseconds: limit)
-        case .registered(let member, let hadPredecessor):
-            isRegistered = true
-            hooks.onRegistered(member.identity, hadPredecessor)
-            makeLeaseMachine(now: now)
-            perform(leaseMachine?.registered(now: now), now: now)
-        case .unregistered:
-            isRegistered = false
-            leaseMachine?.sessionEnded(now: now)
-        case .view(let view): announce(view, now: now)
+        case .askPeers(let number, let epoch): hooks.askPeers(number, epoch)
+        case .pingPeers: hooks.pingPeers()
         case .refusePeer(let peer): hooks.onPeerRefused(peer)
-        case .say(let sentence): logger.notice("\(sentence)")
-        case .alarm(let sentence):
+        case .identity(let identity): hooks.onIdentity(identity)
+        case .registered(let member, let hadPredecessor): hooks.onRegistered(member, hadPredecessor)
+        case .lease(let lease): hooks.onLease(lease)
+        case .view(let view):
+            if session != nil { logger.notice("\(view)", metadata: ["slots": "\(view.slotsOwned)"]) }
+            hooks.onView(view)
+        case .revocations(let list): tell(list)
+        case .progress(let progress): hooks.onProgress(progress)
+        case .leaving: hooks.onLeaving()
+        case .look(let ticket, let countsHoldings): look(ticket: ticket, countsHoldings: countsHoldings)
+        case .moveSockets(let number, let milliseconds, let elsewhere): move(number, milliseconds, elsewhere)
+        case .keepSockets: keepSockets()
+        case .log(let severity, let sentence): log(severity, sentence)
+        case .end(let ending): end(ending)
+        }
+    }
+
+    private func log(_ severity: NodeAction.Severity, _ sentence: String) {
+        switch severity {
+        case .notice: logger.notice("\(sentence)")
+        case .warning: logger.warning("\(sentence)")
+        case .error: logger.error("\(sentence)")
+        case .alarm:
             logger.critical("\(sentence)")
             hooks.onAlarm(sentence)
-        case .fail(let sentence):
-            logger.critical("\(sentence)")
-            ending = .failed(MembershipFailure(message: sentence))
-        case .left: ending = .left
         }
+    }
+
+    private func answer(_ body: @escaping @Sendable (MembershipService) async -> NodeEvent) {
+        Task { inbox.yield(.event(await body(self))) }
     }
 
     // MARK: - Sessions
 
-    private func open(number: Int, timeoutMilliseconds: Int, now: Int64) {
+    private func open(number: Int, timeoutMilliseconds: Int) {
         var random = SystemRandomNumberGenerator()
-        apply(.sessionOpened(session: number, boot: random.next()), now: now)
-        hooks.onIdentity(machine.me.identity)
-        let (servers, credentials, logger, inbox) = (configuration.servers, configuration.credentials, logger, inbox)
+        handle(.membership(.sessionOpened(session: number, boot: random.next())))
+        let (servers, credentials, logger, inbox) = (configuration.servers ?? "", configuration.credentials, logger, inbox)
         // On a thread of its own: looking up the servers' names can block for seconds.
         DispatchQueue.global().async {
             do throws(ZooKeeperError) {
@@ -65,12 +71,12 @@ extension MembershipService {
                 }
                 inbox.yield(.sessionMade(number: number, session))
             } catch {
-                inbox.yield(.membership(.sessionRefused(session: number, reason: "\(error)")))
+                inbox.yield(.event(.membership(.sessionRefused(session: number, reason: "\(error)"))))
             }
         }
     }
 
-    func adopt(_ made: ZooKeeperSession, number: Int, now: Int64) {
+    func adopt(_ made: ZooKeeperSession, number: Int) {
         let early = earlyEvents.filter { $0.number == number }
         earlyEvents = earlyEvents.filter { $0.number > number }
         guard machine.isCurrent(number) else {
@@ -78,13 +84,12 @@ extension MembershipService {
             return
         }
         session = (number, MembershipStore(session: made, paths: paths, user: configuration.credentials?.user, logger: logger))
-        for (_, event) in early { onZooKeeper(event, number: number, now: now) }
+        for (_, event) in early { onZooKeeper(event, number: number) }
     }
 
     private func close() {
         guard let ended = session?.store.session else { return }
         session = nil
-        revocations.onDisconnected()
         finish(ended)
     }
 
@@ -94,7 +99,7 @@ extension MembershipService {
         if closing.count > 8 { closing.removeFirst() }
     }
 
-    func onZooKeeper(_ event: ZooKeeperSessionEvent, number: Int, now: Int64) {
+    func onZooKeeper(_ event: ZooKeeperSessionEvent, number: Int) {
         guard machine.isCurrent(number) else { return }
         guard session?.number == number else {
             earlyEvents.append((number, event))
@@ -102,18 +107,12 @@ extension MembershipService {
         }
         switch event {
         case .connected(_, let negotiated):
-            apply(.connected(session: number, negotiatedTimeoutMilliseconds: negotiated), now: now)
-            perform(leaseMachine?.connected(now: now), now: now)
-            // A session with another time-out than the cluster's has been closed by now.
-            if session?.number == number { perform(revocations.onConnected(now: now)) }
-        case .connecting:
-            revocations.onDisconnected()
-            perform(leaseMachine?.disconnected(now: now), now: now)
-            apply(.disconnected(session: number), now: now)
-        case .expired: apply(.expired(session: number), now: now)
-        case .authenticationFailed: apply(.authenticationFailed(session: number), now: now)
-        case .childrenChanged(paths.revocations), .deleted(paths.revocations): perform(revocations.onChange(now: now))
-        case .childrenChanged, .deleted: apply(.membersChanged(session: number), now: now)
+            handle(.membership(.connected(session: number, negotiatedTimeoutMilliseconds: negotiated)))
+        case .connecting: handle(.membership(.disconnected(session: number)))
+        case .expired: handle(.membership(.expired(session: number)))
+        case .authenticationFailed: handle(.membership(.authenticationFailed(session: number)))
+        case .childrenChanged(paths.revocations), .deleted(paths.revocations): handle(.revocationsChanged(session: number))
+        case .childrenChanged, .deleted: handle(.membership(.membersChanged(session: number)))
         case .created, .dataChanged: break
         }
     }
@@ -122,26 +121,24 @@ extension MembershipService {
 
     private func send(_ request: MembershipRequest, ticket: UInt64) {
         guard let store = session?.store else { preconditionFailure("\(request) without a session") }
-        let inbox = inbox
-        Task { inbox.yield(.membership(.answered(ticket: ticket, await store.perform(request)))) }
+        answer { _ in .membership(.answered(ticket: ticket, await store.perform(request))) }
     }
 
     private func sendSync(sentAt: Int64) {
         guard let store = session?.store else { preconditionFailure("a sync without a session") }
-        let inbox = inbox
-        Task {
+        answer { _ in
             do throws(ZooKeeperError) {
                 try await store.session.sync(store.paths.members)
-                inbox.yield(.syncAnswered(sentAt: sentAt))
-            } catch { inbox.yield(.syncFailed(sentAt: sentAt)) }
+                return .syncAnswered(sentAt: sentAt)
+            } catch { return .syncFailed(sentAt: sentAt) }
         }
     }
 
     /// The first answer counts; the machine knows a late one by its ticket.
     private func probe(_ holder: Member, ticket: UInt64) {
         let (inbox, probe) = (inbox, hooks.probe)
-        let task = Task { _ = inbox.yield(.membership(.holderProbed(ticket: ticket, await probe(holder)))) }
-        limit(task, Self.probeLimitMilliseconds, .membership(.holderProbed(ticket: ticket, .silent)))
+        let task = Task { _ = inbox.yield(.event(.membership(.holderProbed(ticket: ticket, await probe(holder))))) }
+        limit(task, Self.probeLimitMilliseconds, .holderProbed(ticket: ticket, .silent))
     }
 
     private func link(session: Int, limitMilliseconds: Int) {
@@ -149,50 +146,63 @@ extension MembershipService {
         let (inbox, link) = (inbox, hooks.link)
         let task = Task {
             await link(view)
-            inbox.yield(.membership(.linked(session: session)))
+            inbox.yield(.event(.membership(.linked(session: session))))
         }
-        limit(task, limitMilliseconds, .membership(.linked(session: session)))
+        limit(task, limitMilliseconds, .linked(session: session))
     }
 
     /// Cancels what takes too long, and goes on without it even if it doesn't heed that.
-    private func limit(_ task: Task<Void, Never>, _ milliseconds: Int, _ input: Input) {
+    private func limit(_ task: Task<Void, Never>, _ milliseconds: Int, _ event: MembershipEvent) {
         let inbox = inbox
         Task {
             do { try await Task.sleep(for: .milliseconds(milliseconds)) } catch { return }
             task.cancel()
-            inbox.yield(input)
+            inbox.yield(.event(.membership(event)))
         }
     }
 
-    // MARK: - News
-
-    /// The lease machine, made as soon as the document says S, H and M.
-    private func makeLeaseMachine(now: Int64) {
-        if leaseMachine == nil, let document = machine.document { leaseMachine = LeaseMachine(document: document, now: now) }
+    private func probe(_ members: [Member], number: Int) {
+        let (inbox, probe) = (inbox, hooks.probe)
+        probing = Task {
+            let silent = await withTaskGroup(of: String?.self) { group in
+                for member in members { group.addTask { await probe(member) == .sameBoot ? nil : member.id } }
+                return await group.reduce(into: [String]()) { names, name in if let name { names.append(name) } }
+            }
+            inbox.yield(.event(.membersProbed(number: number, silent: silent.sorted())))
+        }
     }
 
-    private func announce(_ view: MembershipView, now: Int64) {
-        logger.notice("\(view)", metadata: ["slots": "\(view.slotsOwned)"])
-        makeLeaseMachine(now: now)
-        let others = Set(view.othersWithWeight.map(\.identity))
-        let idle = Set(view.members.map(\.identity)).subtracting(others)
-        leaseMachine?.membersChanged(epoch: view.epoch, others: others, idle: idle, now: now)
-        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring. What the new one allows, and the
-        // questions, last: a copy must not be acknowledged to an owner that the new ring has replaced.
-        publishLease(now: now)
-        hooks.onView(view)
-        perform(leaseMachine?.tick(now: now), now: now)
+    // MARK: - The node
+
+    private func look(ticket: UInt64, countsHoldings: Bool) {
+        guard countsHoldings else { return handle(.looked(ticket: ticket, hooks.peers(), nil)) }
+        let (inbox, hooks) = (inbox, hooks)
+        looking = Task {
+            let holdings = await hooks.holdings()
+            inbox.yield(.event(.looked(ticket: ticket, hooks.peers(), holdings)))
+        }
     }
 
-    func logLease(_ lease: Lease, before: Lease, now: Int64) {
-        switch (lease.state, before.state) {
-        case (.leased, .outage): logger.notice("ZooKeeper confirms the session again; outage mode is over")
-        case (.leased, .frozen(let since)): logger.notice("ZooKeeper confirms the session; frozen for \(now - since) ms before")
-        case (.outage, _): logger.warning("outage mode: every other member with weight is without ZooKeeper too; going on")
-        case (.frozen, .frozen): break
-        case (.frozen, _) where isLeaving: break
-        case (.frozen, _): logger.error("frozen: ZooKeeper does not confirm the session; neither owner nor mirror until it does")
-        case (.leased, .leased): break
+    /// One order at a time: an order that was called back must have stopped before the next one begins.
+    private func move(_ number: Int, _ milliseconds: Int64, _ elsewhere: [String]) {
+        let (inbox, hooks) = (inbox, hooks)
+        moveInTurn {
+            await hooks.moveSockets(milliseconds, elsewhere)
+            if !Task.isCancelled { inbox.yield(.event(.moved(number: number))) }
+        }
+    }
+
+    private func keepSockets() {
+        let hooks = hooks
+        moveInTurn { await hooks.keepSockets() }
+    }
+
+    private func moveInTurn(_ body: @escaping @Sendable () async -> Void) {
+        let previous = moving
+        previous?.cancel()
+        moving = Task {
+            await previous?.value
+            if !Task.isCancelled { await body() }
         }
     }
 }

@@ -1,6 +1,5 @@
 // Revocations as part of the membership: its sessions read them, its hooks tell them. Without ZooKeeper they live in memory.
 
-import HashRing
 import RingpostCore
 
 extension MembershipService {
@@ -13,56 +12,40 @@ extension MembershipService {
     ///   - until: when the last of them has expired, in seconds since 1970.
     ///   - now: seconds since 1970.
     public func revoke(user: Key, tokenID: String?, until: Int64, now: Int64) async throws(RevocationFailure) {
-        let hasher = isEmbedded ? view?.hasher : machine.document?.hasher
-        guard let hasher else { throw .unavailable("this node has no ring yet") }
-        let revocation: Revocation
-        if let tokenID {
-            guard (1...Revocation.tokenIDBytesMax).contains(tokenID.utf8.count) else { throw .badTokenID }
-            revocation = Revocation(user: user.hash, token: Revocation.tokenHash(tokenID, hasher: hasher), until: until)
-        } else {
-            revocation = Revocation(user: user.hash, issuedBefore: now, until: until)
-        }
-        let note = RevocationNote(user: user.text, token: tokenID, until: revocation.until)
         // What has expired takes no place.
-        if isEmbedded { perform(revocations.onTidied(seconds: now)) }
-        guard revocations.hasRoom(for: revocation) else { throw .full }
+        perform(machine.tidyRevocations(seconds: now))
+        let revocation = try machine.revocation(user: user, tokenID: tokenID, until: until, seconds: now)
+        let note = RevocationNote(user: user.text, token: tokenID, until: revocation.until)
         if isEmbedded {
             embeddedNotes[revocation] = note
         } else {
-            guard revocations.isConnected, revocations.hasList, let store = session?.store else {
-                throw .unavailable("this node has no connection")
-            }
+            guard let store = session?.store else { throw .unavailable("this node has no connection") }
             try await store.make(revocation, note)
         }
-        perform(revocations.onMade(revocation, now: MonotonicClock.nowMilliseconds()))
+        handle(.revoked(revocation))
     }
 
     /// What is in force, for people; in no order.
     public func revocationNotes() async throws(RevocationFailure) -> [RevocationNote] {
-        if isEmbedded { return revocations.list.revocations.compactMap { embeddedNotes[$0] } }
-        guard let store = session?.store, revocations.isConnected else { throw .unavailable("this node has no connection") }
-        return try await store.revocationNotes(of: Array(revocations.list.revocations))
+        let revocations = machine.revocationList.revocations
+        if isEmbedded { return revocations.compactMap { embeddedNotes[$0] } }
+        guard let store = session?.store, machine.canReadRevocations else { throw .unavailable("this node has no connection") }
+        return try await store.revocationNotes(of: Array(revocations))
     }
 
-    func perform(_ actions: [RevocationMachine.Action]) {
-        for action in actions {
-            switch action {
-            case .read(let ticket):
-                guard let store = session?.store else { preconditionFailure("revocations are to be read without a session") }
-                let inbox = inbox
-                Task { inbox.yield(.revocations(ticket: ticket, await store.readRevocations())) }
-            case .publish(let list):
-                if isEmbedded { embeddedNotes = embeddedNotes.filter { list.revocations.contains($0.key) } }
-                hooks.onRevocations(list)
-            case .delete(let revocations):
-                guard let store = session?.store else { continue }
-                Task { await store.delete(revocations) }
-            case .warn(let sentence): logger.warning("\(sentence)")
-            }
+    private var isEmbedded: Bool { configuration.servers == nil }
+
+    func readRevocations(ticket: UInt64) {
+        guard let store = session?.store else { preconditionFailure("revocations are to be read without a session") }
+        let inbox = inbox
+        Task {
+            let answer = await store.readRevocations()
+            inbox.yield(.event(.revocationsRead(ticket: ticket, answer, seconds: Moment.now().wall / 1_000)))
         }
     }
 
-    func onRevocations(_ ticket: UInt64, _ answer: RevocationMachine.Answer, now: Int64) {
-        perform(revocations.onAnswer(ticket, answer, now: now, seconds: Moment.now().wall / 1_000))
+    func tell(_ list: RevocationList) {
+        if isEmbedded { embeddedNotes = embeddedNotes.filter { list.revocations.contains($0.key) } }
+        hooks.onRevocations(list)
     }
 }

@@ -7,7 +7,7 @@ import ZooKeeperClient
 extension MembershipStore {
     /// Makes what must exist before anything else can; whoever comes first makes it.
     func createPaths(_ document: ClusterDocument) async throws(ZooKeeperError) {
-        for path in paths.parents { try await make(path, data: [], access: path == ClusterPaths.root ? .anybody : nil) }
+        for path in paths.parents { try await make(path, data: [], access: paths.shared.contains(path) ? .anybody : nil) }
         try await make(paths.ring, data: document.json())
         if user != nil { try await close() }
     }

@@ -7,12 +7,24 @@ import NIOSSL
 import NIOTLS
 import RingpostCore
 
+/// Who is at the other end of a connection.
+enum ConnectionKind {
+    /// A client that stays: a WebSocket or an event stream.
+    case client
+    /// Whoever sends requests, on the client port or the API port.
+    case http
+    /// A producer, on the link port.
+    case producer
+    /// Another node, or somebody on the link port who has not said who it is.
+    case member
+}
+
 /// Used on its loop only, which is what makes it safe to hand to NIO's callbacks.
 class Connection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    let shard: Shard
+    let runtime: ShardRuntime
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS. Set before the handler is added.
     var tls: NIOSSLHandler?
@@ -38,7 +50,20 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var saidLastWord = false
     private var hasFailed = false
 
-    init(shard: Shard) { self.shard = shard }
+    init(runtime: ShardRuntime) { self.runtime = runtime }
+
+    // MARK: What a shard asks of every connection
+
+    /// Who is at the other end.
+    var kind: ConnectionKind { .member }
+    /// The node's clients go elsewhere, and it is this connection's turn.
+    func move(_ disconnect: Disconnect) {}
+    /// The node stops: the connection takes nothing more, and ends when what it has taken is done.
+    func shutDown() {}
+    /// Ends the clients on this connection that match.
+    ///
+    /// - Returns: how many.
+    func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int { 0 }
 
     // MARK: For subclasses
 
@@ -94,7 +119,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         if let backlog {
             backlog.append(body)
         } else {
-            if pending.storageCapacity == 0 { pending = shard.spares.take(writesMuch: writesMuch) }
+            if pending.storageCapacity == 0 { pending = runtime.spares.take(writesMuch: writesMuch) }
             body(&pending)
         }
         markDirty()
@@ -120,7 +145,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private func markDirty() {
         if isDirty { return }
         isDirty = true
-        shard.markDirty(self)
+        runtime.markDirty(self)
     }
 
     /// Hands on what waits, unless an earlier piece is still on its way to the kernel.
@@ -128,7 +153,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         isDirty = false
         guard let context, !isBackedUp else { return }
         while pending.readableBytes > 0 {
-            shard.counters.writes += 1
+            runtime.counters.writes += 1
             if descriptor >= 0 { sendDirectly(context) } else { handOn(context) }
             guard self.context != nil, !isBackedUp else { return }
         }
@@ -141,7 +166,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
             send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
         }
         if sent == pending.readableBytes {
-            if !isPendingShared { shard.spares.giveBack(pending) }
+            if !isPendingShared { runtime.spares.giveBack(pending) }
             return takeFromBacklog()
         }
         if sent > 0 { pending.moveReaderIndex(forwardBy: sent) }
@@ -181,7 +206,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func closeWhenFlushed() {
         guard context != nil, !isClosing else { return }
         isClosing = true
-        closesBy = Moment.now().monotonic + shard.shared.configuration.limits.closeMilliseconds
+        closesBy = Moment.now().monotonic + runtime.closeMilliseconds
         setReading(true)
         markDirty()
     }
@@ -223,7 +248,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         do {
             try context.channel.syncOptions?.setOption(.autoRead, value: reads)
         } catch {
-            shard.logger.debug("can't change autoRead", metadata: ["error": "\(error)"])
+            runtime.logger.debug("can't change autoRead", metadata: ["error": "\(error)"])
         }
     }
 
@@ -232,7 +257,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         if tls == nil, descriptor < 0 { descriptor = Self.descriptor(of: context) }
-        connectionIndex = Int32(shard.register(self))
+        connectionIndex = Int32(runtime.register(self))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -240,9 +265,9 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         self.context = nil
         tls = nil
         descriptor = -1
-        shard.unregister(Int(connectionIndex))
+        runtime.unregister(Int(connectionIndex))
         dropPending()
-        if isCountedConnection { shard.shared.quotas.closeConnection() }
+        if isCountedConnection { runtime.quotas.closeConnection() }
         isCountedConnection = false
         onGone()
     }
@@ -303,11 +328,11 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         // A reset is how the other side goes, and so is an end without TLS's goodbye: nothing to be alarmed at.
         case is IOError, NIOSSLError.uncleanShutdown: break
         case is NIOSSLError, is BoringSSLError:
-            shard.counters.tlsFailures += 1
-            shard.logger.debug("TLS failed", metadata: ["error": "\(error)"])
+            runtime.counters.tlsFailures += 1
+            runtime.logger.debug("TLS failed", metadata: ["error": "\(error)"])
         default:
-            shard.counters.handlerErrors += 1
-            shard.logger.debug("a socket failed", metadata: ["error": "\(error)"])
+            runtime.counters.handlerErrors += 1
+            runtime.logger.debug("a socket failed", metadata: ["error": "\(error)"])
         }
         onFailure(error)
         closeNow()

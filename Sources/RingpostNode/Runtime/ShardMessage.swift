@@ -27,6 +27,13 @@ struct ConnectionAddress: Hashable {
     var connectionID: UInt32 { UInt32(shard) << 24 | UInt32(connection) }
 }
 
+/// What goes to all sockets of a channel.
+enum ChannelItem: Sendable {
+    case message(incarnation: UInt64, StoredMessage)
+    /// The node has missed something: every socket has to ask for it itself.
+    case gap
+}
+
 /// One thing that goes from a loop to another.
 enum ShardMessage: Sendable {
     /// To the loop of the key's slot.

@@ -1,48 +1,13 @@
-// The sockets of one event loop that listen to one channel. A message is put into each transport's form once, and those bytes go to
-// all of them.
-import NIOCore
+// The subscriptions of one shard to one channel. A message is put into each transport's form once, and the same bytes are written to all of
+// them.
 import RingpostCore
-import RingpostWire
-
-/// A message in the forms in which sockets are written it, each made when it is first wanted.
-final class SharedFrames {
-    /// A message of a user's with fewer bytes is written to each of the user's sockets anew.
-    static let bytesMin = Backlog.sharedBytesMin
-
-    private let envelope: [UInt8]
-    private let eventName: String?
-    /// A text frame.
-    private(set) lazy var webSocket: ByteBuffer = {
-        var frame = ByteBuffer()
-        frame.reserveCapacity(envelope.count + 10)
-        WebSocketEncoder.writeText(envelope, into: &frame)
-        return frame
-    }()
-    /// An event without its id.
-    private(set) lazy var event: ByteBuffer = {
-        var lines = ByteBuffer()
-        EventStreamEncoder.writeEvent(event: eventName, id: nil, data: envelope, into: &lines)
-        return lines
-    }()
-
-    init(_ message: StoredMessage) {
-        envelope = message.envelope
-        eventName = nil
-    }
-
-    /// What is no message: an event with a name.
-    init(_ json: [UInt8], event: String) {
-        envelope = json
-        eventName = event
-    }
-}
 
 /// Used on its loop only.
 final class LocalChannel: @unchecked Sendable {
     private enum Item {
         case message(incarnation: UInt64, StoredMessage, SharedFrames)
         case gap
-        /// Who is there, for those who have not been told yet; and what has changed, for those who have.
+        /// The list of who is there, for subscriptions that have not been written it; and a change, for those that have.
         case everybody(SharedFrames)
         case presence(SharedFrames)
     }
@@ -53,13 +18,13 @@ final class LocalChannel: @unchecked Sendable {
     private var isRunning = false
     private var presence = ShardPresence()
     private var board = PresenceBoard()
-    /// Sessions that want to hear who comes and goes.
+    /// Subscriptions that want to hear who comes and goes.
     private var watchers = 0
     private var wantsList = false
     private var saysWatching = false
-    /// Something was dropped: who is there has to be said anew.
+    /// Something was dropped: the list of who is there has to be written anew.
     private var hasLost = false
-    /// Somebody new wants to know who is there: said to all of them at once, in the next tick.
+    /// Somebody new wants to know who is there: written to all new ones at once, in the next tick.
     private var owesList = false
 
     init(_ key: Key, shard: Shard) {
@@ -74,36 +39,36 @@ final class LocalChannel: @unchecked Sendable {
     func add(_ subscription: Subscription) {
         out.add(subscription)
         presence.open(subscription.user?.name)
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
     func remove(_ subscription: Subscription) {
-        // It may have been an earlier fan's.
+        // It may belong to an earlier `LocalChannel` of the same key.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
-        let lingersUntil = shard.lingerers < Poller.countMax ? subscription.lingersUntil : nil
+        let lingersUntil = shard.channels.hasRoomForLingering ? subscription.lingersUntil : nil
         track { $0.close(subscription.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
         guard subscription.isWatching else { return }
         watchers -= 1
         if watchers == 0 { board = PresenceBoard() }
     }
 
-    /// Keeps the number of those who linger on this loop up to date.
+    /// Keeps the shard's number of lingering users up to date.
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
-        shard.lingerers += presence.lingeringCount - before
+        shard.channels.addLingering(presence.lingeringCount - before)
     }
 
-    /// One more session wants to hear who comes and goes.
+    /// One more subscription wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
-        shard.dirtyLocalChannels.insert(key)
+        shard.channels.markDirty(self)
     }
 
-    func take(_ item: ChannelItem) {
+    func deliver(_ item: ChannelItem) {
         switch item {
         case .message(let incarnation, let message): push(.message(incarnation: incarnation, message, SharedFrames(message)))
         case .gap: push(.gap)
@@ -111,10 +76,10 @@ final class LocalChannel: @unchecked Sendable {
     }
 
     /// What the owner says of who listens.
-    func take(_ news: PresenceNews) {
+    func onPresence(_ news: PresenceNews) {
         if watchers == 0 { return }
         let isFirst = !board.hasBegun
-        let (joined, left) = board.take(news)
+        let (joined, left) = board.apply(news)
         if isFirst { return push(.everybody(ControlEvent.presence(key, board))) }
         if !left.isEmpty { push(.presence(ControlEvent.leave(key, left))) }
         if !joined.isEmpty { push(.presence(ControlEvent.join(key, joined))) }
@@ -128,7 +93,9 @@ final class LocalChannel: @unchecked Sendable {
         if !isRunning { run() }
     }
 
-    /// Says what has changed; false when there is nothing more to look at.
+    /// Reports who listens, where that has changed.
+    ///
+    /// - Returns: false when there is nothing to look at in the next tick.
     func onTick(now: Int64) -> Bool {
         if presence.isLingering { track { $0.expire(now: now) } }
         if owesList, board.hasBegun { push(.everybody(ControlEvent.presence(key, board))) }
@@ -143,13 +110,13 @@ final class LocalChannel: @unchecked Sendable {
         return presence.isLingering
     }
 
-    /// Some sockets at a time; those of other keys have their turn in between.
+    /// Some subscriptions at a time; other keys have their turn in between.
     private func run() {
         isRunning = true
         for _ in 0..<FanOut<Subscription, Item>.sliceMembersMax {
             guard let (subscription, items) = out.next() else {
                 isRunning = false
-                if hasLost { sayAnew() }
+                if hasLost { listAnew() }
                 return
             }
             for item in items {
@@ -157,15 +124,15 @@ final class LocalChannel: @unchecked Sendable {
                 case .message(let incarnation, let message, let frames):
                     subscription.onDeliver(incarnation: incarnation, message, shared: frames)
                 case .gap: subscription.askAgain()
-                case .everybody(let frames): subscription.tell(frames, isList: true)
-                case .presence(let frames): subscription.tell(frames, isList: false)
+                case .everybody(let frames): subscription.writePresence(frames, isList: true)
+                case .presence(let frames): subscription.writePresence(frames, isList: false)
                 }
             }
         }
         shard.inNextTurn { self.run() }
     }
 
-    private func sayAnew() {
+    private func listAnew() {
         hasLost = false
         for subscription in out.all { subscription.forgetList() }
         push(.everybody(ControlEvent.presence(key, board)))
@@ -176,80 +143,4 @@ final class LocalChannel: @unchecked Sendable {
         for subscription in out.all { subscription.end(disconnect()) }
         track { $0 = ShardPresence() }
     }
-}
-
-extension Shard {
-    /// What stands against one more socket of this loop that listens to a channel; counted.
-    func objection(to channel: Key) -> Problem? {
-        let limits = shared.configuration.limits
-        let problem: Problem? =
-            if let fan = localChannels[channel] {
-                fan.count >= limits.channelListenersMax ? .channelFull : nil
-            } else {
-                localChannels.count >= limits.channelsMax ? .overloaded : nil
-            }
-        if problem != nil { counters.channelsRefused += 1 }
-        if problem == .channelFull { counters.count(.channelSubscribers) }
-        return problem
-    }
-
-    /// A socket of this loop listens to a channel from now on. It asks for what it has not seen after this.
-    ///
-    /// - Returns: false when there are too many already.
-    func listen(_ subscription: Subscription) -> Bool {
-        if objection(to: subscription.key) != nil { return false }
-        if let fan = localChannels[subscription.key] {
-            fan.add(subscription)
-            return true
-        }
-        let fan = LocalChannel(subscription.key, shard: self)
-        fan.add(subscription)
-        localChannels[subscription.key] = fan
-        post(.addShard(subscription.key, shard: index), to: shardIndex(subscription.key.slot))
-        return true
-    }
-
-    func stopListening(_ subscription: Subscription) {
-        guard let fan = localChannels[subscription.key] else { return }
-        fan.remove(subscription)
-        endIfOver(fan)
-    }
-
-    private func endIfOver(_ fan: LocalChannel) {
-        guard fan.isOver else { return }
-        localChannels[fan.key] = nil
-        dirtyLocalChannels.remove(fan.key)
-        post(.removeShard(fan.key, shard: index), to: shardIndex(fan.key.slot))
-    }
-
-    /// The node listens to the channel no more: all who listen here are better off elsewhere. Who is between two polls is forgotten too, for
-    /// the fan must not outlive what feeds it; whoever comes next makes a new one.
-    func onChannelLost(_ channel: Key, _ reason: CloseReason) {
-        dirtyLocalChannels.remove(channel)
-        localChannels.removeValue(forKey: channel)?.end(admission.disconnect(reason))
-    }
-
-    func watch(_ subscription: Subscription) { localChannels[subscription.key]?.watch() }
-
-    /// In every tick: who listens to what, where that has changed.
-    func onLocalChannelTick(_ key: Key) {
-        if let fan = localChannels[key], fan.onTick(now: Moment.now().monotonic) { return }
-        dirtyLocalChannels.remove(key)
-        if let fan = localChannels[key] { endIfOver(fan) }
-    }
-
-    /// A user's poll has ended, and the next one is waited for.
-    func remember(_ user: Key, since: Int64, until: Int64) {
-        if pollers[user] == nil, pollers.count >= Poller.countMax { return }
-        pollers[user] = Poller(since: min(since, pollers[user].map { $0.until > since ? $0.since : since } ?? since), until: until)
-    }
-}
-
-/// A user who polls: there from the first poll until the next one has not come.
-struct Poller {
-    /// Pollers that one event loop remembers between their polls, and as many that channels do; beyond it they count only while they wait.
-    static let countMax = 100_000
-
-    let since: Int64
-    let until: Int64
 }

@@ -1,18 +1,11 @@
-// A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
-// the loop of the channel's slot, and hands each message once to every loop that has such sockets.
+// A node's one attachment to a channel at the channel's owner, however many clients of the node subscribe to it. It lives on the shard of the
+// channel's slot, and hands each message once to every shard that has such clients.
 import RingpostCore
 
-/// What goes to all sockets of a channel.
-enum ChannelItem: Sendable {
-    case message(incarnation: UInt64, StoredMessage)
-    /// The node has missed something: every socket has to ask for it itself.
-    case gap
-}
-
 final class NodeChannelSubscription: SubscriptionSink {
-    /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
+    /// The attachment is kept for so long without a subscription: pollers come again, and so do clients that reconnect.
     static let lingerMilliseconds: Int64 = 5_000
-    /// Questions that wait for the node's own attachment; beyond it they are refused, and asked again.
+    /// Subscriptions' questions that wait for the node's own attachment; beyond it they are refused, and asked again.
     static let questionsMax = 65_536
 
     let key: Key
@@ -21,17 +14,17 @@ final class NodeChannelSubscription: SubscriptionSink {
     private var shards: Set<Int> = []
     private var questions: [ReturnAddress: AttachRequest] = [:]
     private var emptySince: Int64 = .max
-    /// It is in ``Shard/idleNodeChannels``, once.
-    fileprivate var isKnownIdle = false
+    /// It is among the idle channels of the ``ChannelTable``, once.
+    var isKnownIdle = false
     private var presence = PresenceTally<Int>()
-    /// Loops with sockets that want to hear who comes and goes.
+    /// Shards with clients that want to hear who comes and goes.
     private var watching: Set<Int> = []
     private var wantsList = false
     private var saysWatching = false
     /// The attachment under which the owner knows who listens here.
     private var reported: ReturnAddress?
 
-    var transport: Transport? { nil }
+    var transportKind: TransportKind? { nil }
     var remote: String { "" }
     var isCrowded: Bool { false }
     var user: Key? { nil }
@@ -44,7 +37,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     /// False when this node holds as many attachments as it may.
     func start() -> Bool {
-        let subscription = Subscription(key: key, start: .now, stay: .always, socket: self, shard: shard)
+        let subscription = Subscription(key: key, start: .now, stay: .always, sink: self, shard: shard)
         self.subscription = subscription
         return subscription.start()
     }
@@ -56,7 +49,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         questions = [:]
     }
 
-    // MARK: The loops
+    // MARK: The shards
 
     func addShard(_ shard: Int) {
         shards.insert(shard)
@@ -67,16 +60,16 @@ final class NodeChannelSubscription: SubscriptionSink {
         shards.remove(shard)
         watching.remove(shard)
         presence.remove(shard)
-        self.shard.dirtyNodeChannels.insert(key)
+        self.shard.channels.markDirty(self)
         if !shards.isEmpty { return }
         emptySince = Moment.now().monotonic
-        self.shard.lookLater(at: self)
+        self.shard.channels.endWhenIdle(self)
     }
 
-    fileprivate var isEmpty: Bool { shards.isEmpty }
-    fileprivate func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
+    var isEmpty: Bool { shards.isEmpty }
+    func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
 
-    /// A socket wants what it has not seen.
+    /// A subscription wants the messages that it has not seen.
     func ask(_ request: AttachRequest) {
         if subscription?.isWaitingForMore == true {
             shard.ask(request)
@@ -95,19 +88,21 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     // MARK: Presence
 
-    func take(_ report: PresenceReport, from shard: Int) {
+    func onReport(_ report: PresenceReport, from shard: Int) {
         guard shards.contains(shard), report.isWhole || presence.isKnown(shard) else { return }
-        presence.take(report, from: shard)
+        presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
         if report.wantsNews, report.wantsList { wantsList = true }
-        self.shard.dirtyNodeChannels.insert(key)
+        self.shard.channels.markDirty(self)
     }
 
-    func take(_ news: PresenceNews) {
+    func onPresence(_ news: PresenceNews) {
         for target in watching { shard.post(.presenceNews(key, news), to: target) }
     }
 
-    /// Tells the owner who listens here, where that has changed; to a new owner everything. False when there is nothing more to do.
+    /// Reports to the owner who listens here, where that has changed; to a new owner everything.
+    ///
+    /// - Returns: false when there is nothing to do in the next tick.
     func onPresenceTick() -> Bool {
         guard let attachment = subscription?.attachment else { return subscription != nil }
         let watches = !watching.isEmpty
@@ -126,7 +121,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         return false
     }
 
-    func tell(_ frames: SharedFrames) {}
+    func writePresence(_ frames: SharedFrames) {}
 
     // MARK: The owner's side
 
@@ -140,8 +135,8 @@ final class NodeChannelSubscription: SubscriptionSink {
     }
 
     func endOfPiece() {
-        // A new owner, or the same one anew: it has heard nothing of who listens.
-        if subscription?.attachment != reported { shard.dirtyNodeChannels.insert(key) }
+        // A new owner, or the same one anew: it does not know who listens.
+        if subscription?.attachment != reported { shard.channels.markDirty(self) }
         guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values
         questions = [:]
@@ -151,53 +146,11 @@ final class NodeChannelSubscription: SubscriptionSink {
     /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
     func end(_ disconnect: Disconnect) {
         for target in shards { shard.post(.channelLost(key, disconnect.reason), to: target) }
-        shard.nodeChannels[key] = nil
-        shard.dirtyNodeChannels.remove(key)
+        shard.channels.removeNodeChannel(key)
         stop()
     }
 
     private func fanOut(_ item: ChannelItem) {
         for target in shards { shard.post(.fanOut(key, item), to: target) }
-    }
-}
-
-extension Shard {
-    /// A loop has its first socket that listens to the channel.
-    func addShard(_ channel: Key, shard: Int) {
-        if let hub = nodeChannels[channel] { return hub.addShard(shard) }
-        let hub = NodeChannelSubscription(channel, shard: self)
-        hub.addShard(shard)
-        nodeChannels[channel] = hub
-        // Where there is no room it has ended itself.
-        _ = hub.start()
-    }
-
-    /// Nobody listens to it now; whether that is still so, is looked at when its time is over.
-    fileprivate func lookLater(at hub: NodeChannelSubscription) {
-        if hub.isKnownIdle { return }
-        hub.isKnownIdle = true
-        idleNodeChannels.append((hub, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
-    }
-
-    /// One of those whose time is over; false when there is none.
-    func endIdleNodeChannel(now: Int64) -> Bool {
-        guard let first = idleNodeChannels.first, first.at <= now else { return false }
-        idleNodeChannels.removeFirst()
-        let hub = first.hub
-        hub.isKnownIdle = false
-        // It may have been ended by something else, and another one may have its name.
-        guard nodeChannels[hub.key] === hub, hub.isEmpty else { return true }
-        if hub.isOver(now: now) {
-            nodeChannels[hub.key] = nil
-            hub.stop()
-        } else {
-            // Somebody was there meanwhile.
-            lookLater(at: hub)
-        }
-        return true
-    }
-
-    func onNodeChannelTick(_ key: Key) {
-        if nodeChannels[key]?.onPresenceTick() != true { dirtyNodeChannels.remove(key) }
     }
 }

@@ -15,9 +15,10 @@ package struct BatchLine: Sendable {
     ///
     /// - Throws: a problem for whoever wrote it.
     package init(_ line: [UInt8], hasher: KeyHasher, payloadBytesMax: Int) throws(ProblemReport) {
-        guard JSONText.isValid(line) else { throw ProblemReport(.badJSON, "this is not valid JSON") }
-        guard let object = JSONObject(line) else {
-            throw ProblemReport(.badJSON, "this is not a JSON object of at most \(JSONObject.countMax) members")
+        let object: JSONObject
+        // The object around the payload is a level of its own.
+        do throws(JSONFault) { object = try JSONObject(line, depthMax: JSONText.nestingMax + 1) } catch {
+            throw ProblemReport(.badJSON, error.message)
         }
         let (kind, name) = try Self.target(object)
         guard let data = object["data"] else { throw ProblemReport(.badParameter, "\"data\" is missing") }

@@ -21,7 +21,7 @@ package enum ClientCommand: Sendable {
                 self.init(channel: name, since: nil, presence: false)
                 return
             }
-            guard let object = JSONObject(json), let name = object["channel"].flatMap(JSONText.string) else { return nil }
+            guard let object = try? JSONObject(valid: json), let name = object["channel"].flatMap(JSONText.string) else { return nil }
             var since: String?
             if let value = object["since"], !value.elementsEqual("null".utf8) {
                 guard let text = JSONText.string(value) else { return nil }
@@ -60,8 +60,12 @@ package enum ClientCommand: Sendable {
     ///
     /// - Throws: a problem for the client, who is told and goes on.
     package init(_ text: ByteBuffer, hasher: KeyHasher, payloadBytesMax: Int) throws(ProblemReport) {
-        let json = Array(text.readableBytesView)
-        guard JSONText.isValid(json), let object = JSONObject(json) else { throw ProblemReport(.badJSON, Self.usage) }
+        let json = Array(JSONText.withoutByteOrderMark(text.readableBytesView))
+        let object: JSONObject
+        // Around a payload there are the command's object and the message's.
+        do throws(JSONFault) { object = try JSONObject(json, depthMax: JSONText.nestingMax + 2) } catch {
+            throw ProblemReport(.badJSON, "\(error.message): \(Self.usage)")
+        }
         switch (object["subscribe"], object["unsubscribe"], object["publish"], object["token"]) {
         case (let wishes?, nil, nil, nil): self = .subscribe(try Self.list(wishes, Subscription.init))
         case (nil, let names?, nil, nil): self = .unsubscribe(try Self.list(names, JSONText.string))

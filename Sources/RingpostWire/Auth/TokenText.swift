@@ -48,10 +48,13 @@ package struct TokenText: Sendable {
 
     /// A member that stands there twice would be read in two ways by two programs (RFC 7515 4 leaves it to them).
     private static func members(of header: [UInt8]) throws(TokenError) -> JSONObject {
-        guard JSONText.isValid(header), let members = JSONObject(header), members.count <= headerMembersMax, let names = members.names
-        else { throw .header }
-        guard Set(names).count == names.count else { throw .repeatedMember }
-        return members
+        do throws(JSONFault) {
+            let members = try JSONObject(header)
+            if members.count <= headerMembersMax, members.names != nil { return members }
+        } catch {
+            if case .repeatedMember = error { throw .repeatedMember }
+        }
+        throw .header
     }
 
     private static func isName(_ text: String) -> Bool { !text.isEmpty && text.utf8.count <= nameBytesMax }

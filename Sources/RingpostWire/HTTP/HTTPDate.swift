@@ -33,6 +33,9 @@ public struct HTTPDate: Sendable, Equatable {
         write(two: second % 60, at: 29)
     }
 
+    /// As the header's value.
+    public var text: String { String(decoding: line.dropFirst(6).dropLast(2), as: UTF8.self) }
+
     private static let weekdays: StaticString = "SunMonTueWedThuFriSat"
     private static let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
 

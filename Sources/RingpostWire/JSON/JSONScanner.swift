@@ -1,5 +1,5 @@
 // Walks one JSON text against the grammar of RFC 8259, without recursion and without memory of its own.
-// It relies on its caller for UTF-8, and says only yes or no.
+// It relies on its caller for UTF-8.
 
 /// A cursor over one text, and the brackets that are open at it.
 struct JSONScanner {
@@ -8,11 +8,13 @@ struct JSONScanner {
     private var index = 0
     private var depth = 0
     /// One bit an open bracket, the innermost lowest: 1 for an object, 0 for an array.
-    private var objects: UInt64 = 0
+    private var objects: UInt128 = 0
+    /// The text was left because of one bracket too many.
+    private(set) var isTooDeep = false
 
-    /// - Parameter depthMax: at most 64, the bits of the stack.
+    /// - Parameter depthMax: at most ``JSONText/depthCeiling``, the bits of the stack.
     init(bytes: UnsafeRawBufferPointer, depthMax: Int) {
-        precondition(depthMax <= UInt64.bitWidth, "a JSON text is followed to at most 64 levels, not \(depthMax)")
+        precondition(depthMax <= JSONText.depthCeiling, "a JSON text is followed to \(JSONText.depthCeiling) levels, not \(depthMax)")
         self.bytes = bytes
         self.depthMax = depthMax
     }
@@ -71,7 +73,10 @@ struct JSONScanner {
     }
 
     private mutating func open(object: Bool) -> Expectation? {
-        guard depth < depthMax else { return nil }
+        guard depth < depthMax else {
+            isTooDeep = true
+            return nil
+        }
         depth += 1
         objects = objects << 1 | (object ? 1 : 0)
         index += 1

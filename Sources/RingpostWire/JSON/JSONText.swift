@@ -5,24 +5,33 @@ import NIOCore
 
 /// Operations on JSON as bytes (RFC 8259).
 public enum JSONText {
-    /// The most levels of arrays and objects that `isValid` follows, whatever its caller asks for. The stack of open
-    /// brackets is one bit a level in one word, so that checking allocates nothing and can't overflow the thread's stack.
-    public static let depthCeiling = 64
+    /// Levels of arrays and objects that a payload may have, whichever way it comes; each form that a payload stands in (a
+    /// batch's line, a command) may have its own levels besides. The same for every other text that a node reads.
+    public static let nestingMax = 64
+    /// The most levels that `isValid` follows, whatever its caller asks for. The stack of open brackets is one bit a level in
+    /// one word, so that checking allocates nothing and can't overflow the thread's stack.
+    public static let depthCeiling = UInt128.bitWidth
 
     /// Whether `bytes` is exactly one JSON value, with white space around it or not.
     ///
     /// Strict RFC 8259: the text must be well-formed UTF-8 without a byte order mark. An escaped surrogate without its
-    /// partner (`"\uD800"`) is accepted, as the grammar accepts it (section 8.2 leaves its meaning open); duplicate names
-    /// and numbers of any size are, too.
+    /// partner (`"\uD800"`) is accepted, as the grammar accepts it (section 8.2 leaves its meaning open); numbers of any size
+    /// are, too, and so are names that stand twice: ``JSONObject`` refuses these where members are read.
     /// - Parameter depthMax: the most open arrays and objects, at most ``depthCeiling``; deeper is answered with false.
-    public static func isValid(_ bytes: UnsafeRawBufferPointer, depthMax: Int = 64) -> Bool {
-        guard UTF8Check.isValid(bytes) else { return false }
+    public static func isValid(_ bytes: UnsafeRawBufferPointer, depthMax: Int = nestingMax) -> Bool {
+        fault(in: bytes, depthMax: depthMax) == nil
+    }
+
+    /// Why `bytes` is not exactly one JSON value; `nil` if it is. See ``isValid(_:depthMax:)-(UnsafeRawBufferPointer,_)``.
+    package static func fault(in bytes: UnsafeRawBufferPointer, depthMax: Int = nestingMax) -> JSONFault? {
+        guard UTF8Check.isValid(bytes) else { return .malformed }
         var scanner = JSONScanner(bytes: bytes, depthMax: min(depthMax, depthCeiling))
-        return scanner.scanText()
+        if scanner.scanText() { return nil }
+        return scanner.isTooDeep ? .tooDeep : .malformed
     }
 
     /// Whether `bytes` is exactly one JSON value; see the other overload.
-    public static func isValid(_ bytes: [UInt8], depthMax: Int = 64) -> Bool {
+    public static func isValid(_ bytes: [UInt8], depthMax: Int = nestingMax) -> Bool {
         bytes.withUnsafeBytes { isValid($0, depthMax: depthMax) }
     }
 

@@ -40,10 +40,10 @@ extension LinkDecoder {
         case .slotFill:
             return list(&body) { body in
                 guard let slot = slotTerm(&body), let length = body.readInteger(as: UInt32.self),
-                    var part = body.readPart(length: Int(length)), let piece = piece(&part)
+                    var part = body.readPart(length: Int(length)), let chunk = chunk(&part)
                 else { return nil }
-                return SnapshotTransfer(slot: slot.slot, term: slot.term, piece: piece)
-            }.map(SlotFrame.fill)
+                return SnapshotTransfer(slot: slot.slot, term: slot.term, chunk: chunk)
+            }.map(SlotFrame.snapshots)
         default: return list(&body, slotTerm).map(SlotFrame.release)
         }
     }
@@ -62,8 +62,8 @@ extension LinkDecoder {
         guard let term = body.readWord(), let slot = body.readSlot() else { return nil }
         switch type {
         case .slotPiece:
-            if body.readableBytes == 1, body.readInteger(as: UInt8.self) == 0 { return .piece(term: term, slot: slot, nil) }
-            return piece(&body).map { .piece(term: term, slot: slot, $0) }
+            if body.readableBytes == 1, body.readInteger(as: UInt8.self) == 0 { return .chunk(term: term, slot: slot, nil) }
+            return chunk(&body).map { .chunk(term: term, slot: slot, $0) }
         case .slotAcknowledge: return body.readPosition().map { .acknowledge(term: term, slot: slot, position: $0) }
         case .slotMismatch: return .mismatch(term: term, slot: slot)
         case .slotRefused: return body.readWord().map { .refused(term: term, slot: slot, minimum: $0) }
@@ -118,7 +118,7 @@ extension LinkDecoder {
         return message(&body).map { .message(key, incarnation: incarnation, $0, remembered) }
     }
 
-    private static func piece(_ body: inout LinkReader) -> SnapshotChunk? {
+    private static func chunk(_ body: inout LinkReader) -> SnapshotChunk? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
             let position = body.readPosition()
         else { return nil }

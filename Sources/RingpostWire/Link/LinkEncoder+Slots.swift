@@ -18,12 +18,12 @@ extension LinkEncoder {
                 buffer.writeInteger(adoption.base, endianness: .little)
                 buffer.writeInteger(adoption.position, endianness: .little)
             }
-        case .fill(let fills):
-            write(.slotFill, fills, into: &buffer) { fill, buffer in
-                write(fill.slot, fill.term, into: &buffer)
+        case .snapshots(let transfers):
+            write(.slotFill, transfers, into: &buffer) { transfer, buffer in
+                write(transfer.slot, transfer.term, into: &buffer)
                 let length = buffer.writerIndex
                 buffer.writeInteger(UInt32(0))
-                write(fill.piece, into: &buffer)
+                write(transfer.chunk, into: &buffer)
                 buffer.setInteger(UInt32(buffer.writerIndex - length - 4), at: length, endianness: .little)
             }
         case .append(let term, let slot, let position, let entry):
@@ -33,7 +33,7 @@ extension LinkEncoder {
             }
         case .release(let slots):
             write(.slotRelease, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
-        case .holdings, .piece, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
+        case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
         }
     }
 
@@ -44,9 +44,9 @@ extension LinkEncoder {
                 buffer.writeInteger(term, endianness: .little)
                 for holding in holdings { write(holding, into: &buffer) }
             }
-        case .piece(let term, let slot, let piece):
+        case .chunk(let term, let slot, let chunk):
             write(.slotPiece, term, slot, into: &buffer) { buffer in
-                if let piece { write(piece, into: &buffer) } else { buffer.writeInteger(UInt8(0)) }
+                if let chunk { write(chunk, into: &buffer) } else { buffer.writeInteger(UInt8(0)) }
             }
         case .acknowledge(let term, let slot, let position):
             write(.slotAcknowledge, term, slot, into: &buffer) { $0.writeInteger(position, endianness: .little) }
@@ -60,7 +60,7 @@ extension LinkEncoder {
             write(.slotReleased, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
         case .refused(let term, let slot, let minimum):
             write(.slotRefused, term, slot, into: &buffer) { $0.writeInteger(minimum, endianness: .little) }
-        case .inquire, .fetch, .adopt, .fill, .append, .release: break
+        case .inquire, .fetch, .adopt, .snapshots, .append, .release: break
         }
     }
 
@@ -121,11 +121,11 @@ extension LinkEncoder {
         }
     }
 
-    private static func write(_ piece: SnapshotChunk, into buffer: inout ByteBuffer) {
-        buffer.writeInteger(LinkFlag.isThere | (piece.isFirst ? LinkFlag.isFirst : 0) | (piece.isLast ? LinkFlag.isLast : 0))
-        buffer.writeInteger(piece.base, endianness: .little)
-        buffer.writeInteger(piece.position, endianness: .little)
-        for item in piece.items {
+    private static func write(_ chunk: SnapshotChunk, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(LinkFlag.isThere | (chunk.isFirst ? LinkFlag.isFirst : 0) | (chunk.isLast ? LinkFlag.isLast : 0))
+        buffer.writeInteger(chunk.base, endianness: .little)
+        buffer.writeInteger(chunk.position, endianness: .little)
+        for item in chunk.items {
             switch item {
             case .mailbox(let head):
                 buffer.writeInteger(LinkItem.mailbox.rawValue)

@@ -3,6 +3,7 @@
 import Crypto
 import FoundationEssentials
 import RingpostCore
+import RingpostWire
 
 import Glibc
 
@@ -57,6 +58,7 @@ struct KeyFile {
     func lines() throws(SecretError) -> [Line] {
         try Self.split(SecretFile.bytes(of: path, what: "API keys", bytesMax: Self.bytesMax)).enumerated().compactMap { index, line in
             guard Self.isKey(line) else { return nil }
+            do throws(JSONFault) { try JSONText.check(document: Array(line)) } catch { return .unreadable(index + 1, error.message) }
             do {
                 let record = try JSONDecoder().decode(APIKeyRecord.self, from: Data(line))
                 return record.fault.map { .unreadable(index + 1, $0) } ?? .key(record)

@@ -28,7 +28,7 @@ struct NodeCommand: AsyncParsableCommand {
 
     @Option(help: "This node's id, unique in the cluster. (default: n1, without --zookeeper)")
     var id: String?
-    @Option(help: "ZooKeeper servers, host:port[,host:port…].")
+    @Option(help: "ZooKeeper servers, host:port[,host:port…][/path]; the path is made if it is not there.")
     var zookeeper: String?
     @Option(help: "The cluster's name. (default: ringpost)")
     var cluster: String?
@@ -38,7 +38,10 @@ struct NodeCommand: AsyncParsableCommand {
     var api: String?
     @Option(help: "Where other nodes connect, host:port. (default: 127.0.0.1:8082)")
     var link: String?
-    @Option(help: "The host name under which others reach this node. (default: the hosts that the ports listen on)")
+    @Option(
+        help: ArgumentHelp(
+            "The host name under which others reach this node; with a port, if clients reach the client port under another number. (default: the hosts that the ports listen on)",
+            valueName: "host[:port]"))
     var advertise: String?
     @Option(help: "Where others reach this node's link port, host:port, if something stands before it.")
     var advertiseLink: String?
@@ -65,8 +68,8 @@ struct NodeCommand: AsyncParsableCommand {
     var clientPublish: [String] = []
     @Flag(help: "Clients may publish to users.")
     var clientPublishUsers = false
-    @OptionGroup(title: "Trust")
-    var trust: NodeAuthOptions
+    @OptionGroup(title: "Authentication")
+    var auth: NodeAuthOptions
     @Option(help: "Sets a limit, as sockets-per-user=20; `ringpost limits` lists them. Repeatable.")
     var limit: [String] = []
     @Option(help: "Messages that one channel takes in a second, and twice as many at once. (default: 2000)")
@@ -87,11 +90,7 @@ struct NodeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings: NodeSettings
-        do {
-            settings = try await NodeSettings(options: self)
-        } catch let error as NodeError {
-            throw ValidationError(error.description)
-        }
+        do throws(NodeError) { settings = try NodeSettings(options: self) } catch { throw ValidationError(error.description) }
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler.standardError(label: label)
             handler.logLevel = settings.logLevel

@@ -1,6 +1,5 @@
-// The options of `ringpost node` that say whom it believes, and what they become.
+// The options of `ringpost node` that say who may connect, and whom the node believes, and what they become.
 import ArgumentParser
-import Configuration
 import RingpostCore
 import RingpostNode
 
@@ -55,24 +54,24 @@ struct NodeAuthOptions: ParsableArguments {
 }
 
 extension NodeSettings {
-    /// Reads what says whom to trust.
-    static func readTrust(_ reader: ConfigReader, into node: inout NodeConfiguration) throws {
-        node.trust.tokenKeysPath = reader.string(forKey: "tokenKeys")
-        node.trust.tokenKeysURL = reader.string(forKey: "tokenJwks")
-        node.trust.issuers = reader.stringArray(forKey: "tokenIssuer") ?? []
-        node.trust.audiences = reader.stringArray(forKey: "tokenAudience") ?? []
-        node.trust.apiKeysFile = reader.string(forKey: "apiKeys")
+    /// Reads the settings of authentication.
+    static func readAuthentication(_ reader: SettingsReader, into node: inout NodeConfiguration) throws(NodeError) {
+        node.trust.tokenKeysPath = try reader.text("tokenKeys")
+        node.trust.tokenKeysURL = try reader.text("tokenJwks")
+        node.trust.issuers = try reader.list("tokenIssuer")
+        node.trust.audiences = try reader.list("tokenAudience")
+        node.trust.apiKeysFile = try reader.text("apiKeys")
         let leewayMax = Int(AuthConfiguration.leewaySecondsMax)
-        if let seconds = try number(reader, "tokenLeeway", 0...leewayMax) { node.trust.leewaySeconds = Int64(seconds) }
-        if let seconds = try number(reader, "tokenLifetimeMax", 1...31_536_000) { node.trust.tokenSecondsMax = Int64(seconds) }
-        if let seconds = try number(reader, "tokenWarning", 1...86_400) { node.trust.warningSeconds = Int64(seconds) }
+        if let seconds = try reader.number("tokenLeeway", 0...leewayMax) { node.trust.leewaySeconds = Int64(seconds) }
+        if let seconds = try reader.number("tokenLifetimeMax", 1...31_536_000) { node.trust.tokenSecondsMax = Int64(seconds) }
+        if let seconds = try reader.number("tokenWarning", 1...86_400) { node.trust.warningSeconds = Int64(seconds) }
         try readAuth(reader, &node)
-        node.trust.trustedProxies = try proxies(reader.stringArray(forKey: "trustedProxy") ?? []) ?? node.trust.trustedProxies
-        if let path = reader.string(forKey: "zookeeperAuthFile") { try node.readZooKeeperCredentials(path) }
+        node.trust.trustedProxies = try proxies(try reader.list("trustedProxy")) ?? node.trust.trustedProxies
+        if let path = try reader.text("zookeeperAuthFile") { try node.readZooKeeperCredentials(path) }
     }
 
-    private static func readAuth(_ reader: ConfigReader, _ node: inout NodeConfiguration) throws {
-        switch reader.string(forKey: "auth") {
+    private static func readAuth(_ reader: SettingsReader, _ node: inout NodeConfiguration) throws(NodeError) {
+        switch try reader.text("auth") {
         case nil: break
         case "none":
             if node.trust.asksForTokens {
@@ -86,11 +85,11 @@ extension NodeSettings {
         }
     }
 
-    private static func proxies(_ texts: [String]) throws -> TrustedProxies? {
+    private static func proxies(_ texts: [String]) throws(NodeError) -> TrustedProxies? {
         if texts.isEmpty { return nil }
         if texts == ["none"] { return TrustedProxies([]) }
         return TrustedProxies(
-            try texts.map { text in
+            try texts.map { text throws(NodeError) in
                 guard let range = AddressRange(text) else {
                     throw NodeError("trusted proxy \"\(text)\" is no address or network, as 10.0.0.1 or 10.0.0.0/8, nor none")
                 }

@@ -23,7 +23,7 @@ enum JSONFuzzer {
         if let elements = JSONArray.elements(of: json, countMax: .max) {
             for element in elements { takeApart(element, depth: depth + 1) }
             check(joined(elements.map { Array($0) }, [0x5B, 0x5D]), is: json)
-        } else if let object = JSONObject(json, countMax: .max) {
+        } else if let object = try? JSONObject(valid: json, countMax: .max) {
             demand(object.members.count == object.count, "members that are not counted")
             for member in object.members {
                 demand(JSONText.isValid(Array(member.name)) && member.name.first == 0x22, "a name that is no string")

@@ -50,7 +50,7 @@ package final class Simulation {
         limits.slots.uncommittedMax = [16, 4_096][random.below(2)]
         limits.slots.parkedFramesMax = [16, 4_096][random.below(2)]
         limits.slots.attachesMax = [4, 4_096][random.below(2)]
-        limits.slots.pieceBytesMax = 2_048
+        limits.slots.chunkBytesMax = 2_048
         limits.slots.copiesUnderWayMax = 2
         limits.slots.movesMax = 1
         // With one, a new epoch is nearly always half taken over when something comes.

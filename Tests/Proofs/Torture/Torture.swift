@@ -38,8 +38,8 @@ struct Torture: AsyncParsableCommand {
     var users = 60
     @Option(help: "Messages a second, all users together.")
     var rate = 200.0
-    @Option(help: "A chat log, one JSON object a line; made-up lines if it isn't there.")
-    var chat = "../shared/data/ubuntu-chat.jsonl"
+    @Option(help: "A chat log, one JSON object a line. (default: a generated chat)")
+    var chat: String?
     @Option(help: "The faults to draw from, comma separated: \(Fault.allCases.map(\.rawValue).joined(separator: ", ")). (default: all)")
     var faults: String?
     @Option(
@@ -53,6 +53,8 @@ struct Torture: AsyncParsableCommand {
     var logs = "cluster/.run/torture"
     @Option(help: "What is tested, for the report.")
     var commit = "unknown"
+    @Option(help: "A file for the report's table, as Markdown.")
+    var table: String?
     @Flag(help: "Print the three figures instead: a join under 10,000 sockets, an owner's death, an orderly stop.")
     var figures = false
     @Option(help: "Only this figure: join, death or stop. Repeatable.")
@@ -101,7 +103,7 @@ struct Torture: AsyncParsableCommand {
             program: program, seed: seed ?? .random(in: 0...999_999), minutes: minutes, rounds: rounds, nodeCount: nodes,
             zookeeperCount: zookeepers, sessionMilliseconds: sessionTimeout, userCount: users, perSecond: rate, faults: try chosenFaults(),
             chat: chat, logs: logs,
-            commit: commit)
+            commit: commit, table: table)
     }
 
     private func chosenFaults() throws -> [Fault] {

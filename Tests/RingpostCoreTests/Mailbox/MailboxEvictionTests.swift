@@ -9,9 +9,10 @@ import Testing
     /// An owner whose messages all have envelopes of one length.
     private struct Owner {
         private var loop: LoneShard
-        var store: MailboxStore {
-            get { loop.machine.store }
-            _modify { yield &loop.machine.store }
+        var store: MailboxStore { loop.machine.log.mailboxes }
+        var log: SlotLog {
+            get { loop.machine.log }
+            _modify { yield &loop.machine.log }
         }
 
         init(_ change: (inout MailboxLimits) -> Void) {
@@ -99,8 +100,8 @@ import Testing
             let name = UInt8(truncatingIfNeeded: dice >> 33) % 20
             switch (dice >> 50) % 10 {
             case 0: _ = owner.attach(name, at: step)
-            case 1: _ = owner.store.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(name), now: Moment(monotonic: 0, wall: 0))
-            case 2: owner.store.forgetIdle(now: step, limit: 3)
+            case 1: _ = owner.log.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(name), now: Moment(monotonic: 0, wall: 0))
+            case 2: owner.log.forgetIdle(now: step, limit: 3)
             default: _ = owner.publish(name, at: step, bytes: Int((dice >> 40) % 300))
             }
             let summaries = (0..<20).compactMap { owner.store.summary(of: Owner.key($0)) }
@@ -137,7 +138,7 @@ import Testing
         #expect(owner.publish(3) == .failure(.overloaded))
         #expect(owner.attach(3) == .overloaded)
         #expect(owner.publish(1) == .success(1))
-        _ = owner.store.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
+        _ = owner.log.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
         #expect(owner.publish(3) == .success(1))
         #expect(owner.kept(1...3) == [1, -1, 1])
     }
@@ -170,16 +171,16 @@ import Testing
         var owner = Owner { $0.idleMilliseconds = 1_000 }
         for name: UInt8 in 1...4 { _ = owner.publish(name, at: Int64(name)) }
         #expect(owner.attach(2, at: 5) == nil)
-        owner.store.forgetIdle(now: 1_000)
+        owner.log.forgetIdle(now: 1_000)
         #expect(owner.kept(1...4) == [1, 1, 1, 1])
-        owner.store.forgetIdle(now: 1_001)
+        owner.log.forgetIdle(now: 1_001)
         #expect(owner.kept(1...4) == [-1, 1, 1, 1])
-        owner.store.forgetIdle(now: 1_500, limit: 1)
+        owner.log.forgetIdle(now: 1_500, limit: 1)
         #expect(owner.kept(1...4) == [-1, 1, -1, 1])
-        owner.store.forgetIdle(now: 1_500)
+        owner.log.forgetIdle(now: 1_500)
         #expect(owner.kept(1...4) == [-1, 1, -1, -1], "somebody is attached to 2")
-        _ = owner.store.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
-        owner.store.forgetIdle(now: 2_500)
+        _ = owner.log.detach(ReturnAddress(connectionID: 1, id: 1), from: Owner.key(2), now: Moment(monotonic: 0, wall: 0))
+        owner.log.forgetIdle(now: 2_500)
         #expect(owner.store.mailboxCount == 0)
         #expect(owner.store.historyBytes == 0)
     }

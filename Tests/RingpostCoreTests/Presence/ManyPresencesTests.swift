@@ -90,6 +90,6 @@ import Testing
         #expect(Set(news.keys) == Set((3...Self.count).map { UInt64($0) }) && pieces > Self.count / Self.toldMax)
         news = everything(at: 13_000 + linger).news
         #expect(Set(news.keys) == [1] && news[1]?.left == [Array("bob".utf8)])
-        #expect(node.machine.expectedPresences.isEmpty && node.machine.tellingPresences.isEmpty)
+        #expect(!node.machine.presences.isExpecting && !node.machine.presences.isDirty)
     }
 }

@@ -63,7 +63,7 @@ import Testing
         loops[1].open(nil)
         var node = PresenceTally<Int>()
         let reports = [loops[0].report(), loops[1].report()]
-        for index in [0, 1, 1, 0] { node.take(reports[index], from: index) }
+        for index in [0, 1, 1, 0] { node.apply(reports[index], from: index) }
         #expect(node.subscribers == 3 && node.subscribers(on: 1) == 2)
         let told = node.report()
         #expect(told.isWhole && told.others == 1 && counts(told) == ["u1": 2])
@@ -81,9 +81,9 @@ import Testing
         var node = PresenceTally<Int>()
         let lingers = PresenceReport.Listener(user: name(1), count: PresenceCount(sockets: 0, lingers: true))
         let polls = PresenceReport.Listener(user: name(1), count: PresenceCount(sockets: 1))
-        node.take(PresenceReport(isWhole: true, others: 0, listeners: [lingers]), from: 1)
+        node.apply(PresenceReport(isWhole: true, others: 0, listeners: [lingers]), from: 1)
         #expect(node.subscribers == 1)
-        node.take(PresenceReport(isWhole: true, others: 0, listeners: [polls]), from: 2)
+        node.apply(PresenceReport(isWhole: true, others: 0, listeners: [polls]), from: 2)
         #expect(node.subscribers == 1 && node[name(1)] == PresenceCount(sockets: 1))
         node.remove(2)
         #expect(node[name(1)].isPresent)
@@ -96,13 +96,13 @@ import Testing
         let report = loop.report()
         #expect(report.listeners.count == most && report.others == 500)
         var node = PresenceTally<Int>()
-        node.take(report, from: 0)
+        node.apply(report, from: 0)
         #expect(node.subscribers == most + 500)
         // Where many go, others are named in their place.
         var listed = Set(report.listeners.map(\.user))
         for user in listed.prefix(most / 2) { loop.close(user, now: 0) }
         let later = loop.report()
-        node.take(later, from: 0)
+        node.apply(later, from: 0)
         for listener in later.listeners {
             if listener.count.isPresent { listed.insert(listener.user) } else { listed.remove(listener.user) }
         }
@@ -127,17 +127,17 @@ import Testing
                 if held[index][user, default: 0] == 0 { continue }
                 loops[index].close(user == 0 ? nil : name(user), now: 0)
                 held[index][user, default: 0] -= 1
-            case 3: node.take(loops[index].report(), from: index)
+            case 3: node.apply(loops[index].report(), from: index)
             default:
                 node.remove(index)
                 // As a new fan, or after a new attachment: everything anew.
                 var anew = ShardPresence()
                 for (user, count) in held[index] { for _ in 0..<count { anew.open(user == 0 ? nil : name(user)) } }
                 loops[index] = anew
-                node.take(loops[index].report(), from: index)
+                node.apply(loops[index].report(), from: index)
             }
         }
-        for index in loops.indices { node.take(loops[index].report(), from: index) }
+        for index in loops.indices { node.apply(loops[index].report(), from: index) }
         #expect(node.subscribers == held.reduce(0) { $0 + $1.values.reduce(0, +) })
         for user in 1..<6 { #expect(node[name(user)].sockets == UInt32(held.reduce(0) { $0 + $1[user, default: 0] })) }
     }

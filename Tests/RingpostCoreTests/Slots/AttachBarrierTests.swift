@@ -102,7 +102,7 @@ import Testing
         net.letGo()
         net.run()
         #expect(net.heard(9) == [] && net.heard(10) == ["detached"] && net.heard(11) == ["0…1: #1 live"])
-        #expect(net.nodes["a"]?.machine.store.attachmentCount == 1)
+        #expect(net.nodes["a"]?.machine.log.mailboxes.attachmentCount == 1)
         let waiting = InMemoryCluster.settled("abcd", "bcd", messages: 1)
         waiting.hold("a<b")
         waiting.view(2, "abcd")
@@ -110,14 +110,14 @@ import Testing
         waiting.attach(10, at: "d")
         waiting.attach(11, at: "a")
         waiting.run()
-        #expect(waiting.nodes["a"]?.machine.waitingAttaches == 3)
+        #expect(waiting.nodes["a"]?.machine.waitingAttaches.count == 3)
         waiting.detach(9, at: "a")
         waiting.cut("d>a")
-        #expect(waiting.nodes["a"]?.machine.waitingAttaches == 1)
+        #expect(waiting.nodes["a"]?.machine.waitingAttaches.count == 1)
         waiting.letGo()
         waiting.run()
         #expect(waiting.heard(9) == [] && waiting.heard(11) == ["0…1: #1 live"])
-        #expect(waiting.nodes["a"]?.machine.store.attachmentCount == 1)
+        #expect(waiting.nodes["a"]?.machine.log.mailboxes.attachmentCount == 1)
     }
 
     @Test func anEdgeThatIsAheadWaitsAndOneThatIsElsewhereAsksAgain() {

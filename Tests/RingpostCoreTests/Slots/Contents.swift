@@ -30,7 +30,7 @@ struct Contents: Equatable, CustomStringConvertible {
     private(set) var mailboxes: [Mailbox] = []
     private var receipts: Set<Repeatable> = []
 
-    /// - Parameter items: all pieces of a copy.
+    /// - Parameter items: all chunks of a copy.
     init(_ items: [SnapshotItem]) {
         for item in items {
             switch item {
@@ -74,9 +74,9 @@ struct Contents: Equatable, CustomStringConvertible {
 
 extension InMemoryCluster {
     func contents(_ id: String, of slot: Int? = nil) -> Contents {
-        let pieces = nodes[id]?.machine.store.pieces(
+        let chunks = nodes[id]?.machine.log.mailboxes.chunks(
             ofSlot: slot ?? self.slot, base: 0, position: 0, now: now(id).monotonic, bytesMax: .max)
-        return Contents(pieces?.flatMap(\.items) ?? [])
+        return Contents(chunks?.flatMap(\.items) ?? [])
     }
 
     /// The messages of the first mailbox, by their ids.

@@ -104,7 +104,7 @@ import Testing
         net.run()
         net.lease("a", until: net.time)
         while net.step("a<b") {}
-        #expect(net.nodes["a"]?.machine.stalled == [slot])
+        #expect(net.nodes["a"]?.machine.lease.uncommitted == [slot])
         net.view(2, "bcd", without: "a", at: "a")
         #expect(net.state("a", of: slot).isOwned)
         net.lease("a")

@@ -110,7 +110,7 @@ import Testing
         #expect(net.result(1) == "")
         net.view(2, "abcd", at: "c")
         net.run()
-        #expect(net.nodes["c"]?.machine.parked.isEmpty == true && net.nodes["c"]?.machine.parkedBytes == 0)
+        #expect(net.nodes["c"]?.machine.parked.count == 0 && net.nodes["c"]?.machine.parked.bytes == 0)
         #expect(net.copies() == ["a t2@2 serves", "b t2@2"] && net.result(1) == "#2")
     }
 
@@ -147,7 +147,7 @@ import Testing
         #expect(net.result(1) == "", "of another term, or of something earlier")
         reply(.released(term: 1, slot: slot), link)
         reply(.holdings(term: 1, [SlotHolding(slot: slot, content: .copy(term: 9, position: 9))]), link)
-        reply(.piece(term: 1, slot: slot, nil), link)
+        reply(.chunk(term: 1, slot: slot, nil), link)
         reply(.refused(term: 0, slot: slot, minimum: 9), link)
         #expect(net.copy("a") == "t1@2 serves", "nothing that it has asked for")
         net.publish(2, at: "a")
@@ -178,7 +178,7 @@ import Testing
     /// b has b's own reasons to refuse some pieces: a is not the owner in an epoch that a itself never hears of.
     @Test func aCopyWithAHoleInItIsNone() {
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = 300
+        limits.slots.chunkBytesMax = 300
         let net = InMemoryCluster.settled("abcd", "acd", messages: 5, limits: limits)
         net.view(2, "abcd")
         #expect(net.queued("a>b").count > 3)
@@ -200,7 +200,7 @@ import Testing
         net.view(2, "abcd", at: "bcd")
         let (slot, b) = (UInt16(net.slot), net.identity("b"))
         func fill(_ term: UInt64, isFirst: Bool = false, isLast: Bool = false) -> SlotFrame {
-            .fill(term: term, slot: slot, SnapshotChunk(isFirst: isFirst, isLast: isLast, base: 2, position: 9, items: []))
+            .snapshot(term: term, slot: slot, SnapshotChunk(isFirst: isFirst, isLast: isLast, base: 2, position: 9, items: []))
         }
         net.view(2, "bcd", without: "a", at: "a")
         #expect(answer(of: "a", to: fill(2, isFirst: true), from: b, in: net) == [])
@@ -218,7 +218,7 @@ import Testing
         let link = net.connections["a>b"]?.number ?? 0
         for frame in [
             SlotFrame.acknowledge(term: 1, slot: other, position: 9), .mismatch(term: 1, slot: other), .released(term: 1, slot: other),
-            .refused(term: 1, slot: other, minimum: 9), .piece(term: 1, slot: other, nil),
+            .refused(term: 1, slot: other, minimum: 9), .chunk(term: 1, slot: other, nil),
             .holdings(term: 1, [SlotHolding(slot: other, content: .none(vacant: 0, quiet: .max))]),
         ] {
             net.tell("a") { $0.onReply(frame, from: link, now: $1, actions: &$2) }

@@ -24,11 +24,11 @@ extension SlotFrame {
         case .inquire(let term, let slots): "inquire t\(term)\(slots.count == 1 ? "" : " ×\(slots.count)")"
         case .fetch(let term, _): "fetch t\(term)"
         case .adopt(let adoptions): "adopt " + Self.words(adoptions) { "t\($0.term) t\($0.base)@\($0.position)" }
-        case .fill(let fills): "fill " + Self.words(fills) { "t\($0.term) \($0.piece.words)" }
+        case .snapshots(let fills): "fill " + Self.words(fills) { "t\($0.term) \($0.chunk.words)" }
         case .append(let term, _, let position, let entry): "append t\(term) @\(position) \(entry.words)"
         case .release(let slots): "release " + Self.words(slots) { "t\($0.term)" }
         case .holdings(let term, let holdings): "holdings t\(term) " + holdings.map(\.content.words).joined(separator: " ")
-        case .piece(let term, _, let piece): "piece t\(term) \(piece?.words ?? "none")"
+        case .chunk(let term, _, let piece): "piece t\(term) \(piece?.words ?? "none")"
         case .acknowledge(let term, _, let position): "ack t\(term) @\(position)"
         case .acknowledgeCopies(let positions): "ack " + Self.words(positions) { "t\($0.term) @\($0.position)" }
         case .mismatch(let term, _): "mismatch t\(term)"
@@ -47,8 +47,8 @@ extension SlotFrame {
         .adopt([SlotAdoption(slot: slot, term: term, base: base, position: position)])
     }
 
-    static func fill(term: UInt64, slot: UInt16, _ piece: SnapshotChunk) -> SlotFrame {
-        .fill([SnapshotTransfer(slot: slot, term: term, piece: piece)])
+    static func snapshot(term: UInt64, slot: UInt16, _ chunk: SnapshotChunk) -> SlotFrame {
+        .snapshots([SnapshotTransfer(slot: slot, term: term, chunk: chunk)])
     }
 
     static func release(term: UInt64, slot: UInt16) -> SlotFrame {

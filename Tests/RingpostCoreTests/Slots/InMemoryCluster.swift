@@ -116,7 +116,7 @@ final class InMemoryCluster {
     /// The slot as a node sees it.
     subscript(id: String) -> Slot { state(id, of: slot) }
 
-    func state(_ id: String, of slot: Int) -> Slot { nodes[id]?.machine.slots[slot / shardCount] ?? Slot() }
+    func state(_ id: String, of slot: Int) -> Slot { nodes[id]?.machine.log.slot(at: slot / shardCount) ?? Slot() }
 
     /// Feeds an event to a node, and does what it asks for; packets stay in their queues.
     func tell(_ id: String, _ event: (inout ShardMachine, Moment, inout [ShardAction]) -> Void) {

@@ -24,7 +24,7 @@ import Testing
             ])
         #expect(net.copies() == ["a t2@4 serves", "b t2@4"])
         #expect(net.contents("a") == before && net.contents("b") == before)
-        #expect(net.nodes["c"]?.machine.store.mailboxCount == 0)
+        #expect(net.nodes["c"]?.machine.log.mailboxes.mailboxCount == 0)
     }
 
     @Test func placesIncarnationsAndReceiptsGoOn() throws {
@@ -107,7 +107,7 @@ import Testing
         net.hold("a<b piece", "a<c piece", "a<d piece")
         net.view(2, "abcd")
         net.run()
-        let moved = net.slots.filter { net.nodes["a"]?.machine.isOwner($0) == true }
+        let moved = net.slots.filter { net.nodes["a"]?.machine.peers.isOwner($0) == true }
         let asked = moved.filter { net.nodes["a"]?.machine.isAsked($0) == true }
         #expect(moved.count > 8 && asked.count <= 3, "one at a time of each holder: \(asked)")
         let pulled = moved.filter { !asked.contains($0) }
@@ -131,7 +131,7 @@ import Testing
         let net = InMemoryCluster.settled("abcd", "bcd", slots: 64, limits: limits)
         net.hold("a>b", "a>c", "a>d")
         net.view(2, "abcd")
-        let moved = net.slots.filter { net.nodes["a"]?.machine.isOwner($0) == true }
+        let moved = net.slots.filter { net.nodes["a"]?.machine.peers.isOwner($0) == true }
         func begun() -> [Int] { moved.filter { net.nodes["a"]?.machine.takeovers[$0]?.isQueued == false } }
         #expect(moved.count > 12 && begun().count == 4)
         let waiting = moved.filter { !begun().contains($0) }
@@ -153,7 +153,7 @@ import Testing
         limits.slots.movesMax = 3
         let net = InMemoryCluster.settled("abcd", "bcd", slots: 512, limits: limits)
         net.hold("a>b", "a>c", "a>d")
-        func begun() -> Int { net.nodes["a"]?.machine.takeovers.values.count { !$0.isQueued } ?? 0 }
+        func begun() -> Int { net.nodes["a"]?.machine.takeovers.startedCount ?? 0 }
         net.view(2, "abcd")
         #expect(begun() == 2)
         var lots: [Int] = []
@@ -166,7 +166,7 @@ import Testing
         #expect(lots.prefix(grown).allSatisfy { $0 == 2 } && lots.dropFirst(grown).filter { $0 > 0 }.dropLast().allSatisfy { $0 == 3 })
         net.letGo()
         net.run()
-        #expect(net.nodes["a"]?.machine.moveLots == 0 && net.nodes["a"]?.machine.movesLeft == 2, "small again for the next ring")
+        #expect(net.nodes["a"]?.machine.moves.lots == 0 && net.nodes["a"]?.machine.moves.left == 2, "small again for the next ring")
     }
 
     /// A slot that stays gets its new mirror when it has its turn; until then the one before goes on.
@@ -174,7 +174,7 @@ import Testing
         var limits = ShardLimits()
         limits.slots.movesMax = 1
         let net = InMemoryCluster.settled("abcd", "acd", slots: 64, limits: limits)
-        func waiting() -> [Int] { net.nodes["a"]?.machine.unmirrored.map { $0 } ?? [] }
+        func waiting() -> [Int] { net.nodes["a"]?.machine.moves.unmirrored.map { $0 } ?? [] }
         net.hold("a>b")
         net.view(2, "abcd")
         #expect(waiting().count > 5)

@@ -119,7 +119,7 @@ import Testing
         if indices[1] > indices[2] { return "a stream lost its order: \(results)" }
         if net.history(owner).count != messages { return "messages: \(net.contents(owner))" }
         let machine = net.nodes[owner]?.machine
-        if machine?.uncommittedCount != 0 || machine?.lanes.inFlightCount != 0 { return "something is still under way" }
+        if machine?.uncommittedCount != 0 || machine?.publishes.lanes.inFlightCount != 0 { return "something is still under way" }
         return nil
     }
 }

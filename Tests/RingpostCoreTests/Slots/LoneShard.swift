@@ -39,7 +39,7 @@ struct LoneShard {
         Key(.user, trusted: [name], hash: KeyHash(rawValue: UInt64(slot * shardCount) << 48 | UInt64(name)))
     }
 
-    var store: MailboxStore { machine.store }
+    var store: MailboxStore { machine.log.mailboxes }
 
     func incarnation(of key: Key) -> UInt64? { store.summary(of: key)?.cursor.incarnation }
 

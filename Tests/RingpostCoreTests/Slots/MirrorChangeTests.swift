@@ -144,7 +144,7 @@ import Testing
 
     @Test func aLargeCopyComesInPieces() {
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = 500
+        limits.slots.chunkBytesMax = 500
         let net = InMemoryCluster.settled("abcd", "acd", messages: 5, limits: limits)
         net.publish(1, at: "a", net.key(2), idempotency: 1)
         net.run()

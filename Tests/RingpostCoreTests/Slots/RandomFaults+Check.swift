@@ -29,7 +29,7 @@ extension RandomFaults {
     }
 
     private var isQuiet: Bool {
-        net.ways.isEmpty && net.nodes.values.allSatisfy { $0.machine.lanes.parkedCount == 0 }
+        net.ways.isEmpty && net.nodes.values.allSatisfy { $0.machine.publishes.lanes.parkedCount == 0 }
             && producers.allSatisfy { $0.underWay.isEmpty && $0.refused.isEmpty && $0.unsent.isEmpty }
             && sockets.allSatisfy { $0.isLive && $0.attachment != nil }
     }
@@ -44,10 +44,16 @@ extension RandomFaults {
         for id in Self.ids {
             guard let machine = net.nodes[id]?.machine else { continue }
             let left = [
-                machine.uncommittedCount, machine.waitingAttaches, machine.parked.count, machine.parkedBytes, machine.lanes.parkedCount,
-                machine.lanes.inFlightCount, machine.takeovers.count, machine.fills.count, machine.vacant.count,
-                machine.peers.reduce(0) { $0 + $1.underWay.count + $1.fetchesUnderWay.count },
-                machine.slots.reduce(0) { $0 + ($1.owner?.waiting.count ?? 0) + ($1.owner?.entries.count ?? 0) },
+                machine.uncommittedCount, machine.waitingAttaches.count, machine.parked.count, machine.parked.bytes,
+                machine.publishes.lanes.parkedCount,
+                machine.publishes.lanes.inFlightCount, machine.takeovers.count, machine.snapshots.count, machine.vacancy.count,
+                (0..<machine.peers.count).reduce(0) {
+                    $0 + machine.copies.underWayCount(to: $1) + machine.copies.fetchesUnderWayCount(from: $1)
+                },
+                machine.log.slotIndices.reduce(0) { sum, slotIndex in
+                    let owner = machine.log.slot(at: slotIndex).owner
+                    return sum + (owner?.waiting.count ?? 0) + (owner?.entries.count ?? 0)
+                },
             ]
             if left.contains(where: { $0 != 0 }) { fault("\(id) has left \(left)") }
         }

@@ -65,7 +65,7 @@ final class RandomFaults {
         dice = SplitMix64(seed: seed)
         isAlwaysMirrored = seed % 2 == 0
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = 400
+        limits.slots.chunkBytesMax = 400
         limits.faults = faults
         // Several slots get in each other's way only where few copies may be under way.
         let slots = seed % 3 == 0 ? 4 : 1

@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct SecondDeathTests {
     /// a is about to take the slot over from b, which has one message more than its mirror c has; b's copy is asked for.
-    private func halfJoined(pieceBytesMax: Int = 256 * 1_024) -> InMemoryCluster {
+    private func halfJoined(chunkBytesMax: Int = 256 * 1_024) -> InMemoryCluster {
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = pieceBytesMax
+        limits.slots.chunkBytesMax = chunkBytesMax
         let net = InMemoryCluster.settled("abcd", "bcd", messages: 3, limits: limits)
         net.hold("b>c")
         net.publish(1, at: "d")
@@ -20,10 +20,10 @@ import Testing
         return net
     }
 
-    @Test(arguments: [256 * 1_024, 300]) func theOldOwnerDiesAndTheNextBestCopyIsTaken(pieceBytesMax: Int) {
-        let net = halfJoined(pieceBytesMax: pieceBytesMax)
+    @Test(arguments: [256 * 1_024, 300]) func theOldOwnerDiesAndTheNextBestCopyIsTaken(chunkBytesMax: Int) {
+        let net = halfJoined(chunkBytesMax: chunkBytesMax)
         let pieces = net.queued("a<b").count
-        #expect(pieces == (pieceBytesMax == 300 ? 4 : 1))
+        #expect(pieces == (chunkBytesMax == 300 ? 4 : 1))
         for _ in 1..<pieces { net.step("a<b") }
         #expect(net.copy("a") == "none", "not before the last piece")
         net.kill("b")
@@ -83,7 +83,7 @@ import Testing
     /// c leaves in order, and a, its mirror with a message less, takes over: its own copy is all that is left when c dies.
     @Test func theOwnWorseCopyStaysUntilTheBetterOneIsThere() {
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = 300
+        limits.slots.chunkBytesMax = 300
         let net = InMemoryCluster.settled("cabd", "abcd", messages: 3, limits: limits)
         net.hold("c>a append")
         net.publish(1, at: "d")
@@ -106,7 +106,7 @@ import Testing
     /// b comes between a and its mirror c.
     private func halfMirrored() -> InMemoryCluster {
         var limits = ShardLimits()
-        limits.slots.pieceBytesMax = 300
+        limits.slots.chunkBytesMax = 300
         let net = InMemoryCluster.settled("abcd", "acd", messages: 3, limits: limits)
         net.view(2, "abcd")
         #expect(net.queued("a>b").count == 3)

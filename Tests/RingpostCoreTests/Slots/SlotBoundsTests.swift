@@ -41,12 +41,12 @@ import Testing
         net.letGo()
         net.run()
         #expect(net.result(1) == "#1" && net.result(2) == "#2")
-        #expect(net.nodes["a"]?.machine.uncommittedBytes == 0)
+        #expect(net.nodes["a"]?.machine.log.uncommittedBytes == 0)
         net.hold("a<b")
         net.publish(4, at: "a", bytes: 200)
         net.run()
         net.view(2, "bcd", without: "a")
-        #expect(net.nodes["a"]?.machine.uncommittedBytes == 0, "also when the slot goes")
+        #expect(net.nodes["a"]?.machine.log.uncommittedBytes == 0, "also when the slot goes")
     }
 
     @Test func attachmentsThatWait() {
@@ -63,7 +63,7 @@ import Testing
         #expect(net.heard(1) == [] && net.heard(2) == ["0…1: #1 live"] && net.heard(4) == ["0…1: #1 live"])
         net.view(3, "bcd", without: "a")
         net.run()
-        #expect(net.nodes["a"]?.machine.waitingAttaches == 0)
+        #expect(net.nodes["a"]?.machine.waitingAttaches.count == 0)
     }
 
     @Test(arguments: [true, false]) func framesThatWait(byBytes: Bool) {
@@ -78,7 +78,7 @@ import Testing
         net.publish(2, at: "a")
         net.run()
         #expect(net.trace.contains("a>b cut"), "what waits is said again on the next connection")
-        #expect(net.nodes["b"]?.machine.parked.isEmpty == true && net.nodes["b"]?.machine.parkedBytes == 0)
+        #expect(net.nodes["b"]?.machine.parked.count == 0 && net.nodes["b"]?.machine.parked.bytes == 0)
         #expect(net.result(2) == "")
         net.view(2, "abcd", at: "b")
         net.dial("a", "b")
@@ -93,7 +93,8 @@ import Testing
         net.hold("a>b", "a>c", "a>d")
         for epoch: UInt64 in 2...60 { net.view(epoch, epoch % 2 == 0 ? "abcd" : "acd", without: epoch % 2 == 0 ? "" : "b") }
         let machine = try #require(net.nodes["a"]?.machine)
-        #expect(machine.unmirrored.count <= 128 && machine.peers.allSatisfy { $0.queue.count <= 128 } && machine.queue.count <= 128)
+        #expect(machine.moves.unmirrored.count <= 128 && machine.moves.beginning.count <= 128)
+        #expect((0..<machine.peers.count).allSatisfy { machine.copies.queueCount(to: $0) <= 128 })
     }
 
     @Test func slotsInOneQuestion() {
@@ -102,30 +103,32 @@ import Testing
             limits.movesAtFirst = 64
         }
         net.view(2, "abcd")
-        let taken = net.slots.filter { net.nodes["a"]?.machine.isOwner($0) == true }.count
+        let taken = net.slots.filter { net.nodes["a"]?.machine.peers.isOwner($0) == true }.count
         #expect(net.queued("a>b").count == (taken + 9) / 10)
         #expect(net.queued("a>b").first == "inquire t2 ×10")
         net.run()
         #expect(net.slots.allSatisfy { slot in net.copies(of: slot).count == 2 })
     }
 
-    @Test func copiesUnderWay() {
+    @Test func copiesUnderWay() throws {
         let net = net("acd", slots: 64) { $0.copiesUnderWayMax = 2 }
         net.hold("a<b", "c<b", "d<b")
         net.view(2, "abcd")
         net.run()
         for id in ["a", "c", "d"] {
-            #expect(net.nodes[id]?.machine.peers.contains { $0.underWay.count > 2 } == false)
+            let machine = try #require(net.nodes[id]?.machine)
+            #expect((0..<machine.peers.count).allSatisfy { machine.copies.underWayCount(to: $0) <= 2 })
         }
         #expect(net.queued("a<b").filter { $0.hasPrefix("ack") } == ["ack t1 @0, t1 @0"])
         net.letGo()
         net.run()
         #expect(net.slots.allSatisfy { net.copies(of: $0).count == 2 })
-        #expect(net.nodes["a"]?.machine.peers.allSatisfy { $0.underWay.isEmpty && $0.queue.isEmpty } == true)
+        let machine = try #require(net.nodes["a"]?.machine)
+        #expect((0..<machine.peers.count).allSatisfy { machine.copies.underWayCount(to: $0) + machine.copies.queueCount(to: $0) == 0 })
     }
 
     /// A slot that is taken away while its history is under way makes room for the next one.
-    @Test func aFetchThatIsGivenUpMakesRoom() {
+    @Test func aFetchThatIsGivenUpMakesRoom() throws {
         let net = net("bcd", messages: 0, slots: 64) { $0.copiesUnderWayMax = 1 }
         for slot in net.slots { net.publish(UInt64(slot), at: "b", net.key(slot: slot)) }
         net.run()
@@ -139,11 +142,12 @@ import Testing
         net.view(4, "abcd")
         net.run()
         #expect(net.slots.allSatisfy { net.copies(of: $0).count == 2 })
-        #expect(net.nodes["a"]?.machine.peers.allSatisfy { $0.fetchesUnderWay.isEmpty } == true)
+        let machine = try #require(net.nodes["a"]?.machine)
+        #expect((0..<machine.peers.count).allSatisfy { machine.copies.fetchesUnderWayCount(from: $0) == 0 })
     }
 
     /// What waits for a link waits once, however often the ring or the link changes meanwhile.
-    @Test func whatWaitsForALinkWaitsOnce() {
+    @Test func whatWaitsForALinkWaitsOnce() throws {
         let net = net("acd", slots: 64) { $0.copiesUnderWayMax = 1 }
         net.hold("a>b", "c>b", "d>b")
         for round: UInt64 in 0..<20 {
@@ -151,7 +155,8 @@ import Testing
             net.cut("a>b")
             if round % 2 == 0 { net.dial("a", "b") }
         }
-        let waiting = net.nodes["a"]?.machine.peers.map(\.queue.count).max() ?? 0
+        let machine = try #require(net.nodes["a"]?.machine)
+        let waiting = (0..<machine.peers.count).map { machine.copies.queueCount(to: $0) }.max() ?? 0
         #expect(waiting <= 64, "\(waiting)")
         net.dial("a", "b")
         net.letGo()

@@ -21,8 +21,8 @@ import Testing
         #expect(parts(.release(terms), loops: 2) == [.release([terms[1]]), .release([terms[0], terms[2]])])
         let adoptions = (0..<2).map { SlotAdoption(slot: $0, term: 1, base: 0, position: 9) }
         #expect(parts(.adopt(adoptions), loops: 2) == adoptions.map { .adopt([$0]) })
-        let fills = (0..<2).map { SnapshotTransfer(slot: $0, term: 1, piece: Self.empty) }
-        #expect(parts(.fill(fills), loops: 2) == fills.map { .fill([$0]) })
+        let fills = (0..<2).map { SnapshotTransfer(slot: $0, term: 1, chunk: Self.empty) }
+        #expect(parts(.snapshots(fills), loops: 2) == fills.map { .snapshots([$0]) })
     }
 
     @Test func oneLoopGetsTheFrameAsItIs() {
@@ -34,23 +34,25 @@ import Testing
     @Test func aBatchHoldsOneKindAndNoMoreThanOneFrameMay() {
         var limits = SlotLimits()
         limits.slotsPerFrameMax = 2
-        limits.pieceBytesMax = 1
+        limits.chunkBytesMax = 1
         var batch = SlotBatch()
-        #expect(batch.take() == nil)
+        #expect(batch.removeAll() == nil)
         let release = SlotTerm(slot: 1, term: 4)
         let adoption = SlotAdoption(slot: 1, term: 5, base: 0, position: 0)
-        let fill = SnapshotTransfer(slot: 1, term: 6, piece: Self.empty)
+        let fill = SnapshotTransfer(slot: 1, term: 6, chunk: Self.empty)
         batch.append(.release(release))
-        #expect(batch.takes(.release(release), limits: limits))
-        #expect(!batch.takes(.adopt(adoption), limits: limits) && !batch.takes(.fill(fill), limits: limits), "its order would be lost")
+        #expect(batch.hasRoom(for: .release(release), limits: limits))
+        #expect(
+            !batch.hasRoom(for: .adopt(adoption), limits: limits) && !batch.hasRoom(for: .snapshot(fill), limits: limits),
+            "its order would be lost")
         batch.append(.release(SlotTerm(slot: 2, term: 7)))
-        #expect(!batch.takes(.release(release), limits: limits), "two are the most")
-        #expect(batch.take() == .release([release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
-        #expect(batch.takes(.fill(fill), limits: limits), "one piece always fits")
-        batch.append(.fill(fill))
-        #expect(!batch.takes(.fill(fill), limits: limits), "but not two that are too many bytes")
-        #expect(batch.take() == .fill([fill]))
+        #expect(!batch.hasRoom(for: .release(release), limits: limits), "two are the most")
+        #expect(batch.removeAll() == .release([release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
+        #expect(batch.hasRoom(for: .snapshot(fill), limits: limits), "one chunk always fits")
+        batch.append(.snapshot(fill))
+        #expect(!batch.hasRoom(for: .snapshot(fill), limits: limits), "but not two that are too many bytes")
+        #expect(batch.removeAll() == .snapshots([fill]))
         batch.append(.adopt(adoption))
-        #expect(batch.take() == .adopt([adoption]) && batch.take() == nil)
+        #expect(batch.removeAll() == .adopt([adoption]) && batch.removeAll() == nil)
     }
 }

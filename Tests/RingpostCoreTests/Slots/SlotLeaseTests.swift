@@ -16,7 +16,7 @@ import Testing
         net.time += 10
         net.run()
         #expect(net.result(1) == "" && net.result(2) == "" && net.heard(9) == [])
-        #expect(net.nodes["a"]?.machine.stalled == [net.slot])
+        #expect(net.nodes["a"]?.machine.lease.uncommitted == [net.slot])
         net.publish(3, at: "a")
         net.attach(10, at: "a")
         net.run()

@@ -29,7 +29,11 @@ import Testing
 
     /// What is wrong with it; `nil` if nothing is.
     private static func fault(_ token: [UInt8], _ keys: TokenKeySet, _ check: TokenCheck = check()) -> AuthError? {
-        do throws(AuthError) {
+        refusal(token, keys, check)?.error
+    }
+
+    private static func refusal(_ token: [UInt8], _ keys: TokenKeySet, _ check: TokenCheck = check()) -> AuthRefusal? {
+        do throws(AuthRefusal) {
             _ = try check.check(token, keys: keys, nowSeconds: now)
             return nil
         } catch {
@@ -231,5 +235,33 @@ import Testing
             let fault = Self.fault(try key.token(Self.claims(#""\#(claim)":\#(value)"#)), set)
             #expect(fault == .badClaims || fault == .malformed, "\(value.prefix(30)): \(String(describing: fault))")
         }
+    }
+
+    // MARK: What the bearer learns
+
+    @Test(arguments: [
+        (#"{"sub":"alice","exp":1795230219000}"#, "milliseconds"), (#"{"sub":7,"exp":EXP}"#, #""sub" must be a string"#),
+        (#"{"sub":"alice","exp":EXP,"subscribe":"room"}"#, #""subscribe" must be a list of channel names"#),
+        (#"{"sub":"alice","exp":"soon"}"#, #""exp" must be a number of seconds since 1970"#), (#"{"exp":EXP}"#, #""sub" is missing"#),
+        (#"{"sub":"alice"}"#, #""exp" is missing"#), (#"{"sub":"","exp":EXP}"#, #""sub" is empty"#),
+        (#"{"sub":"alice","sub":"bob","exp":EXP}"#, #""sub" stands there twice"#),
+        (#"{"sub":"alice","exp":EXP,"exp":EXP}"#, #""exp" stands there twice"#),
+        (#"{"sub":"alice","exp":EXP,"x":{"a":1,"\u0061":2}}"#, "stands there twice"),
+        (#"{"sub":"alice","exp":EXP,"publish":[""]}"#, #""publish" takes at most"#),
+        (#"{"sub":"alice","exp":EXP,"iat":1995230219}"#, #""iat" is in the future"#),
+        (#"{"sub":"alice","exp":EXP,"nbf":1995230219000}"#, #""nbf""#),
+        ("{\"sub\":\"\(String(repeating: "a", count: 256))\",\"exp\":EXP}", #""sub" has 256 bytes; at most 255"#),
+        ("{\"sub\":\"alice\",\"exp\":EXP,\"jti\":\"\(String(repeating: "j", count: 257))\"}", #""jti" has 257 bytes"#),
+    ])
+    func aRefusalNamesTheClaim(claims: String, sentence: String) async throws {
+        let key = try #require(try Self.keys.get().first)
+        let set = try await load([key])
+        let claims = claims.replacing("EXP", with: "\(Self.now + 60)")
+        let refusal = try #require(Self.refusal(try key.token(claims), set), "taken: \(claims)")
+        #expect(refusal.message.contains(sentence), "\(refusal.message)")
+        // Whoever can't sign learns nothing of what is in it.
+        var forged = try key.token(claims)
+        forged[forged.count - 2] = forged[forged.count - 2] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
+        #expect(Self.refusal(forged, set) == AuthRefusal(.badSignature))
     }
 }

@@ -29,7 +29,7 @@ import Testing
     private static func word(_ verifier: TokenVerifier, _ token: [UInt8], isSecondTry: Bool = false) -> String {
         switch verifier.verify(token, nowSeconds: now, isSecondTry: isSecondTry) {
         case .granted: "granted"
-        case .refused(let distrust): distrust.rawValue
+        case .refused(let refusal): refusal.error.rawValue
         case .keysMissing: "missing"
         case .mayHelpToFetch: "fetch"
         }

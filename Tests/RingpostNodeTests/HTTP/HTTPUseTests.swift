@@ -51,7 +51,7 @@ import Testing
             #expect(answer.contains(#""data":"there""#) == query.contains("alice"))
             #expect(!channel.isActive)
         }
-        #expect(node.shard.counters.sockets[Transport.poll.counterIndex] == 0)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 0)
         #expect(node.shard.snapshot(countsSlots: false).attachments == 0)
     }
 
@@ -104,7 +104,7 @@ import Testing
         try channel.arrive("HEAD /v1/sse?user=a \(Self.host)\r\n")
         let answer = try channel.leaving()
         #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("Content-Type: text/event-stream") && answer.hasSuffix("\r\n\r\n"))
-        #expect(node.shard.counters.sockets[Transport.eventStream.counterIndex] == 0)
+        #expect(node.shard.counters.sockets[TransportKind.eventStream.counterIndex] == 0)
     }
 
     // MARK: Balancers and pages

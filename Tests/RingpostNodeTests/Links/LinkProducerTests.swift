@@ -39,7 +39,7 @@ import Testing
         let before = try Self.answers(channel)
         #expect((try? before[1]?.get().sequence) == 1)
         #expect(node.shard.openSockets == 1)
-        node.shard.isLeaving = true
+        node.shard.publisher.isLeaving = true
         try channel.arrive(Self.bytes(Self.produce(2)))
         #expect(try Self.answers(channel) == [2: .failure(.stopping)])
         #expect(channel.isActive, "the producer goes when it has all its answers")

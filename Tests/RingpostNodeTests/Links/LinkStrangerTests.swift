@@ -54,7 +54,7 @@ import Testing
             Issue.record("no welcome")
             return
         }
-        #expect(node.shard.strangers == 0)
+        #expect(node.shard.links.strangers == 0)
         node.eventLoop.advanceTime(by: .seconds(2))
         #expect(channel.isActive)
         #expect(node.shard.counters.badLinks == 0)
@@ -96,7 +96,7 @@ import Testing
         node.eventLoop.advanceTime(by: .milliseconds(100))
         #expect(channels.allSatisfy { !$0.isActive })
         #expect(node.shard.counters.badLinks == UInt64(channels.count))
-        #expect(node.shard.strangers == 0)
+        #expect(node.shard.links.strangers == 0)
     }
 
     /// Who takes no notice of a refusal is not waited for.
@@ -113,15 +113,15 @@ import Testing
 
     @Test func soManyStrangersAtOnceAndNoMore() throws {
         let node = try Self.node()
-        let channels = try (0..<LinkServer.strangersMax).map { _ in try node.linkConnection() }
-        #expect(node.shard.strangers == LinkServer.strangersMax)
+        let channels = try (0..<LinkTable.strangersMax).map { _ in try node.linkConnection() }
+        #expect(node.shard.links.strangers == LinkTable.strangersMax)
         let more = try node.linkConnection()
         node.eventLoop.run()
         #expect(!more.isActive)
         #expect(node.shard.counters.badLinks == 1)
         #expect(channels.allSatisfy { $0.isActive })
         node.eventLoop.advanceTime(by: .seconds(1))
-        #expect(node.shard.strangers == 0)
+        #expect(node.shard.links.strangers == 0)
         #expect(try node.linkConnection().isActive)
     }
 

@@ -14,7 +14,7 @@ import Testing
     /// A node's copies and sockets, and what it was asked to do with them.
     private final class Parts: Sendable {
         struct State: Sendable {
-            var holdings = DrainService.Holdings()
+            var holdings = NodeHoldings()
             var moves: [(milliseconds: Int64, elsewhere: [String])] = []
             var kept = 0
             var isLeaving = false
@@ -25,10 +25,8 @@ import Testing
         /// Ends a move; until then sockets are there.
         let gate = AsyncStream<Void>.makeStream()
 
-        func drain(_ membership: MembershipService) -> DrainService {
-            var hooks = DrainService.Hooks()
+        func add(to hooks: inout MembershipHooks) {
             hooks.holdings = { self.state.withLock { $0.holdings } }
-            hooks.elsewhere = { view in view.members.indices.filter { $0 != view.selfIndex }.map { view.members[$0].client } }
             hooks.moveSockets = { milliseconds, elsewhere in
                 self.state.withLock { $0.moves.append((milliseconds, elsewhere)) }
                 for await _ in self.gate.stream { break }
@@ -36,13 +34,13 @@ import Testing
             hooks.keepSockets = { self.state.withLock { $0.kept += 1 } }
             hooks.onProgress = { progress in self.state.withLock { $0.progress.append(progress) } }
             hooks.onLeaving = { self.state.withLock { $0.isLeaving = true } }
-            let machine = DrainMachine(drainMilliseconds: 5_000, sessionTimeoutMilliseconds: 2_000)
-            var logger = Logger(label: "drain")
-            logger.logLevel = .critical
-            return DrainService(membership: membership, machine: machine, hooks: hooks, logger: logger)
         }
 
         var now: State { state.withLock { $0 } }
+    }
+
+    private func node(_ id: String, server: ZooKeeperServer, _ parts: Parts = Parts()) -> MembershipNode {
+        MembershipNode(id, server: server, drainMilliseconds: 5_000) { parts.add(to: &$0) }
     }
 
     private func settled(_ nodes: [MembershipNode]) async throws {
@@ -53,13 +51,13 @@ import Testing
 
     @Test func copiesThenSocketsThenGoodbye() async throws {
         let server = try await ZooKeeperServer.start()
-        let nodes = ["a", "b"].map { MembershipNode($0, server: server) }
-        try await settled(nodes)
         let parts = Parts()
+        let nodes = [node("a", server: server, parts), node("b", server: server)]
+        try await settled(nodes)
         parts.state.withLock { $0.holdings = .init(copies: 5, users: 2, sockets: 3) }
-        let drain = parts.drain(nodes[0].service)
-        await drain.drain(.order)
-        #expect(await drain.isDraining)
+        let service = nodes[0].service
+        await service.drain(.order)
+        #expect(await service.isDraining)
         try await eventually(within: Self.deadlineSeconds, "no weight") { nodes[1].view?.member("a")?.weight == 0 }
         try await eventually(within: Self.deadlineSeconds, "a look without slots") {
             if case .some(.some(let progress)) = parts.now.progress.last { progress.look?.slots == 0 } else { false }
@@ -75,62 +73,59 @@ import Testing
         #expect(parts.now.isLeaving)
         try await eventually(within: Self.deadlineSeconds, "the others know") { nodes[1].view?.members.map(\.id) == ["b"] }
         #expect(try await nodes[1].service.roster().map(\.id) == ["b"], "every copy was released")
-        await drain.stop()
     }
 
     @Test func aWeightTakesItBackWhileSocketsMove() async throws {
         let server = try await ZooKeeperServer.start()
-        let nodes = ["a", "b"].map { MembershipNode($0, server: server) }
-        try await settled(nodes)
         let parts = Parts()
-        let drain = parts.drain(nodes[0].service)
-        await drain.drain(.order)
+        let nodes = [node("a", server: server, parts), node("b", server: server)]
+        try await settled(nodes)
+        let service = nodes[0].service
+        await service.drain(.order)
         try await eventually(within: Self.deadlineSeconds, "the sockets are told") { !parts.now.moves.isEmpty }
-        try await drain.setWeight(3)
-        #expect(await !drain.isDraining)
+        try await service.setWeight(3)
+        #expect(await !service.isDraining)
         try await eventually(within: Self.deadlineSeconds, "the weight is back") { nodes[1].view?.member("a")?.weight == 3 }
         try await eventually(within: Self.deadlineSeconds, "the sockets may stay") { parts.now.kept == 1 }
         #expect(parts.now.progress.last == .some(nil))
         #expect(!nodes[0].told.hasEnded)
         // And again, to the end.
-        await drain.drain(.signal)
-        await #expect(throws: DrainRefusal.stopping) { try await drain.setWeight(3) }
+        await service.drain(.signal)
+        await #expect(throws: DrainRefusal.stopping) { try await service.setWeight(3) }
         try await eventually(within: Self.deadlineSeconds, "the sockets are told") { parts.now.moves.count == 2 }
         parts.gate.continuation.yield()
         try await eventually(within: Self.deadlineSeconds, "it has left") { nodes[0].told.hasEnded }
-        await drain.stop()
     }
 
     @Test func theLastOneGoesAtOnce() async throws {
         let server = try await ZooKeeperServer.start()
-        let node = MembershipNode("a", server: server)
-        try await settled([node])
         let parts = Parts()
+        let node = node("a", server: server, parts)
+        try await settled([node])
         parts.state.withLock { $0.holdings = .init(copies: 0, users: 12, sockets: 1) }
-        let drain = parts.drain(node.service)
-        await drain.drain(.signal)
+        await node.service.drain(.signal)
         try await eventually(within: Self.deadlineSeconds, "the socket is told") { !parts.now.moves.isEmpty }
         #expect(parts.now.moves.map(\.milliseconds) == [0], "there is nowhere to go, so there is nothing to spread")
         #expect(node.view?.own?.weight == 1, "publishes are taken to the end")
         parts.gate.continuation.yield()
         try await eventually(within: Self.deadlineSeconds, "it has left") { node.told.hasEnded }
-        await drain.stop()
     }
 
     @Test func aNodeWithoutZooKeeperHasNobodyToHandOverTo() async throws {
         let me = Member(id: "a", boot: 0, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
-        let service = MembershipService.embedded(
-            me: me, hooks: MembershipHooks(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let parts = Parts()
-        let drain = parts.drain(service)
+        var hooks = MembershipHooks()
+        parts.add(to: &hooks)
+        let service = MembershipService(
+            configuration: MembershipConfiguration(servers: nil, cluster: "test", me: me), hooks: hooks,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         async let running: Void = service.run()
         try await eventually(within: Self.deadlineSeconds, "it is a member") { await service.view?.own != nil }
-        await drain.drain(.signal)
-        await drain.drain(.signal)
+        await service.drain(.signal)
+        await service.drain(.signal)
         try await eventually(within: Self.deadlineSeconds, "the sockets are told") { !parts.now.moves.isEmpty }
         #expect(parts.now.moves.allSatisfy { $0.milliseconds == 0 && $0.elsewhere.isEmpty })
         parts.gate.continuation.yield()
         try await running
-        await drain.stop()
     }
 }

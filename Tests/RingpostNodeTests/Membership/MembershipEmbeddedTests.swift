@@ -17,9 +17,12 @@ import Testing
     @Test func itIsAMemberAtOnceAndForever() async throws {
         let told = Told()
         let me = Member(id: "a", boot: 0, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
-        let hooks = MembershipHooks(
-            onView: { view in told.views.withLock { $0.append(view) } }, onLease: { lease in told.leases.withLock { $0.append(lease) } })
-        let service = MembershipService.embedded(me: me, hooks: hooks, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var hooks = MembershipHooks()
+        hooks.onView = { view in told.views.withLock { $0.append(view) } }
+        hooks.onLease = { lease in told.leases.withLock { $0.append(lease) } }
+        let service = MembershipService(
+            configuration: MembershipConfiguration(servers: nil, cluster: "test", me: me), hooks: hooks,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         async let running: Void = service.run()
         try await eventually(within: 30, "the view") { told.views.withLock { $0.count } == 1 }
         let first = try #require(told.views.withLock { $0.first })
@@ -27,7 +30,7 @@ import Testing
         #expect(first.slotsOwned == 65_536)
         #expect(first.own?.boot != 0)
         #expect(told.leases.withLock { $0 } == [.forever])
-        service.setWeight(0)
+        try await service.setWeight(0)
         try await eventually(within: 30, "the second view") { told.views.withLock { $0.count } == 2 }
         let second = try #require(told.views.withLock { $0.last })
         #expect(second.epoch == 2)

@@ -42,7 +42,8 @@ final class MembershipNode: Sendable {
     init(
         _ id: String, server: ZooKeeperServer, cluster: String = "test", weight: UInt16 = 1,
         sessionTimeoutMilliseconds: Int = MembershipNode.sessionTimeoutMilliseconds, credentials: ZooKeeperCredentials? = nil,
-        network: MembershipNetwork? = nil, probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused }
+        network: MembershipNetwork? = nil, probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused },
+        drainMilliseconds: Int64 = 0, adding: (inout MembershipHooks) -> Void = { _ in }
     ) {
         self.id = id
         let state = Shared()
@@ -52,17 +53,19 @@ final class MembershipNode: Sendable {
         var configuration = MembershipConfiguration(servers: server.connectString, cluster: cluster, me: me)
         configuration.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         configuration.credentials = credentials
-        let hooks = MembershipHooks(
-            onIdentity: { identity in state.told.withLock { $0.identity = identity } },
-            onRegistered: { identity, hadPredecessor in
-                state.told.withLock { $0.registered.append((identity, hadPredecessor: hadPredecessor)) }
-            },
-            onView: { view in state.told.withLock { $0.views.append(view) } },
-            onLease: { lease in state.told.withLock { $0.leases.append(lease) } },
-            onRevocations: { list in state.told.withLock { $0.revocations.append(list) } },
-            onAlarm: { alarm in state.told.withLock { $0.alarms.append(alarm) } },
-            askPeers: { number, epoch in network?.ask(from: id, queryNumber: number, epoch: epoch) },
-            probe: probe)
+        configuration.drainMilliseconds = drainMilliseconds
+        var hooks = MembershipHooks()
+        hooks.onIdentity = { identity in state.told.withLock { $0.identity = identity } }
+        hooks.onRegistered = { identity, hadPredecessor in
+            state.told.withLock { $0.registered.append((identity, hadPredecessor: hadPredecessor)) }
+        }
+        hooks.onView = { view in state.told.withLock { $0.views.append(view) } }
+        hooks.onLease = { lease in state.told.withLock { $0.leases.append(lease) } }
+        hooks.onRevocations = { list in state.told.withLock { $0.revocations.append(list) } }
+        hooks.onAlarm = { alarm in state.told.withLock { $0.alarms.append(alarm) } }
+        hooks.askPeers = { number, _ in network?.ask(from: id, queryNumber: number) }
+        hooks.probe = probe
+        adding(&hooks)
         let logger = Logger(label: "membership.\(id)") { _ in
             RecordedLog { line in state.told.withLock { $0.lines.append(line) } }
         }
@@ -91,6 +94,16 @@ final class MembershipNode: Sendable {
     var revocations: RevocationList? { told.revocations.last }
     var own: Member? { view?.own }
 
+    func takeWithdrawalLock() async -> WithdrawalMachine.LockAnswer {
+        guard let identity = told.identity else { return .failed }
+        return await service.takeWithdrawalLock(as: identity)
+    }
+
+    func releaseWithdrawalLock() async -> Bool {
+        guard let identity = told.identity else { return false }
+        return await service.releaseWithdrawalLock(of: identity)
+    }
+
     /// Whether the node is a member with its weight, at an epoch with so many members with weight, and leased.
     func isSettled(members: Int) -> Bool {
         guard let view, let own = view.own, own.weight > 0 else { return false }
@@ -109,15 +122,16 @@ final class MembershipNetwork: Sendable {
     /// Breaks the circle of nodes and network.
     func removeAll() { nodes.withLock { $0.removeAll() } }
 
-    func ask(from id: String, queryNumber: UInt64, epoch: UInt64) {
+    func ask(from id: String, queryNumber: UInt64) {
         if isCut.withLock({ $0 }) { return }
         let nodes = nodes.withLock { $0 }
         guard let asker = nodes.first(where: { $0.id == id }) else { return }
         for node in nodes where node.id != id {
             guard let identity = node.told.identity else { continue }
-            asker.service.outageAnswer(
-                from: identity, queryNumber: queryNumber, sameEpoch: node.view?.epoch == epoch,
-                reachesZooKeeper: node.lease?.reachesZooKeeper ?? false)
+            asker.service.submit(
+                .outageAnswered(
+                    from: identity, queryNumber: queryNumber, epoch: node.view?.epoch ?? 0,
+                    reachesZooKeeper: node.lease?.reachesZooKeeper ?? false))
         }
     }
 }

@@ -214,9 +214,12 @@ import ZooKeeperClient
         let lists = Mutex<[RevocationList]>([])
         let view = Mutex<MembershipView?>(nil)
         let me = Member(id: "a", boot: 0, weight: 1, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
-        let hooks = MembershipHooks(
-            onView: { next in view.withLock { $0 = next } }, onRevocations: { list in lists.withLock { $0.append(list) } })
-        let service = MembershipService.embedded(me: me, hooks: hooks, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var hooks = MembershipHooks()
+        hooks.onView = { next in view.withLock { $0 = next } }
+        hooks.onRevocations = { list in lists.withLock { $0.append(list) } }
+        let service = MembershipService(
+            configuration: MembershipConfiguration(servers: nil, cluster: "test", me: me), hooks: hooks,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         async let running: Void = service.run()
         try await eventually(within: 30, "the first list") { lists.withLock { $0 } == [RevocationList()] }
         let hasher = try #require(view.withLock { $0 }).hasher

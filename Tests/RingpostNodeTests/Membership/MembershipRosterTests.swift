@@ -91,24 +91,24 @@ import ZooKeeperClient
         let nodes = ["a", "b"].map { MembershipNode($0, server: server) }
         try await settled(nodes)
         let epoch = try #require(nodes[0].view?.epoch)
-        #expect(await nodes[0].service.takeWithdrawalLock() == .taken(epoch: epoch))
-        #expect(await nodes[0].service.takeWithdrawalLock() == .taken(epoch: epoch), "it has it already")
-        #expect(await nodes[1].service.takeWithdrawalLock() == .held)
-        await nodes[1].service.releaseWithdrawalLock()
-        #expect(await nodes[1].service.takeWithdrawalLock() == .held, "only one's own is released")
-        await nodes[0].service.releaseWithdrawalLock()
-        #expect(await nodes[1].service.takeWithdrawalLock() == .taken(epoch: epoch))
+        #expect(await nodes[0].takeWithdrawalLock() == .taken(epoch: epoch))
+        #expect(await nodes[0].takeWithdrawalLock() == .taken(epoch: epoch), "it has it already")
+        #expect(await nodes[1].takeWithdrawalLock() == .held)
+        #expect(await nodes[1].releaseWithdrawalLock())
+        #expect(await nodes[1].takeWithdrawalLock() == .held, "only one's own is released")
+        #expect(await nodes[0].releaseWithdrawalLock())
+        #expect(await nodes[1].takeWithdrawalLock() == .taken(epoch: epoch))
         // It goes with the membership.
-        nodes[1].service.withdraw()
+        nodes[1].service.submit(.membership(.withdraw))
         try await eventually(within: Self.deadlineSeconds, "it is out") { nodes[0].view?.members.map(\.id) == ["a"] }
-        guard case .taken(let later) = await nodes[0].service.takeWithdrawalLock() else {
+        guard case .taken(let later) = await nodes[0].takeWithdrawalLock() else {
             Issue.record("the lock is still there")
             return
         }
         #expect(later > epoch, "a list without it")
-        await nodes[0].service.releaseWithdrawalLock()
+        #expect(await nodes[0].releaseWithdrawalLock())
         #expect(nodes[1].view?.own == nil || nodes[1].view?.epoch == epoch)
-        nodes[1].service.comeBack()
+        nodes[1].service.submit(.membership(.comeBack))
         try await settled(nodes)
         #expect(nodes[1].told.registered.count == 2)
     }

@@ -133,7 +133,7 @@ import ZooKeeperClient
         try await settled(nodes)
         let before = nodes[1].told.views.count
         let boot = nodes[0].own?.boot
-        nodes[0].service.setWeight(5)
+        try await nodes[0].service.setWeight(5)
         try await eventually(within: Self.deadlineSeconds, "the weight") {
             nodes.allSatisfy { $0.view?.member("a")?.weight == 5 }
         }
@@ -177,7 +177,7 @@ import ZooKeeperClient
         let nodes = ["a", "b"].map { MembershipNode($0, server: server) }
         try await settled(nodes)
         let boot = nodes[0].own?.boot
-        nodes[0].service.drain()
+        nodes[0].service.submit(.membership(.drain))
         try await eventually(within: Self.deadlineSeconds, "no weight") { nodes[1].view?.member("a")?.weight == 0 }
         #expect(nodes[1].view?.member("a")?.boot == boot)
         await nodes[0].service.leave(clearingRoster: true)

@@ -99,22 +99,23 @@ import Testing
             node.eventLoop.advanceTime(by: FairScheduler.pause)
             answers += try eager.leaving()
         }
-        #expect(attached() == count + 2 && node.shard.localChannels.count == count + 1)
+        #expect(attached() == count + 2 && node.shard.channels.localCount == count + 1)
         let indices = try (names + ["behind"]).map { try #require(answers.range(of: "\"channel\":\"\($0)\"")).lowerBound }
         #expect(indices == indices.sorted())
 
         try eager.writeInbound(ByteBuffer(bytes: [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]))
-        #expect(node.shard.localChannels.count > count / 2)
+        #expect(node.shard.channels.localCount > count / 2)
         // Who still has to end takes nothing: no news in the tick in which it said its last word, and no message.
-        let last = try #require(node.shard.localChannels.values.first { $0.key.text == names[count - 1] })
-        last.take(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
+        let lastKey = try Key(.channel, name: Array(names[count - 1].utf8), hasher: node.view.hasher)
+        let last = try #require(node.shard.channels.localChannel(lastKey))
+        last.onPresence(PresenceNews(isWhole: true, subscribers: 2, joined: [Array("alice".utf8), Array("bob".utf8)]))
         try publish("y", to: "channels/behind")
         #expect(try eager.writes().joined().elementsEqual([0x88, 0x02, 0x03, 0xE8]))
-        var before = node.shard.localChannels.count
+        var before = node.shard.channels.localCount
         for _ in 0..<count where before > 0 {
             node.eventLoop.advanceTime(by: FairScheduler.pause)
-            #expect(before - node.shard.localChannels.count <= FairScheduler.endingsMax)
-            before = node.shard.localChannels.count
+            #expect(before - node.shard.channels.localCount <= FairScheduler.endingsMax)
+            before = node.shard.channels.localCount
         }
         #expect(before == 0)
         #expect(try eager.writes().isEmpty)
@@ -194,12 +195,12 @@ import Testing
         let node = try EmbeddedNode()
         // Nothing is left to be flushed that would end a turn by itself.
         node.eventLoop.run()
-        let first = node.shard.turnMilliseconds()
+        let first = node.shard.runtime.turnMilliseconds()
         func passMillisecond(after time: Int64) { while MonotonicClock.nowMilliseconds() <= time {} }
         passMillisecond(after: first)
-        #expect(node.shard.turnMilliseconds() == first)
+        #expect(node.shard.runtime.turnMilliseconds() == first)
         node.eventLoop.run()
-        #expect(node.shard.turnMilliseconds() > first)
+        #expect(node.shard.runtime.turnMilliseconds() > first)
     }
 
     @Test func aLargeMessageReachesEachSocketOfItsUser() throws {
@@ -219,14 +220,14 @@ import Testing
     /// The sockets of a crowd whose time is over are not all ended at once.
     @Test func aCrowdIsEndedInPieces() throws {
         let node = try EmbeddedNode { $0.limits.headMilliseconds = 0 }
-        let count = 5 * Shard.endingsMax * Shard.ticksPerRound
+        let count = 5 * ShardRuntime.endingsMax * ConnectionTable.ticksPerRound
         let crowd = try (0..<count).map { _ in try node.clientConnection() }
         var before = count
         node.shard.start()
-        for _ in 0..<(count / Shard.endingsMax + Shard.ticksPerRound) * Int(Shard.tickMilliseconds) {
+        for _ in 0..<(count / ShardRuntime.endingsMax + ConnectionTable.ticksPerRound) * Int(Shard.tickMilliseconds) {
             node.eventLoop.advanceTime(by: .milliseconds(1))
             let open = crowd.count { $0.isActive }
-            #expect(before - open <= 2 * Shard.endingsMax)
+            #expect(before - open <= 2 * ShardRuntime.endingsMax)
             before = open
             if open == 0 { break }
         }

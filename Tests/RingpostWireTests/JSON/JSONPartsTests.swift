@@ -23,25 +23,50 @@ import Testing
     }
 
     @Test func objects() throws {
-        let json = Array(#" { "a" : {"b":[1,"}"]} ,"d\u0061ta":" \" ", "a":2,"":[ ], "\ud800":0} "#.utf8)
-        let object = try #require(JSONObject(json))
-        #expect(object.count == 5)
+        let json = Array(#" { "a" : {"b":[1,"}"]} ,"d\u0061ta":" \" ", "":[ ], "\ud800":0} "#.utf8)
+        let object = try JSONObject(json)
+        #expect(object.count == 4)
         #expect(object["a"].map { String(decoding: $0, as: UTF8.self) } == #"{"b":[1,"}"]}"#)
         #expect(object["data"].map { String(decoding: $0, as: UTF8.self) } == #"" \" ""#)
         #expect(object[""].map { String(decoding: $0, as: UTF8.self) } == "[ ]")
         #expect(object["b"] == nil)
         #expect(object.names == nil)
-        #expect(JSONObject(Array("{}".utf8))?.count == 0)
-        #expect(JSONObject(Array("[]".utf8)) == nil)
+        #expect(try JSONObject(Array("{}".utf8)).count == 0)
+        #expect(throws: JSONFault.notAnObject) { try JSONObject(Array("[]".utf8)) }
         func members(_ count: Int) -> JSONObject? {
-            JSONObject(Array("{\((0..<count).map { "\"\($0)\":0" }.joined(separator: ","))}".utf8))
+            try? JSONObject(Array("{\((0..<count).map { "\"\($0)\":0" }.joined(separator: ","))}".utf8))
         }
         #expect(members(JSONObject.countMax)?.count == JSONObject.countMax && members(JSONObject.countMax + 1) == nil)
     }
 
+    /// Two programs would read such a text in two ways.
+    @Test(arguments: [
+        (#"{"a":1,"a":2}"#, "a"), (#"{"a":1,"b":2,"a":1}"#, "a"), (#"{"a":1,"\u0061":2}"#, #"\u0061"#), (#"{"":1,"":2}"#, ""),
+        (#"{"\ud800":1,"\ud800":2}"#, #"\ud800"#), (#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"e":0}"#, "e"),
+    ])
+    func aMemberTwiceIsRefused(json: String, name: String) {
+        #expect(throws: JSONFault.repeatedMember(name)) { try JSONObject(Array(json.utf8)) }
+        #expect(throws: JSONFault.repeatedMember(name)) { try JSONText.check(document: Array("[0,{\"x\":[\(json)]}]".utf8)) }
+    }
+
+    @Test func documentsAreCheckedAsAWhole() throws {
+        try JSONText.check(document: Array(#" {"a":{"a":1},"b":[{"a":1},{"a":2}],"A":"{\"a\":1,\"a\":2}"} "#.utf8))
+        #expect(throws: JSONFault.malformed) { try JSONText.check(document: Array("{".utf8)) }
+        #expect(throws: JSONFault.malformed) { try JSONText.check(document: JSONText.byteOrderMark + Array("{}".utf8)) }
+        let deep = Array(String(repeating: "[", count: 65).utf8) + Array(String(repeating: "]", count: 65).utf8)
+        #expect(throws: JSONFault.tooDeep) { try JSONText.check(document: deep) }
+    }
+
+    @Test func aByteOrderMarkIsPassedOver() {
+        #expect(Array(JSONText.withoutByteOrderMark(JSONText.byteOrderMark + [0x31])) == [0x31])
+        #expect(Array(JSONText.withoutByteOrderMark([0x31] + JSONText.byteOrderMark)) == [0x31] + JSONText.byteOrderMark)
+        #expect(
+            Array(JSONText.withoutByteOrderMark(JSONText.byteOrderMark + JSONText.byteOrderMark)) == JSONText.byteOrderMark, "one of them")
+    }
+
     /// Swift's texts are equal when they look the same; a name is another one with the sign for kelvins in the place of a K.
     @Test func namesAreComparedAsBytes() throws {
-        let object = try #require(JSONObject(Array(#"{"\u212Ae":1}"#.utf8)))
+        let object = try JSONObject(Array(#"{"\u212Ae":1}"#.utf8))
         #expect("\u{212A}e" == "Ke" && object["Ke"] == nil)
     }
 

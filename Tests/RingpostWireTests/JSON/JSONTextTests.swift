@@ -36,7 +36,10 @@ import Testing
         let nested = { (count: Int) in [UInt8](repeating: 0x5B, count: count) + [UInt8](repeating: 0x5D, count: count) }
         #expect(JSONText.isValid(nested(64)))
         #expect(!JSONText.isValid(nested(65)))
-        #expect(!JSONText.isValid(nested(65), depthMax: 1_000))
+        #expect(JSONText.isValid(nested(JSONText.depthCeiling), depthMax: 1_000))
+        #expect(!JSONText.isValid(nested(JSONText.depthCeiling + 1), depthMax: 1_000))
+        #expect(nested(65).withUnsafeBytes { JSONText.fault(in: $0) } == .tooDeep)
+        #expect(nested(64).dropLast().withUnsafeBytes { JSONText.fault(in: $0) } == .malformed)
         #expect(JSONText.isValid(nested(3), depthMax: 3))
         #expect(!JSONText.isValid(nested(4), depthMax: 3))
         #expect(JSONText.isValid(Array("1".utf8), depthMax: 0))

@@ -278,10 +278,10 @@ import Testing
             case .slot(.inquire(_, let slots)): #expect(slots.count < 3)
             case .slot(.holdings(_, let holdings)): #expect(holdings.count < 2)
             case .slot(.adopt(let adoptions)): #expect(adoptions.count < 2)
-            case .slot(.fill(let fills)): #expect(fills.count < 2)
+            case .slot(.snapshots(let fills)): #expect(fills.count < 2)
             case .slot(.release(let slots)), .slot(.released(let slots)): #expect(slots.count < 2)
             case .slot(.acknowledgeCopies(let positions)): #expect(positions.count < 2)
-            case .slot(.piece(_, _, .some(let piece))): #expect(piece.items.count < 5)
+            case .slot(.chunk(_, _, .some(let piece))): #expect(piece.items.count < 5)
             default: Issue.record("\(length) bytes of \(frame) became \(decoded)")
             }
         }

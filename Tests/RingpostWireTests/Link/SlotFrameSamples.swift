@@ -22,12 +22,12 @@ enum SlotFrameSamples {
         SlotFrame.inquire(term: 6, slots: [0, 1, .max]), .inquire(term: 7, slots: []),
         .fetch(term: 1, slot: 258),
         .adopt([adoption(position: 1 << 62), SlotAdoption(slot: .max, term: 2, base: .max, position: 0)]), .adopt([]),
-        .fill(
+        .snapshots(
             [
                 SnapshotTransfer(
-                    slot: 258, term: 1, piece: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
-                SnapshotTransfer(slot: 258, term: 1, piece: SnapshotChunk(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
-            ]), .fill([]),
+                    slot: 258, term: 1, chunk: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
+                SnapshotTransfer(slot: 258, term: 1, chunk: SnapshotChunk(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
+            ]), .snapshots([]),
         .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
         .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
         .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
@@ -38,8 +38,8 @@ enum SlotFrameSamples {
             [
                 SlotHolding(slot: 1, content: .copy(term: 4, position: 0)),
                 SlotHolding(slot: .max, content: .none(vacant: 0, quiet: .max)),
-            ]), .holdings(term: 5, []), .piece(term: 5, slot: 3, nil),
-        .piece(term: 5, slot: 3, SnapshotChunk(isFirst: true, isLast: true, base: 3, position: 4, items: items)),
+            ]), .holdings(term: 5, []), .chunk(term: 5, slot: 3, nil),
+        .chunk(term: 5, slot: 3, SnapshotChunk(isFirst: true, isLast: true, base: 3, position: 4, items: items)),
         .acknowledge(term: 5, slot: 3, position: 9), .mismatch(term: 5, slot: 3),
         .acknowledgeCopies([SlotPosition(slot: 3, term: 5, position: 9), SlotPosition(slot: .max, term: .max, position: 0)]),
         .acknowledgeCopies([]), .released([SlotTerm(slot: 3, term: 5), SlotTerm(slot: 3, term: .max)]), .released([]),
@@ -56,12 +56,14 @@ enum SlotFrameSamples {
         .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: 0, quiet: .max - 1))]),
         fill([.remembered(user.hash, Remembered(receipt: remembered.receipt, until: 4_000_000))]),
         fill([.mailbox(MailboxHead(key: user, incarnation: 1, appended: .max, resumableFrom: 0, lostAgo: 0))]),
-        .piece(term: 1, slot: 0, SnapshotChunk(isFirst: true, isLast: true, base: 1, position: .max, items: [])),
+        .chunk(term: 1, slot: 0, SnapshotChunk(isFirst: true, isLast: true, base: 1, position: .max, items: [])),
     ]
 
     private static func adoption(position: UInt64) -> SlotAdoption { SlotAdoption(slot: 258, term: 1, base: 0, position: position) }
 
     private static func fill(_ items: [SnapshotItem]) -> SlotFrame {
-        .fill([SnapshotTransfer(slot: 0, term: 1, piece: SnapshotChunk(isFirst: true, isLast: true, base: 1, position: 1, items: items))])
+        .snapshots([
+            SnapshotTransfer(slot: 0, term: 1, chunk: SnapshotChunk(isFirst: true, isLast: true, base: 1, position: 1, items: items))
+        ])
     }
 }

@@ -1,6 +1,7 @@
 // What all the tasks of a replay write on: the ledger, the latencies, the counters, behind one lock.
 import Histogram
 import RingpostClient
+import RingpostReplay
 import RingpostCore
 import Synchronization
 

@@ -2,20 +2,25 @@
 import ArgumentParser
 import FoundationEssentials
 import RingpostClient
+import RingpostReplay
 
 struct ReplayCommand: AsyncParsableCommand {
+    /// Messages of a chat of its own making, unless told otherwise.
+    private static let generatedMessages = 5_000
+
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Replay a chat log through the cluster and check that everyone got exactly their messages, in order.",
+        abstract: "Replay a chat through the cluster and check that everyone got exactly their messages, in order.",
         discussion: """
+            Example: ringpost replay --users 200 --messages 5000
             Example: ringpost replay chat.jsonl --speed 100 --users 500
-            The file has one object a line: {"at":"2004-12-25T09:14","from":"ann","to":"bob","text":"…"}. Lines with "to": null go to a
+            Without a file it makes its own chat: few users get most of it, names and texts are of all kinds. A file has one object a line: {"at":"2004-12-25T09:14","from":"ann","to":"bob","text":"…"}. Lines with "to": null go to a
             channel of their day, to which all chosen users listen who were there on that day.
             Ends with status 1 when anything was lost, came twice, out of order, or to the wrong user.
             """)
 
-    @Argument(help: "The chat log, one JSON object a line.")
-    var file: String
+    @Argument(help: "The chat log, one JSON object a line. (default: traffic of its own making, decided by the seed)")
+    var file: String?
 
     @Option(help: "How much faster than it was said; silences take 1 s at most. 0: as fast as it goes.")
     var speed = 0.0
@@ -57,16 +62,14 @@ struct ReplayCommand: AsyncParsableCommand {
         do {
             // First, because reading the log takes a moment, and without nodes it is for nothing.
             let nodes = try await api.client().nodes().nodes.filter { $0.answered }
-            let log: Data
-            do { log = try Data(contentsOf: URL(filePath: file), options: .alwaysMapped) } catch {
-                Console.note("ringpost: can't read \(file)")
-                throw ExitCode.failure
-            }
+            let log = try log(seed: seed)
             let plan = log.withUnsafeBytes {
                 ReplayPlan($0, userMax: users, messageMax: messages ?? .max, speed: speed, withChannels: channels)
             }
             if plan.messages.isEmpty {
-                Console.note("ringpost: no line of \(file) addresses anybody; expected {\"at\":…,\"from\":…,\"to\":…,\"text\":…} a line")
+                Console.note(
+                    "ringpost: no line of \(file ?? "the chat") addresses anybody; expected {\"at\":…,\"from\":…,\"to\":…,\"text\":…} a line"
+                )
                 throw ExitCode.failure
             }
             Console.note(
@@ -89,6 +92,17 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         for line in report.lines() { Console.line(line) }
         if !report.isClean { throw ExitCode.failure }
+    }
+
+    private func log(seed: UInt64) throws -> Data {
+        guard let file else {
+            Console.note("a chat of its own making: --seed \(seed) makes it again")
+            return Data(GeneratedChat(seed: seed, users: users, messages: messages ?? Self.generatedMessages).log)
+        }
+        do { return try Data(contentsOf: URL(filePath: file), options: .alwaysMapped) } catch {
+            Console.note("ringpost: can't read \(file)")
+            throw ExitCode.failure
+        }
     }
 
     private func access() async throws -> ReplayAccess {

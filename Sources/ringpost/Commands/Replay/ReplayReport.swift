@@ -1,6 +1,7 @@
 // What a replay says at its end.
 import Histogram
 import RingpostClient
+import RingpostReplay
 
 struct ReplayReport: Sendable {
     private let verdict: DeliveryLedger.Verdict

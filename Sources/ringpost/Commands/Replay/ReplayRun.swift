@@ -3,6 +3,7 @@
 import FoundationEssentials
 import HashRing
 import RingpostClient
+import RingpostReplay
 
 /// What a replay's clients and producers show to nodes.
 struct ReplayAccess: Sendable {

@@ -103,10 +103,10 @@ final class ShardHarness {
             [.holdings(term: term, slots.map { SlotHolding(slot: $0, content: .none(vacant: 0, quiet: .max)) })]
         case .adopt(let adoptions):
             [.acknowledgeCopies(adoptions.map { SlotPosition(slot: $0.slot, term: $0.term, position: $0.position) })]
-        case .fill(let fills):
+        case .snapshots(let fills):
             [
                 .acknowledgeCopies(
-                    fills.filter(\.piece.isLast).map { SlotPosition(slot: $0.slot, term: $0.term, position: $0.piece.position) })
+                    fills.filter(\.chunk.isLast).map { SlotPosition(slot: $0.slot, term: $0.term, position: $0.chunk.position) })
             ]
         case .append(let term, let slot, let position, _): [.acknowledge(term: term, slot: slot, position: position)]
         case .release(let slots): [.released(slots)]

@@ -3,29 +3,18 @@
 
 import RingpostCore
 
-/// What a node says of itself in heartbeats.
-struct SimStanding {
-    let epoch: UInt64
-    let digest: UInt64
-    let reachesZooKeeper: Bool
-    let isLeaving: Bool
-    let isDraining: Bool
-    /// Members that it can't reach.
-    let unreachable: [String]
-}
-
 /// One frame.
 enum SimFrame {
     // Links, from the dialling end.
-    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64)
-    case ping(query: UInt64, SimStanding)
+    case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64, dial: UInt64)
+    case ping(query: UInt64, LinkStanding)
     case forward(request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, Publish, budgetMilliseconds: Int64)
     case attach(AttachRequest, epoch: UInt64)
     case detach(attachment: UInt64, Key)
     case report(attachment: UInt64, Key, PresenceReport)
     // Links, from the accepting end.
     case welcome
-    case pong(query: UInt64, SimStanding)
+    case pong(query: UInt64, LinkStanding)
     case answer(request: UInt64, PublishResult)
     case attached(attachment: UInt64, Result<AttachReply, Problem>)
     case deliver(attachment: UInt64, incarnation: UInt64, StoredMessage)
@@ -84,16 +73,16 @@ extension SimFrame {
         switch frame {
         case .append(let term, let slot, let position, let entry):
             "append \(position) to \(slot) in term \(term): \(trace(entry))"
-        case .fill(let fills): "fill " + fills.map(trace).joined(separator: ", ")
-        case .piece(let term, let slot, let piece):
+        case .snapshots(let fills): "fill " + fills.map(trace).joined(separator: ", ")
+        case .chunk(let term, let slot, let piece):
             "piece of \(slot) in term \(term): \(piece.map { "\($0.items.count) items to \($0.position) of \($0.base)" } ?? "none")"
         default: "\(frame)"
         }
     }
 
     private static func trace(_ fill: SnapshotTransfer) -> String {
-        "\(fill.slot) in term \(fill.term) with \(fill.piece.items.count) items to \(fill.piece.position)"
-            + (fill.piece.isLast ? ", complete" : "")
+        "\(fill.slot) in term \(fill.term) with \(fill.chunk.items.count) items to \(fill.chunk.position)"
+            + (fill.chunk.isLast ? ", complete" : "")
     }
 
     private static func trace(_ entry: SlotEntry) -> String {

@@ -100,7 +100,7 @@ extension SimProcess {
                 end(hub)
                 continue
             }
-            if hub.fan.hasNews { hub.tally.take(hub.fan.report(), from: 0) }
+            if hub.fan.hasNews { hub.tally.apply(hub.fan.report(), from: 0) }
             guard hub.session.machine.isLive, hub.session.number != 0 else { continue }
             let isNew = hub.session.number != hub.reported
             if isNew { hub.tally.beginAnew() }
@@ -116,7 +116,7 @@ extension SimProcess {
 
     func onNews(_ attachment: UInt64, _ news: PresenceNews) {
         guard let (socket, _) = attachments[attachment], let hub = socket.hub, hub.session === socket else { return }
-        let (joined, left) = hub.board.take(news)
+        let (joined, left) = hub.board.apply(news)
         for socket in hub.sockets {
             guard socket.hasList else {
                 hub.show(to: socket)

@@ -41,7 +41,7 @@ extension SimProcess {
 
     func subscribe(_ connection: SimConnection, _ key: Key, _ start: AttachStart, _ stay: AttachRequest.Stay, _ user: [UInt8]) {
         handshakes.removeAll { $0 === connection }
-        guard !isLeaving, !isMovingSockets else { return connection.close(from: .accepting) }
+        guard !isLeaving, move == nil else { return connection.close(from: .accepting) }
         var machine = SubscriptionMachine(start: start, isShared: key.kind == .channel, now: now)
         machine.writesOldAttachments = simulation.settings.writesOldAttachments
         let socket = SimSocket(key: key, stay: stay, connection: connection, user: user, machine: machine)

@@ -4,32 +4,22 @@ import RingpostCore
 
 /// A link that this process dials.
 final class SimLink {
-    enum State {
-        case waiting(until: Int64)
-        case dialling(since: Int64)
-        case up
-        /// The member has left the ring.
-        case stopped
-    }
-
     let handle: UInt32
     let member: Member
-    var state = State.waiting(until: .min)
+    var machine: LinkDialMachine
     var connection: SimConnection?
-    /// Grows with every attempt: what belongs to an earlier one is void.
-    var attempt = 0
-    var failures = 0
-    var lastHeard: Int64 = 0
-    var lastPing: Int64 = 0
     /// Attachments of sockets here that it carries.
     var attachments: Set<UInt64> = []
+    /// Of the member list that was last sent here.
+    var toldEpoch: UInt64 = 0
 
-    init(handle: UInt32, member: Member) {
+    init(handle: UInt32, member: Member, heartbeatTimeoutMilliseconds: Int64) {
         self.handle = handle
         self.member = member
+        machine = LinkDialMachine(heartbeatTimeoutMilliseconds: heartbeatTimeoutMilliseconds)
     }
 
-    var isUp: Bool { if case .up = state { true } else { false } }
+    var isUp: Bool { machine.isUp }
 }
 
 /// The accepted end of a link, or of a producer's connection.
@@ -44,6 +34,8 @@ final class SimAccepted {
     let kind: Kind
     let stream: UInt64
     var lastHeard: Int64
+    /// Of the member list that was last sent here.
+    var toldEpoch: UInt64 = 0
 
     init(channel: UInt32, connection: SimConnection, kind: Kind, stream: UInt64, now: Int64) {
         self.channel = channel
@@ -55,108 +47,82 @@ final class SimAccepted {
 }
 
 extension SimProcess {
-    static let dialMillisecondsMax: Int64 = 3_000
-
     private var heartbeat: Int64 { Int64(simulation.document.heartbeatTimeoutMilliseconds) }
 
     // MARK: Dialling
 
     func updateLinks(_ view: MembershipView) {
         let others = view.members.filter { $0.identity != identity }
-        for link in links {
-            if case .stopped = link.state { continue }
-            if !others.contains(where: { $0.identity == link.member.identity }) { stop(link) }
-        }
-        for member in others where !refusedPeers.contains(member.identity) {
-            let isKnown = links.contains { link in
-                if case .stopped = link.state { return false }
-                return link.member.identity == member.identity
-            }
-            if isKnown { continue }
-            let link = SimLink(handle: UInt32(links.count), member: member)
+        for link in links where !link.machine.isStopped && !others.contains(where: { $0.identity == link.member.identity }) { stop(link) }
+        for member in others where !peers.isRefused(member.identity) {
+            if links.contains(where: { !$0.machine.isStopped && $0.member.identity == member.identity }) { continue }
+            let link = SimLink(handle: UInt32(links.count), member: member, heartbeatTimeoutMilliseconds: heartbeat)
             links.append(link)
-            dial(link)
+            onTick(link)
         }
     }
 
-    private func stop(_ link: SimLink) {
-        let wasUp = link.isUp
-        link.state = .stopped
-        link.attempt += 1
-        link.connection?.close(from: .dialling)
-        link.connection = nil
-        if wasUp { linkHasEnded(link) }
-    }
+    private func stop(_ link: SimLink) { hangUp(link, wasUp: link.machine.stop()) }
 
     func refuse(_ peer: MemberIdentity) {
-        refusedPeers.insert(peer)
+        peers.refuse(peer)
         for link in links where link.member.identity == peer { stop(link) }
         for end in accepted.values.sorted(by: { $0.channel < $1.channel }) {
             if case .node(peer) = end.kind { close(end) }
         }
     }
 
-    private func dial(_ link: SimLink) {
-        link.state = .dialling(since: now)
-        link.attempt += 1
-        let attempt = link.attempt
+    private func dial(_ link: SimLink, attempt: Int) {
         guard let target = simulation.nodes.first(where: { $0.id == link.member.id }) else { return }
         simulation.after(random.draw(100...1_500)) { [weak self] in
-            guard let self, !self.isDead, link.attempt == attempt else { return }
+            guard let self, !self.isDead, link.machine.isCurrent(attempt) else { return }
             // Packets that nobody answers: the attempt ends by its time-out.
             if self.simulation.network.isCutEitherWay(self.node.index, target.index) { return }
-            guard let process = target.process else { return self.enter { if link.attempt == attempt { self.onClosed(link) } } }
+            guard let process = target.process else { return self.enter { if link.machine.isCurrent(attempt) { self.onClosed(link) } } }
             let connection = self.simulation.network.connect(from: self.node.index, self, to: target.index, process)
             process.accept(connection)
             self.enter {
-                guard link.attempt == attempt, let view = self.view else { return connection.close(from: .dialling) }
+                guard link.machine.isCurrent(attempt), let view = self.view else { return connection.close(from: .dialling) }
                 link.connection = connection
-                connection.send(.hello(from: self.identity, to: link.member.identity, generation: view.generation), from: .dialling)
+                self.dialCount += 1
+                let hello = SimFrame.hello(
+                    from: self.identity, to: link.member.identity, generation: view.generation, dial: self.dialCount)
+                connection.send(hello, from: .dialling)
             }
         }
     }
 
     func onTick(_ link: SimLink) {
-        switch link.state {
-        case .waiting(let until) where now >= until: dial(link)
-        case .dialling(let since) where now - since >= Self.dialMillisecondsMax: onClosed(link)
-        case .up:
-            if now - link.lastHeard >= heartbeat {
-                simulation.say(name, "\(link.member.id) is silent")
-                onClosed(link)
-            } else if now - link.lastPing >= heartbeat / 3 {
-                ping(link, query: 0)
-            }
-        case .waiting, .dialling, .stopped: break
+        switch link.machine.onTick(now: now, jitter: random.next()) {
+        case .nothing: break
+        case .dial(let attempt): dial(link, attempt: attempt)
+        case .ping: sendPing(link, query: 0)
+        case .close(let end, let wasUp):
+            if end == .silent { simulation.say(name, "\(link.member.id) is silent") }
+            hangUp(link, wasUp: wasUp)
         }
     }
 
     func ping(_ link: SimLink, query: UInt64) {
         guard link.isUp else { return }
-        link.lastPing = now
-        link.connection?.send(.ping(query: query, standing), from: .dialling)
+        link.machine.onPing(now: now)
+        sendPing(link, query: query)
     }
 
-    /// This node has another boot: a link that was made under the old one is no use.
-    func redial(_ link: SimLink) {
-        if case .stopped = link.state { return }
-        onClosed(link)
-    }
+    private func sendPing(_ link: SimLink, query: UInt64) { link.connection?.send(.ping(query: query, standing), from: .dialling) }
 
-    func onClosed(_ link: SimLink) {
-        let wasUp = link.isUp
+    /// Its connection has ended. Or this node has another boot, and a link that was made under the old one is no use.
+    func onClosed(_ link: SimLink) { hangUp(link, wasUp: link.machine.onClosed(now: now, jitter: random.next())) }
+
+    private func hangUp(_ link: SimLink, wasUp: Bool) {
         link.connection?.close(from: .dialling)
         link.connection = nil
-        link.attempt += 1
-        if case .stopped = link.state { return }
-        link.failures += 1
-        let most = min(2_000, Int64(50) << Int64(min(link.failures, 10)))
-        link.state = .waiting(until: now + 50 + random.draw(0...most))
         if wasUp { linkHasEnded(link) }
     }
 
     private func linkHasEnded(_ link: SimLink) {
         simulation.say(name, "link to \(link.member.id) is down")
+        linksHaveChanged()
         let ended = link.attachments.sorted()
         link.attachments = []
         for attachment in ended { onDetached(attachment) }
@@ -165,23 +131,17 @@ extension SimProcess {
 
     /// From the node that was dialled.
     func onFrame(_ frame: SimFrame, _ link: SimLink) {
-        link.lastHeard = now
+        link.machine.onHeard(now: now)
         switch frame {
         case .welcome:
-            guard case .dialling = link.state else { return }
-            link.state = .up
-            link.failures = 0
+            guard link.machine.onWelcome(now: now) else { return }
+            link.toldEpoch = 0
+            linksHaveChanged()
             withLoop { $0.linkIsUp(link.handle, to: link.member.identity, now: self.moment, actions: &$1) }
             for socket in sockets { perform(socket.machine.onEpoch(now: now), socket) }
         case .pong(let query, let standing):
-            onStanding(standing, of: link.member.identity) { link.connection?.send($0, from: .dialling) }
-            guard query != 0 else { return }
-            let sameEpoch = standing.epoch == view?.epoch
-            perform(
-                lease?.outageAnswer(
-                    from: link.member.identity, queryNumber: query, sameEpoch: sameEpoch, reachesZooKeeper: standing.reachesZooKeeper,
-                    now: now))
-            afterMembership()
+            onStanding(standing, of: link.member.identity, query: query)
+            if let view = peers.news(for: standing, told: &link.toldEpoch) { link.connection?.send(.members(view), from: .dialling) }
         case .members(let epoch, let members, let generation): onOffer(epoch, members, generation)
         case .answer(let request, let result):
             isRelaying = true
@@ -202,19 +162,23 @@ extension SimProcess {
 
     // MARK: Accepting
 
-    func greet(_ connection: SimConnection, from: MemberIdentity, to: MemberIdentity, generation: UInt64) {
+    func greet(_ connection: SimConnection, from: MemberIdentity, to: MemberIdentity, generation: UInt64, dial: UInt64) {
         handshakes.removeAll { $0 === connection }
-        guard view?.generation == generation, to == identity, !refusedPeers.contains(from) else {
-            return connection.close(from: .accepting)
-        }
-        // What the peer wrote into an earlier connection and has given up by now must not arrive behind what it writes into this one.
-        for older in accepted.values.sorted(by: { $0.channel < $1.channel }) {
-            // Under whatever boot it was: see LinkRegistry.
-            if case .node(let member) = older.kind, member.id == from.id { close(older) }
+        let objection = LinkObjection.find(
+            from: from, to: to, generation: generation, ownGeneration: view?.generation, me: identity, isRefused: peers.isRefused(from))
+        guard objection == nil else { return connection.close(from: .accepting) }
+        switch lines.enter(connection, line: Self.line(from), boot: from.boot, dial: dial) {
+        case .late: return connection.close(from: .accepting)
+        case .first: break
+        case .after(let older):
+            // It has brought all that it ever will.
+            if let channel = older.channel, let end = accepted[channel] { close(end) }
         }
         let end = register(connection, .node(from))
         end.connection.send(.welcome, from: .accepting)
     }
+
+    private static func line(_ peer: MemberIdentity) -> LinkLines<SimConnection>.Line { .init(node: peer.id, shard: 0) }
 
     func register(_ connection: SimConnection, _ kind: SimAccepted.Kind) -> SimAccepted {
         lastChannel += 1
@@ -232,6 +196,7 @@ extension SimProcess {
 
     func onClosed(_ end: SimAccepted) {
         guard accepted.removeValue(forKey: end.channel) != nil else { return }
+        if case .node(let peer) = end.kind { lines.leave(Self.line(peer)) { $0 === end.connection } }
         loop.connectionEnded(end.channel, now: moment)
         loop.streamEnded(end.stream)
     }
@@ -249,8 +214,9 @@ extension SimProcess {
         guard case .node(let peer) = end.kind else { return }
         switch frame {
         case .ping(let query, let standing):
-            onStanding(standing, of: peer) { end.connection.send($0, from: .accepting) }
+            onStanding(standing, of: peer)
             end.connection.send(.pong(query: query, self.standing), from: .accepting)
+            if let view = peers.news(for: standing, told: &end.toldEpoch) { end.connection.send(.members(view), from: .accepting) }
         case .members(let epoch, let members, let generation): onOffer(epoch, members, generation)
         case .forward(let request, let epoch, let hops, let restarts, var publish, let budget):
             publish.deadline = now + budget
@@ -275,32 +241,27 @@ extension SimProcess {
 
     // MARK: Standings
 
-    var standing: SimStanding {
-        SimStanding(
+    private var standing: LinkStanding {
+        LinkStanding(
             epoch: view?.epoch ?? 0, digest: view?.ring.digest ?? 0, reachesZooKeeper: lastLease?.reachesZooKeeper ?? false,
-            isLeaving: isLeaving, isDraining: drain.phase != .serving, unreachable: unreachable.map(\.id))
+            isLeaving: isLeaving, isDraining: isDraining, unreachable: peers.unreachable.map(\.id).sorted())
     }
 
-    /// Other members that no link reaches.
-    var unreachable: [MemberIdentity] {
-        links.filter { if case .stopped = $0.state { false } else { !$0.isUp } }.map(\.member.identity)
+    private func linksHaveChanged() {
+        peers.setLinked(Set(links.filter(\.isUp).map(\.member.identity)), ofShard: 0, own: identity)
     }
 
-    private func onStanding(_ standing: SimStanding, of peer: MemberIdentity, answer: (SimFrame) -> Void) {
-        guard let view else { return }
-        withdrawal?.onReport(from: peer, unreachable: standing.unreachable, now: now)
-        if standing.isLeaving || standing.isDraining { goingPeers.insert(peer) } else { goingPeers.remove(peer) }
-        if standing.isLeaving { perform(lease?.saidGoodbye(peer, now: now)) }
-        if standing.epoch == view.epoch, standing.digest != view.ring.digest {
-            apply(.peerDiffers(peer, epoch: standing.epoch, digest: standing.digest))
-        }
-        // Whoever is behind is sent the newer list.
-        if standing.epoch < view.epoch { answer(.members(epoch: view.epoch, view.members, generation: view.generation)) }
-        afterMembership()
+    private func onStanding(_ standing: LinkStanding, of peer: MemberIdentity, query: UInt64 = 0) {
+        for event in peers.onStanding(standing, of: peer, query: query, now: now) { handle(event) }
     }
 
     private func onOffer(_ epoch: UInt64, _ members: [Member], _ generation: UInt64) {
-        apply(.offered(epoch: epoch, members: members, generation: generation))
-        afterMembership()
+        handle(.membership(.offered(epoch: epoch, members: members, generation: generation)))
+    }
+}
+
+extension SimFrame {
+    fileprivate static func members(_ view: MembershipView) -> SimFrame {
+        .members(epoch: view.epoch, view.members, generation: view.generation)
     }
 }

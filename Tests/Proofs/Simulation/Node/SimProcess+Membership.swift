@@ -1,28 +1,40 @@
-// What a node's membership service does: it feeds the two membership machines and performs what they say.
+// What a node's membership service does: it feeds the node machine and performs what it says, on a simulated ZooKeeper and its links.
 
 import RingpostCore
 
 extension SimProcess {
     // MARK: What goes in
 
-    func apply(_ event: MembershipEvent) {
-        for action in membership.handle(event, now: now) { perform(action) }
+    /// As by SIGTERM: gives the weight up, hands over, sends its clients elsewhere, leaves.
+    func stop() { handle(.drain(.signal)) }
+
+    /// As by an operator's order; a weight takes it back.
+    func beginDrain() { handle(.drain(.order)) }
+
+    /// As by an operator's order.
+    func setWeight(_ weight: UInt16) {
+        do throws(DrainRefusal) { perform(try machine.setWeight(weight, now: now)) } catch { simulation.say(name, error.message) }
     }
 
-    func perform(_ actions: [LeaseMachine.Action]?) {
-        for action in actions ?? [] {
-            switch action {
-            case .sendSync(let sentAt): sendSync(sentAt: sentAt)
-            case .askPeers(let number): for link in links { ping(link, query: number) }
-            case .closeSession: apply(.giveUpSession)
-            }
+    func handle(_ event: NodeEvent) { perform(machine.handle(event, now: now)) }
+
+    /// In order: what an action leads to at once comes after those that wait already.
+    private func perform(_ actions: [NodeAction]) {
+        nodeActions += actions
+        if isPerformingNode { return }
+        isPerformingNode = true
+        var next = 0
+        while next < nodeActions.count, !isDead {
+            next += 1
+            perform(nodeActions[next - 1])
         }
+        nodeActions.removeAll(keepingCapacity: true)
+        isPerformingNode = false
+        setWake()
     }
 
-    /// After every event: the lease as it is now, and the next alarm of the clock.
-    func afterMembership() {
-        publishLease()
-        let due = [membership.nextWake, lease?.nextWake(now: now)].compactMap { $0 }.min()
+    private func setWake() {
+        let due = machine.nextWake(now: now)
         if wake?.at == due { return }
         wake = nil
         guard let due else { return }
@@ -32,96 +44,142 @@ extension SimProcess {
         after(milliseconds: max(0, due - now)) {
             guard self.wake?.number == number else { return }
             self.wake = nil
-            self.perform(self.lease?.tick(now: self.now))
-            self.apply(.tick)
-            self.afterMembership()
+            self.handle(.tick)
         }
     }
 
     func onZooKeeper(_ event: SimSessionEvent, session told: SimSession) {
-        guard membership.isCurrent(told.number), session?.number == told.number else { return }
+        guard machine.isCurrent(told.number), session?.number == told.number else { return }
         switch event {
         case .connected:
-            apply(.connected(session: told.number, negotiatedTimeoutMilliseconds: simulation.document.sessionTimeoutMilliseconds))
-            perform(lease?.connected(now: now))
-        case .disconnected:
-            perform(lease?.disconnected(now: now))
-            apply(.disconnected(session: told.number))
-        case .expired: apply(.expired(session: told.number))
-        case .membersChanged: apply(.membersChanged(session: told.number))
+            let timeout = simulation.document.sessionTimeoutMilliseconds
+            handle(.membership(.connected(session: told.number, negotiatedTimeoutMilliseconds: timeout)))
+        case .disconnected: handle(.membership(.disconnected(session: told.number)))
+        case .expired: handle(.membership(.expired(session: told.number)))
+        case .membersChanged: handle(.membership(.membersChanged(session: told.number)))
         }
-        afterMembership()
     }
 
     // MARK: What comes out
 
-    private func perform(_ action: MembershipAction) {
+    private func perform(_ action: NodeAction) {
         switch action {
         case .openSession(let number, _): openSession(number)
         case .closeSession:
             session?.store.session.close()
             session = nil
         case .request(let ticket, let request):
-            guard let store = session?.store else { return }
-            store.perform(request) { answer in
-                self.apply(.answered(ticket: ticket, answer))
-                self.afterMembership()
+            session?.store.perform(request) { self.handle(.membership(.answered(ticket: ticket, $0))) }
+        case .sendSync(let sentAt):
+            session?.store.session.request(.sync) { result in
+                if case .success = result { self.handle(.syncAnswered(sentAt: sentAt)) } else { self.handle(.syncFailed(sentAt: sentAt)) }
             }
+        case .takeLock(let member):
+            guard let store = session?.store else { return handle(.lockAnswered(member, .failed)) }
+            store.takeLock(for: member) { self.handle(.lockAnswered(member, $0)) }
+        case .releaseLock(let member):
+            guard let store = session?.store else { return handle(.lockReleased(member, isDone: true)) }
+            store.releaseLock(of: member) { self.handle(.lockReleased(member, isDone: $0)) }
+        case .readRevocations(let ticket):
+            session?.store.readRevocations {
+                self.handle(.revocationsRead(ticket: ticket, $0, seconds: self.simulation.wall / 1_000))
+            }
+        // Nobody revokes anything.
+        case .revocations, .deleteRevocations: break
         case .probeHolder(let ticket, let holder):
-            probe(holder) { result in
-                self.apply(.holderProbed(ticket: ticket, result))
-                self.afterMembership()
+            probe(holder) { self.handle(.membership(.holderProbed(ticket: ticket, $0))) }
+        case .probeMembers(let number, let members):
+            probe(members) { results in
+                let silent = zip(members, results).filter { $0.1 != .sameBoot }.map(\.0.id)
+                self.handle(.membersProbed(number: number, silent: silent))
             }
         case .linkWithMembers(let session, let limit): waitForLinks(session: session, until: now + Int64(limit))
-        case .registered(_, let hadPredecessor):
-            isRegistered = true
-            if hadPredecessor { loop.succeed(now: moment) }
-            makeLeaseMachine()
-            perform(lease?.registered(now: now))
-        case .unregistered:
-            isRegistered = false
-            lease?.sessionEnded(now: now)
-        case .view(let view): announce(view)
+        case .askPeers(let number, _): for link in links { ping(link, query: number) }
+        case .pingPeers: for link in links { ping(link, query: 0) }
         case .refusePeer(let peer): refuse(peer)
-        case .say(let sentence): simulation.say(name, sentence)
-        case .alarm(let sentence): simulation.alarm(name, sentence)
-        case .fail(let sentence):
-            simulation.alarm(name, "fails: \(sentence)")
-            end()
-        case .left: end()
+        case .look(let ticket, let countsHoldings):
+            let holdings = NodeHoldings(copies: copies, users: loop.mailboxCount, sockets: sockets.count)
+            handle(.looked(ticket: ticket, peers, countsHoldings ? holdings : nil))
+        default: performHere(action)
         }
     }
 
-    /// The process ends by itself.
-    private func end() { after(milliseconds: 0) { self.node.kill() } }
+    /// What concerns the process itself.
+    private func performHere(_ action: NodeAction) {
+        switch action {
+        case .identity(let identity): begin(as: identity)
+        case .registered(_, let hadPredecessor): if hadPredecessor { loop.succeed(now: moment) }
+        case .lease(let lease):
+            lastLease = lease
+            withLoop { $0.setLease(until: lease.actUntil, now: self.moment, actions: &$1) }
+        case .view(let view):
+            simulation.say(name, "takes \(view)")
+            take(view)
+        case .progress(let progress): isDraining = progress != nil
+        case .leaving:
+            isLeaving = true
+            simulation.say(name, "leaves with \(copies) copies")
+        case .moveSockets(let number, let milliseconds, _): moveSockets(number, milliseconds: milliseconds)
+        case .keepSockets: move = nil
+        case .log(.alarm, let sentence): simulation.alarm(name, sentence)
+        case .log(_, let sentence): simulation.say(name, sentence)
+        case .end(let ending):
+            if case .failed(let sentence) = ending { simulation.alarm(name, "fails: \(sentence)") }
+            // The process ends by itself.
+            after(milliseconds: 0) { self.node.kill() }
+        default: preconditionFailure("nobody performs \(action)")
+        }
+    }
 
     private func openSession(_ number: Int) {
-        apply(.sessionOpened(session: number, boot: random.next()))
-        simulation.coverage.willLose(self)
-        identity = membership.me.identity
-        simulation.say(name, "is \(identity)")
-        withLoop { $0.begin(as: self.identity, now: self.moment, actions: &$1) }
-        simulation.coverage.hasLost()
         session = (number, SimStore(session: simulation.zooKeeper.open(for: self, number: number), paths: simulation.zooKeeper.paths))
+        handle(.membership(.sessionOpened(session: number, boot: random.next())))
+    }
+
+    private func begin(as identity: MemberIdentity) {
+        simulation.coverage.willLose(self)
+        self.identity = identity
+        simulation.say(name, "is \(identity)")
+        withLoop { $0.begin(as: identity, now: self.moment, actions: &$1) }
+        simulation.coverage.hasLost()
         // Links say who this node is; those of another boot are no use any more.
         for end in accepted.values.sorted(by: { $0.channel < $1.channel }) {
             if case .node = end.kind { close(end) }
         }
-        for link in links { redial(link) }
+        for link in links { onClosed(link) }
     }
 
-    private func sendSync(sentAt: Int64) {
-        session?.store.session.request(.sync) { result in
-            if case .success = result {
-                self.perform(self.lease?.syncAnswered(sentAt: sentAt, now: self.now))
-            } else {
-                self.perform(self.lease?.syncFailed(sentAt: sentAt, now: self.now))
+    private func take(_ next: MembershipView) {
+        let old = view
+        view = next
+        epochsTaken.insert(next.epoch)
+        peers.apply(next, own: identity)
+        updateLinks(next)
+        withLoop { $0.apply(next, now: self.moment, actions: &$1) }
+        reattach(from: old, to: next)
+    }
+
+    private var copies: Int { loop.slotCounts.copies + loop.slotCounts.owned }
+
+    /// Sends all clients elsewhere, one after the other.
+    private func moveSockets(_ number: Int, milliseconds: Int64) {
+        lastMove += 1
+        let move = lastMove
+        self.move = move
+        let leaving = sockets.filter { $0.connection != nil }
+        for (index, socket) in leaving.enumerated() {
+            after(milliseconds: milliseconds * Int64(index) / Int64(leaving.count)) {
+                guard self.move == move, self.sockets.contains(where: { $0 === socket }) else { return }
+                self.drop(socket)
+                socket.closeWithResume()
             }
-            self.afterMembership()
         }
+        after(milliseconds: milliseconds) { if self.move == move { self.handle(.moved(number: number)) } }
     }
 
-    func probe(_ holder: Member, _ completion: @escaping (ProbeResult) -> Void) {
+    // MARK: Asking
+
+    private func probe(_ holder: Member, _ completion: @escaping (ProbeResult) -> Void) {
         let target = simulation.nodes.first { $0.id == holder.id }
         let isReachable = target.map { !simulation.network.isCutEitherWay(self.node.index, $0.index) } ?? false
         guard isReachable, target?.process?.isPaused != true else { return after(milliseconds: 2_000) { completion(.silent) } }
@@ -131,76 +189,33 @@ extension SimProcess {
         }
     }
 
+    /// One after the other; `completion` gets the results in the order of the members.
+    private func probe(_ members: [Member], _ results: [ProbeResult] = [], _ completion: @escaping ([ProbeResult]) -> Void) {
+        if results.count == members.count { return completion(results) }
+        probe(members[results.count]) { self.probe(members, results + [$0], completion) }
+    }
+
     private func waitForLinks(session: Int, until limit: Int64) {
-        let others = view?.members.map(\.identity).filter { $0 != identity } ?? []
-        let isLinked = others.allSatisfy { other in links.contains { $0.isUp && $0.member.identity == other } }
-        guard isLinked || now >= limit else { return after(milliseconds: 10) { self.waitForLinks(session: session, until: limit) } }
-        apply(.linked(session: session))
-        afterMembership()
+        guard peers.isLinkedWithAll(own: identity) || now >= limit else {
+            return after(milliseconds: 10) { self.waitForLinks(session: session, until: limit) }
+        }
+        handle(.membership(.linked(session: session)))
     }
-
-    /// Made as soon as the document says S, H and M.
-    private func makeLeaseMachine() {
-        if lease == nil, let document = membership.document { lease = LeaseMachine(document: document, now: now) }
-    }
-
-    private func announce(_ view: MembershipView) {
-        simulation.say(name, "takes \(view)")
-        makeLeaseMachine()
-        let others = Set(view.othersWithWeight.map(\.identity))
-        let idle = Set(view.members.map(\.identity)).subtracting(others)
-        lease?.membersChanged(epoch: view.epoch, others: others, idle: idle, now: now)
-        // The lease first: what was agreed at the old epoch must not be acted upon with the new ring. What the new one allows comes last.
-        publishLease()
-        take(view)
-        perform(lease?.tick(now: now))
-    }
-
-    private func take(_ next: MembershipView) {
-        let old = view
-        view = next
-        epochsTaken.insert(next.epoch)
-        updateLinks(next)
-        withLoop { $0.apply(next, now: self.moment, actions: &$1) }
-        reattach(from: old, to: next)
-    }
-
-    func publishLease() {
-        let frozen = Lease(state: .frozen(since: .min), actUntil: .min, reachesZooKeeper: false)
-        let told = lease?.lease(now: now) ?? frozen
-        // Between two sessions no syncs are sent, but a node that is connected must not tell peers that ZooKeeper is away.
-        let reaches = told.reachesZooKeeper || (membership.isConnected && !isRegistered)
-        let next = Lease(state: told.state, actUntil: told.actUntil, reachesZooKeeper: reaches)
-        if next == lastLease { return }
-        if lastLease?.state != next.state { simulation.say(name, "lease: \(next.state)") }
-        lastLease = next
-        withLoop { $0.setLease(until: next.actUntil, now: self.moment, actions: &$1) }
-    }
-
-    // MARK: The roster
 
     /// Who might still have a copy that nobody has answered for, and how long such a one could go on acting.
     func askRoster() {
         let epoch = loop.epoch
         guard let store = session?.store else { return answerRoster(nil, askedAt: epoch) }
         store.departed { departed in
-            guard let strangers = departed?.filter({ !self.membership.wasEver($0.identity) }) else {
-                return self.answerRoster(nil, askedAt: epoch)
+            switch departed.flatMap({ self.machine.vacancy(departed: $0) }) {
+            case nil: self.answerRoster(nil, askedAt: epoch)
+            case .wait(let milliseconds): self.answerRoster(milliseconds, askedAt: epoch)
+            case .ask(let strangers):
+                self.probe(strangers) { results in
+                    let areGone = results.allSatisfy(NodeMachine.isGone)
+                    self.answerRoster(self.machine.vacancyWait(areGone: areGone), askedAt: epoch)
+                }
             }
-            if strangers.isEmpty { return self.answerRoster(0, askedAt: epoch) }
-            self.probeAll(strangers) { silent in
-                let document = self.simulation.document
-                self.answerRoster(Int64(silent.isEmpty ? document.vacancyMillisecondsMin : document.vacancyMillisecondsMax), askedAt: epoch)
-            }
-        }
-    }
-
-    /// Asks one after the other; `completion` gets those who may still be there.
-    private func probeAll(_ strangers: [Member], silent: [String] = [], _ completion: @escaping ([String]) -> Void) {
-        guard let first = strangers.first else { return completion(silent) }
-        probe(first) { result in
-            let isGone = result == .refused || result == .otherBoot
-            self.probeAll(Array(strangers.dropFirst()), silent: isGone ? silent : silent + [first.id], completion)
         }
     }
 

@@ -24,34 +24,31 @@ final class SimProcess: SimEnd {
     var random: SplitMix64
 
     // The membership.
-    var membership: MembershipMachine
-    var lease: LeaseMachine?
-    var lastLease: Lease?
-    var isRegistered = false
-    var isLeaving = false
-    /// Peers that say they drain or leave, also those that have left.
-    var goingPeers: Set<MemberIdentity> = []
+    var machine: NodeMachine
+    var nodeActions: [NodeAction] = []
+    var isPerformingNode = false
+    /// What links know of the peers.
+    var peers = PeerTable(shardCount: 1)
     var session: (number: Int, store: SimStore)?
     var wake: (at: Int64, number: Int)?
     var lastWake = 0
     var identity: MemberIdentity
     var view: MembershipView?
+    var lastLease: Lease?
     /// All that it has taken: who skipped one doesn't know of it.
     var epochsTaken: Set<UInt64> = []
-    /// Its orderly end.
-    var drain: DrainMachine
-    var lastLook: Int64 = 0
-    /// What becomes of cut links; made with the first view.
-    var withdrawal: WithdrawalMachine?
-    var lastWithdrawalTick: Int64 = 0
-    /// Clients are asked to go elsewhere.
-    var isMovingSockets = false
+    var isDraining = false
+    var isLeaving = false
+    /// Clients are asked to go elsewhere: the number of the order.
+    var move: Int?
+    var lastMove = 0
 
     // Links.
     var links: [SimLink] = []
     var accepted: [UInt32: SimAccepted] = [:]
     var lastChannel: UInt32 = 0
-    var refusedPeers: Set<MemberIdentity> = []
+    var lines = LinkLines<SimConnection>()
+    var dialCount: UInt64 = 0
 
     // The loop.
     var loop: ShardMachine
@@ -84,13 +81,14 @@ final class SimProcess: SimEnd {
             id: node.id, boot: 0, weight: node.weight, protocolVersion: 1, client: "\(node.id):8080", api: "\(node.id):8081",
             link: "\(node.id):8082")
         identity = me.identity
-        drain = DrainMachine(
+        let drain = DrainMachine(
             drainMilliseconds: 300, sessionTimeoutMilliseconds: Int64(simulation.document.sessionTimeoutMilliseconds),
             handOverMilliseconds: 10_000)
         let fault = node.ringFault
-        membership = MembershipMachine(cluster: "sim", me: me, proposal: simulation.document) { members in
+        let membership = MembershipMachine(cluster: "sim", me: me, proposal: simulation.document) { members in
             RingCache.shared.ring(fault.isOn ? members.map { RingMember(id: $0.id, weight: $0.weight > 0 ? 1 : 0) } : members)
         }
+        machine = NodeMachine(membership, drain: drain, now: simulation.time / 1_000 + clockOffset)
         loop = ShardMachine(
             me: identity, index: simulation.settings.loopIndex, shardCount: SimulationSettings.shardCount, seed: random.next(),
             limits: simulation.loopLimits)
@@ -100,9 +98,7 @@ final class SimProcess: SimEnd {
 
     func begin() {
         simulation.say(name, "starts")
-        publishLease()
-        apply(.start)
-        afterMembership()
+        handle(.start)
         scheduleTick()
     }
 
@@ -123,6 +119,7 @@ final class SimProcess: SimEnd {
         session = nil
         waiters = [:]
         accepted = [:]
+        lines = LinkLines()
         attachments = [:]
         sockets = []
         nodeChannels = [:]
@@ -174,7 +171,6 @@ final class SimProcess: SimEnd {
         tickHubs()
         for link in links { onTick(link) }
         closeSilentEnds()
-        tickOrders()
         checkBounds()
     }
 
@@ -189,8 +185,8 @@ final class SimProcess: SimEnd {
             case .hello where connection.isClosedByAcceptor, .produce where connection.isClosedByAcceptor,
                 .subscribe where connection.isClosedByAcceptor:
                 break
-            case .hello(let from, let to, let generation):
-                self.greet(connection, from: from, to: to, generation: generation)
+            case .hello(let from, let to, let generation, let dial):
+                self.greet(connection, from: from, to: to, generation: generation, dial: dial)
             case .produce(let request, let message, let restarts, let budget):
                 self.produce(connection, request: request, message, restarts: restarts, budgetMilliseconds: budget)
             case .subscribe(let key, let start, let stay, let user): self.subscribe(connection, key, start, stay, user)

@@ -57,7 +57,7 @@ extension Schedule {
         // Until the old session has ended, the new boot waits; then it is a member that the owner has not heard of.
         var haveMet = false
         story.network.watch { frame, _, _ in
-            guard case .hello(let from, let to, _) = frame, from.id == mirror.id, to.id == owner.id else { return false }
+            guard case .hello(let from, let to, _, _) = frame, from.id == mirror.id, to.id == owner.id else { return false }
             haveMet = from != old && owner.process?.view?.members.contains { $0.identity == old } == true
             return haveMet
         }

@@ -217,7 +217,7 @@ final class Story {
         let slot = slot
         var half: (owner: SimNode, mirror: SimNode)?
         network.watch { [unowned self] frame, connection, side in
-            guard case .slot(.fill(let fills)) = frame, fills.contains(where: { $0.slot == UInt16(slot) && !$0.piece.isFirst }) else {
+            guard case .slot(.snapshots(let fills)) = frame, fills.contains(where: { $0.slot == UInt16(slot) && !$0.chunk.isFirst }) else {
                 return false
             }
             half = (self.nodes[connection.hosts[side.rawValue]], self.nodes[connection.hosts[side.other.rawValue]])
@@ -233,11 +233,11 @@ final class Story {
 
 extension SlotFrame {
     /// The owner says that a copy is complete with this.
-    var completes: Bool { if case .fill(let fills) = self { fills.contains { $0.piece.isLast } } else { false } }
+    var completes: Bool { if case .snapshots(let fills) = self { fills.contains { $0.chunk.isLast } } else { false } }
     /// A copy begins to be sent, and this is not all of it.
-    var beginsCopy: Bool { if case .fill(let fills) = self { fills.contains { $0.piece.isFirst && !$0.piece.isLast } } else { false } }
+    var beginsCopy: Bool { if case .snapshots(let fills) = self { fills.contains { $0.chunk.isFirst && !$0.chunk.isLast } } else { false } }
     /// A piece of a copy that was fetched, and there are more.
-    var beginsPieces: Bool { if case .piece(_, _, let piece?) = self { piece.isFirst && !piece.isLast } else { false } }
+    var beginsPieces: Bool { if case .chunk(_, _, let piece?) = self { piece.isFirst && !piece.isLast } else { false } }
     var acknowledges: Bool {
         switch self {
         case .acknowledge, .acknowledgeCopies: true
@@ -247,7 +247,7 @@ extension SlotFrame {
     var isReleased: Bool { if case .released = self { true } else { false } }
     var isRelease: Bool { if case .release = self { true } else { false } }
     var isHoldings: Bool { if case .holdings = self { true } else { false } }
-    var isPiece: Bool { if case .piece = self { true } else { false } }
+    var isPiece: Bool { if case .chunk = self { true } else { false } }
     var isInquiry: Bool { if case .inquire = self { true } else { false } }
 
     /// The term that a question fences lower ones with.
@@ -259,10 +259,10 @@ extension SlotFrame {
         case .inquire(_, let slots): slots.contains(UInt16(slot))
         case .holdings(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
         case .adopt(let adoptions): adoptions.contains { $0.slot == UInt16(slot) }
-        case .fill(let fills): fills.contains { $0.slot == UInt16(slot) }
+        case .snapshots(let fills): fills.contains { $0.slot == UInt16(slot) }
         case .release(let slots), .released(let slots): slots.contains { $0.slot == UInt16(slot) }
         case .acknowledgeCopies(let positions): positions.contains { $0.slot == UInt16(slot) }
-        case .fetch(_, let own), .append(_, let own, _, _), .piece(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
+        case .fetch(_, let own), .append(_, let own, _, _), .chunk(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
             .refused(_, let own, _):
             own == UInt16(slot)
         }

@@ -70,6 +70,12 @@ struct SimStore {
         }
     }
 
+    func readRevocations(_ completion: @escaping (RevocationMachine.Answer) -> Void) {
+        session.request(.children(of: paths.revocations, watch: false)) { result in
+            if case .success(.children(let names, _)) = result { completion(.names(names)) } else { completion(.failed("no answer")) }
+        }
+    }
+
     // MARK: The lock for withdrawing
 
     func takeLock(for me: MemberIdentity, _ completion: @escaping (WithdrawalMachine.LockAnswer) -> Void) {

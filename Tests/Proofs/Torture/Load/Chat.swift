@@ -1,7 +1,8 @@
-// What is said during a run: a chat log's lines over and over, or made-up ones where there is no log.
+// What is said during a run: a chat log's lines over and over, or those of a generated chat where no log is given.
 
 import Foundation
 import RingpostClient
+import RingpostReplay
 
 struct Chat: Sendable {
     /// Lines of a log that are used; over and over, so that more would only take time to read.
@@ -24,23 +25,23 @@ struct Chat: Sendable {
 
     /// Reads a log.
     ///
-    /// - Parameter path: made-up lines if nothing is there.
-    init(path: String, userCount: Int) throws {
-        guard let log = FileManager.default.contents(atPath: path) else {
-            self.log = Data()
-            users = (0..<userCount).map { "\(["ann", "|bob|", "Zoë", "日本"][$0 % 4])-\($0)" }
-            lines = users.map { _ in [] }
-            source = "made-up chat"
-            return
+    /// - Parameter path: a generated chat if none is given.
+    init(path: String?, userCount: Int) throws {
+        let log: Data
+        if let path {
+            guard let read = FileManager.default.contents(atPath: path) else { throw TortureError("there is no chat log \(path)") }
+            log = read
+        } else {
+            log = Data(GeneratedChat(seed: 1, users: userCount, messages: Self.linesMax).log)
         }
         let plan = log.withUnsafeBytes { ReplayPlan($0, userMax: userCount, messageMax: Self.linesMax, speed: 0) }
-        guard !plan.messages.isEmpty else { throw TortureError("no line of \(path) addresses anybody: it is no chat log") }
+        guard !plan.messages.isEmpty else { throw TortureError("no line of \(path ?? "the chat") addresses anybody: it is no chat log") }
         var lines = [[Range<Int>]](repeating: [], count: plan.users.count)
         for message in plan.messages { lines[Int(message.recipient)].append(message.line) }
         self.log = log
         self.lines = lines
         users = plan.users
-        source = URL(fileURLWithPath: path).lastPathComponent
+        source = path.map { URL(fileURLWithPath: $0).lastPathComponent } ?? "generated chat"
     }
 
     /// The channel that a user listens to, as the number of its order.

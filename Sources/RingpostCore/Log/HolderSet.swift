@@ -1,0 +1,140 @@
+// The members that have a copy of an owned slot, or get one, and how far each has confirmed the log. With the owner they are the
+// acknowledging set.
+
+/// Another member that has, or gets, a copy of a slot that this node owns.
+struct Holder {
+    enum State: UInt8 {
+        /// Nothing was sent yet. Can transition to sent.
+        case waiting
+        /// The copy was adopted or sent whole; appends follow. Can transition to waiting (when the copy doesn't fit, or the link broke
+        /// before it was confirmed) and releasing.
+        case sent
+        /// The holder was told that its copy is not needed any more. Final: the holder is removed when it has confirmed, and added anew
+        /// if it is the mirror again.
+        case releasing
+    }
+
+    let peer: Int
+    fileprivate(set) var state = State.waiting
+    /// The owner waits for this holder: it has, or may have, a copy that another owner could go on from.
+    fileprivate(set) var isInSet: Bool
+    /// It has confirmed its copy under this owner's term.
+    fileprivate(set) var isConfirmed = false
+    /// The last position that it has confirmed.
+    fileprivate(set) var acknowledged: UInt64 = 0
+    /// It has the very copy that the owner went on from, so the copy need not be sent.
+    fileprivate(set) var isSame: Bool
+
+    init(peer: Int, isInSet: Bool, isSame: Bool) {
+        self.peer = peer
+        self.isInSet = isInSet
+        self.isSame = isSame
+    }
+}
+
+/// The holders of one owned slot.
+struct HolderSet {
+    private(set) var all: [Holder] = []
+
+    /// - Parameter holders: the members whose copies the owner has found; they are in the set from the beginning.
+    init(_ holders: [Holder] = []) { all = holders }
+
+    var isEmpty: Bool { all.isEmpty }
+
+    func number(of peer: Int) -> Int? { all.firstIndex { $0.peer == peer } }
+
+    /// Whether nobody but this peer holds a copy, or is to get one.
+    func isHeld(atMostBy peer: Int?) -> Bool { all.isEmpty || all.count == 1 && all[0].peer == peer }
+
+    /// Removes members that have left the ring, and adds the present mirror.
+    ///
+    /// - Parameters:
+    ///   - mirror: its number among the peers; `nil` when there is none.
+    ///   - isMember: for each peer, whether it is in the ring.
+    mutating func update(mirror: Int?, isMember: [Bool]) {
+        all.removeAll { !isMember[$0.peer] }
+        if let mirror, number(of: mirror) == nil { all.append(Holder(peer: mirror, isInSet: false, isSame: false)) }
+    }
+
+    // MARK: Confirmation
+
+    /// A holder says up to where it has the log; `end` is where the log ends: nobody can have steps that were not written yet.
+    ///
+    /// - Returns: whether it confirms its copy for the first time; `nil` if nothing was to be confirmed.
+    mutating func acknowledge(_ position: UInt64, by peer: Int, end: UInt64) -> Bool? {
+        guard let number = number(of: peer), all[number].state == .sent else { return nil }
+        let isFirst = !all[number].isConfirmed
+        all[number].isConfirmed = true
+        all[number].acknowledged = min(max(all[number].acknowledged, position), end)
+        return isFirst
+    }
+
+    /// Up to where the whole acknowledging set has the log that ends at `end`, and how many copies that makes; `nil` while a member of
+    /// the set has not confirmed its copy at all, or while there are too few copies.
+    func confirmed(end: UInt64, copiesMin: Int) -> (upTo: UInt64, copies: Int)? {
+        var upTo = end
+        var copies = 1
+        for number in all.indices {
+            if all[number].isInSet {
+                guard all[number].isConfirmed else { return nil }
+                upTo = min(upTo, all[number].acknowledged)
+            }
+            if all[number].isConfirmed { copies += 1 }
+        }
+        return copies < copiesMin ? nil : (upTo, copies)
+    }
+
+    // MARK: Copies
+
+    /// A copy is sent now. From here on the owner waits for this holder, also before it has said that it has everything.
+    mutating func markSent(_ number: Int) {
+        all[number].state = .sent
+        all[number].isInSet = true
+        all[number].isConfirmed = false
+    }
+
+    /// The link broke before the holder had confirmed: the copy is sent again.
+    mutating func markUnsent(_ number: Int) { all[number].state = .waiting }
+
+    /// The holder's copy doesn't fit what was said of it: it has to be sent whole.
+    ///
+    /// - Returns: false if no copy was sent to it.
+    mutating func markMismatched(_ number: Int) -> Bool {
+        guard all[number].state == .sent else { return false }
+        all[number].state = .waiting
+        all[number].isConfirmed = false
+        all[number].isSame = false
+        return true
+    }
+
+    /// With the present mirror confirmed, every other holder may go. It stays in the set until it says that its copy is gone: until then
+    /// another owner could go on from that copy.
+    ///
+    /// - Parameters:
+    ///   - mirror: the present one; `nil` when there is none.
+    ///   - isEarly: does not wait for the mirror to confirm. Only for tests of the tests.
+    /// - Returns: the peers that are to be told, each once.
+    mutating func release(allBut mirror: Int?, isEarly: Bool) -> [Int] {
+        if let mirror {
+            guard let number = number(of: mirror) else { return [] }
+            guard all[number].isConfirmed || (isEarly && all[number].state == .sent) else { return [] }
+        }
+        all.removeAll { $0.peer != mirror && $0.state == .waiting && !$0.isInSet }
+        var released: [Int] = []
+        for number in all.indices where all[number].peer != mirror && all[number].state != .releasing {
+            all[number].state = .releasing
+            all[number].isConfirmed = false
+            released.append(all[number].peer)
+        }
+        return released
+    }
+
+    /// A holder's copy is gone.
+    ///
+    /// - Returns: false if it was not asked to release it.
+    mutating func removeReleased(_ number: Int) -> Bool {
+        guard all[number].state == .releasing else { return false }
+        all.remove(at: number)
+        return true
+    }
+}

@@ -1,0 +1,280 @@
+// The logs of one shard's slots, and the mailboxes that follow from them. Nothing else writes either: an owner appends and commits
+// here, a holder applies its owner's steps and snapshots here. Who owns a slot, and who is sent what, is decided by the shard's machine.
+import HashRing
+
+/// Bounds of one shard's logs.
+struct SlotLogLimits {
+    /// Steps that are not committed, and the bytes of their messages.
+    var uncommittedMax: Int
+    var uncommittedBytesMax: Int
+}
+
+/// The only writer of one shard's slots.
+struct SlotLog {
+    private let layout: ShardSlots
+    private let limits: SlotLogLimits
+    private var slots: [Slot]
+    /// To look into; only the functions here change it.
+    private(set) var mailboxes: MailboxStore
+    /// Steps of owned slots that are not committed, and the bytes of their messages.
+    private(set) var uncommittedCount = 0
+    private(set) var uncommittedBytes = 0
+    /// For incarnations.
+    private var random: SplitMix64
+
+    init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits, seed: UInt64) {
+        self.layout = layout
+        self.limits = limits
+        slots = Array(repeating: Slot(), count: layout.count)
+        mailboxes = MailboxStore(shardCount: layout.shardCount, limits: mailboxLimits)
+        random = SplitMix64(seed: seed)
+    }
+
+    // MARK: Looking
+
+    var slotIndices: Range<Int> { slots.indices }
+
+    /// For tests and for what looks at a whole slot rarely.
+    func slot(at slotIndex: Int) -> Slot { slots[slotIndex] }
+    func copy(at slotIndex: Int) -> SlotCopy { slots[slotIndex].copy }
+    func isOwned(at slotIndex: Int) -> Bool { slots[slotIndex].isOwned }
+    func fence(at slotIndex: Int) -> UInt64 { slots[slotIndex].fence }
+    func connectionID(at slotIndex: Int) -> UInt32 { slots[slotIndex].connectionID }
+    func vacantSince(at slotIndex: Int) -> Int64? { slots[slotIndex].vacantSince }
+    /// The owner's term; `nil` where this node is not the owner.
+    func term(at slotIndex: Int) -> UInt64? { slots[slotIndex].owner?.term }
+    func holders(at slotIndex: Int) -> [Holder] { slots[slotIndex].owner?.holders.all ?? [] }
+    func isServing(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isServing == true }
+    /// Whether a peer has confirmed its copy of an owned slot.
+    func isConfirmed(by peer: Int, at slotIndex: Int) -> Bool {
+        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.all.contains { $0.peer == peer && $0.isConfirmed } == true }
+    }
+    func hasHolder(_ peer: Int, at slotIndex: Int) -> Bool { holderNumber(of: peer, at: slotIndex) != nil }
+    func holderNumber(of peer: Int, at slotIndex: Int) -> Int? {
+        // In place: to copy a slot costs more than to look at it.
+        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.number(of: peer) }
+    }
+
+    /// Whether a request waits for a step of an owned slot.
+    mutating func isWaitedFor(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isWaitedFor == true }
+    /// Whether the owner commits each step with its append: nobody else has a copy, or is to get one, and nothing waits.
+    mutating func commitsAtOnce(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.commitsAtOnce == true }
+    /// Whether one more step may wait to be confirmed.
+    var hasRoom: Bool { uncommittedCount < limits.uncommittedMax && uncommittedBytes < limits.uncommittedBytesMax }
+
+    // MARK: The owner appends
+
+    /// Finds or creates the mailbox of a key; `nil` when the store is full.
+    mutating func mailboxIndex(creating key: Key, now: Int64) -> Int? {
+        mailboxes.mailboxIndex(creating: key, fresh: random.next(), now: now)
+    }
+
+    /// Counts one more message against a mailbox's rate; false when it has come too fast.
+    mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool { mailboxes.admitMessage(at: mailboxIndex, now: now) }
+
+    /// Gives a publish its sequence number, keeps it, and remembers its receipt for repeats. The step still has to be appended.
+    mutating func write(
+        _ publish: Publish, at mailboxIndex: Int, epoch: UInt64, owner: String, mirrored: Bool, now: Moment
+    ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?) {
+        let isAttached = mailboxes.isAttached(at: mailboxIndex)
+        let message = mailboxes.append(publish, at: mailboxIndex, now: now)
+        let receipt = Receipt(
+            sequence: message.sequence, epoch: epoch, owner: owner,
+            outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped, mirrored: mirrored, id: publish.id)
+        guard publish.isRepeatable, !publish.isForgettable || mailboxes.windowHasRoomForAll else { return (message, receipt, nil) }
+        return (message, receipt, mailboxes.remember(receipt, to: publish.key.hash, now: now.monotonic))
+    }
+
+    /// The number of the next step of a log, which exists from here on.
+    mutating func nextPosition(at slotIndex: Int) -> UInt64 {
+        slots[slotIndex].copy.position += 1
+        return slots[slotIndex].copy.position
+    }
+
+    /// Appends a step that other members have to confirm.
+    ///
+    /// - Returns: the term and the holders that have to be sent the step; `nil` where this node is not the owner.
+    mutating func append(
+        _ entry: SlotEntry, position: UInt64, waiter: SlotWaiter?, at slotIndex: Int
+    ) -> (term: UInt64, holders: [Holder])? {
+        uncommittedCount += 1
+        uncommittedBytes += entry.payloadBytes
+        return slots[slotIndex].owner?.append(entry, at: position, waiter)
+    }
+
+    /// A request waits for all that is in the log now.
+    mutating func wait(_ waiter: SlotWaiter, at slotIndex: Int) {
+        let position = slots[slotIndex].copy.position
+        slots[slotIndex].owner?.wait(waiter, at: position)
+    }
+
+    /// The receipt of a publish that was appended before.
+    mutating func receipt(of publish: Publish, now: Int64) -> Receipt? {
+        mailboxes.receipt(of: publish.id, to: publish.key.hash, now: now)
+    }
+
+    mutating func correct(_ remembered: Remembered, to key: KeyHash) { mailboxes.correct(remembered, to: key) }
+
+    // MARK: The owner commits
+
+    /// A holder says up to where it has the log; see ``Ownership/acknowledge(_:term:by:end:)``.
+    mutating func acknowledge(_ position: UInt64, term: UInt64, by peer: Int, at slotIndex: Int) -> Bool? {
+        let end = slots[slotIndex].copy.position
+        return slots[slotIndex].owner?.acknowledge(position, term: term, by: peer, end: end)
+    }
+
+    /// Up to where a log may be committed, and on how many members it is; `nil` while too few have confirmed it.
+    mutating func confirmed(at slotIndex: Int, copiesMin: Int) -> (upTo: UInt64, copies: Int)? {
+        let end = slots[slotIndex].copy.position
+        return slots[slotIndex].owner?.confirmed(end: end, copiesMin: copiesMin)
+    }
+
+    mutating func beginServing(at slotIndex: Int) { slots[slotIndex].owner?.beginServing() }
+
+    /// The step at `position` is committed with its append.
+    mutating func commitAtOnce(_ position: UInt64, at slotIndex: Int) { slots[slotIndex].owner?.commitAtOnce(position) }
+
+    /// Commits the next confirmed step of a log; `nil` when there is none.
+    mutating func commitNext(upTo: UInt64, at slotIndex: Int) -> (entry: SlotEntry, position: UInt64)? {
+        guard let next = slots[slotIndex].owner?.commit(upTo: upTo) else { return nil }
+        uncommittedCount -= 1
+        uncommittedBytes -= next.entry.payloadBytes
+        return next
+    }
+
+    mutating func popWaiter(upTo: UInt64, at slotIndex: Int) -> SlotWaiter? { slots[slotIndex].owner?.popWaiter(upTo: upTo) }
+
+    /// A committed message may be shown from now on.
+    ///
+    /// - Returns: the attachments that get it.
+    mutating func show(_ message: StoredMessage, at mailboxIndex: Int) -> [ReturnAddress] {
+        mailboxes.commit(message.sequence, at: mailboxIndex)
+        return mailboxes.attachments(at: mailboxIndex)
+    }
+
+    // MARK: Holders of an owned slot
+
+    /// Removes holders that have left, and adds the present mirror.
+    mutating func updateHolders(mirror: Int?, isMember: [Bool], at slotIndex: Int) {
+        slots[slotIndex].owner?.holders.update(mirror: mirror, isMember: isMember)
+    }
+
+    mutating func markSent(holder number: Int, at slotIndex: Int) { slots[slotIndex].owner?.holders.markSent(number) }
+    mutating func markUnsent(holder number: Int, at slotIndex: Int) { slots[slotIndex].owner?.holders.markUnsent(number) }
+    mutating func markMismatched(holder number: Int, at slotIndex: Int) -> Bool {
+        slots[slotIndex].owner?.holders.markMismatched(number) == true
+    }
+
+    /// See ``HolderSet/release(allBut:isEarly:)``.
+    mutating func releaseHolders(allBut mirror: Int?, isEarly: Bool, at slotIndex: Int) -> [Int] {
+        guard slots[slotIndex].owner?.isHeld(atMostBy: mirror) == false else { return [] }
+        return slots[slotIndex].owner?.holders.release(allBut: mirror, isEarly: isEarly) ?? []
+    }
+
+    mutating func removeReleased(holder number: Int, at slotIndex: Int) -> Bool {
+        slots[slotIndex].owner?.holders.removeReleased(number) == true
+    }
+
+    // MARK: Terms
+
+    /// This node begins a term, or has heard of a later one: lower terms are refused from now on.
+    mutating func setFence(_ term: UInt64, at slotIndex: Int) { slots[slotIndex].fence = term }
+
+    /// Nobody has a copy, and that is known since then.
+    mutating func setVacant(since: Int64, at slotIndex: Int) { slots[slotIndex].vacantSince = since }
+
+    /// An owner that may speak of the slot has done so on this connection. It has a copy to go on from, so the slot is not vacant.
+    mutating func hearOwner(connectionID: UInt32, at slotIndex: Int) {
+        slots[slotIndex].connectionID = connectionID
+        slots[slotIndex].vacantSince = nil
+    }
+
+    /// This node becomes the owner, and goes on from the copy that it has now. Nothing of that is shown before it is confirmed.
+    ///
+    /// - Parameter found: the complete copies of other members.
+    mutating func beginTerm(_ term: UInt64, found: [(peer: Int, copy: SlotCopy)], at slotIndex: Int) {
+        let best = slots[slotIndex].copy
+        slots[slotIndex].copy.term = term
+        slots[slotIndex].vacantSince = nil
+        mailboxes.commitAll(slot: layout.slot(at: slotIndex))
+        let holders = found.map { peer, copy in
+            Holder(peer: peer, isInSet: true, isSame: copy.term == best.term && copy.position == best.position)
+        }
+        slots[slotIndex].owner = Ownership(term: term, base: best.position, baseTerm: best.term, holders: HolderSet(holders))
+    }
+
+    /// This node is not the owner any more; its copy stays.
+    ///
+    /// - Returns: what was left undone, and who was attached; `nil` if this node was not the owner.
+    mutating func endTerm(at slotIndex: Int) -> (owner: Ownership, detached: [(address: ReturnAddress, key: Key)])? {
+        guard let owner = slots[slotIndex].owner.take() else { return nil }
+        uncommittedCount -= owner.entries.count
+        uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
+        return (owner, mailboxes.detachAll(slot: layout.slot(at: slotIndex)))
+    }
+
+    // MARK: Copies
+
+    /// Applies the next step of another owner's log to the copy.
+    mutating func apply(_ entry: SlotEntry, position: UInt64, at slotIndex: Int, now: Int64) {
+        mailboxes.apply(entry.since(now), now: now)
+        slots[slotIndex].copy.position = position
+    }
+
+    /// The owner goes on from this very copy.
+    mutating func adopt(term: UInt64, at slotIndex: Int) { slots[slotIndex].copy.term = term }
+
+    /// Replaces the copy by one that has come complete.
+    mutating func replaceCopy(by chunks: [SnapshotChunk], term: UInt64, position: UInt64, at slotIndex: Int, now: Int64) {
+        mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
+        slots[slotIndex].copy = SlotCopy(state: .complete, term: term, position: position)
+    }
+
+    /// Replaces the copy by one without content.
+    mutating func replaceCopy(byEmpty copy: SlotCopy, at slotIndex: Int) {
+        mailboxes.drop(slot: layout.slot(at: slotIndex))
+        slots[slotIndex].copy = copy
+    }
+
+    /// Forgets a slot altogether: this node begins a new life.
+    mutating func forget(at slotIndex: Int) {
+        mailboxes.drop(slot: layout.slot(at: slotIndex))
+        slots[slotIndex] = Slot()
+    }
+
+    /// The copy in chunks of about `bytesMax` bytes, written last under `base`.
+    func snapshot(base: UInt64, at slotIndex: Int, now: Int64, bytesMax: Int) -> [SnapshotChunk] {
+        mailboxes.chunks(
+            ofSlot: layout.slot(at: slotIndex), base: base, position: slots[slotIndex].copy.position, now: now, bytesMax: bytesMax)
+    }
+
+    // MARK: Attachments, which are not logged
+
+    mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool { mailboxes.attach(address, at: mailboxIndex) }
+
+    /// - Returns: whether it was the last attachment of a user.
+    mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
+        mailboxes.detach(address, from: key, now: now)
+    }
+
+    /// - Returns: the users who have no other attachment.
+    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] { mailboxes.detachAll(connectionID: connectionID, now: now) }
+
+    /// Attachments that meet the condition wait for a commit no longer.
+    mutating func forgetAttaches(at slotIndex: Int, where condition: (AttachRequest) -> Bool) {
+        guard isWaitedFor(at: slotIndex) else { return }
+        slots[slotIndex].owner?.forgetAttaches(where: condition)
+    }
+
+    /// A mailbox is used; a user is there now.
+    mutating func touch(_ mailboxIndex: Int, isSeen: Bool, now: Moment) {
+        mailboxes.touch(mailboxIndex, now: now.monotonic)
+        if isSeen { mailboxes.setLastSeen(now.wall, at: mailboxIndex) }
+    }
+
+    /// Forgets some of the mailboxes that nobody has used for long, and receipts that have had their time.
+    mutating func forgetIdle(now: Int64, limit: Int = 256) {
+        mailboxes.forgetIdle(now: now, limit: limit)
+        mailboxes.expireWindow(now: now)
+    }
+}

@@ -1,0 +1,46 @@
+// The text that every socket gets for a message.
+
+enum Envelope {
+    /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer. A
+    /// channel's message names it: `…,"channel":"room","data":…`.
+    static func encode(
+        _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]
+    ) -> [UInt8] {
+        let at = UInt64(max(0, wallMilliseconds))
+        var bytes: [UInt8] = []
+        // Exactly, because histories keep it: what is too much is kept too.
+        let numbers = 2 * decimalDigits(sequence) + decimalDigits(at)
+        bytes.reserveCapacity(91 + numbers + data.count + (key.kind == .channel ? 13 + escapedLength(key.name) : 0))
+        bytes.append(text: "{\"seq\":")
+        bytes.append(decimal: sequence)
+        bytes.append(text: ",\"cursor\":\"")
+        Cursor(incarnation: incarnation, sequence: sequence).append(to: &bytes)
+        bytes.append(text: "\",\"id\":\"")
+        id.append(to: &bytes)
+        bytes.append(text: "\",\"at\":")
+        bytes.append(decimal: at)
+        if key.kind == .channel {
+            bytes.append(text: ",\"channel\":\"")
+            // A valid name holds no control character: nothing else has to be escaped.
+            for byte in key.name {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
+        }
+        bytes.append(text: ",\"data\":")
+        bytes.append(contentsOf: data)
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    private static func decimalDigits(_ number: UInt64) -> Int {
+        var (digits, rest) = (1, number)
+        while rest >= 10 { (digits, rest) = (digits + 1, rest / 10) }
+        return digits
+    }
+
+    private static func escapedLength(_ name: [UInt8]) -> Int {
+        name.reduce(name.count) { $1 == UInt8(ascii: "\"") || $1 == UInt8(ascii: "\\") ? $0 + 1 : $0 }
+    }
+}

@@ -1,0 +1,154 @@
+// The owner's log: a publish or an attachment becomes a step, the step goes to all holders, and is committed when the whole acknowledging
+// set has it. Only then is it shown.
+import HashRing
+
+extension ShardMachine {
+    // MARK: Appending
+
+    /// Appends a publish that the lanes have let through, or answers it from what is remembered.
+    mutating func append(_ publish: Publish, request: UInt64, now: Moment, actions: inout [ShardAction]) {
+        let slot = publish.key.slot
+        catchUp(slot, now: now, actions: &actions)
+        guard publishes.lanes.mayAppend(request: request), log.isOwned(at: slotIndex(slot)) else {
+            publishes.answer(request, .failure(.retry))
+            return
+        }
+        if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
+            if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
+            if publish.isRepeatable, !publish.isForgettable, log.mailboxes.windowIsFull {
+                publishes.answer(request, .failure(.windowFull))
+                return
+            }
+        }
+        guard log.hasRoom, let mailboxIndex = log.mailboxIndex(creating: publish.key, now: now.monotonic) else {
+            publishes.answer(request, .failure(.overloaded))
+            return
+        }
+        guard log.admitMessage(at: mailboxIndex, now: now.monotonic) else {
+            publishes.refuseTooFast(request, kind: publish.key.kind)
+            return
+        }
+        let (message, receipt, remembered) = log.write(
+            publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: peers.hasMirror(slot), now: now)
+        let entry = SlotEntry.message(
+            publish.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex), message, remembered)
+        if has(.deliverBeforeCommit) {
+            show(entry, actions: &actions)
+            publishes.answer(request, .success(receipt))
+        }
+        let waiter = SlotWaiter.publish(request: request, publish.key, receipt, remembered: remembered?.until)
+        append(entry, to: slot, waiter: waiter, now: now, actions: &actions)
+    }
+
+    /// Answers a publish that was appended before, as soon as the first one is committed; false when it was not.
+    private mutating func answerRepeat(_ publish: Publish, request: UInt64, now: Moment, actions: inout [ShardAction]) -> Bool {
+        var first: Receipt?
+        if publish.isRepeatable {
+            first = log.receipt(of: publish, now: now.monotonic)
+            if !publish.mayBeRepeat { first = first?.asRepeated }
+        }
+        if first == nil, publish.mayBeRepeat, !publish.isRepeatable || publish.isForgettable {
+            let mailboxIndex = log.mailboxes.mailboxIndex(of: publish.key)
+            if let mailboxIndex, let sequence = log.mailboxes.sequence(of: publish.id, at: mailboxIndex) {
+                first = Receipt(
+                    sequence: sequence, epoch: publishes.lanes.epoch, owner: peers.me.id, outcome: .stored,
+                    mirrored: peers.hasMirror(publish.key.slot), id: publish.id)
+            } else if log.mailboxes.lostThrough(at: mailboxIndex) >= now.monotonic - publish.ageMax(now: now.monotonic) {
+                // It may have been in the history after it was sent for the first time, and have been lost since.
+                publishes.answer(request, .failure(.outcomeUnknown))
+                return true
+            }
+        }
+        guard let first else { return false }
+        // Whatever its step is, it is not behind the end of the log.
+        log.wait(.publish(request: request, publish.key, first, remembered: nil), at: slotIndex(publish.key.slot))
+        advance(publish.key.slot, now: now, actions: &actions)
+        if log.isWaitedFor(at: slotIndex(publish.key.slot)) { pull(publish.key.slot, now: now, actions: &actions) }
+        return true
+    }
+
+    /// Puts one more step at the end of a slot's log and sends it to all who have a copy.
+    mutating func append(_ entry: SlotEntry, to slot: Int, waiter: SlotWaiter?, now: Moment, actions: inout [ShardAction]) {
+        let slotIndex = slotIndex(slot)
+        let position = log.nextPosition(at: slotIndex)
+        if commitsAtOnce(slot, now: now) {
+            log.commitAtOnce(position, at: slotIndex)
+            show(entry, actions: &actions)
+            if let waiter { answer(waiter, isMirrored: false, now: now, actions: &actions) }
+            return
+        }
+        guard let (term, holders) = log.append(entry, position: position, waiter: waiter, at: slotIndex) else { return }
+        for holder in holders where holder.state == .sent {
+            guard peers.isLinked(holder.peer) else { continue }
+            let frame = SlotFrame.append(
+                term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
+            peers.send(frame, to: holder.peer, actions: &actions)
+        }
+        if holders.isEmpty {
+            advance(slot, now: now, actions: &actions)
+        } else if holders.contains(where: { $0.state == .waiting }) {
+            pull(slot, now: now, actions: &actions)
+        }
+    }
+
+    /// Nobody else has a copy of the slot, or is to have one, and nothing waits.
+    mutating func commitsAtOnce(_ slot: Int, now: Moment) -> Bool {
+        let slotIndex = slotIndex(slot)
+        guard !staleSlots.contains(slotIndex), log.commitsAtOnce(at: slotIndex) else { return false }
+        return lease.mayAct(now) && !peers.hasMirror(slot) && !has(.deliverBeforeCommit)
+    }
+
+    // MARK: Committing
+
+    /// Commits what the whole set has, if this node may still act: the clock was read after the acknowledgement came.
+    mutating func advance(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+        let slotIndex = slotIndex(slot)
+        if has(.releaseEarly) { releaseOthers(slot, actions: &actions) }
+        guard let (upTo, copies) = log.confirmed(at: slotIndex, copiesMin: peers.hasMirror(slot) ? 2 : 1) else { return }
+        guard lease.mayAct(now) else {
+            lease.postponeCommit(of: slot)
+            return
+        }
+        log.beginServing(at: slotIndex)
+        while let (entry, position) = log.commitNext(upTo: upTo, at: slotIndex) {
+            // Requests that wait for an earlier step are answered first: an attachment that begins "from now on" must not begin after
+            // this step.
+            answerWaiters(slotIndex, upTo: position - 1, copies: copies, now: now, actions: &actions)
+            if !has(.deliverBeforeCommit) { show(entry, actions: &actions) }
+        }
+        answerWaiters(slotIndex, upTo: upTo, copies: copies, now: now, actions: &actions)
+        releaseOthers(slot, actions: &actions)
+    }
+
+    private mutating func answerWaiters(_ slotIndex: Int, upTo: UInt64, copies: Int, now: Moment, actions: inout [ShardAction]) {
+        while let waiter = log.popWaiter(upTo: upTo, at: slotIndex) {
+            answer(waiter, isMirrored: copies > 1, now: now, actions: &actions)
+        }
+    }
+
+    private mutating func answer(_ waiter: SlotWaiter, isMirrored: Bool, now: Moment, actions: inout [ShardAction]) {
+        switch waiter {
+        case .publish(let request, let key, let receipt, let until):
+            let told = receipt.repeated || receipt.mirrored == isMirrored ? receipt : receipt.with(mirrored: isMirrored)
+            if told != receipt, let until { log.correct(Remembered(receipt: told, until: until), to: key.hash) }
+            publishes.answer(request, .success(told))
+        case .attach(let request): answerAttach(request, now: now, actions: &actions)
+        }
+    }
+
+    /// A committed step becomes visible, if it is a message whose mailbox is still there.
+    private mutating func show(_ entry: SlotEntry, actions: inout [ShardAction]) {
+        guard case .message(let key, let incarnation, let message, _) = entry,
+            let mailboxIndex = log.mailboxes.mailboxIndex(of: key), log.mailboxes.incarnation(at: mailboxIndex) == incarnation
+        else { return }
+        show(message, at: mailboxIndex, actions: &actions)
+    }
+
+    /// The commit point: every committed message becomes visible here and nowhere else, however it was appended.
+    mutating func show(_ message: StoredMessage, at mailboxIndex: Int, actions: inout [ShardAction]) {
+        let incarnation = log.mailboxes.incarnation(at: mailboxIndex)
+        for address in log.show(message, at: mailboxIndex) {
+            actions.append(.deliver(address, incarnation: incarnation, message))
+        }
+    }
+}

@@ -1,0 +1,148 @@
+// The one way in for whoever publishes: an HTTP request, a line of a batch, a producer on a link, a client on a WebSocket. It checks what the
+// caller may do, gives the message its id and its deadline, and sends it to the shard of its key's slot, from where the answer comes back.
+import HashRing
+import NIOCore
+import RingpostCore
+import RingpostWire
+
+/// Who publishes, by what it is allowed with.
+enum PublishCaller {
+    /// A producer over HTTP, with an API key or, where none is asked for, without one.
+    case apiKey(APIGrant)
+    /// A client on a WebSocket.
+    case client(ClientGrant)
+}
+
+/// Used on its shard's event loop only.
+final class Publisher {
+    private let runtime: ShardRuntime
+    private let apiKeys: APIKeys?
+    private let payloadBytesMax: Int
+    private var waiters = PublishWaiters()
+    /// The cluster's; `nil` while the node is in no ring.
+    private var hasher: KeyHasher?
+    /// The node shuts down: producers on links are sent to other nodes.
+    var isLeaving = false
+
+    /// - Parameter apiKeys: `nil` where producers are asked for none.
+    init(runtime: ShardRuntime, apiKeys: APIKeys?, payloadBytesMax: Int) {
+        self.runtime = runtime
+        self.apiKeys = apiKeys
+        self.payloadBytesMax = payloadBytesMax
+    }
+
+    func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
+
+    // MARK: Checks
+
+    /// Checks that the caller may publish there, and now.
+    ///
+    /// - Throws: that it may not, or publishes too fast; counted.
+    func admit(_ caller: PublishCaller, to key: Key) throws(ProblemReport) {
+        switch caller {
+        case .apiKey(let grant):
+            guard let keys = apiKeys else { return }
+            guard grant.allowsPublish(key.kind, key.name) else {
+                runtime.counters.count(.notGranted)
+                throw ProblemReport(.forbidden, "this API key may not publish there")
+            }
+            guard let report = keys.objection(to: grant, now: .now()) else { return }
+            if report.problem == .tooFast { runtime.counters.count(.keyRate) }
+            throw report
+        case .client(let grant):
+            if !grant.allowsPublish(to: key) { throw ProblemReport(.forbidden, "you may not publish this here") }
+        }
+    }
+
+    /// A payload as JSON.
+    ///
+    /// - Throws: that it is too large, or not what it is said to be.
+    func payload(_ body: ByteBuffer, kind: Payload.Kind) throws(ProblemReport) -> [UInt8] {
+        try Payload.encode(body, kind: kind, bytesMax: payloadBytesMax)
+    }
+
+    // MARK: The message
+
+    /// The message with its id and deadline.
+    ///
+    /// - Throws: that its idempotency key is too long.
+    func message(_ request: PublishRequest, hasher: KeyHasher) throws(ProblemReport) -> Publish {
+        try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
+        let id = request.idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: request.key, hasher: hasher) }
+        return Publish(
+            key: request.key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil, data: request.data,
+            timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
+            publishedAt: Moment.wallMicroseconds())
+    }
+
+    /// The message of a frame that a producer sends on a link.
+    ///
+    /// - Throws: that the producer may not publish there or publishes too fast, that the node is stopping or in no ring, or what is wrong with
+    ///   the frame.
+    func message(_ produce: LinkProduce, by pass: LinkPass) throws(ProblemReport) -> Publish {
+        if let report = pass.objection(produce.kind, produce.name) { throw report }
+        if isLeaving { throw ProblemReport(.stopping) }
+        guard let hasher else { throw .notInARing }
+        let key = try Key(requested: produce.kind, name: produce.name, hasher: hasher)
+        let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
+        try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
+        let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
+        let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
+        return Publish(
+            key: key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil,
+            isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
+            deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
+        )
+    }
+
+    private static func check(idempotencyKeyBytes count: Int) throws(ProblemReport) {
+        if count > PublishRequest.idempotencyKeyBytesMax {
+            throw ProblemReport(.badParameter, "an idempotency key has at most \(PublishRequest.idempotencyKeyBytesMax) bytes")
+        }
+    }
+
+    // MARK: On its way
+
+    /// Sends a message off; the answer comes to `sink`, sometimes before this returns.
+    ///
+    /// - Parameters:
+    ///   - stream: the producer's stream, 0 for a single request.
+    ///   - restarts: the producer begins again, in order, after a refusal.
+    func send(_ message: Publish, stream: UInt64 = 0, restarts: Bool = false, to sink: any PublishSink, tag: UInt64) {
+        guard let number = waiters.insert(sink, tag: tag) else {
+            sink.onAnswer(tag: tag, .failure(.overloaded))
+            return
+        }
+        let address = ReturnAddress(connectionID: ConnectionAddress(shard: runtime.index).connectionID, id: number)
+        send(message, PublishContext(address: address, stream: stream, restarts: restarts))
+    }
+
+    /// Sends a message off whose answer goes to an address of its own: a link's.
+    func send(_ message: Publish, _ context: PublishContext) {
+        runtime.post(.submit(message, context), to: runtime.shardIndex(message.key.slot))
+    }
+
+    /// The answer to a message that was sent off with a sink.
+    func onAnswer(_ number: UInt64, _ result: PublishResult) {
+        guard let waiter = waiters.remove(number) else { return }
+        runtime.counters.count(result)
+        waiter.sink.onAnswer(tag: waiter.tag, result)
+    }
+}
+
+extension MessageID {
+    /// An idempotency key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's. `nil` for no
+    /// key.
+    init?(repeatableBy idempotencyKey: UnsafeRawBufferPointer, to key: Key, hasher: KeyHasher) {
+        if idempotencyKey.isEmpty { return nil }
+        let count = 1 + key.name.count + 1 + idempotencyKey.count
+        self = withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { bytes in
+            bytes[0] = key.kind.rawValue
+            UnsafeMutableRawBufferPointer(rebasing: bytes[1...]).copyBytes(from: key.name)
+            bytes[1 + key.name.count] = 0
+            UnsafeMutableRawBufferPointer(rebasing: bytes[(2 + key.name.count)...]).copyMemory(from: idempotencyKey)
+            let bytes = UnsafeRawBufferPointer(bytes)
+            return MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
+        }
+    }
+}

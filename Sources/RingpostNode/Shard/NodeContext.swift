@@ -1,0 +1,194 @@
+// What the event loops of a node share. None of it lies on the way of a message: configuration that never changes, and a
+// few facts behind a lock that handshakes, heartbeats and operators' questions look at.
+import Logging
+import NIOCore
+import RingpostCore
+import RingpostWire
+import Synchronization
+
+final class NodeContext: Sendable {
+    let configuration: NodeConfiguration
+    let logger: Logger
+    let shardCount: Int
+    let startedAt = Moment.now().monotonic
+
+    private struct Facts {
+        var identity: MemberIdentity
+        var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
+        var view: MembershipView?
+        var isLeaving = false
+        /// Things that somebody should look at.
+        var alarms: UInt64 = 0
+        /// When ZooKeeper last confirmed the ring, on the monotonic clock.
+        var lastConfirmed: Int64?
+        /// Set while this node drains.
+        var drain: DrainMachine.Progress?
+        var peers: PeerTable
+    }
+
+    let lines = LinkRegistry()
+    let trust = NodeAuth()
+    /// Checks clients' tokens; `nil` where they are asked for none.
+    let tokens: TokenVerifier?
+    /// Knows producers' and operators' keys; `nil` where they are asked for none.
+    let apiKeys: APIKeys?
+    /// What every client may do where none is asked for a token.
+    let openGrant: SharedGrant
+    let quotas: NodeQuotas
+    /// One for each loop, used on that loop only.
+    let admissions: [AdmissionController]
+    private let facts: Mutex<Facts>
+    private let loopList = Mutex<[Shard]>([])
+    /// Tells the membership what peers say; set once before any link exists.
+    private let hooks = Mutex<Hooks>(Hooks())
+
+    /// What the membership wants to hear from links.
+    struct Hooks: Sendable {
+        /// A peer's heartbeat, or its member list, says this.
+        var tell: @Sendable (NodeEvent) -> Void = { _ in }
+        /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
+        var vacancyWait: (@Sendable () async -> Int64?)?
+        /// An operator's order to this node.
+        var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
+        /// Takes tokens back: a user's, or one of them; and what has been taken back.
+        var revoke: @Sendable (Key, _ tokenID: String?, _ until: Int64) async throws -> Void = { _, _, _ in throw ProblemReport(.noOwner) }
+        var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
+        /// The process is told to end; again, if it was before.
+        var signal: @Sendable () -> Void = {}
+    }
+
+    init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
+        self.configuration = configuration
+        self.shardCount = shardCount
+        self.logger = logger
+        tokens = configuration.trust.asksForTokens ? TokenVerifier(configuration.trust, logger: logger) : nil
+        apiKeys = configuration.trust.apiKeysFile.map {
+            APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
+        }
+        openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
+        quotas = NodeQuotas(limits: configuration.limits)
+        admissions = (0..<shardCount).map { _ in AdmissionController(limits: configuration.limits, shardCount: shardCount) }
+        facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
+    }
+
+    // MARK: Loops
+
+    func setShards(_ shards: [Shard]) {
+        loopList.withLock { $0 = shards }
+        for shard in shards { shard.runtime.setPeers(shards.map(\.runtime)) }
+    }
+
+    var shards: [Shard] { loopList.withLock { $0 } }
+
+    /// Runs on every loop.
+    func onEachShard(_ body: @escaping @Sendable (Shard) -> Void) {
+        for shard in shards { shard.eventLoop.execute { body(shard) } }
+    }
+
+    // MARK: Facts
+
+    var identity: MemberIdentity { facts.withLock { $0.identity } }
+    var lease: Lease { facts.withLock { $0.lease } }
+    var view: MembershipView? { facts.withLock { $0.view } }
+    var alarms: UInt64 { facts.withLock { $0.alarms } }
+    var lastConfirmed: Int64? { facts.withLock { $0.lastConfirmed } }
+
+    func setHooks(_ hooks: Hooks) { self.hooks.withLock { $0 = hooks } }
+
+    func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
+
+    func setLease(_ lease: Lease) {
+        facts.withLock { facts in
+            facts.lease = lease
+            // A lease is granted from the moment at which the confirmed question was sent.
+            if lease.state == .leased, let document = facts.view?.document, lease.actUntil < .max {
+                facts.lastConfirmed = lease.actUntil - Int64(document.leaseMilliseconds)
+            }
+        }
+    }
+
+    func setView(_ view: MembershipView) {
+        facts.withLock { facts in
+            facts.view = view
+            facts.peers.apply(view, own: facts.identity)
+        }
+    }
+
+    /// `nil` while the node doesn't drain.
+    var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }
+    func setDrain(_ progress: DrainMachine.Progress?) { facts.withLock { $0.drain = progress } }
+    /// How the peers stand.
+    var peers: PeerTable { facts.withLock { $0.peers } }
+
+    /// Where clients can go.
+    func elsewhere(_ view: MembershipView) -> [String] { peers.elsewhere(view, own: configuration.id) }
+
+    func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    /// - Throws: `ProblemReport`.
+    func revoke(_ user: Key, tokenID: String?, until: Int64) async throws {
+        try await hooks.withLock { $0 }.revoke(user, tokenID, until)
+    }
+    /// - Throws: `ProblemReport`.
+    func revocationNotes() async throws -> [RevocationNote] { try await hooks.withLock { $0 }.revocationNotes() }
+    func onSignal() { hooks.withLock { $0 }.signal() }
+    func setLeaving() { facts.withLock { $0.isLeaving = true } }
+    func refuse(_ peer: MemberIdentity) { facts.withLock { $0.peers.refuse(peer) } }
+    func isRefused(_ peer: MemberIdentity) -> Bool { facts.withLock { $0.peers.isRefused(peer) } }
+    func countAlarm() { facts.withLock { $0.alarms += 1 } }
+
+    // MARK: Links
+
+    /// What this node says of itself in heartbeats.
+    func standing(_ shard: Shard) -> LinkStanding {
+        facts.withLock { facts in
+            LinkStanding(
+                epoch: shard.view?.epoch ?? 0, digest: shard.view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
+                isLeaving: facts.isLeaving, isDraining: facts.drain != nil,
+                unreachable: facts.peers.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
+        }
+    }
+
+    /// What a peer says of itself.
+    ///
+    /// - Parameter query: the question that it answers; 0 for none.
+    func onStanding(of peer: MemberIdentity, _ standing: LinkStanding, query: UInt64 = 0) {
+        let now = MonotonicClock.nowMilliseconds()
+        let events = facts.withLock { $0.peers.onStanding(standing, of: peer, query: query, now: now) }
+        if events.isEmpty { return }
+        let tell = hooks.withLock { $0.tell }
+        for event in events { tell(event) }
+    }
+
+    /// The member list, for a peer that is behind; once an epoch and connection.
+    ///
+    /// - Parameter told: the epoch that the connection was last told of.
+    func news(for standing: LinkStanding, told: inout UInt64) -> LinkFrame? {
+        guard let view = facts.withLock({ $0.peers.news(for: standing, told: &told) }) else { return nil }
+        return .members(epoch: view.epoch, generation: view.generation, view.members)
+    }
+
+    func onMembers(epoch: UInt64, generation: UInt64, _ members: [Member]) {
+        hooks.withLock { $0.tell }(.membership(.offered(epoch: epoch, members: members, generation: generation)))
+    }
+
+    /// A loop has found slots of which nobody has a copy.
+    func askRoster(for shard: Shard) {
+        guard let vacancyWait = hooks.withLock({ $0.vacancyWait }) else { return }
+        let epoch = shard.machine.epoch
+        Task {
+            let wait = await vacancyWait()
+            shard.eventLoop.execute { shard.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) } }
+        }
+    }
+
+    /// A link of a loop has come up or gone down.
+    func onLinkChange(_ shard: Shard) {
+        let up = Set(shard.links.allDialled.filter(\.isUp).map(\.member))
+        facts.withLock { facts in
+            facts.peers.setLinked(up, ofShard: shard.index, own: facts.identity)
+        }
+    }
+
+    /// Whether every shard is linked with every other member.
+    func isLinkedWithAll() -> Bool { facts.withLock { $0.peers.isLinkedWithAll(own: $0.identity) } }
+}

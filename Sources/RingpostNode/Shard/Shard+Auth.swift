@@ -1,0 +1,34 @@
+// Tokens of one shard's clients: checks are counted, and clients whose token is taken back, or whom an operator disconnects, go.
+import RingpostCore
+import RingpostWire
+
+extension Shard {
+    /// As ``TokenGate/check(_:from:_:)``; refusals are counted.
+    func check(_ token: [UInt8], from source: SourceAddress?, _ body: @escaping (Result<ClientGrant, TokenRefusal>) -> Void) {
+        tokenGate.check(token, from: source) { [self] result in
+            switch result {
+            case .success, .failure(.problem): break
+            case .failure(.refused(let refusal)): counters.count(refusal.error)
+            case .failure(.tooFast): counters.count(.connectRatePerAddress)
+            }
+            body(result)
+        }
+    }
+
+    /// The list of revocations has changed: clients whose token is on it are disconnected.
+    func applyRevocations(_ revocations: RevocationList) {
+        tokenGate.setRevocations(revocations)
+        for connection in runtime.allConnections {
+            _ = connection.endClients({ Disconnect(.revoked) }) { _, grant in grant.map(tokenGate.isRevoked) == true }
+        }
+    }
+
+    /// Ends all sockets of a user on this shard; returns how many there were.
+    func disconnect(_ user: Key, resumes: Bool) -> Int {
+        // Clients that are to come back are spread as if the node were leaving.
+        let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
+        return runtime.allConnections.reduce(0) { count, connection in
+            count + connection.endClients(disconnect) { other, _ in other == user }
+        }
+    }
+}

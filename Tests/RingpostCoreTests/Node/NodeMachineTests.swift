@@ -1,0 +1,167 @@
+// What the parts of a node mean for each other, as transcripts.
+
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct NodeMachineTests {
+    private static let awayAt12 = "ZooKeeper is away; staying at epoch 12"
+    private static let outage = "outage mode: every other member with weight is without ZooKeeper too; going on"
+    private static let frozen = "frozen: ZooKeeper does not confirm the session; neither owner nor mirror until it does"
+
+    /// Without ZooKeeper since 1,000, and past its lease: nobody else has weight, so it goes on by itself until 8,013.
+    private func inOutage() throws -> NodeMachine {
+        var machine = try NodeScript.leased()
+        #expect(
+            machine.handle(.membership(.disconnected(session: 1)), now: 1_000) == [
+                .log(.notice, Self.awayAt12), .lease(NodeScript.leased(until: 5_013, reachesZooKeeper: false)),
+            ])
+        #expect(
+            machine.handle(.tick, now: 5_013) == [
+                .askPeers(queryNumber: 2, epoch: 12), .look(ticket: 1, countsHoldings: false),
+                .lease(Lease(state: .outage, actUntil: 8_013, reachesZooKeeper: false)), .log(.warning, Self.outage),
+            ])
+        return machine
+    }
+
+    @Test func theLeaseEndsBeforeTheNewRingAndComesBackAfterIt() throws {
+        var machine = try inOutage()
+        let members = [NodeScript.b, NodeScript.light]
+        let generation = try MembershipScript.document().generation
+        #expect(
+            machine.handle(.membership(.offered(epoch: 20, members: members, generation: generation)), now: 5_100) == [
+                .log(.notice, "took epoch 20 from a peer while ZooKeeper is away"),
+                .lease(NodeScript.frozen(since: 5_100, reachesZooKeeper: false)), .log(.error, Self.frozen),
+                .view(try MembershipScript.view(20, NodeScript.b, NodeScript.light)), .askPeers(queryNumber: 3, epoch: 20),
+                .lease(Lease(state: .outage, actUntil: 8_100, reachesZooKeeper: false)), .log(.warning, Self.outage),
+            ])
+    }
+
+    @Test func aLostConnectionStopsEverythingThatAsksZooKeeper() throws {
+        var machine = try inOutage()
+        #expect(machine.handle(.revocationsChanged(session: 1), now: 5_100) == [])
+        #expect(!machine.canReadRevocations)
+        #expect(machine.handle(.syncAnswered(sentAt: 13), now: 5_101) == [], "it was answered before")
+        #expect(
+            machine.handle(.membership(.connected(session: 1, negotiatedTimeoutMilliseconds: 6_000)), now: 5_200) == [
+                .log(.notice, "ZooKeeper is back after 4200 ms"), .request(ticket: 8, .sync), .sendSync(sentAt: 5_200),
+                .readRevocations(ticket: 2),
+            ])
+    }
+
+    @Test func whatAnEarlierSessionSaysChangesNothing() throws {
+        var machine = try NodeScript.leased()
+        #expect(machine.handle(.membership(.disconnected(session: 0)), now: 20) == [])
+        #expect(machine.handle(.membership(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000)), now: 20) == [])
+        #expect(machine.handle(.revocationsChanged(session: 0), now: 20) == [])
+        #expect(machine.lease(now: 20) == NodeScript.leased(until: 5_013))
+    }
+
+    @Test func anExpiredSessionEndsTheLeaseBeforeAnythingElseIsTold() throws {
+        var machine = try NodeScript.leased()
+        #expect(
+            machine.handle(.membership(.expired(session: 1)), now: 100) == [
+                .log(.notice, "the ZooKeeper session has expired; registering again with a new boot"), .closeSession,
+                .openSession(session: 2, timeoutMilliseconds: 6_000), .lease(NodeScript.frozen(since: 100, reachesZooKeeper: false)),
+                .log(.error, Self.frozen),
+            ])
+        #expect(
+            machine.handle(.membership(.sessionOpened(session: 2, boot: 7)), now: 100)
+                == [.identity(MemberIdentity(id: "a", boot: 7))])
+    }
+
+    @Test func anEndWithoutAGoodbyeClosesTheSession() throws {
+        var machine = try NodeScript.leased()
+        #expect(
+            machine.handle(.stop, now: 50)
+                == [.closeSession, .lease(NodeScript.frozen(since: 50, reachesZooKeeper: true)), .log(.error, Self.frozen)])
+    }
+
+    // MARK: - Draining
+
+    /// Asked for by an order at 100: nobody else has weight, so the sockets go at once.
+    private func movingSockets() throws -> NodeMachine {
+        var machine = try NodeScript.leased()
+        let began = machine.handle(.drain(.order), now: 100)
+        let progress = try #require(machine.drain.progress)
+        #expect(
+            began == [
+                .log(.notice, "draining: giving up the weight, then 4 s for the sockets"),
+                .request(ticket: 8, .list(unlessEpoch: 12)), .look(ticket: 1, countsHoldings: true), .progress(progress), .pingPeers,
+            ])
+        #expect(NodeScript.look(&machine, ticket: 0, holdings: NodeHoldings(), now: 101) == [], "of an earlier look")
+        let moves = NodeScript.look(&machine, ticket: 1, holdings: NodeHoldings(sockets: 2), now: 102)
+        #expect(
+            moves == [
+                .log(.notice, "all slots and copies are handed over; moving 2 sockets"),
+                .moveSockets(number: 1, milliseconds: 4_000, elsewhere: ["b.test:8080"]), .progress(machine.drain.progress),
+            ])
+        return machine
+    }
+
+    @Test func peersHearOfTheGoodbyeBeforeItIsSaid() throws {
+        var machine = try movingSockets()
+        #expect(machine.handle(.moved(number: 0), now: 110) == [], "an order of the withdrawal")
+        let left = machine.handle(.moved(number: 1), now: 4_200)
+        #expect(
+            left == [
+                .log(.notice, "leaving the ring"), .leaving, .pingPeers, .request(ticket: 9, .sayGoodbye(id: "a", clearingRoster: true)),
+                .lease(NodeScript.frozen(since: 4_200, reachesZooKeeper: true)), .progress(machine.drain.progress),
+            ])
+        #expect(machine.handle(.membership(.answered(ticket: 9, .done)), now: 4_210).contains(.end(.left)))
+    }
+
+    @Test func aWeightTakesTheDrainBack() throws {
+        var machine = try movingSockets()
+        #expect(
+            try machine.setWeight(3, now: 200)
+                == [.keepSockets, .log(.notice, "the drain is taken back"), .progress(nil), .pingPeers])
+        #expect(!machine.isDraining)
+        #expect(machine.handle(.moved(number: 1), now: 201) == [], "that order was called back")
+    }
+
+    @Test func copiesAreCountedOnlyWhereSomethingDependsOnThem() throws {
+        var machine = try NodeScript.leased()
+        #expect(machine.handle(.tick, now: 260).contains(.look(ticket: 1, countsHoldings: false)))
+        #expect(machine.nextWake(now: 260) == 1_013, "one look at a time")
+        #expect(NodeScript.look(&machine, ticket: 1, now: 261) == [])
+        #expect(machine.nextWake(now: 261) == 261 + WithdrawalMachine.tickMilliseconds)
+    }
+
+    // MARK: - Alone
+
+    @Test func aNodeWithoutZooKeeperIsItsOwnCluster() throws {
+        let me = MembershipScript.member("a", boot: 9, weight: 0)
+        let document = try MembershipScript.document()
+        let drain = DrainMachine(drainMilliseconds: 4_000, sessionTimeoutMilliseconds: 6_000)
+        var machine = NodeMachine(alone: me, document: document, drain: drain, now: 0)
+        let first = MembershipView(epoch: 1, members: [me], document: document, own: me.identity)
+        #expect(
+            machine.handle(.start, now: 0) == [
+                .lease(.forever), .identity(me.identity), .registered(me.identity, hadPredecessor: false), .view(first),
+                .revocations(RevocationList()),
+            ])
+        #expect(machine.nextWake(now: 0) == nil)
+        #expect(try machine.setWeight(0, now: 1) == [], "it has that weight")
+        #expect(machine.vacancy(departed: []) == .wait(0))
+        #expect(machine.handle(.drain(.signal), now: 2).contains(.look(ticket: 1, countsHoldings: true)))
+        #expect(
+            NodeScript.look(&machine, ticket: 1, holdings: NodeHoldings(users: 3), now: 3)
+                .contains(.moveSockets(number: 1, milliseconds: 0, elsewhere: [])))
+        #expect(machine.handle(.moved(number: 1), now: 4).contains(.end(.left)))
+    }
+
+    // MARK: - The roster
+
+    @Test func whoIsGoneShortensTheWait() throws {
+        let machine = try NodeScript.leased()
+        let c = MembershipScript.member("c", boot: 5)
+        #expect(try NodeScript.machine().vacancy(departed: []) == nil)
+        #expect(machine.vacancy(departed: [NodeScript.light]) == .wait(0), "itself")
+        #expect(machine.vacancy(departed: [c]) == .ask([c]))
+        #expect(machine.vacancy(departed: Array(repeating: c, count: NodeMachine.departedMax + 1)) == .wait(609_000))
+        #expect(machine.vacancyWait(areGone: true) == 9_000)
+        #expect(machine.vacancyWait(areGone: false) == 609_000)
+        #expect([ProbeResult.sameBoot, .otherBoot, .refused, .silent].map(NodeMachine.isGone) == [false, true, true, false])
+    }
+}
