@@ -3,14 +3,6 @@
 import RingpostCore
 import RingpostWire
 
-/// The API key that was brought last on a connection, as it was written, and what it may do.
-struct KnownAPIKey {
-    let text: [UInt8]
-    /// Of the file of keys: another one has to be asked again.
-    let generation: UInt64
-    let grant: APIGrant
-}
-
 extension HTTPExchange {
     /// What the request may do.
     ///

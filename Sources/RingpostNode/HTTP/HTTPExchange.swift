@@ -48,6 +48,14 @@ protocol HeldRequest: AnyObject {
     func cancel()
 }
 
+/// The API key that was brought last on a connection, as it was written, and what it may do.
+struct KnownAPIKey {
+    let text: [UInt8]
+    /// Of the file of keys: another one has to be asked again.
+    let generation: UInt64
+    let grant: APIGrant
+}
+
 /// What a node remembers of the other side of a connection. All requests of the connection share it.
 final class HTTPPeer {
     /// The client has been let in; what it asks for later is not a new client's.

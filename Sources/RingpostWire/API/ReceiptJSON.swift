@@ -1,11 +1,9 @@
-// Answers to publishes as JSON: one for a single message, and a line each for a batch.
-import HashRing
+// Receipts as JSON: the answer to one message, a line of the answer to a batch, and what a WebSocket is told.
 import RingpostCore
-import RingpostWire
 
 extension Receipt.Outcome {
     /// As receipts and metrics show it.
-    var code: StaticString {
+    package var code: StaticString {
         switch self {
         case .delivered: "delivered"
         case .stored: "stored"
@@ -16,7 +14,7 @@ extension Receipt.Outcome {
 
 extension Receipt {
     /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`
-    func appendJSON(key: Key, to bytes: inout [UInt8]) {
+    package func appendJSON(key: Key, to bytes: inout [UInt8]) {
         bytes.append(text: key.kind == .user ? "{\"user\":" : "{\"channel\":")
         key.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
         bytes.append(text: ",\"seq\":")
