@@ -67,10 +67,14 @@ public final class Node: Service {
         let (shards, eventLoops) = (group.shards, group.eventLoops)
         let many = Port.strangersReadBytesMax
         let link = try await group.openLinkPort(at: configuration.link) { trust.acceptingLinks }
-        let api = try await Port(configuration.api, "API", readBytesMax: many, eventLoops: eventLoops, tls: { trust.tls }) {
-            HTTPConnection(routes: ProducerRoutes(shard: shards[$0]), shard: shards[$0])
+        let api = try await Port(
+            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
+        ) {
+            HTTPConnection(routes: APIRoutes(shard: shards[$0]), shard: shards[$0])
         }
-        let client = try await Port(configuration.client, "client", readBytesMax: many, eventLoops: eventLoops, tls: { trust.tls }) {
+        let client = try await Port(
+            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
+        ) {
             HTTPConnection(routes: ClientRoutes(shard: shards[$0], origins: origins), shard: shards[$0])
         }
         let ports = Ports(

@@ -20,7 +20,7 @@ extension ClusterTests {
         private static func staysOutside(_ id: String, _ cluster: Cluster) async throws {
             let ring = try #require(try await cluster.nodes[0].ring())
             #expect(ring.nodes.first { $0.id == id }?.weight ?? 0 == 0)
-            #expect(ring.nodes.filter { $0.slots > 0 }.map(\.id).sorted() == cluster.nodes.map(\.id))
+            #expect(ring.nodes.filter { $0.slots ?? 0 > 0 }.map(\.id).sorted() == cluster.nodes.map(\.id))
         }
 
         /// Shakes hands as a client without a certificate, and waits.
@@ -46,10 +46,10 @@ extension ClusterTests {
             }
         }
 
-        private static func hello(to node: RingPicture.Node, of ring: RingPicture, from: String) throws -> [UInt8] {
+        private static func hello(to node: NodeReport, of ring: RingReport, from: String) throws -> [UInt8] {
             var buffer = ByteBuffer()
             let generation = try #require(UInt64(ring.generation, radix: 16))
-            let boot = try #require(UInt64(node.boot, radix: 16))
+            let boot = try #require(UInt64(node.boot ?? "", radix: 16))
             LinkEncoder.write(
                 .hello(
                     LinkHello(

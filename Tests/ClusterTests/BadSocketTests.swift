@@ -92,7 +92,7 @@ extension ClusterTests {
             #expect(unknown.errorCode == "not_found")
             let post = try await RawConnection.exchange(port: witness.node.client, "POST", path, body: [])
             #expect(post.status == 405)
-            #expect(post.headers["allow"] == "GET, OPTIONS")
+            #expect(post.headers["allow"] == "GET, HEAD, OPTIONS")
             try await witness.stillReceives()
         }
 

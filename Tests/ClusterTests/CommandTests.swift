@@ -1,6 +1,7 @@
 // The command line against three nodes: what people type first.
 
 import Foundation
+import RingpostWire
 import TestSupport
 import Testing
 
@@ -69,11 +70,11 @@ extension ClusterTests {
             let api = ["--api", cluster.nodes[0].apiURL]
             let ring = try await RingpostProgram.run(["ring"] + api)
             #expect(ring.status == 0)
-            for node in picture.nodes { #expect(ring.output.contains(node.id) && ring.output.contains("\(node.slots)")) }
+            for node in picture.nodes { #expect(ring.output.contains(node.id) && ring.output.contains("\(node.slots ?? -1)")) }
             #expect(ring.output.contains("\(picture.epoch)"))
             #expect(!ring.output.contains("\u{1B}["), "no colours where there is no terminal")
             let json = try await RingpostProgram.run(["ring", "--json"] + api)
-            let parsed = try JSONDecoder().decode(RingPicture.self, from: Data(json.output.utf8))
+            let parsed = try JSONDecoder().decode(RingReport.self, from: Data(json.output.utf8))
             #expect(parsed.digest == picture.digest)
             let nodes = try await RingpostProgram.run(["nodes"] + api)
             for node in cluster.nodes { #expect(nodes.output.contains(node.id)) }

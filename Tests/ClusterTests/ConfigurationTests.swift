@@ -1,6 +1,7 @@
 // Options win over the environment, the environment over the file; what makes no sense gets a sentence and a status.
 
 import Foundation
+import RingpostWire
 import TestSupport
 import Testing
 
@@ -28,7 +29,7 @@ extension ClusterTests {
                 } catch is RefusedConnection { return false }
             }
             let ring = try await RawConnection.exchange(port: ports[1], "GET", "/v1/ring")
-            let picture: RingPicture = try ring.json()
+            let picture: RingReport = try ring.json()
             #expect(picture.nodes.map(\.id) == ["from-option"])
             #expect(picture.nodes.map(\.weight) == [7])
             #expect(picture.cluster == "from-file")

@@ -49,7 +49,7 @@ extension ClusterTests {
                     #expect(receipt.outcome == "delivered")
                     let location = try await node.locate(user)
                     #expect(location.owner.id == owner)
-                    #expect(location.`self` == (node.id == owner))
+                    #expect(location.isSelf == (node.id == owner))
                     let own = try cluster[owner]
                     #expect(location.owner.client == "127.0.0.1:\(own.client)")
                     #expect(location.owner.api == "127.0.0.1:\(own.api)")

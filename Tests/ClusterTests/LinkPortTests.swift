@@ -42,10 +42,10 @@ extension ClusterTests {
             var dial: UInt64 = 1
 
             /// What a member would say to this node.
-            init(to node: RingPicture.Node, of ring: RingPicture) throws {
+            init(to node: NodeReport, of ring: RingReport) throws {
                 generation = try #require(UInt64(ring.generation, radix: 16))
                 to = node.id
-                toBoot = try #require(UInt64(node.boot, radix: 16))
+                toBoot = try #require(UInt64(node.boot ?? "", radix: 16))
             }
 
             var frame: LinkFrame {

@@ -55,7 +55,7 @@ final class EmbeddedNode {
                 routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.shared.configuration.allowedOrigins)), shard: shard))
     }
 
-    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(shard: shard), shard: shard)) }
+    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }
     func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(links: shard.links)) }
 
     private func connect(_ socket: Connection) throws -> EmbeddedChannel {

@@ -1,5 +1,6 @@
 // A drain as it looks from outside: one answer of `/v1/nodes` after the other, until the node has left. The node that is asked
 // may be the very one that leaves, so that in the end nobody answers; that is an end too, if it was that far.
+import RingpostWire
 
 /// What has become of a drain that a node has accepted.
 public struct DrainWatch: Sendable {

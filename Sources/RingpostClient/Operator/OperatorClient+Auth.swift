@@ -1,44 +1,9 @@
 // Orders about who may be connected: a user's sockets closed, a user or a token refused until it would have expired.
 import FoundationEssentials
 import NIOHTTP1
-
-/// The answer to `POST /v1/users/{user}/disconnect`.
-public struct DisconnectReport: Decodable, Equatable, Sendable {
-    /// The user's id.
-    public let user: String
-    /// Sockets that were closed, and polls that were ended, on all nodes that answered.
-    public let sockets: Int
-    /// Nodes that did not answer; the user may still have sockets there.
-    public let unanswered: [String]?
-}
-
-/// Somebody, or one token, whom no node lets in.
-public struct Revocation: Decodable, Equatable, Sendable {
-    /// The user's id.
-    public let user: String
-    /// The one token (`jti`) that is meant; `nil` for all that were made until now.
-    public let token: String?
-    /// When it is forgotten, in seconds since 1970: then the tokens have expired by themselves.
-    public let until: Int64
-}
-
-/// The answer to `GET /v1/revocations`.
-public struct RevocationsReport: Decodable, Equatable, Sendable {
-    /// All that hold.
-    public let revocations: [Revocation]
-}
+import RingpostWire
 
 extension OperatorClient {
-    private struct DisconnectOrder: Encodable {
-        let resume: Bool
-    }
-
-    private struct RevocationOrder: Encodable {
-        let user: String
-        let token: String?
-        let expires: Int64?
-    }
-
     /// Closes all sockets of a user.
     ///
     /// - Parameter resume: tells them to come back, instead of to stay away.

@@ -35,8 +35,8 @@ public enum Limit: String, Sendable, CaseIterable {
     public var meaning: String {
         switch self {
         case .connections:
-            "open connections on the client and API ports of a node; as many as the process may have descriptors, less 512, unless set; one "
-                + "more is closed at once"
+            "open connections on the client and API ports of a node; as many as the process may have descriptors, less 512, unless set; 32 "
+                + "more may ask once for `/healthz`, `/readyz` or `/metrics`, others are closed at once"
         case .sockets:
             "WebSockets, event streams and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
         case .socketsPerUser:

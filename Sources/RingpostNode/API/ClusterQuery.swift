@@ -19,30 +19,30 @@ extension ShardGroup {
     }
 
     /// This node's own report.
-    func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeReport> {
+    func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeStatus> {
         snapshot(countsSlots: false, on: eventLoop).map { snapshot in
             let shared = self.shared
             let view = shared.view
             let counters = snapshot.counters
             let published = counters.delivered + counters.stored + counters.dropped + counters.repeated
-            return NodeReport(
+            return NodeStatus(
                 epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: shared.lease.name,
                 ageMilliseconds: shared.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - shared.startedAt) / 1_000,
                 loops: shared.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
                 sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
-                parked: snapshot.parked, draining: shared.drain.map { DrainReport($0, now: Moment.now().monotonic) },
+                parked: snapshot.parked, draining: shared.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
                 version: RingpostVersion.text)
         }
     }
 
-    func report(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<KeyReport> {
+    func report(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<KeyStatus> {
         let parts = shards.map { shard in shard.eventLoop.submit { shard.report(on: key) } }
         return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { $0.merged }
     }
 
     /// What this node knows of a channel as its owner.
-    func channelReport(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<ChannelReport> {
+    func channelReport(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<ChannelStatus> {
         let shard = shards[key.slot % shards.count]
         return shard.eventLoop.submit { shard.channelReport(on: key) }.hop(to: eventLoop)
     }
@@ -111,15 +111,6 @@ extension NodeContext {
     var ringAgeMilliseconds: Int64 {
         guard configuration.zookeeper != nil, let confirmed = lastConfirmed else { return 0 }
         return max(0, Moment.now().monotonic - confirmed)
-    }
-}
-
-extension [KeyReport] {
-    /// All that several loops or nodes know of one key.
-    var merged: KeyReport {
-        KeyReport(
-            sockets: flatMap(\.sockets), cursor: lazy.compactMap(\.cursor).first, history: lazy.compactMap(\.history).first,
-            since: lazy.compactMap(\.since).min(), lastSeen: lazy.compactMap(\.lastSeen).max())
     }
 }
 

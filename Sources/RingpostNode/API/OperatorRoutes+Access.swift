@@ -12,60 +12,18 @@ struct DisconnectAnswer: Codable, Sendable {
 }
 
 extension OperatorRoutes {
-    private struct DisconnectOrder: Decodable {
-        var resume: Bool?
-    }
-
-    private struct Disconnected: Encodable {
-        let user: String
-        let sockets: Int
-        /// Nodes that did not answer in time: sockets there may still be open.
-        let unanswered: [String]
-    }
-
-    private struct RevocationOrder: Decodable {
-        let user: String
-        var token: String?
-        var expires: Int64?
-    }
-
-    /// The undecoded name in `/v1/users/{user}/disconnect`.
-    static func disconnected(inPath path: String) -> [UInt8]? {
-        let (start, end) = ("/v1/users/", "/disconnect")
-        guard path.hasPrefix(start), path.hasSuffix(end), path.utf8.count > start.utf8.count + end.utf8.count else { return nil }
-        let name = path.utf8.dropFirst(start.utf8.count).dropLast(end.utf8.count)
-        return name.contains(UInt8(ascii: "/")) ? nil : Array(name)
-    }
-
-    func handleAccess(
-        _ path: String, _ request: HTTPRequest, _ grant: APIGrant, on connection: HTTPConnection
-    ) throws(ProblemReport) {
-        if path == "/v1/revocations", request.head.method == .get {
-            try shard.require(grant.allowsOrders, "see revocations")
-            return answer(request, on: connection, revocations())
-        }
-        guard request.head.method == .post else {
-            var response = HTTPResponse.problem(.methodNotAllowed, "give orders with POST")
-            response.headers.append(("Allow", path == "/v1/revocations" ? "GET, POST" : "POST"))
-            return connection.respond(to: request.number, response)
-        }
-        if request.head[.origin] != nil { throw ProblemReport(.forbiddenOrigin, "orders are not taken from web pages") }
-        let view = try shard.currentView()
-        if let name = Self.disconnected(inPath: path) {
-            let key = try ProducerRoutes.key(.user, percentEncoded: name, hasher: view.hasher)
-            try shard.require(grant.allowsOrders(about: key.name), "disconnect this user")
-            answer(request, on: connection, disconnect(key, resumes: try Self.resumes(request)))
-        } else {
-            try revoke(request, grant, view, on: connection)
-        }
-    }
-
     // MARK: Disconnecting
 
     private static func resumes(_ request: HTTPRequest) throws(ProblemReport) -> Bool {
         if request.body.readableBytes == 0 { return false }
         let order = try JSONDocument.decode(DisconnectOrder.self, from: request.body, usage: #"send nothing, or {"resume":true}"#)
         return order.resume ?? false
+    }
+
+    func disconnect(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
+        let key = try Key(.user, percentEncoded: request.name, hasher: view.hasher)
+        exchange.respond(disconnect(key, resumes: try Self.resumes(request)), to: request.head, shard: shard)
     }
 
     private func disconnect(_ key: Key, resumes: Bool) -> EventLoopFuture<HTTPResponse> {
@@ -76,15 +34,14 @@ extension OperatorRoutes {
             let answers = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(DisconnectAnswer.self, from: Data($0)) } }
             let sockets = own + answers.values.reduce(0) { $0 + ($1?.sockets ?? 0) }
             let unanswered = answers.filter { $0.value == nil }.keys.sorted()
-            return .json(JSONDocument.encode(Disconnected(user: key.text, sockets: sockets, unanswered: unanswered)))
+            return .json(JSONDocument.encode(DisconnectReport(user: key.text, sockets: sockets, unanswered: unanswered)))
         }
     }
 
     // MARK: Revocations
 
-    private func revoke(
-        _ request: HTTPRequest, _ grant: APIGrant, _ view: MembershipView, on connection: HTTPConnection
-    ) throws(ProblemReport) {
+    func revoke(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
         let order = try JSONDocument.decode(
             RevocationOrder.self, from: request.body,
             usage: #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
@@ -98,20 +55,20 @@ extension OperatorRoutes {
         let shared = shared
         promise.completeWithTask {
             try await shared.revoke(key, tokenID: order.token, until: until)
-            return .json(JSONDocument.encode(RevocationNote(user: order.user, token: order.token, until: until)))
+            return .json(JSONDocument.encode(RevocationReport(user: order.user, token: order.token, until: until)))
         }
-        answer(request, on: connection, promise.futureResult)
+        exchange.respond(promise.futureResult, to: request.head, shard: shard)
     }
 
-    private struct Revocations: Encodable {
-        let revocations: [RevocationNote]
-    }
-
-    private func revocations() -> EventLoopFuture<HTTPResponse> {
+    func revocations(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let shared = shared
-        promise.completeWithTask { .json(JSONDocument.encode(Revocations(revocations: try await shared.revocationNotes()))) }
-        return promise.futureResult
+        promise.completeWithTask {
+            let notes = try await shared.revocationNotes()
+            let all = notes.map { RevocationReport(user: $0.user, token: $0.token, until: $0.until) }
+            return .json(JSONDocument.encode(RevocationsReport(revocations: all)))
+        }
+        exchange.respond(promise.futureResult, to: request.head, shard: shard)
     }
 }
 

@@ -1,5 +1,4 @@
-// What operators and machines ask the API port: who is in the ring, where a user is, is this node well. Half a dozen
-// fixed paths, so a switch is the router; the hot routes of the same port stand in ProducerRoutes.
+// What operators and machines ask the API port: who is in the ring, where a user is, who listens to a channel.
 import FoundationEssentials
 import HashRing
 import NIOCore
@@ -10,104 +9,27 @@ struct OperatorRoutes {
     let shard: Shard
     var shared: NodeContext { shard.shared }
 
-    init(shard: Shard) { self.shard = shard }
-
-    /// What asks how the node is gets an answer whatever is the matter with it; the first two need no key.
-    static let alwaysAnswered = ["/healthz", "/readyz", "/metrics"]
-
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection) throws(ProblemReport) {
-        let path = request.head.pathText
-        let grant = ["/healthz", "/readyz"].contains(path) ? APIGrant.all : try connection.apiGrant(request.head)
-        if let (node, order) = Self.order(inPath: path) {
-            try shard.require(grant.allowsOrders, "give orders")
-            return try handle(order, to: node, request, on: connection)
-        }
-        if path == "/v1/revocations" || Self.disconnected(inPath: path) != nil {
-            return try handleAccess(path, request, grant, on: connection)
-        }
-        guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
-            connection.respond(
-                to: request.number,
-                .problem(.notFound, "there is nothing at this path; docs/guide/operating.md lists what the API port answers"))
-            return
-        }
-        guard request.head.method == .get || request.head.method == .head else {
-            var response = HTTPResponse.problem(.methodNotAllowed)
-            response.headers.append(("Allow", "GET, HEAD"))
-            connection.respond(to: request.number, response)
-            return
-        }
-        try check(path, grant)
-        answer(request, on: connection, answer(path, request.head))
+    func nodes(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        exchange.respond(nodes(isRing: false, try shard.currentView()), to: request.head, shard: shard)
     }
 
-    private func check(_ path: String, _ grant: APIGrant) throws(ProblemReport) {
-        switch path {
-        case "/healthz", "/readyz": break
-        // It says where links are, which producers need.
-        case "/v1/nodes": try shard.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
-        case "/metrics", "/v1/ring": try shard.require(grant.allowsReadingAll, "ask this")
-        default:
-            guard let name = Self.name(inPath: path)?.name else { return }
-            try shard.require(grant.allowsReading(HTTPTarget.decode(name) ?? name), "ask about this")
-        }
+    func ring(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        exchange.respond(nodes(isRing: true, try shard.currentView()), to: request.head, shard: shard)
     }
 
-    /// The undecoded name in `/v1/users/{user}` or `/v1/channels/{channel}`.
-    private static func name(inPath path: String) -> (kind: KeyKind, name: [UInt8])? {
-        for (kind, prefix) in [(KeyKind.user, "/v1/users/"), (.channel, "/v1/channels/")] where path.hasPrefix(prefix) {
-            let name = path.utf8.dropFirst(prefix.utf8.count)
-            return name.isEmpty || name.contains(UInt8(ascii: "/")) ? nil : (kind, Array(name))
-        }
-        return nil
+    func user(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
+        let key = try Key(.user, percentEncoded: request.name, hasher: view.hasher)
+        exchange.respond(user(key, view), to: request.head, shard: shard)
     }
 
-    private func answer(_ path: String, _ head: HTTPRequestHead) -> EventLoopFuture<HTTPResponse> {
-        switch path {
-        case "/healthz": return shard.eventLoop.makeSucceededFuture(.text("ok\n"))
-        case "/readyz": return loopsAreReady().map { $0 ? readiness() : Self.notReady }
-        case "/metrics":
-            return shard.group.snapshot(countsSlots: true, on: shard.eventLoop).map {
-                .text(MetricsText.render($0, shared), type: "text/plain; version=0.0.4")
-            }
-        case "/v1/ring", "/v1/nodes": return nodes(isRing: path == "/v1/ring")
-        default:
-            guard let view = shared.view, let (kind, name) = Self.name(inPath: path) else {
-                return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
-            }
-            do throws(ProblemReport) {
-                let key = try ProducerRoutes.key(kind, percentEncoded: name, hasher: view.hasher)
-                return kind == .user ? user(key, view) : channel(key, view)
-            } catch {
-                return shard.eventLoop.makeFailedFuture(error)
-            }
-        }
+    func channel(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        let view = try shard.currentView()
+        let key = try Key(.channel, percentEncoded: request.name, hasher: view.hasher)
+        exchange.respond(channel(key, view), to: request.head, shard: shard)
     }
 
-    private static let notReady = HTTPResponse.failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
-
-    /// Every event loop knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
-    private func loopsAreReady() -> EventLoopFuture<Bool> {
-        let parts = shard.group.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
-        return EventLoopFuture.whenAllSucceed(parts, on: shard.eventLoop).map { $0.allSatisfy { $0 } }
-    }
-
-    /// Ready: a member of the ring, with the right to act.
-    private func readiness() -> HTTPResponse {
-        guard let view = shared.view, view.selfIndex != nil else { return Self.notReady }
-        let lease = shared.lease
-        guard lease.mayAct(now: Moment.now().monotonic) else {
-            return .failure(
-                status: 503, code: "not_ready",
-                message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
-        }
-        return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
-    }
-
-    private func nodes(isRing: Bool) -> EventLoopFuture<HTTPResponse> {
-        guard let view = shared.view else {
-            return shard.eventLoop.makeFailedFuture(ProblemReport.notInARing)
-        }
+    private func nodes(isRing: Bool, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
         let shared = shared
         let own = shard.group.report(on: shard.eventLoop)
         let others = shard.group.askOthers(.status, argument: [], from: shard)
@@ -115,13 +37,13 @@ struct OperatorRoutes {
             let slots = view.ring.slotsOwned()
             let nodes = view.members.enumerated().map { index, member in
                 let json = others[member.id] ?? nil
-                let report = index == view.selfIndex ? own : json.flatMap { try? JSONDecoder().decode(NodeReport.self, from: Data($0)) }
-                return NodeEntry(member: member, slots: slots[index], report: report)
-            }.sorted { $0.member.id < $1.member.id }
-            if !isRing { return .json(JSONDocument.encode(NodesAnswer(nodes: nodes))) }
+                let report = index == view.selfIndex ? own : json.flatMap { try? JSONDecoder().decode(NodeStatus.self, from: Data($0)) }
+                return NodeReport(member, slots: slots[index], status: report)
+            }.sorted { $0.id < $1.id }
+            if !isRing { return .json(JSONDocument.encode(NodesReport(nodes: nodes))) }
             return .json(
                 JSONDocument.encode(
-                    RingAnswer(
+                    RingReport(
                         cluster: shared.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
                         epochAgeMilliseconds: shared.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
                         answeredBy: shared.configuration.id, nodes: nodes)))
@@ -137,14 +59,14 @@ struct OperatorRoutes {
             if !report.isOwner { throw ProblemReport(.retry) }
             return .json(
                 JSONDocument.encode(
-                    ChannelAnswer(
+                    ChannelReport(
                         channel: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "", next: Array(preference.dropFirst()), cursor: report.cursor, history: report.history,
                         subscribers: report.subscribers, users: report.users, nodes: report.nodes, complete: report.complete)))
         }
     }
 
-    private func ownersReport(on key: Key, _ view: MembershipView) -> EventLoopFuture<ChannelReport?> {
+    private func ownersReport(on key: Key, _ view: MembershipView) -> EventLoopFuture<ChannelStatus?> {
         guard let owner = view.ring.owner(ofSlot: key.slot) else {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
@@ -153,7 +75,7 @@ struct OperatorRoutes {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
         return shard.group.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
-            json.flatMap { try? JSONDecoder().decode(ChannelReport.self, from: Data($0)) }
+            json.flatMap { try? JSONDecoder().decode(ChannelStatus.self, from: Data($0)) }
         }
     }
 
@@ -162,13 +84,13 @@ struct OperatorRoutes {
         let others = shard.group.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
         let me = shared.configuration.id
         return own.and(others).map { own, others in
-            let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyReport.self, from: Data($0)) } }
+            let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyStatus.self, from: Data($0)) } }
             let preference = view.ring.preference(ofSlot: key.slot, count: 3).map { view.members[$0].id }
             let merged = ([own] + reports.values.compactMap { $0 }).merged
             let owner = preference.first.flatMap { $0 == me ? own : reports[$0] ?? nil }
             return .json(
                 JSONDocument.encode(
-                    UserAnswer(
+                    UserReport(
                         user: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "",
                         next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history,

@@ -1,6 +1,7 @@
 // One loop's state at a moment, for reports and metrics.
 import NIOCore
 import RingpostCore
+import RingpostWire
 
 struct ShardSnapshot: Sendable {
     var counters = ShardCounters()
@@ -81,15 +82,15 @@ extension Shard {
     }
 
     /// What this loop knows of a key: sockets that it holds, and the mailbox if it is here.
-    func report(on key: Key) -> KeyReport {
+    func report(on key: Key) -> KeyStatus {
         let now = Moment.now().monotonic
-        var report = KeyReport(sockets: [], cursor: nil, history: nil)
+        var report = KeyStatus(sockets: [], cursor: nil, history: nil)
         for number in subscriptions.numbers {
             guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transportKind else {
                 continue
             }
             report.sockets.append(
-                KeyReport.Socket(
+                UserReport.Socket(
                     edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
@@ -99,19 +100,19 @@ extension Shard {
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
         if let summary = machine.summary(of: key) {
             report.cursor = summary.cursor.text
-            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+            report.history = UserReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
             if summary.lastSeen > 0, machine.isServing(key) { report.lastSeen = summary.lastSeen }
         }
         return report
     }
 
     /// What this loop knows of a channel of its slots, as its owner.
-    func channelReport(on key: Key) -> ChannelReport {
-        var report = ChannelReport(isOwner: machine.isServing(key))
+    func channelReport(on key: Key) -> ChannelStatus {
+        var report = ChannelStatus(isOwner: machine.isServing(key))
         guard report.isOwner else { return report }
         if let summary = machine.summary(of: key) {
             report.cursor = summary.cursor.text
-            report.history = KeyReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
+            report.history = UserReport.History(messages: summary.historyMessages, bytes: summary.historyBytes)
         }
         if let presence = machine.presence(of: key) {
             report.subscribers = presence.subscribers

@@ -36,6 +36,8 @@ public struct NodeConfiguration: Sendable {
     public var shards: Int?
     /// Origins besides loopback whose pages may use the client port; `*` for all.
     public var allowedOrigins: [String] = []
+    /// Names under which clients and producers reach the node besides its own, where they are asked for no token or key.
+    public var hostNames: [String] = []
     /// Channels that any client may publish to, where clients are asked for no token.
     public var clientPublish = NamePatterns.none
     /// Users that any client may publish to, likewise.

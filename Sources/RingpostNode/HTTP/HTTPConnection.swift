@@ -1,7 +1,5 @@
-// One HTTP/1.1 connection, on the client or the API port: reads requests, hands each to the routes of its port, and
-// writes the answers in the order of the requests, however late each of them comes. Publishes may be pipelined; their
-// answers of one tick leave in one write.
-import DequeModule
+// One HTTP/1.1 connection, on the client or the API port: feeds its machine with bytes and answers, hands each request to the routes of its
+// port, and writes. Publishes may be pipelined; their answers of one tick leave in one write.
 import NIOCore
 import RingpostCore
 import RingpostWire
@@ -9,33 +7,24 @@ import RingpostWire
 final class HTTPConnection: Connection, @unchecked Sendable {
     /// While it waits for its turn, so much is read ahead.
     static let aheadBytesMax = 16_384
+    /// What a connection beyond the bound gets to ask how the node is.
+    static let singleMilliseconds: Int64 = 1_000
 
     let routes: any HTTPRoutes
+    var machine: HTTPConnectionMachine<Owed, ByteBuffer>
+    let peer = HTTPPeer()
     private var parser: HTTPRequestParser
-    private(set) var head: HTTPRequestHead?
-    private var body = ByteBuffer()
-    /// Requests that are not answered yet, and answers that wait for an earlier one.
-    var answers: Deque<Answer> = []
-    var firstNumber: UInt64 = 0
-    /// When the request that is arriving has to be whole, or the next one has to begin.
-    private var deadline: Int64
-    private var isPaused = false
-    var isTakenOver = false
-    private var isReading = false
-    /// Requests of this slice, and whether the next slice is waited for (see ``FairScheduler``).
-    private var sliceRequests = 0
-    private var isResting = false
-    /// The first byte of a request is here and its last one is not: `deadline` is the request's.
-    private var isArriving = false
-    /// The connection ends with the next answer that nothing is under way behind.
-    private(set) var isLeaving = false
-    /// The client has said that nothing follows its last request: what comes all the same is no request (RFC 9112, 9.6).
-    private var hasLastRequest = false
-    /// This connection's client has been let in; what it asks for later is not a new client's.
-    var isAdmitted = false
-    var knownKey: KnownAPIKey?
-    /// A host that requests on this connection may be for.
-    var knownHost: [UInt8] = []
+    private var arriving: Arriving?
+    private var work: (() -> Bool)?
+    private var admission = ConnectionAdmission.open
+
+    /// A request whose head is here.
+    private struct Arriving {
+        let head: HTTPRequestHead
+        let match: RouteMatch
+        let bodyBytesMax: Int
+        var body = ByteBuffer()
+    }
 
     init(routes: any HTTPRoutes, shard: Shard) {
         self.routes = routes
@@ -44,35 +33,50 @@ final class HTTPConnection: Connection, @unchecked Sendable {
             limits: HTTPLimits(
                 bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax), headBytesMax: limits.headBytesMax,
                 headerCountMax: limits.headerCountMax))
-        deadline = Moment.now().monotonic + limits.headMilliseconds
+        machine = HTTPConnectionMachine(
+            limits: .init(
+                pipelinedMax: limits.pipelinedMax, aheadBytesMax: Self.aheadBytesMax, sliceRequestsMax: FairScheduler.sliceRequestsMax,
+                headMilliseconds: limits.headMilliseconds, requestMilliseconds: limits.requestMilliseconds,
+                keepAliveMilliseconds: limits.keepAliveMilliseconds),
+            now: Moment.now().monotonic)
         super.init(runtime: shard.runtime)
     }
 
     private var limits: NodeLimits { shard.shared.configuration.limits }
+    private var isCrowded: Bool { pendingBytes > limits.socketBytesMax }
 
     // MARK: In
 
     override var handler: any ChannelInboundHandler { ConnectionSlot(self) }
 
     override func onConnected() {
-        isCountedConnection = shard.shared.quotas.openConnection()
-        if isCountedConnection { return }
-        shard.counters.count(.connections)
-        closeNow()
+        admission = runtime.quotas.openConnection()
+        isCountedConnection = admission != .refused
+        if admission == .open { return }
+        runtime.counters.count(.connections)
+        if admission == .refused { return closeNow() }
+        machine.beginSingle(until: Moment.now().monotonic + Self.singleMilliseconds)
     }
 
     override func onBytes() {
-        if isReading { return }
-        if !isResting, sliceRequests == 0, isNew ? runtime.isTurnOverForNewcomers : runtime.isTurnOver { rest() }
-        if isResting { return setPaused(isFull || input.readableBytes >= Self.aheadBytesMax) }
-        parseRequests()
+        switch machine.onBytes(turnIsOver: runtime.isTurnOver, turnIsOverForNewcomers: runtime.isTurnOverForNewcomers) {
+        case .parse: parseRequests()
+        case .rest(let standing):
+            runtime.enqueue(self, standing)
+            adjustReading()
+        case .wait: adjustReading()
+        }
     }
 
     private func parseRequests() {
-        isReading = true
-        defer { isReading = false }
+        machine.beginParsing()
+        var needsMore = false
         do throws(HTTPRequestError) {
-            while !hasLastRequest, !isTakenOver, !isClosing, !isFull, !isResting, let part = try parser.next(&input) {
+            while !isClosing, machine.parses(isCrowded: isCrowded) {
+                guard let part = try parser.next(&input) else {
+                    needsMore = true
+                    break
+                }
                 switch part {
                 case .head(let head): onHead(head)
                 case .body(var bytes): onBody(&bytes)
@@ -80,166 +84,167 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 }
             }
         } catch {
-            if error == .headTooLong { shard.counters.count(.headBytes) }
-            if error == .tooManyHeaders { shard.counters.count(.headers) }
+            if error == .headTooLong { runtime.counters.count(.headBytes) }
+            if error == .tooManyHeaders { runtime.counters.count(.headers) }
             // More than any path takes.
-            if error == .bodyTooLarge { shard.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes) }
-            refuse(status: error.status, code: error.code, message: error.message)
+            if error == .bodyTooLarge {
+                runtime.counters.count(limits.batchBytesMax >= limits.payloadBytesMax ? .batchBytes : .payloadBytes)
+            }
+            refuse(.failure(status: error.status, code: error.code, message: error.message))
         }
-        if hasLastRequest { input.clear() }
-        // What is left is the beginning of a request.
-        if !isFull, !isResting, input.readableBytes > 0 { beginRequest() }
-        setPaused(isFull || isResting && input.readableBytes >= Self.aheadBytesMax)
+        let hasBytes = input.readableBytes > 0
+        if machine.onParsed(needsMore: needsMore, hasBytes: hasBytes, now: runtime.turnMilliseconds()) { endNow() }
+        if machine.hasEnded { input.clear() }
+        adjustReading()
     }
 
-    /// One request more in this slice; behind the last one, the next slice comes when others have had their turn. A connection whose bytes
-    /// are all read begins a slice anew.
-    private func spendSlice(bytes: Int) {
-        sliceRequests = input.readableBytes == 0 ? 0 : sliceRequests + 1
-        shard.onRequest(bytes: bytes)
-        if sliceRequests >= FairScheduler.sliceRequestsMax || sliceRequests > 0 && runtime.isTurnOver { rest() }
-    }
-
-    private func rest() {
-        isResting = true
-        runtime.enqueue(self, sliceRequests > 0 ? .resting : isNew ? .newcomer : .fresh)
+    private func endNow() {
+        if isDrained { closeNow() } else { closeWhenFlushed() }
     }
 
     override func onTurn() {
-        isResting = false
-        sliceRequests = 0
+        if machine.isWorking { return continueWork() }
+        machine.onTurn()
         if isOpen { parseRequests() }
     }
 
-    private func beginRequest() {
-        if isArriving { return }
-        isArriving = true
-        deadline = Moment.now().monotonic + limits.headMilliseconds
-    }
-
-    func setPaused(_ pauses: Bool) {
-        guard pauses != isPaused, !isClosing, isOpen else { return }
-        isPaused = pauses
-        if pauses, isFull { shard.counters.count(answers.count >= limits.pipelinedMax ? .pipelined : .socketBytes) }
-        setReading(!pauses)
+    private func adjustReading() {
+        guard !isClosing, isOpen, let flow = machine.onBuffered(bytes: input.readableBytes, isCrowded: isCrowded) else { return }
+        if flow == .paused, machine.isFull(isCrowded: isCrowded) {
+            runtime.counters.count(machine.hasAsManyAsItMay ? .pipelined : .socketBytes)
+        }
+        setReading(flow == .reading)
     }
 
     func resume() {
-        guard isPaused, !isFull, !isResting else { return }
-        onBytes()
+        if machine.isPaused, !machine.isFull(isCrowded: isCrowded) { onBytes() }
     }
 
-    /// No request has been looked at yet.
-    private var isNew: Bool { firstNumber == 0 && answers.isEmpty }
-
-    private var isFull: Bool { answers.count >= limits.pipelinedMax || pendingBytes > limits.socketBytesMax }
-
     private func onHead(_ head: HTTPRequestHead) {
-        self.head = head
-        beginRequest()
-        deadline += limits.requestMilliseconds - limits.headMilliseconds
-        if isNew, shard.shared.quotas.isMemoryFull, !routes.isAlwaysAnswered(head) {
-            shard.counters.count(.memoryMegabytes)
-            return refuse(
-                routes.response(
-                    to: head, refusing: ProblemReport(.overloaded, "this node's memory is full; try another one, or again later")),
-                headers: routes.commonHeaders(for: head))
+        machine.onHead(now: runtime.turnMilliseconds())
+        let match = routes.match(head)
+        if machine.isNew, !routes.isAlwaysAnswered(match) {
+            if admission == .single {
+                return refuse(ProblemReport(.overloaded, "this node has as many connections as it may; try another one"), head, match)
+            }
+            if runtime.quotas.isMemoryFull {
+                runtime.counters.count(.memoryMegabytes)
+                return refuse(ProblemReport(.overloaded, "this node's memory is full; try another one, or again later"), head, match)
+            }
         }
-        if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
-            refuseTooLarge(head)
-        } else if head.expectsContinue, answers.isEmpty {
+        let bodyBytesMax = routes.bodyBytesMax(match)
+        arriving = Arriving(head: head, match: match, bodyBytesMax: bodyBytesMax)
+        if case .length(let length) = head.body, length > bodyBytesMax {
+            refuseTooLarge(bodyBytesMax)
+        } else if head.expectsContinue, machine.answerCount == 0 {
             write { HTTPResponseWriter.writeContinue(into: &$0) }
         }
     }
 
     private func onBody(_ bytes: inout ByteBuffer) {
-        guard let head else { return }
-        if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
-        if body.readableBytes > routes.bodyBytesMax(for: head) { refuseTooLarge(head) }
+        guard let bodyBytesMax = arriving?.bodyBytesMax else { return }
+        if arriving?.body.readableBytes == 0 { arriving?.body = bytes } else { arriving?.body.writeBuffer(&bytes) }
+        if let count = arriving?.body.readableBytes, count > bodyBytesMax { refuseTooLarge(bodyBytesMax) }
     }
 
     private func onEnd() {
-        guard let head else { return }
-        let request = HTTPRequest(head: head, body: body, number: firstNumber + UInt64(answers.count))
-        self.head = nil
-        body = ByteBuffer()
-        isArriving = false
-        hasLastRequest = !head.keepAlive
-        spendSlice(bytes: request.body.readableBytes)
-        deadline = Moment.now().monotonic + limits.keepAliveMilliseconds
-        // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
-        if shard.admission.isMoving { isLeaving = true }
-        answers.append(Answer(headers: routes.commonHeaders(for: head), keepAlive: head.keepAlive, isHead: head.method == .head))
-        routes.handle(request, on: self)
+        guard let arriving else { return }
+        self.arriving = nil
+        let head = arriving.head
+        runtime.onRequest(bytes: arriving.body.readableBytes)
+        if machine.spendSlice(hasMore: input.readableBytes > 0, turnIsOver: runtime.isTurnOver) { runtime.enqueue(self, .resting) }
+        let owed = Owed(
+            headers: routes.commonHeaders(for: head), isHead: head.method == .head, saysKeepAlive: head.minorVersion == 0 && head.keepAlive)
+        let number = machine.onRequest(
+            owed, persists: head.keepAlive, isMoving: shard.admission.isMoving, now: runtime.turnMilliseconds())
+        routes.handle(
+            HTTPRequest(head: head, body: arriving.body, match: arriving.match), on: HTTP1Exchange(connection: self, number: number))
     }
 
-    private func refuseTooLarge(_ head: HTTPRequestHead) {
-        shard.counters.count(routes.bodyBytesMax(for: head) == limits.batchBytesMax ? .batchBytes : .payloadBytes)
-        refuse(
-            status: 413, code: Problem.tooLarge.code,
-            message: "the body is larger than the \(routes.bodyBytesMax(for: head)) bytes that this path takes")
+    private func refuseTooLarge(_ bodyBytesMax: Int) {
+        runtime.counters.count(bodyBytesMax == limits.batchBytesMax ? .batchBytes : .payloadBytes)
+        refuse(.problem(.tooLarge, "the body is larger than the \(bodyBytesMax) bytes that this path takes"))
     }
 
-    private func refuse(status: Int, code: String, message: String) { refuse(.failure(status: status, code: code, message: message)) }
+    private func refuse(_ report: ProblemReport, _ head: HTTPRequestHead, _ match: RouteMatch) {
+        refuse(routes.refusal(report, of: head, match), headers: routes.commonHeaders(for: head))
+    }
 
-    /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
+    /// Answers what came before the request, then this, then closes.
     private func refuse(_ response: HTTPResponse, headers: [HTTPResponseWriter.Header] = []) {
-        guard !isClosing, !isTakenOver else { return }
-        shard.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
-        let number = firstNumber + UInt64(answers.count)
-        answers.append(Answer(headers: headers, keepAlive: false, isHead: false))
+        guard !isClosing, let number = machine.refuse(Owed(headers: headers, isHead: false, saysKeepAlive: false)) else { return }
+        runtime.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
+        arriving = nil
         input.clear()
-        isTakenOver = true
         respond(to: number, response)
     }
+
+    // MARK: Requests that take several turns
+
+    func runInTurns(_ work: @escaping () -> Bool) {
+        if work() { return }
+        self.work = work
+        if machine.beginWork() { runtime.enqueue(self, .resting) }
+    }
+
+    /// What has been taken is done, also where the client has gone meanwhile.
+    private func continueWork() {
+        guard let work, !work() else {
+            work = nil
+            machine.endWork()
+            return isOpen ? onBytes() : ()
+        }
+        runtime.enqueue(self, .resting)
+    }
+
+    // MARK: Ends
+
+    private var held: [any HeldRequest] { machine.allOwed.compactMap(\.held) }
 
     override var kind: ConnectionKind { .http }
 
     override func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int {
-        let polls = answers.compactMap(\.poll).filter { matches($0.user, $0.grant) }
-        for poll in polls { poll.end(disconnect()) }
-        return polls.count
+        let matching = held.filter { matches($0.user, $0.grant) }
+        for request in matching { request.end(disconnect()) }
+        return matching.count
+    }
+
+    /// The client has closed its side, and may wait for answers all the same. A request that is held doesn't wait for more: a client that
+    /// has gone for good looks just like this one.
+    override func onInputClosed() {
+        machine.onInputClosed()
+        for request in held { request.hasten() }
+        onBytes()
     }
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
     /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
     override func move(_ disconnect: Disconnect) {
-        isLeaving = true
-        for poll in answers.compactMap(\.poll) { poll.finish(disconnect) }
-        if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
+        let isIdle = machine.leave()
+        for request in held { request.finish(disconnect) }
+        if routes.isForClients, isIdle { closeWhenFlushed() }
     }
 
-    /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have. A request that
-    /// is arriving may arrive, as long as the node waits for its sockets.
+    /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have.
     override func shutDown() {
         if isClosing { return }
-        isLeaving = true
-        if answers.isEmpty {
-            if !isArriving { closeNow() }
-            return
-        }
-        if head == nil {
-            isTakenOver = true
-            answers[answers.count - 1].keepAlive = false
-        }
-        for poll in answers.compactMap(\.poll) { poll.finish() }
+        if machine.stop() { return closeNow() }
+        for request in held { request.finish(nil) }
     }
 
     override func onDrained() { resume() }
 
     override func onGone() {
-        let polls = answers.compactMap(\.poll)
-        answers.removeAll()
-        for poll in polls { poll.cancel() }
+        for owed in machine.end() { owed.held?.cancel() }
     }
 
     override func onDeadline(now: Int64) {
-        guard now >= deadline else { return }
-        if head != nil || input.readableBytes > 0 {
-            shard.counters.count(head == nil ? .headSeconds : .requestSeconds)
-            refuse(status: 408, code: Problem.requestTimeout.code, message: Problem.requestTimeout.message)
-        } else if answers.isEmpty {
-            closeNow()
+        switch machine.onDeadline(now: now, hasBytes: input.readableBytes > 0) {
+        case .nothing: break
+        case .close: closeNow()
+        case .refuse(let hasHead):
+            runtime.counters.count(hasHead ? .requestSeconds : .headSeconds)
+            refuse(.problem(.requestTimeout))
         }
     }
 }

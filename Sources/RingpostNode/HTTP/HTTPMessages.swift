@@ -3,12 +3,17 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// A whole request.
+/// A whole request, and the row of its port's table that it is for.
 struct HTTPRequest {
     let head: HTTPRequestHead
     let body: ByteBuffer
-    /// Where its answer goes.
-    let number: UInt64
+    let match: RouteMatch
+
+    /// The name in the path, not decoded.
+    var name: [UInt8] {
+        guard case .found(_, let name) = match else { return [] }
+        return head.withPathBytes { Array($0[name]) }
+    }
 }
 
 /// An answer.
@@ -38,6 +43,13 @@ struct HTTPResponse {
         return response
     }
 
+    /// There is something at the path, but not for this method.
+    static func wrongMethod(_ allowed: [HTTPMethod]) -> HTTPResponse {
+        var response = problem(.methodNotAllowed, "this path takes \(allowed.allow)")
+        response.headers.append(("Allow", allowed.allow))
+        return response
+    }
+
     static func failure(status: Int, code: String, message: String, disconnect: Disconnect? = nil) -> HTTPResponse {
         var body = Array(#"{"error":{"code":"\#(code)","message":"#.utf8)
         JSONText.appendQuoted(message, to: &body)
@@ -47,22 +59,26 @@ struct HTTPResponse {
     }
 }
 
-extension HTTPRoutes {
-    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse { .problem(report.problem, report.message) }
-}
-
 /// The routes of one port.
 protocol HTTPRoutes {
-    /// Answers now or later with ``HTTPConnection/respond(to:_:)``, once; or takes the connection over.
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection)
+    /// Which row of the port's table a request is for.
+    func match(_ head: HTTPRequestHead) -> RouteMatch
+    /// The largest body that is taken, in bytes.
+    func bodyBytesMax(_ match: RouteMatch) -> Int
+    /// Answered whatever the node's state is.
+    func isAlwaysAnswered(_ match: RouteMatch) -> Bool
+    /// Answers now or later, once; or becomes a stream.
+    func handle(_ request: HTTPRequest, on exchange: any HTTPExchange)
     /// The answer to a request that is refused.
-    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse
     /// Headers that every answer on this port carries.
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
-    /// The largest body that the path takes, in bytes.
-    func bodyBytesMax(for head: HTTPRequestHead) -> Int
-    /// Answered whatever the node's state is.
-    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool
     /// Whoever comes here can be sent to another node; a producer stays as long as the node takes publishes.
     var isForClients: Bool { get }
+}
+
+extension HTTPRoutes {
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse {
+        .problem(report.problem, report.message)
+    }
 }

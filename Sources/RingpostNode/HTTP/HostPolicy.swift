@@ -15,20 +15,24 @@ enum HostPolicy {
             || names.contains { $0?.lowercased() == host }
     }
 
-    /// - Parameter known: an authority that was allowed on this connection, so that it is not read with each message.
+    /// - Parameter peer: remembers the authority that was allowed last, so that it is not read with each message.
     /// - Throws: a problem for the page.
-    static func check(_ head: HTTPRequestHead, known: inout [UInt8], _ configuration: NodeConfiguration) throws(ProblemReport) {
+    static func check(_ head: HTTPRequestHead, _ peer: HTTPPeer, _ configuration: NodeConfiguration) throws(ProblemReport) {
         // No dot: no name of a page's, see above.
         let isFine = head.withAuthorityBytes { authority in
             guard let authority else { return true }
-            return !authority.contains(UInt8(ascii: ".")) || authority.elementsEqual(known)
+            return !authority.contains(UInt8(ascii: ".")) || authority.elementsEqual(peer.host)
         }
         if isFine { return }
-        let names = [configuration.advertise, configuration.client.host, configuration.api.host]
+        let names = [configuration.advertise, configuration.client.host, configuration.api.host] + configuration.hostNames
         if allows(head.authority, names: names) {
-            known = head.withAuthorityBytes { $0.map(Array.init) ?? [] }
+            peer.host = head.withAuthorityBytes { $0.map(Array.init) ?? [] }
             return
         }
-        throw ProblemReport(.forbiddenOrigin, "this node has another name, and asks nobody who they are: use an address or localhost")
+        let name = LogText.escaped(String((head.authority ?? "").prefix { $0 != ":" }))
+        throw ProblemReport(
+            .forbiddenOrigin,
+            "this node doesn't know the name \(name), and asks nobody who they are: start it with --host \(name) if that is its public name, "
+                + "or use an address or localhost")
     }
 }

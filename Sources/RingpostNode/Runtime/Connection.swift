@@ -83,6 +83,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func onBytes() {}
     /// It is this connection's turn again (see ``FairScheduler``).
     func onTurn() {}
+    /// The other side sends no more, and may read on.
+    func onInputClosed() { closeNow() }
     /// The connection is gone.
     func onGone() {}
     /// All bytes to send have been handed to the kernel.
@@ -288,6 +290,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent { onSecured() }
+        if case .inputClosed = event as? ChannelEvent, self.context != nil { onInputClosed() }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -5,7 +5,18 @@ import HashRing
 import RingpostCore
 import Synchronization
 
+/// What a new connection may do.
+enum ConnectionAdmission {
+    case open
+    /// Ask once how the node is: whoever watches a full node must not take it for a dead one.
+    case single
+    /// Nothing.
+    case refused
+}
+
 final class NodeQuotas: Sendable {
+    /// Connections beyond the bound that may ask how the node is.
+    static let singleConnectionsMax = 32
     /// Descriptors that the node keeps for itself: links, ZooKeeper, files.
     static let descriptorsKept = 512
 
@@ -27,11 +38,13 @@ final class NodeQuotas: Sendable {
 
     // MARK: Connections
 
-    /// One more; false when there are as many as there may be.
-    func openConnection() -> Bool {
-        if connections.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
+    /// One more, unless there are as many as there may be.
+    func openConnection() -> ConnectionAdmission {
+        let count = connections.add(1, ordering: .relaxed).newValue
+        if count <= connectionsMax { return .open }
+        if count <= connectionsMax + Self.singleConnectionsMax { return .single }
         connections.subtract(1, ordering: .relaxed)
-        return false
+        return .refused
     }
 
     func closeConnection() { connections.subtract(1, ordering: .relaxed) }

@@ -23,10 +23,11 @@ package struct Port {
     /// - Parameters:
     ///   - name: as the option that sets it is called.
     ///   - readBytesMax: what is read from a socket before others have their turn.
+    ///   - allowsHalfClosure: a client that has closed its side may still read.
     ///   - tls: asked once a connection; `nil` for a plain one.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
-        _ address: ListenAddress, _ name: String, readBytesMax: Int, eventLoops: [any EventLoop],
+        _ address: ListenAddress, _ name: String, readBytesMax: Int, allowsHalfClosure: Bool = false, eventLoops: [any EventLoop],
         tls: @escaping @Sendable () -> NIOSSLContext?,
         _ connection: @escaping @Sendable (_ shardIndex: Int) -> Connection
     ) async throws {
@@ -48,6 +49,7 @@ package struct Port {
                         channel.eventLoop.makeCompletedFuture {
                             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                             try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
+                            if allowsHalfClosure { try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true) }
                             try Self.add(connection(shardIndex), tls(), to: channel)
                         }
                     }

@@ -4,6 +4,7 @@
 import Logging
 import NIOCore
 import RingpostCore
+import RingpostWire
 
 /// A shard, as its runtime knows it.
 protocol ShardMessageReceiver: AnyObject {
@@ -29,6 +30,7 @@ package final class ShardRuntime: @unchecked Sendable {
     /// For bytes whose number has to be known before they are written; whoever uses it clears it first.
     var scratch: [UInt8] = []
 
+    private var responseDate = ResponseDate()
     private var connections = ConnectionTable()
     private var flushes = FlushScheduler()
     private var scheduler = FairScheduler()
@@ -170,6 +172,9 @@ package final class ShardRuntime: @unchecked Sendable {
         scheduleFlush()
         return flushes.time(MonotonicClock.nowMilliseconds)
     }
+
+    /// For a response that is written now.
+    func date() -> HTTPDate { responseDate.date(now: turnMilliseconds()) }
 
     // MARK: Messages between shards
 

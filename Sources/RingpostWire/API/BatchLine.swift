@@ -5,6 +5,9 @@ import RingpostCore
 
 /// One message of a batch.
 package struct BatchLine: Sendable {
+    /// Bytes that a line may have besides its payload: names and keys whose characters are all escaped, and white space.
+    package static let overheadBytesMax = 16_384
+
     /// What it asks for.
     package let request: PublishRequest
 
@@ -31,11 +34,6 @@ package struct BatchLine: Sendable {
         request = PublishRequest(
             key: try Key(requested: kind, name: name, hasher: hasher), data: JSONText.compactLineBreaks(Array(data)),
             idempotencyKey: idempotencyKey, timeToLive: timeToLive)
-    }
-
-    /// The lines of a batch's body, without those that hold nothing but white space.
-    package static func split<Body: Collection<UInt8>>(_ body: Body) -> [Body.SubSequence] {
-        JSONText.withoutByteOrderMark(body).split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 <= 0x20 } }
     }
 
     private static func target(_ object: JSONObject) throws(ProblemReport) -> (KeyKind, [UInt8]) {

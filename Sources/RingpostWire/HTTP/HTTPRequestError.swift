@@ -24,10 +24,13 @@ extension HTTPRequestError {
     static let controlByte = HTTPRequestError(400, "control_byte", "A control byte stands in the request's head or framing.")
     static let tooManyEmptyLines = HTTPRequestError(400, "too_many_empty_lines", "There are too many empty lines before the request.")
     static let badRequestLine = HTTPRequestError(
-        400, "bad_request_line", "The request line must be a method, a target and a version with one space between them.")
+        400, "bad_request_line",
+        "The request line must be a method, a target and a version with one space between them; a space in the target is written %20.")
     static let methodTooLong = HTTPRequestError(501, "method_too_long", "The method's name is longer than any that is known.")
     static let badTarget = HTTPRequestError(
         400, "bad_target", "The target must be a path, an absolute http or https URI, or * with OPTIONS, without a fragment.")
+    static let targetNotASCII = HTTPRequestError(
+        400, "bad_target", "The target has bytes that are not ASCII: percent-encode them, as %C3%A9 for an e with an acute accent.")
     static let targetTooLong = HTTPRequestError(414, "target_too_long", "The request target is too long.")
     static let unsupportedVersion = HTTPRequestError(505, "unsupported_version", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
 }

@@ -15,15 +15,20 @@ extension HTTPHeadFields {
         var targetEnd = targetStart
         var queryStart: Int?
         var isClean = true
+        var isASCII = true
         while targetEnd < line.upperBound, bytes[targetEnd] != 0x20 {
             let byte = bytes[targetEnd]
             if byte == UInt8(ascii: "?"), queryStart == nil { queryStart = targetEnd + 1 }
-            if byte &- 0x21 > 0x5D || byte == UInt8(ascii: "#") { isClean = false }
+            if byte &- 0x21 > 0x5D || byte == UInt8(ascii: "#") {
+                isClean = false
+                if byte >= 0x80 { isASCII = false }
+            }
             targetEnd &+= 1
         }
         guard targetEnd > targetStart, targetEnd < line.upperBound else { throw .badRequestLine }
         minorVersion = try Self.minorVersion(bytes.slice(targetEnd + 1..<line.upperBound))
         guard targetEnd - targetStart <= HTTPLimits.targetBytesMax else { throw .targetTooLong }
+        guard isASCII else { throw .targetNotASCII }
         guard isClean else { throw .badTarget }
         if let queryStart { query = HTTPSpan(queryStart..<targetEnd) }
         try takeTarget(bytes, targetStart..<(queryStart.map { $0 - 1 } ?? targetEnd))

@@ -8,46 +8,61 @@ public enum HTTPResponseWriter {
     /// One header of a response, its value in whatever characters; see ``writeHead(status:headers:into:)``.
     public typealias Header = (name: String, value: String)
 
+    /// What a response says about its connection (RFC 9112 9.3).
+    public enum Persistence: Sendable, Equatable {
+        /// Another response may follow, which HTTP/1.1 takes for granted.
+        case implied
+        /// Another response may follow, and the client, of HTTP/1.0, has to be told.
+        case keepAlive
+        /// This is the last one.
+        case close
+    }
+
     /// Writes a whole response.
     ///
     /// Content-Length is always there, except on statuses that must not have a body (1xx, 204, 304; RFC 9110 8.6), on which
-    /// `body` is dropped. Connection is there if `keepAlive` is false. Content-Length, Transfer-Encoding and Connection
-    /// among `headers` are left out: they are this function's to write.
+    /// `body` is dropped. Connection is there unless `persistence` is implied. Content-Length, Transfer-Encoding and
+    /// Connection among `headers` are left out: they are this function's to write.
     /// - Parameters:
     ///   - status: 100 … 999.
-    ///   - keepAlive: whether another response may follow on this connection.
+    ///   - persistence: whether another response may follow on this connection.
+    ///   - date: when the response is made; without it, the response has no Date.
     ///   - isResponseToHead: whether to leave the body's bytes out and keep its length, as for HEAD.
     public static func write(
-        status: Int, headers: [Header] = [], body: ByteBuffer, keepAlive: Bool, isResponseToHead: Bool = false,
-        into output: inout ByteBuffer
+        status: Int, headers: [Header] = [], body: ByteBuffer, persistence: Persistence, date: HTTPDate? = nil,
+        isResponseToHead: Bool = false, into output: inout ByteBuffer
     ) {
-        writeFramedHead(status: status, headers: headers, bodyLength: body.readableBytes, keepAlive: keepAlive, into: &output)
+        writeFramedHead(
+            status: status, headers: headers, bodyLength: body.readableBytes, persistence: persistence, date: date, into: &output)
         if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeImmutableBuffer(body) }
     }
 
     /// Writes a whole response; see the other overload.
     public static func write(
-        status: Int, headers: [Header] = [], body: [UInt8] = [], keepAlive: Bool, isResponseToHead: Bool = false,
-        into output: inout ByteBuffer
+        status: Int, headers: [Header] = [], body: [UInt8] = [], persistence: Persistence, date: HTTPDate? = nil,
+        isResponseToHead: Bool = false, into output: inout ByteBuffer
     ) {
-        writeFramedHead(status: status, headers: headers, bodyLength: body.count, keepAlive: keepAlive, into: &output)
+        writeFramedHead(status: status, headers: headers, bodyLength: body.count, persistence: persistence, date: date, into: &output)
         if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeBytes(body) }
     }
 
     /// Writes a whole response of status 200 with JSON for a body, on a connection that goes on: the answer to each publish.
-    public static func writeJSON(_ body: [UInt8], into output: inout ByteBuffer) {
-        output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ")
+    public static func writeJSON(_ body: [UInt8], date: HTTPDate, into output: inout ByteBuffer) {
+        output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        output.writeBytes(date.line)
+        output.writeStaticString("Content-Length: ")
         writeDecimal(body.count, into: &output)
         output.writeStaticString("\r\n\r\n")
         output.writeBytes(body)
     }
 
-    /// Writes a head as it is given, with no header added: for `101 Switching Protocols`, and for streams whose end is the
-    /// connection's (those want `Connection: close`).
+    /// Writes a head as it is given, with no header added but the date: for `101 Switching Protocols`, and for streams whose end
+    /// is the connection's (those want `Connection: close`).
     ///
     /// In values a control byte other than a tab becomes a space; in names every byte that no name may have becomes `-`.
-    public static func writeHead(status: Int, headers: [Header], into output: inout ByteBuffer) {
+    public static func writeHead(status: Int, headers: [Header], date: HTTPDate? = nil, into output: inout ByteBuffer) {
         writeStatusLine(status, into: &output)
+        if let date { output.writeBytes(date.line) }
         for header in headers { write(header, into: &output) }
         output.writeStaticString("\r\n")
     }
@@ -88,16 +103,21 @@ public enum HTTPResponseWriter {
     }
 
     private static func writeFramedHead(
-        status: Int, headers: [Header], bodyLength: Int, keepAlive: Bool, into output: inout ByteBuffer
+        status: Int, headers: [Header], bodyLength: Int, persistence: Persistence, date: HTTPDate?, into output: inout ByteBuffer
     ) {
         writeStatusLine(status, into: &output)
+        if let date { output.writeBytes(date.line) }
         for header in headers where !isFraming(header.name) { write(header, into: &output) }
         if !HTTPStatus.hasNoBody(status) {
             output.writeStaticString("Content-Length: ")
             writeDecimal(bodyLength, into: &output)
             output.writeStaticString("\r\n")
         }
-        if !keepAlive { output.writeStaticString("Connection: close\r\n") }
+        switch persistence {
+        case .implied: break
+        case .keepAlive: output.writeStaticString("Connection: keep-alive\r\n")
+        case .close: output.writeStaticString("Connection: close\r\n")
+        }
         output.writeStaticString("\r\n")
     }
 

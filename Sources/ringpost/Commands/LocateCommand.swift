@@ -48,7 +48,7 @@ struct LocateCommand: AsyncParsableCommand {
         for edge in Set(report.sockets.map(\.edge)).sorted() {
             lines.append("sockets  on \(edge)")
             for socket in report.sockets where socket.edge == edge {
-                let since = socket.connectedSeconds.map { "  for \(NodesCommand.duration($0))" } ?? ""
+                let since = socket.connectedSeconds.map { "  for \(NodesCommand.duration(Double($0)))" } ?? ""
                 lines.append(
                     "           \(socket.transport)\(socket.remote.map { "  \($0)" } ?? "")\(since)\(socket.cursor.map { "  at \($0)" } ?? "")"
                 )

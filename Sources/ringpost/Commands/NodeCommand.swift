@@ -59,6 +59,11 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")
     var allowOrigin: [String] = []
     @Option(
+        help: ArgumentHelp(
+            "A name under which clients and producers reach this node, as a proxy's; needed where they bring no token. Repeatable.",
+            valueName: "name"))
+    var host: [String] = []
+    @Option(
         help: "A channel that clients may publish to on their WebSockets, with all below it: game also game:42; * for all. Repeatable.")
     var clientPublish: [String] = []
     @Flag(help: "Clients may publish to users.")

@@ -45,7 +45,7 @@ struct NodesCommand: AsyncParsableCommand {
         add("lease", node.lease)
         add("draining", node.draining.map { DrainWatch.text($0) + ($0.seconds.map { ", for \(Self.duration(Double($0)))" } ?? "") })
         add("version", node.version)
-        add("uptime", node.uptimeSeconds.map(Self.duration))
+        add("uptime", node.uptimeSeconds.map { Self.duration(Double($0)) })
         add("loops", node.loops.map { "\($0)" })
         add("users", node.users.map { "\($0)" + (node.historyBytes.map { ", \($0) bytes of history" } ?? "") })
         add("parked", node.parked.flatMap { $0 > 0 ? "\($0) publishes wait for a ring or a link" : nil })

@@ -36,7 +36,9 @@ struct NodeSettings {
                 "connectBurst": options.connectBurst,
             ]
             for (name, number) in numbers.merging(options.auth.numbers, uniquingKeysWith: { $1 }) { set(name, number.map { .int($0) }) }
-            let lists = ["allowOrigin": options.allowOrigin, "clientPublish": options.clientPublish, "limit": options.limit]
+            let lists = [
+                "allowOrigin": options.allowOrigin, "host": options.host, "clientPublish": options.clientPublish, "limit": options.limit,
+            ]
             for (name, list) in lists.merging(options.auth.lists, uniquingKeysWith: { $1 }) {
                 set(name, list.isEmpty ? nil : .stringArray(list))
             }
@@ -82,6 +84,12 @@ struct NodeSettings {
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
         for text in try reader.list("allowOrigin") { node.allowedOrigins.append(try WebOrigin.canonical(text)) }
+        for name in try reader.list("host") {
+            guard HostName.isValid(name) else {
+                throw NodeError("host \"\(name)\" is no host name: give it without scheme, port and path, as app.example.com")
+            }
+            node.hostNames.append(name)
+        }
         // A channel and all below it.
         let open = try reader.list("clientPublish").flatMap { $0.hasSuffix("*") ? [$0] : [$0, "\($0):*"] }
         guard let channels = NamePatterns(open) else {

@@ -2,6 +2,7 @@
 
 import Foundation
 import Synchronization
+import RingpostWire
 import TestSupport
 
 final class Cluster: Sendable {
@@ -78,17 +79,17 @@ final class Cluster: Sendable {
 
     /// Waits until every node shows exactly the nodes of this cluster with their weights, all of them answering, leased and in one epoch.
     @discardableResult
-    func settled(seconds: Double = Cluster.settleSecondsMax) async throws -> RingPicture {
+    func settled(seconds: Double = Cluster.settleSecondsMax) async throws -> RingReport {
         let nodes = nodes
         let expected = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0.weight) })
-        var last: RingPicture?
+        var last: RingReport?
         try await eventually(within: seconds, "\(expected.keys.sorted()) agree") {
             var epochs: Set<UInt64> = []
             for node in nodes {
                 try node.requireRunning()
                 guard let ring = try await node.ring() else { return false }
                 last = ring
-                guard Dictionary(uniqueKeysWithValues: ring.nodes.map { ($0.id, $0.weight) }) == expected else { return false }
+                guard Dictionary(uniqueKeysWithValues: ring.nodes.map { ($0.id, Int($0.weight)) }) == expected else { return false }
                 guard ring.nodes.allSatisfy({ $0.answered && $0.epoch == ring.epoch && $0.lease == "leased" }) else { return false }
                 epochs.insert(ring.epoch)
             }

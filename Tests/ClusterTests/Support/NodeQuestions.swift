@@ -1,76 +1,14 @@
 // What tests ask nodes: the API's answers as values.
 
 import Foundation
+import RingpostWire
 import TestSupport
 
-/// `GET /v1/ring` and `GET /v1/nodes`.
-struct RingPicture: Decodable, Sendable {
-    struct Node: Decodable, Sendable {
-        let id: String
-        let boot: String
-        let weight: Int
-        let client: String
-        let api: String
-        let link: String
-        let slots: Int
-        let answered: Bool
-        let epoch: UInt64?
-        let lease: String?
-    }
-
-    let cluster: String
-    let generation: String
-    let epoch: UInt64
-    let epochAgeMilliseconds: Int
-    let digest: String
-    let slots: Int
-    let answeredBy: String
-    let nodes: [Node]
-
-    func node(_ id: String) throws -> Node {
+extension RingReport {
+    func node(_ id: String) throws -> NodeReport {
         guard let node = nodes.first(where: { $0.id == id }) else { throw HarnessError("\(id) is not in \(nodes.map(\.id))") }
         return node
     }
-}
-
-/// `GET /v1/locate` on the client port.
-struct Location: Decodable {
-    struct Owner: Decodable {
-        let id: String
-        let client: String
-        let api: String
-    }
-    let user: String
-    let slot: Int
-    let owner: Owner
-    let `self`: Bool
-}
-
-/// `GET /v1/users/{user}`.
-struct UserPicture: Decodable {
-    struct Socket: Decodable {
-        let edge: String
-        let transport: String
-        let remote: String
-        let cursor: String?
-    }
-    struct History: Decodable {
-        let messages: Int
-        let bytes: Int
-    }
-    let user: String
-    let hash: String
-    let slot: Int
-    let epoch: UInt64
-    let owner: String
-    let next: [String]
-    let cursor: String?
-    let history: History?
-    let online: Bool
-    let since: Int64?
-    let lastSeen: Int64?
-    let sockets: [Socket]
-    let unanswered: [String]
 }
 
 struct Receipt: Decodable, Sendable {
@@ -109,16 +47,16 @@ extension NodeProcess {
     }
 
     /// `nil` while there is none.
-    func ring() async throws -> RingPicture? {
+    func ring() async throws -> RingReport? {
         guard let answer = try await get("/v1/ring"), answer.status == 200 else { return nil }
         return try answer.json()
     }
 
-    func locate(_ user: String) async throws -> Location {
+    func locate(_ user: String) async throws -> LocateAnswer {
         try await RawConnection.exchange(port: client, "GET", "/v1/locate?user=\(user.percentEncoded)").json()
     }
 
-    func user(_ user: String) async throws -> UserPicture {
+    func user(_ user: String) async throws -> UserReport {
         try await RawConnection.exchange(port: api, "GET", "/v1/users/\(user.percentEncoded)").json()
     }
 

@@ -50,7 +50,7 @@ import Testing
         #expect(answer.contains(#"no member is called \"n9\"; members: n1"#), "\(answer)")
     }
 
-    @Test(arguments: ["/v1/nodes/n1", "/v1/nodes/n1/stop", "/v1/nodes/n1/drain/", "/v1/nodes//drain/x"]) func noSuchPath(path: String)
+    @Test(arguments: ["/v1/nodes/n1", "/v1/nodes/n1/stop", "/v1/nodes/n1/drain/now", "/v1/nodes//drain/x"]) func noSuchPath(path: String)
         throws
     {
         let answer = try answer("POST \(path)")

@@ -70,9 +70,4 @@ import Testing
         #expect(read("{\"publish\":{\"user\":\"a\",\"data\":1},\"ref\":\(reference)}") == "publish user a 1 '' - \(reference)")
         #expect(read("{\"publish\":{\"user\":\"a\",\"data\":1},\"ref\":\(reference)1}") == "bad_parameter")
     }
-
-    @Test func linesOfABatch() {
-        #expect(BatchLine.split(Array("a\n\n \r\nb\r\n".utf8)).map { Array($0) } == [Array("a".utf8), Array("b\r".utf8)])
-        #expect(BatchLine.split([]).isEmpty)
-    }
 }

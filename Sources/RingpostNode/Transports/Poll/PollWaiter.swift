@@ -3,7 +3,7 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-final class PollWaiter: SubscriptionSink, @unchecked Sendable {
+final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
     private let shard: Shard
     private var subscriptions: [Subscription] = []
     private var timer: Scheduled<Void>?
@@ -46,17 +46,26 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
         subscriptions = wanted.map { Subscription(key: $0.key, start: $0.start, stay: stay, sink: self, in: shard.subscriptions) }
         // A plain poll waits for nothing but the owners' answers.
         let patience = waits ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SubscriptionMachine.answerMillisecondsMax)
-        timer = shard.eventLoop.scheduleTask(in: patience) { self.finish() }
+        timer = shard.eventLoop.scheduleTask(in: patience) { self.finish(nil) }
         for subscription in subscriptions {
             // Where there is no room it has ended the poll itself.
             if !subscription.start() { return }
         }
     }
 
+    /// Waits no longer than a poll that is told not to.
+    func hasten() {
+        guard waits, !subscriptions.isEmpty else { return }
+        waits = false
+        timer?.cancel()
+        timer = shard.eventLoop.scheduleTask(in: .milliseconds(SubscriptionMachine.answerMillisecondsMax)) { self.finish(nil) }
+        endOfPiece()
+    }
+
     /// The client is gone.
     func cancel() {
         answer = nil
-        finish()
+        finish(nil)
     }
 
     func begin(at cursor: Cursor, of subscription: Subscription) {}
@@ -72,7 +81,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
 
     func endOfPiece() {
         // Messages leave at once, but only with a cursor for every subscription.
-        if subscriptions.allSatisfy({ $0.cursor != nil }), !waits || !messages.isEmpty || hasGap || !channelGaps.isEmpty { finish() }
+        if subscriptions.allSatisfy({ $0.cursor != nil }), !waits || !messages.isEmpty || hasGap || !channelGaps.isEmpty { finish(nil) }
     }
 
     func end(_ disconnect: Disconnect) {
@@ -88,7 +97,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
     /// Answers with what there is.
     ///
     /// - Parameter disconnect: when and where to ask next; made up while the node's clients go elsewhere.
-    func finish(_ disconnect: Disconnect? = nil) {
+    func finish(_ disconnect: Disconnect?) {
         for subscription in subscriptions {
             guard let cursor = subscription.cursor else { continue }
             if subscription.key.kind == .channel { resumePoint[subscription.key] = cursor } else { resumePoint.user = cursor }

@@ -4,52 +4,75 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
+/// What clients come to.
+enum ClientPath {
+    case webSocket
+    case eventStream
+    case poll
+    case locate
+
+    /// The client stays.
+    var isStream: Bool { self == .webSocket || self == .eventStream }
+}
+
 struct ClientRoutes: HTTPRoutes {
+    enum Handler: Equatable {
+        case client(ClientPath)
+        case health
+        case readiness
+    }
+
+    static let table = HTTPRouteTable<Handler>([
+        HTTPRoute(.get, "/v1/ws", .client, .client(.webSocket)),
+        HTTPRoute(.get, "/v1/sse", .client, .client(.eventStream)),
+        HTTPRoute(.get, "/v1/poll", .client, .client(.poll)),
+        HTTPRoute(.get, "/v1/locate", .client, .client(.locate)),
+        HTTPRoute(.get, "/healthz", .anybody, isAlwaysAnswered: true, .health),
+        HTTPRoute(.get, "/readyz", .anybody, isAlwaysAnswered: true, .readiness),
+    ])
+
     let shard: Shard
     let origins: OriginPolicy
 
     var isForClients: Bool { true }
-    func isAlwaysAnswered(_ head: HTTPRequestHead) -> Bool { false }
-
-    func bodyBytesMax(for head: HTTPRequestHead) -> Int { 1_024 }
-
+    func match(_ head: HTTPRequestHead) -> RouteMatch { Self.table.match(head) }
+    func isAlwaysAnswered(_ match: RouteMatch) -> Bool { Self.table[match]?.isAlwaysAnswered ?? false }
+    func bodyBytesMax(_ match: RouteMatch) -> Int { RouteBody.small.bytesMax(shard.shared.configuration.limits) }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
-    func handle(_ request: HTTPRequest, on connection: HTTPConnection) {
-        guard let path = ClientPath(request.head) else {
-            connection.respond(
-                to: request.number,
+    func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
+        switch Self.table[request.match]?.handler {
+        case .client(let path): return handle(path, request, exchange)
+        case .health: return HealthRoutes(shard: shard).health(request, exchange)
+        case .readiness: return HealthRoutes(shard: shard).readiness(request, exchange)
+        case nil: break
+        }
+        guard case .wrongMethod(let allowed) = request.match else {
+            return exchange.respond(
                 .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll and /v1/locate"))
-            return
         }
-        if request.head.method == .options {
-            connection.respond(to: request.number, origins.preflight(request.head))
-            return
-        }
-        guard request.head.method == .get else {
-            var response = HTTPResponse.problem(.methodNotAllowed)
-            response.headers.append(("Allow", "GET, OPTIONS"))
-            connection.respond(to: request.number, response)
-            return
-        }
+        exchange.respond(request.head.method == .options ? origins.preflight(request.head) : .wrongMethod(allowed + [.options]))
+    }
+
+    private func handle(_ path: ClientPath, _ request: HTTPRequest, _ exchange: any HTTPExchange) {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if shard.shared.tokens == nil { try HostPolicy.check(request.head, known: &connection.knownHost, shard.shared.configuration) }
+            if shard.shared.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.shared.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
             let subscribeRequest = try subscribeRequest(path, request.head, query)
-            try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, connection)
+            try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, exchange)
         } catch {
             if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
-            connection.respond(to: request.number, response(to: request.head, refusing: error))
+            exchange.respond(refusal(error, of: request.head, request.match))
         }
     }
 
     /// An event stream that can be opened later is not refused but ended: an EventSource would not come again.
-    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse {
-        guard report.problem.retryAfterSeconds != nil, head.method == .get, ClientPath(head) == .eventStream else {
+    func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse {
+        guard report.problem.retryAfterSeconds != nil, head.method == .get, Self.table[match]?.handler == .client(.eventStream) else {
             return .problem(report.problem, report.message)
         }
         return .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
@@ -81,16 +104,18 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     /// The client is known, or none is asked for who it is.
-    func enter(_ clientRequest: ClientRequest, _ grant: ClientGrant?, _ connection: HTTPConnection) throws(ProblemReport) {
+    func enter(_ clientRequest: ClientRequest, _ grant: ClientGrant?, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let subscribeRequest =
             if let grant { try clientRequest.subscribeRequest.granted(by: grant, shard: shard) } else { clientRequest.subscribeRequest }
         switch clientRequest.path {
-        case .webSocket: try openWebSocket(subscribeRequest, grant, clientRequest.request, connection)
-        case .eventStream: try openEventStream(subscribeRequest, grant, clientRequest.request, connection)
-        case .poll: try poll(subscribeRequest, grant, clientRequest.request, connection)
+        case .webSocket: try openWebSocket(subscribeRequest, grant, clientRequest.request, exchange)
+        case .eventStream where clientRequest.request.head.method == .head:
+            exchange.respond(HTTPResponse(headers: EventStreamTransport.headers))
+        case .eventStream: try openEventStream(subscribeRequest, grant, clientRequest.request, exchange)
+        case .poll: try poll(subscribeRequest, grant, clientRequest.request, exchange)
         case .locate:
             guard let user = subscribeRequest.user else { throw ProblemReport(.badName, "say whom to locate: ?user=…") }
-            connection.respond(to: clientRequest.request.number, try locate(user.key))
+            exchange.respond(try locate(user.key))
         }
     }
 
@@ -102,27 +127,27 @@ struct ClientRoutes: HTTPRoutes {
     /// A WebSocket in the right form; answers what is none.
     ///
     /// - Returns: `nil` where it has been answered.
-    private func upgrade(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> WebSocketAnswer? {
+    private func upgrade(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> WebSocketAnswer? {
         switch request.head.webSocketUpgrade {
         case .valid: return WebSocketAnswer(to: request.head)
         case .notRequested: throw ProblemReport(.upgradeRequired, "this path is for WebSockets: ask for an upgrade")
         case .versionMismatch:
             var response = HTTPResponse.problem(.upgradeRequired)
             response.headers.append(("Sec-WebSocket-Version", "13"))
-            connection.respond(to: request.number, response)
+            exchange.respond(response)
             return nil
         case .malformed(let sentence): throw ProblemReport(.badRequest, sentence)
         }
     }
 
     private func openWebSocket(
-        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
-        guard let answer = try upgrade(request, connection) else { return }
+        guard let answer = try upgrade(request, exchange) else { return }
         let lease = try QuotaLease.acquire(
-            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
+            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
         let client = webSocket(subscribeRequest, grant)
-        guard let leftover = connection.takeOver(with: client, answer.write) else { return lease.giveBack(in: shard.runtime) }
+        guard let leftover = exchange.becomeStream(client, answer.write) else { return lease.giveBack(in: shard.runtime) }
         client.open(lease, leftover: leftover)
     }
 
@@ -132,56 +157,58 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     private func openEventStream(
-        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
-        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
+        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
         let client = ClientConnection(EventStreamTransport(subscribeRequest), subscribeRequest, grant: grant, shard: shard)
-        guard let leftover = connection.takeOver(with: client, EventStreamTransport.writeHead) else {
-            return lease.giveBack(in: shard.runtime)
-        }
+        guard let leftover = exchange.becomeStream(client, writeEventStreamHead) else { return lease.giveBack(in: shard.runtime) }
         client.open(lease, leftover: leftover)
+    }
+
+    private func writeEventStreamHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
+        EventStreamTransport.writeHead([("Date", shard.runtime.date().text)] + headers, into: &output)
     }
 
     /// Opens the WebSocket or event stream, only to say why it ends. The upgrade is done although the client is rejected: a page can't see
     /// why an upgrade was refused, but it reads a close reason.
-    func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ connection: HTTPConnection) throws(ProblemReport) {
+    func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ exchange: any HTTPExchange) throws(ProblemReport) {
         if clientRequest.isWebSocket {
-            guard let answer = try upgrade(clientRequest.request, connection) else { return }
+            guard let answer = try upgrade(clientRequest.request, exchange) else { return }
             let client = webSocket(clientRequest.subscribeRequest, nil)
-            if connection.takeOver(with: client, answer.write) != nil { client.reject(disconnect) }
+            if exchange.becomeStream(client, answer.write) != nil { client.reject(disconnect) }
         } else {
             let request = clientRequest.subscribeRequest
             let client = ClientConnection(EventStreamTransport(request), request, grant: nil, shard: shard)
-            if connection.takeOver(with: client, EventStreamTransport.writeHead) != nil { client.reject(disconnect) }
+            if exchange.becomeStream(client, writeEventStreamHead) != nil { client.reject(disconnect) }
         }
     }
 
     /// A socket or stream wants to be opened; `nil` lets it in, anything else is what it is told instead.
-    func checkAdmission(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Disconnect? {
-        guard connection.mayBeTakenOver(by: request.number) else {
+    func checkAdmission(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> Disconnect? {
+        guard exchange.mayBecomeStream else {
             throw ProblemReport(.badRequest, "a stream can't be opened behind requests that are not answered yet")
         }
-        return try admit(request, connection)
+        return try admit(request, exchange)
     }
 
     /// Whom limits count the request for.
-    func source(_ request: HTTPRequest, _ connection: HTTPConnection) -> SourceAddress? {
+    func source(_ request: HTTPRequest, _ exchange: any HTTPExchange) -> SourceAddress? {
         let proxies = shard.shared.configuration.trust.trustedProxies
-        return proxies.source(peer: connection.peerAddress, forwardedFor: request.head[.forwardedFor])
+        return proxies.source(peer: exchange.peerAddress, forwardedFor: request.head[.forwardedFor])
     }
 
     private var hasRoom: Bool { shard.clientSockets < shard.socketsMax }
 
-    private func admit(_ request: HTTPRequest, _ connection: HTTPConnection) throws(ProblemReport) -> Disconnect? {
-        if connection.isAdmitted, !shard.admission.isMoving { return nil }
+    private func admit(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> Disconnect? {
+        if exchange.peer.isAdmitted, !shard.admission.isMoving { return nil }
         let now = Moment.now().monotonic
-        if !shard.shared.quotas.onHandshake(source(request, connection), now: now) {
+        if !shard.shared.quotas.onHandshake(source(request, exchange), now: now) {
             shard.counters.count(.connectRatePerAddress)
             throw ProblemReport(.tooFast, "too many clients come from this source address at once")
         }
         if !hasRoom { shard.counters.count(.sockets) }
         let disconnect = shard.admission.onClient(hasRoom: hasRoom, now: now, counters: &shard.counters)
-        connection.isAdmitted = disconnect == nil
+        exchange.peer.isAdmitted = disconnect == nil
         return disconnect
     }
 
@@ -189,32 +216,30 @@ struct ClientRoutes: HTTPRoutes {
     /// that waits counts as a client once a connection. While the clients go elsewhere nobody waits long for anything; the
     /// answer says where to go.
     private func poll(
-        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
+        _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
         var wait = subscribeRequest.waitSeconds(max: shard.shared.configuration.limits.pollSecondsMax)
+        if exchange.clientHasFinished { wait = 0 }
         // A poll ends before its token.
         if let expires = grant?.expires { wait = min(wait, Int(clamping: max(0, expires - Moment.now().wall / 1_000))) }
         if shard.admission.isMoving {
             wait = min(wait, AdmissionController.pollSecondsWhileMoving)
-        } else if wait > 0, let disconnect = try admit(request, connection) {
+        } else if wait > 0, let disconnect = try admit(request, exchange) {
             let message = "this node takes in as many clients as it may; come back after \(disconnect.afterMilliseconds ?? 0) ms"
-            connection.respond(to: request.number, .problem(.overloaded, message, disconnect: disconnect))
+            exchange.respond(.problem(.overloaded, message, disconnect: disconnect))
             return
         }
         if !hasRoom {
             shard.counters.count(.sockets)
-            connection.respond(to: request.number, .problem(.overloaded, disconnect: shard.admission.disconnect(.tryLater)))
+            exchange.respond(.problem(.overloaded, disconnect: shard.admission.disconnect(.tryLater)))
             return
         }
         let lease =
             wait > 0
-            ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard.runtime)
+            ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
             : nil
-        let number = request.number
-        let waiter = PollWaiter(shard: shard, remote: connection.remoteText, grant: grant, lease: lease) { [weak connection] response in
-            connection?.respond(to: number, response)
-        }
-        connection.hold(waiter, number)
+        let waiter = PollWaiter(shard: shard, remote: exchange.remoteText, grant: grant, lease: lease) { exchange.respond($0) }
+        exchange.hold(waiter)
         waiter.start(subscribeRequest, waitSeconds: wait)
     }
 
@@ -224,22 +249,5 @@ struct ClientRoutes: HTTPRoutes {
             user: key.text, slot: key.slot, owner: .init(id: owner.id, client: owner.client, api: owner.api),
             isSelf: owner.id == shard.shared.configuration.id)
         return .json(JSONDocument.encode(answer))
-    }
-}
-
-private struct LocateAnswer: Encodable {
-    struct Owner: Encodable {
-        let id: String
-        let client: String
-        let api: String
-    }
-    let user: String
-    let slot: Int
-    let owner: Owner
-    let isSelf: Bool
-
-    enum CodingKeys: String, CodingKey {
-        case user, slot, owner
-        case isSelf = "self"
     }
 }

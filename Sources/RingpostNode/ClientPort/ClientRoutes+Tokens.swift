@@ -5,34 +5,34 @@ import RingpostWire
 
 extension ClientRoutes {
     /// Lets a client in that says who it is, or does not have to.
-    func authenticate(_ clientRequest: ClientRequest, _ query: HTTPQuery, _ connection: HTTPConnection) throws(ProblemReport) {
+    func authenticate(_ clientRequest: ClientRequest, _ query: HTTPQuery, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let request = clientRequest.request
-        if clientRequest.path.isStream, let disconnect = try checkAdmission(request, connection) {
-            return try reject(clientRequest, disconnect, connection)
+        if clientRequest.path.isStream, let disconnect = try checkAdmission(request, exchange) {
+            return try reject(clientRequest, disconnect, exchange)
         }
-        guard shard.shared.tokens != nil else { return try enter(clientRequest, shard.shared.openGrant.grant, connection) }
+        guard shard.shared.tokens != nil else { return try enter(clientRequest, shard.shared.openGrant.grant, exchange) }
         let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: clientRequest.isWebSocket)
         guard let token = credential.token else {
             // It may say so in its first frame.
-            if clientRequest.isWebSocket { return try enter(clientRequest, nil, connection) }
+            if clientRequest.isWebSocket { return try enter(clientRequest, nil, exchange) }
             shard.counters.count(.missing)
             throw ProblemReport(.unauthorized, AuthError.missing.message)
         }
         if case .subprotocol = credential, !request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
             throw ProblemReport(.badRequest, "offer the subprotocol \(ClientCredential.subprotocol) beside the one that carries the token")
         }
-        shard.check(token, from: clientRequest.path.isStream ? nil : source(request, connection)) { [weak connection] result in
-            guard let connection, connection.awaitsAnswer(request.number) else { return }
+        shard.check(token, from: clientRequest.path.isStream ? nil : source(request, exchange)) { result in
+            guard exchange.isAwaited else { return }
             do throws(ProblemReport) {
                 switch result {
-                case .success(let grant): try enter(clientRequest, grant, connection)
+                case .success(let grant): try enter(clientRequest, grant, exchange)
                 case .failure(let refusal):
                     if !clientRequest.isWebSocket || credential.seesStatus { throw refusal.report }
                     let reason = refusal.closeReason
-                    try reject(clientRequest, reason == .tryLater ? shard.admission.disconnect(reason) : Disconnect(reason), connection)
+                    try reject(clientRequest, reason == .tryLater ? shard.admission.disconnect(reason) : Disconnect(reason), exchange)
                 }
             } catch {
-                connection.respond(to: request.number, response(to: request.head, refusing: error))
+                exchange.respond(self.refusal(error, of: request.head, request.match))
             }
         }
     }

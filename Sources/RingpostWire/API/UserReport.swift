@@ -1,17 +1,23 @@
-// What the cluster knows of one user, as Swift values.
+// What the cluster knows of one user, as node and clients have it.
 
 /// The answer to `GET /v1/users/{user}`.
-public struct UserReport: Decodable, Equatable, Sendable {
+public struct UserReport: Codable, Equatable, Sendable {
     /// What the owner's history holds.
-    public struct History: Decodable, Equatable, Sendable {
+    public struct History: Codable, Equatable, Sendable {
         /// Messages kept.
         public let messages: Int
         /// Their bytes.
         public let bytes: Int
+
+        /// What a node answers.
+        public init(messages: Int, bytes: Int) {
+            self.messages = messages
+            self.bytes = bytes
+        }
     }
 
     /// One socket of the user, wherever it is.
-    public struct Socket: Decodable, Equatable, Sendable {
+    public struct Socket: Codable, Equatable, Sendable {
         /// The node that holds it.
         public let edge: String
         /// "ws", "sse" or "poll".
@@ -19,9 +25,18 @@ public struct UserReport: Decodable, Equatable, Sendable {
         /// The client's address.
         public let remote: String?
         /// For how long.
-        public let connectedSeconds: Double?
+        public let connectedSeconds: Int64?
         /// Where it stands.
         public let cursor: String?
+
+        /// What a node answers.
+        public init(edge: String, transport: String, remote: String? = nil, connectedSeconds: Int64? = nil, cursor: String? = nil) {
+            self.edge = edge
+            self.transport = transport
+            self.remote = remote
+            self.connectedSeconds = connectedSeconds
+            self.cursor = cursor
+        }
     }
 
     /// The user's id.
@@ -50,4 +65,25 @@ public struct UserReport: Decodable, Equatable, Sendable {
     public let sockets: [Socket]
     /// Nodes that did not answer; they may hold sockets too.
     public let unanswered: [String]?
+
+    /// What a node answers.
+    public init(
+        user: String, hash: String, slot: Int, epoch: UInt64, owner: String? = nil, next: [String], cursor: String? = nil,
+        history: History? = nil, online: Bool? = nil, since: Int64? = nil, lastSeen: Int64? = nil, sockets: [Socket],
+        unanswered: [String]? = nil
+    ) {
+        self.user = user
+        self.hash = hash
+        self.slot = slot
+        self.epoch = epoch
+        self.owner = owner
+        self.next = next
+        self.cursor = cursor
+        self.history = history
+        self.online = online
+        self.since = since
+        self.lastSeen = lastSeen
+        self.sockets = sockets
+        self.unanswered = unanswered
+    }
 }

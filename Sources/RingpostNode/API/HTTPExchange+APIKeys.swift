@@ -3,28 +3,20 @@
 import RingpostCore
 import RingpostWire
 
-/// The API key that was brought last on a connection, as it was written, and what it may do.
-struct KnownAPIKey {
-    let text: [UInt8]
-    /// Of the file of keys: another one has to be asked again.
-    let generation: UInt64
-    let grant: APIGrant
-}
-
-extension HTTPConnection {
+extension HTTPExchange {
     /// What the request may do.
     ///
     /// - Throws: that its key is missing, or not known.
-    func apiGrant(_ head: HTTPRequestHead) throws(ProblemReport) -> APIGrant {
+    func apiGrant(_ head: HTTPRequestHead, shard: Shard) throws(ProblemReport) -> APIGrant {
         guard let keys = shard.shared.apiKeys else {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
             // whether it can read the answers or not.
             if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
-            try HostPolicy.check(head, known: &knownHost, shard.shared.configuration)
+            try HostPolicy.check(head, peer, shard.shared.configuration)
             return .all
         }
         let generation = keys.generation
-        if let known = knownKey, known.generation == generation, !known.grant.isOver(nowSeconds: Moment.now().wall / 1_000),
+        if let known = peer.apiKey, known.generation == generation, !known.grant.isOver(nowSeconds: Moment.now().wall / 1_000),
             head.withBytes(of: .authorization, { $0?.elementsEqual(known.text) == true })
         {
             return known.grant
@@ -37,7 +29,8 @@ extension HTTPConnection {
             shard.counters.count(.wrongKey)
             throw ProblemReport(.unauthorized, AuthError.wrongKey.message)
         }
-        knownKey = KnownAPIKey(text: head.withBytes(of: .authorization) { $0.map(Array.init) ?? [] }, generation: generation, grant: grant)
+        peer.apiKey = KnownAPIKey(
+            text: head.withBytes(of: .authorization) { $0.map(Array.init) ?? [] }, generation: generation, grant: grant)
         return grant
     }
 }

@@ -1,21 +1,33 @@
-// What the cluster knows of one channel, as Swift values.
+// What the cluster knows of one channel, as node and clients have it.
 
 /// The answer to `GET /v1/channels/{channel}`.
-public struct ChannelReport: Decodable, Equatable, Sendable {
+public struct ChannelReport: Codable, Equatable, Sendable {
     /// One user who listens.
-    public struct User: Decodable, Equatable, Sendable {
+    public struct User: Codable, Equatable, Sendable {
         /// The user's id.
         public let user: String
         /// Sockets and polls; 0 for one who was here a moment ago, or is between two polls.
         public let sockets: Int
+
+        /// What a node answers.
+        public init(user: String, sockets: Int) {
+            self.user = user
+            self.sockets = sockets
+        }
     }
 
     /// One node that holds subscribers.
-    public struct Node: Decodable, Equatable, Sendable {
+    public struct Node: Codable, Equatable, Sendable {
         /// Its id.
         public let node: String
         /// How many it holds.
         public let subscribers: Int
+
+        /// What a node answers.
+        public init(node: String, subscribers: Int) {
+            self.node = node
+            self.subscribers = subscribers
+        }
     }
 
     /// The channel's name.
@@ -42,4 +54,23 @@ public struct ChannelReport: Decodable, Equatable, Sendable {
     public let nodes: [Node]
     /// False for a few seconds after the channel got another owner: a node may not have said yet who listens there.
     public let complete: Bool
+
+    /// What a node answers.
+    public init(
+        channel: String, hash: String, slot: Int, epoch: UInt64, owner: String, next: [String], cursor: String? = nil,
+        history: UserReport.History? = nil, subscribers: Int, users: [User], nodes: [Node], complete: Bool
+    ) {
+        self.channel = channel
+        self.hash = hash
+        self.slot = slot
+        self.epoch = epoch
+        self.owner = owner
+        self.next = next
+        self.cursor = cursor
+        self.history = history
+        self.subscribers = subscribers
+        self.users = users
+        self.nodes = nodes
+        self.complete = complete
+    }
 }

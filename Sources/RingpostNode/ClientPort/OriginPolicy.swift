@@ -22,6 +22,10 @@ struct OriginPolicy: Sendable {
         return allows(origin: origin)
     }
 
+    /// What pages, and the libraries and tracers that they use, send with their requests.
+    private static let allowedHeaders =
+        "Authorization, Cache-Control, Content-Type, Idempotency-Key, Last-Event-ID, X-Requested-With, traceparent, tracestate"
+
     func allows(origin: String) -> Bool { allowsAll || allowed.contains(origin.lowercased()) || allowsLoopback && Self.isLoopback(origin) }
 
     /// Headers that let the page read the answer.
@@ -35,7 +39,7 @@ struct OriginPolicy: Sendable {
     func preflight(_ head: HTTPRequestHead) -> HTTPResponse {
         guard head.has(.origin), allows(head) else { return .problem(.forbiddenOrigin) }
         let headers: [HTTPResponseWriter.Header] = [
-            ("Access-Control-Allow-Methods", "GET"), ("Access-Control-Allow-Headers", "Authorization, Last-Event-ID, Cache-Control"),
+            ("Access-Control-Allow-Methods", "GET, HEAD"), ("Access-Control-Allow-Headers", Self.allowedHeaders),
             ("Access-Control-Max-Age", "600"),
         ]
         return HTTPResponse(status: 204, headers: headers)

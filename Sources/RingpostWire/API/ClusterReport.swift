@@ -1,0 +1,190 @@
+// What the API port says of the cluster: `GET /v1/ring` and `GET /v1/nodes`, as node and clients have it. Fields that only an answering node knows are optional; keys
+// that this version doesn't know are ignored, so that a newer node can say more.
+
+/// The answer to `GET /v1/ring`.
+public struct RingReport: Codable, Equatable, Sendable {
+    /// The cluster's name.
+    public let cluster: String
+    /// Which cluster this is: 16 hexadecimal digits.
+    public let generation: String
+    /// The ring's number, as the answering node sees it.
+    public let epoch: UInt64
+    /// How long ago ZooKeeper last confirmed it.
+    public let epochAgeMilliseconds: Int64
+    /// 16 hexadecimal digits; two rings with one digest place every slot alike.
+    public let digest: String
+    /// The number of slots.
+    public let slots: Int
+    /// The node that answered.
+    public let answeredBy: String
+    /// All members.
+    public let nodes: [NodeReport]
+
+    /// What a node answers.
+    public init(
+        cluster: String, generation: String, epoch: UInt64, epochAgeMilliseconds: Int64, digest: String, slots: Int, answeredBy: String,
+        nodes: [NodeReport]
+    ) {
+        self.cluster = cluster
+        self.generation = generation
+        self.epoch = epoch
+        self.epochAgeMilliseconds = epochAgeMilliseconds
+        self.digest = digest
+        self.slots = slots
+        self.answeredBy = answeredBy
+        self.nodes = nodes
+    }
+}
+
+/// The answer to `GET /v1/nodes`.
+public struct NodesReport: Codable, Equatable, Sendable {
+    /// All members.
+    public let nodes: [NodeReport]
+
+    /// What a node answers.
+    public init(nodes: [NodeReport]) {
+        self.nodes = nodes
+    }
+}
+
+/// One member, and what it says of itself if it answered.
+public struct NodeReport: Codable, Equatable, Sendable {
+    /// Sockets by transport.
+    public struct Sockets: Codable, Equatable, Sendable {
+        /// WebSockets.
+        public let ws: Int
+        /// Event streams.
+        public let sse: Int
+        /// Polls that wait.
+        public let poll: Int
+
+        /// What a node answers.
+        public init(ws: Int, sse: Int, poll: Int) {
+            self.ws = ws
+            self.sse = sse
+            self.poll = poll
+        }
+    }
+
+    /// Counters since the node began.
+    public struct Messages: Codable, Equatable, Sendable {
+        /// Appended here, as the owner.
+        public let published: UInt64?
+        /// Sent on to their owners.
+        public let forwarded: UInt64?
+        /// Written to sockets.
+        public let delivered: UInt64?
+
+        /// What a node answers.
+        public init(published: UInt64? = nil, forwarded: UInt64? = nil, delivered: UInt64? = nil) {
+            self.published = published
+            self.forwarded = forwarded
+            self.delivered = delivered
+        }
+    }
+
+    /// How far a drain is.
+    public struct Draining: Codable, Equatable, Sendable {
+        /// "handingOver", "movingSockets" or "leaving".
+        public let phase: String
+        /// "order" or "signal".
+        public let cause: String?
+        /// Slots that the node still owns.
+        public let slots: Int?
+        /// Slots of which it still holds a copy.
+        public let copies: Int?
+        /// Sockets that are still there.
+        public let sockets: Int?
+        /// Since it began.
+        public let seconds: Int?
+
+        /// What a node answers.
+        public init(phase: String, cause: String? = nil, slots: Int? = nil, copies: Int? = nil, sockets: Int? = nil, seconds: Int? = nil) {
+            self.phase = phase
+            self.cause = cause
+            self.slots = slots
+            self.copies = copies
+            self.sockets = sockets
+            self.seconds = seconds
+        }
+    }
+
+    /// The node's id.
+    public let id: String
+    /// Which life of the node: 16 hexadecimal digits.
+    public let boot: String?
+    /// "host:port" for clients.
+    public let client: String
+    /// "host:port" for producers and operators.
+    public let api: String
+    /// "host:port" for links.
+    public let link: String
+    /// The version of the link protocol that it speaks.
+    public let `protocol`: Int?
+    /// Its share relative to the others'.
+    public let weight: UInt16
+    /// Where it runs.
+    public let zone: String?
+    /// Slots it owns in the answering node's ring.
+    public let slots: Int?
+    /// False: the node did not answer the one that was asked, and what follows is missing.
+    public let answered: Bool
+    /// The epoch that the node itself sees.
+    public let epoch: UInt64?
+    /// The digest of the ring that the node itself sees.
+    public let digest: String?
+    /// Users with a mailbox here.
+    public let users: Int?
+    /// Sockets held here.
+    public let sockets: Sockets?
+    /// "leased", "outage" or "frozen".
+    public let lease: String?
+    /// How long ago ZooKeeper last confirmed the ring to the node.
+    public let ageMilliseconds: Int64?
+    /// Since the process began.
+    public let uptimeSeconds: Int64?
+    /// Event loops.
+    public let loops: Int?
+    /// Bytes of all histories kept here.
+    public let historyBytes: Int?
+    /// Publishes that wait here for a ring or a link.
+    public let parked: Int?
+    /// Set while the node drains.
+    public let draining: Draining?
+    /// The program's version.
+    public let version: String?
+    /// Counters.
+    public let messages: Messages?
+
+    /// What a node answers.
+    public init(
+        id: String, boot: String? = nil, client: String, api: String, link: String, `protocol`: Int? = nil, weight: UInt16,
+        zone: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil, users: Int? = nil,
+        sockets: Sockets? = nil, lease: String? = nil, ageMilliseconds: Int64? = nil, uptimeSeconds: Int64? = nil, loops: Int? = nil,
+        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, version: String? = nil, messages: Messages? = nil
+    ) {
+        self.id = id
+        self.boot = boot
+        self.client = client
+        self.api = api
+        self.link = link
+        self.protocol = `protocol`
+        self.weight = weight
+        self.zone = zone
+        self.slots = slots
+        self.answered = answered
+        self.epoch = epoch
+        self.digest = digest
+        self.users = users
+        self.sockets = sockets
+        self.lease = lease
+        self.ageMilliseconds = ageMilliseconds
+        self.uptimeSeconds = uptimeSeconds
+        self.loops = loops
+        self.historyBytes = historyBytes
+        self.parked = parked
+        self.draining = draining
+        self.version = version
+        self.messages = messages
+    }
+}
