@@ -9,7 +9,7 @@ import ServiceLifecycle
 
 /// One node of a cluster, or a whole service of one node.
 public final class Node: Service {
-    private let shared: NodeContext
+    private let context: NodeContext
     private let threads: MultiThreadedEventLoopGroup
     private let group: ShardGroup
 
@@ -17,9 +17,9 @@ public final class Node: Service {
     public init(_ configuration: NodeConfiguration, logger: Logger) {
         let count = min(max(1, configuration.shards ?? System.coreCount), ConnectionAddress.loopsMax)
         threads = MultiThreadedEventLoopGroup(numberOfThreads: count)
-        let shared = NodeContext(configuration: configuration, shardCount: count, logger: logger)
-        self.shared = shared
-        let group = ShardGroup(shared, eventLoops: Array(threads.makeIterator()))
+        let context = NodeContext(configuration: configuration, shardCount: count, logger: logger)
+        self.context = context
+        let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))
         group.setQuestionAnswerer { [unowned group] in group.answer($0, $1, on: $2, $3) }
         self.group = group
     }
@@ -29,9 +29,9 @@ public final class Node: Service {
     ///
     /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
     public func run() async throws {
-        try await shared.loadTrust()
+        try await context.loadAuth()
         let ports = try await listen()
-        let watching = [Task { [shared] in await shared.trust.files.run() }, Task { [shared] in await shared.tokens?.run() ?? () }]
+        let watching = [Task { [context] in await context.auth.files.run() }, Task { [context] in await context.tokens?.run() ?? () }]
         defer { for task in watching { task.cancel() } }
         group.onEachShard { shard in
             ThreadHeap.makeReady()
@@ -45,10 +45,10 @@ public final class Node: Service {
     }
 
     /// Told to end once more: what is left of the drain is skipped.
-    public func hasten() { shared.onSignal() }
+    public func hasten() { context.onSignal() }
 
     /// Reads certificates, keys and secrets anew, as it does by itself when they change. Sockets that are open stay.
-    public func reload() { shared.trust.files.reloadNow() }
+    public func reload() { context.auth.files.reloadNow() }
 
     // MARK: Ports
 
@@ -60,26 +60,26 @@ public final class Node: Service {
     }
 
     private func listen() async throws -> Ports {
-        let configuration = shared.configuration
+        let configuration = context.configuration
         let origins = OriginPolicy(
             configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
-        let trust = shared.trust
+        let auth = context.auth
         let (shards, eventLoops) = (group.shards, group.eventLoops)
         let many = Port.strangersReadBytesMax
-        let link = try await group.openLinkPort(at: configuration.link) { trust.acceptingLinks }
+        let link = try await group.openLinkPort(at: configuration.link) { auth.acceptingLinks }
         let api = try await Port(
-            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
+            configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { auth.tls }
         ) {
             HTTPConnection(routes: APIRoutes(shard: shards[$0]), shard: shards[$0])
         }
         let client = try await Port(
-            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
+            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { auth.tls }
         ) {
             HTTPConnection(routes: ClientRoutes(shard: shards[$0], origins: origins), shard: shards[$0])
         }
         let ports = Ports(
             channels: client.channels + api.channels + link.channels, client: client.address, api: api.address, link: link.address)
-        shared.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
+        context.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
         return ports
     }
 
@@ -91,13 +91,13 @@ public final class Node: Service {
 
     private func announce(_ ports: Ports) -> Member {
         func announced(_ address: ListenAddress) -> String {
-            "\(ListenAddress(host: shared.configuration.advertise ?? address.host, port: address.port))"
+            "\(ListenAddress(host: context.configuration.advertise ?? address.host, port: address.port))"
         }
-        let client = shared.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
+        let client = context.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
         return Member(
-            id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
+            id: context.configuration.id, boot: 0, weight: context.configuration.weight, zone: context.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
-            link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
+            link: context.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }
 }
 

@@ -12,7 +12,7 @@ final class EmbeddedNode {
     let eventLoop = EmbeddedEventLoop()
     let shard: Shard
     let view: MembershipView
-    private let shared: NodeContext
+    private let context: NodeContext
     private let group: ShardGroup
     private var channels: [EmbeddedChannel] = []
 
@@ -28,16 +28,16 @@ final class EmbeddedNode {
         configuration.limits.socketsPerUserMax = 100_000
         configuration.limits.socketsPerAddressMax = 100_000
         configure(&configuration)
-        shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
-        group = ShardGroup(shared, eventLoops: [eventLoop])
+        context = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
+        group = ShardGroup(context, eventLoops: [eventLoop])
         shard = group.shards[0]
         guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
         let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
         view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
-        shared.setIdentity(me.identity)
+        context.setIdentity(me.identity)
         if !isInRing { return }
-        shared.setLease(.forever)
-        shared.setView(view)
+        context.setLease(.forever)
+        context.setView(view)
         shard.begin(as: me.identity)
         shard.apply(view)
         shard.setLease(until: .max)
@@ -52,7 +52,7 @@ final class EmbeddedNode {
     func clientConnection() throws -> EmbeddedChannel {
         try connect(
             HTTPConnection(
-                routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.shared.configuration.allowedOrigins)), shard: shard))
+                routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.context.configuration.allowedOrigins)), shard: shard))
     }
 
     func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }

@@ -66,7 +66,7 @@ struct APIRoutes: HTTPRoutes {
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { [] }
 
     func bodyBytesMax(_ match: RouteMatch) -> Int {
-        (Self.table[match]?.body ?? .payload).bytesMax(shard.shared.configuration.limits)
+        (Self.table[match]?.body ?? .payload).bytesMax(shard.context.configuration.limits)
     }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {

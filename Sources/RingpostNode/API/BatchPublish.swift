@@ -39,7 +39,7 @@ final class BatchPublish: PublishSink {
         stream = shard.runtime.numbers.stream()
     }
 
-    private var limits: NodeLimits { shard.shared.configuration.limits }
+    private var limits: NodeLimits { shard.context.configuration.limits }
 
     /// Reads a slice more.
     ///

@@ -21,17 +21,17 @@ extension ShardGroup {
     /// This node's own report.
     func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeStatus> {
         snapshot(countsSlots: false, on: eventLoop).map { snapshot in
-            let shared = self.shared
-            let view = shared.view
+            let context = self.context
+            let view = context.view
             let counters = snapshot.counters
             let published = counters.delivered + counters.stored + counters.dropped + counters.repeated
             return NodeStatus(
-                epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: shared.lease.name,
-                ageMilliseconds: shared.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - shared.startedAt) / 1_000,
-                loops: shared.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
+                epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: context.lease.name,
+                ageMilliseconds: context.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - context.startedAt) / 1_000,
+                loops: context.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
                 sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
-                parked: snapshot.parked, draining: shared.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
+                parked: snapshot.parked, draining: context.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
                 version: RingpostVersion.text)
         }
     }
@@ -67,7 +67,7 @@ extension ShardGroup {
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
             Task {
-                let json = JSONDocument.encode(await shared.perform(order))
+                let json = JSONDocument.encode(await context.perform(order))
                 eventLoop.execute { answer(json) }
             }
         }
@@ -75,9 +75,9 @@ extension ShardGroup {
 
     /// The kind byte and the name.
     private func key(_ argument: [UInt8]) -> Key? {
-        guard let hasher = shared.view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return nil }
+        guard let hasher = context.view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return nil }
         do throws(NameError) { return try Key(kind, name: Array(argument.dropFirst()), hasher: hasher) } catch {
-            shared.logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
+            context.logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
             return nil
         }
     }

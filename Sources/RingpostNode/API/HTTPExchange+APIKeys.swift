@@ -8,11 +8,11 @@ extension HTTPExchange {
     ///
     /// - Throws: that its key is missing, or not known.
     func apiGrant(_ head: HTTPRequestHead, shard: Shard) throws(ProblemReport) -> APIGrant {
-        guard let keys = shard.shared.apiKeys else {
+        guard let keys = shard.context.apiKeys else {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
             // whether it can read the answers or not.
             if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
-            try HostPolicy.check(head, peer, shard.shared.configuration)
+            try HostPolicy.check(head, peer, shard.context.configuration)
             return .all
         }
         let generation = keys.generation

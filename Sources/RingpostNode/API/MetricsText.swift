@@ -3,11 +3,11 @@
 import RingpostCore
 
 enum MetricsText {
-    static func render(_ snapshot: ShardSnapshot, _ shared: NodeContext) -> String {
+    static func render(_ snapshot: ShardSnapshot, _ context: NodeContext) -> String {
         var page = Page()
         let counters = snapshot.counters
         writeClients(counters, to: &page)
-        writeTrust(snapshot, shared, to: &page)
+        writeAuth(snapshot, context, to: &page)
         page.counter(
             "ringpost_messages_total", "Publishes that entered on this node, by outcome",
             [
@@ -49,12 +49,12 @@ enum MetricsText {
             counters.badRequests.sorted { $0.key < $1.key }.map { ([("status", "\($0.key)")], $0.value) })
         page.counter("ringpost_handler_errors_total", "Errors inside the node", [([], counters.handlerErrors)])
         page.counter("ringpost_socket_writes_total", "Writes, each with all that waited for a socket", [([], counters.writes)])
-        page.gauge("ringpost_ring_epoch", "The ring's epoch", [([], shared.view?.epoch ?? 0)])
-        page.gauge("ringpost_ring_members", "Members in the ring", [([], shared.view?.members.count ?? 0)])
-        page.gauge("ringpost_ring_age_milliseconds", "Since ZooKeeper confirmed the ring", [([], shared.ringAgeMilliseconds)])
+        page.gauge("ringpost_ring_epoch", "The ring's epoch", [([], context.view?.epoch ?? 0)])
+        page.gauge("ringpost_ring_members", "Members in the ring", [([], context.view?.members.count ?? 0)])
+        page.gauge("ringpost_ring_age_milliseconds", "Since ZooKeeper confirmed the ring", [([], context.ringAgeMilliseconds)])
         page.gauge(
-            "ringpost_may_act", "1 while the node has the right to act", [([], shared.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
-        page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], shared.alarms)])
+            "ringpost_may_act", "1 while the node has the right to act", [([], context.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
+        page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], context.alarms)])
         page.histogram(
             "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
         page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
@@ -73,7 +73,7 @@ enum MetricsText {
             [([], snapshot.counters.channelsRefused)])
     }
 
-    private static func writeTrust(_ snapshot: ShardSnapshot, _ shared: NodeContext, to page: inout Page) {
+    private static func writeAuth(_ snapshot: ShardSnapshot, _ context: NodeContext, to page: inout Page) {
         let counters = snapshot.counters
         page.counter(
             "ringpost_limited_total", "What was too much, by limit",
@@ -81,17 +81,17 @@ enum MetricsText {
         page.counter(
             "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
             zip(AuthError.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
-        page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], shared.quotas.connectionCount)])
-        page.gauge("ringpost_users", "Users with sockets on this node", [([], shared.quotas.counts.users)])
-        page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], shared.quotas.counts.addresses)])
+        page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], context.quotas.connectionCount)])
+        page.gauge("ringpost_users", "Users with sockets on this node", [([], context.quotas.counts.users)])
+        page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], context.quotas.counts.addresses)])
         page.gauge(
             "ringpost_sessions", "Subscriptions of this node's sockets and polls that ask their owner", [([], snapshot.subscriptions)])
         page.gauge("ringpost_socket_queue_bytes", "Bytes that wait for clients' sockets", [([], snapshot.socketBytes)])
-        page.gauge("ringpost_resident_bytes", "Resident memory of this process", [([], shared.quotas.residentBytes)])
+        page.gauge("ringpost_resident_bytes", "Resident memory of this process", [([], context.quotas.residentBytes)])
         page.gauge("ringpost_tokens_remembered", "Tokens that are known to be good", [([], snapshot.grants)])
-        page.gauge("ringpost_token_keys", "Keys that tokens are checked with", [([], shared.tokens?.keyCount ?? 0)])
+        page.gauge("ringpost_token_keys", "Keys that tokens are checked with", [([], context.tokens?.keyCount ?? 0)])
         page.counter(
-            "ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], shared.tokens?.failedFetches ?? 0)])
+            "ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], context.tokens?.failedFetches ?? 0)])
     }
 
     private static func writeClients(_ counters: ShardCounters, to page: inout Page) {

@@ -49,12 +49,12 @@ extension OperatorRoutes {
         try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
         let now = Moment.now().wall / 1_000
         // No token that is taken lasts longer.
-        let last = now + shared.configuration.trust.tokenSecondsMax
+        let last = now + context.configuration.auth.tokenSecondsMax
         let until = order.token == nil ? last : min(max(order.expires ?? last, now), last)
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-        let shared = shared
+        let context = context
         promise.completeWithTask {
-            try await shared.revoke(key, tokenID: order.token, until: until)
+            try await context.revoke(key, tokenID: order.token, until: until)
             return .json(JSONDocument.encode(RevocationReport(user: order.user, token: order.token, until: until)))
         }
         exchange.respond(promise.futureResult, to: request.head, shard: shard)
@@ -62,9 +62,9 @@ extension OperatorRoutes {
 
     func revocations(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-        let shared = shared
+        let context = context
         promise.completeWithTask {
-            let notes = try await shared.revocationNotes()
+            let notes = try await context.revocationNotes()
             let all = notes.map { RevocationReport(user: $0.user, token: $0.token, until: $0.until) }
             return .json(JSONDocument.encode(RevocationsReport(revocations: all)))
         }

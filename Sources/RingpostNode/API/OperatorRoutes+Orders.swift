@@ -20,13 +20,13 @@ extension OperatorRoutes {
     }
 
     private func give(_ order: OperatorOrder, to node: String) -> EventLoopFuture<HTTPResponse> {
-        let shared = shard.shared
-        if node == shared.configuration.id {
+        let context = shard.context
+        if node == context.configuration.id {
             let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-            promise.completeWithTask { Self.response(to: order, node, await shared.perform(order)) }
+            promise.completeWithTask { Self.response(to: order, node, await context.perform(order)) }
             return promise.futureResult
         }
-        guard let view = shared.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }
+        guard let view = context.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }
         guard view.member(node) != nil else { return shard.eventLoop.makeSucceededFuture(Self.unknown(node, view)) }
         guard let link = view.member(node).flatMap({ shard.links.link(to: $0.identity) }) else {
             return shard.eventLoop.makeSucceededFuture(Self.silent(node))

@@ -7,7 +7,7 @@ import RingpostWire
 
 struct OperatorRoutes {
     let shard: Shard
-    var shared: NodeContext { shard.shared }
+    var context: NodeContext { shard.context }
 
     func nodes(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
         exchange.respond(nodes(isRing: false, try shard.currentView()), to: request.head, shard: shard)
@@ -30,7 +30,7 @@ struct OperatorRoutes {
     }
 
     private func nodes(isRing: Bool, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
-        let shared = shared
+        let context = context
         let own = shard.group.report(on: shard.eventLoop)
         let others = shard.group.askOthers(.status, argument: [], from: shard)
         return own.and(others).map { own, others in
@@ -44,9 +44,9 @@ struct OperatorRoutes {
             return .json(
                 JSONDocument.encode(
                     RingReport(
-                        cluster: shared.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
-                        epochAgeMilliseconds: shared.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
-                        answeredBy: shared.configuration.id, nodes: nodes)))
+                        cluster: context.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
+                        epochAgeMilliseconds: context.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
+                        answeredBy: context.configuration.id, nodes: nodes)))
         }
     }
 
@@ -82,7 +82,7 @@ struct OperatorRoutes {
     private func user(_ key: Key, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
         let own = shard.group.report(on: key, eventLoop: shard.eventLoop)
         let others = shard.group.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
-        let me = shared.configuration.id
+        let me = context.configuration.id
         return own.and(others).map { own, others in
             let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyStatus.self, from: Data($0)) } }
             let preference = view.ring.preference(ofSlot: key.slot, count: 3).map { view.members[$0].id }

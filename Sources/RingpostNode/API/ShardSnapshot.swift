@@ -91,7 +91,7 @@ extension Shard {
             }
             report.sockets.append(
                 UserReport.Socket(
-                    edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
+                    edge: context.configuration.id, transport: transport.rawValue, remote: subscription.remote,
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
         let poller = subscriptions.pollers.since(key, now: now)

@@ -10,7 +10,7 @@ extension ClientRoutes {
         if clientRequest.path.isStream, let disconnect = try checkAdmission(request, exchange) {
             return try reject(clientRequest, disconnect, exchange)
         }
-        guard shard.shared.tokens != nil else { return try enter(clientRequest, shard.shared.openGrant.grant, exchange) }
+        guard shard.context.tokens != nil else { return try enter(clientRequest, shard.context.openGrant.grant, exchange) }
         let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: clientRequest.isWebSocket)
         guard let token = credential.token else {
             // It may say so in its first frame.

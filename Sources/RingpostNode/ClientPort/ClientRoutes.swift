@@ -37,7 +37,7 @@ struct ClientRoutes: HTTPRoutes {
     var isForClients: Bool { true }
     func match(_ head: HTTPRequestHead) -> RouteMatch { Self.table.match(head) }
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool { Self.table[match]?.isAlwaysAnswered ?? false }
-    func bodyBytesMax(_ match: RouteMatch) -> Int { RouteBody.small.bytesMax(shard.shared.configuration.limits) }
+    func bodyBytesMax(_ match: RouteMatch) -> Int { RouteBody.small.bytesMax(shard.context.configuration.limits) }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
@@ -58,7 +58,7 @@ struct ClientRoutes: HTTPRoutes {
         do throws(ProblemReport) {
             // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
             guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if shard.shared.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.shared.configuration) }
+            if shard.context.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.context.configuration) }
             guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
                 throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
             }
@@ -89,11 +89,11 @@ struct ClientRoutes: HTTPRoutes {
 
     private func subscribeRequest(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> SubscribeRequest
     {
-        let limits = shard.shared.configuration.limits
+        let limits = shard.context.configuration.limits
         let isWebSocket = path == .webSocket
         let subscribeRequest = try SubscribeRequest(
             head, query, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax,
-            mayBeEmpty: isWebSocket || shard.shared.tokens != nil, hasher: try hasher())
+            mayBeEmpty: isWebSocket || shard.context.tokens != nil, hasher: try hasher())
         if path == .poll, subscribeRequest.watches {
             throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
         }
@@ -152,7 +152,7 @@ struct ClientRoutes: HTTPRoutes {
     }
 
     private func webSocket(_ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?) -> ClientConnection<WebSocketTransport> {
-        let transport = WebSocketTransport(isKnown: grant != nil, limits: shard.shared.configuration.limits)
+        let transport = WebSocketTransport(isKnown: grant != nil, limits: shard.context.configuration.limits)
         return ClientConnection(transport, subscribeRequest, grant: grant, shard: shard)
     }
 
@@ -193,7 +193,7 @@ struct ClientRoutes: HTTPRoutes {
 
     /// Whom limits count the request for.
     func source(_ request: HTTPRequest, _ exchange: any HTTPExchange) -> SourceAddress? {
-        let proxies = shard.shared.configuration.trust.trustedProxies
+        let proxies = shard.context.configuration.auth.trustedProxies
         return proxies.source(peer: exchange.peerAddress, forwardedFor: request.head[.forwardedFor])
     }
 
@@ -202,7 +202,7 @@ struct ClientRoutes: HTTPRoutes {
     private func admit(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> Disconnect? {
         if exchange.peer.isAdmitted, !shard.admission.isMoving { return nil }
         let now = Moment.now().monotonic
-        if !shard.shared.quotas.onHandshake(source(request, exchange), now: now) {
+        if !shard.context.quotas.onHandshake(source(request, exchange), now: now) {
             shard.counters.count(.connectRatePerAddress)
             throw ProblemReport(.tooFast, "too many clients come from this source address at once")
         }
@@ -218,7 +218,7 @@ struct ClientRoutes: HTTPRoutes {
     private func poll(
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
-        var wait = subscribeRequest.waitSeconds(max: shard.shared.configuration.limits.pollSecondsMax)
+        var wait = subscribeRequest.waitSeconds(max: shard.context.configuration.limits.pollSecondsMax)
         if exchange.clientHasFinished { wait = 0 }
         // A poll ends before its token.
         if let expires = grant?.expires { wait = min(wait, Int(clamping: max(0, expires - Moment.now().wall / 1_000))) }
@@ -247,7 +247,7 @@ struct ClientRoutes: HTTPRoutes {
         guard let view = shard.view, let owner = view.owner(ofSlot: key.slot) else { throw ProblemReport(.noOwner) }
         let answer = LocateAnswer(
             user: key.text, slot: key.slot, owner: .init(id: owner.id, client: owner.client, api: owner.api),
-            isSelf: owner.id == shard.shared.configuration.id)
+            isSelf: owner.id == shard.context.configuration.id)
         return .json(JSONDocument.encode(answer))
     }
 }

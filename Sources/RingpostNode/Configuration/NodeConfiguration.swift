@@ -43,7 +43,7 @@ public struct NodeConfiguration: Sendable {
     /// Users that any client may publish to, likewise.
     public var clientPublishUsers = NamePatterns.none
     /// Whom the node believes.
-    public var trust = AuthConfiguration()
+    public var auth = AuthConfiguration()
     /// TLS on the client and API ports; plain unless given.
     public var tls: TLSFiles?
     /// TLS with certificates of both sides on links; needs an authority.

@@ -6,15 +6,15 @@ extension NodeContext {
     /// Reads everything that says whom to trust, and from now on reads it again when it changes.
     ///
     /// - Throws: `NodeError`.
-    package func loadTrust() async throws {
+    package func loadAuth() async throws {
         if let sentence = AuthObjection.find(in: configuration) { throw NodeError(sentence) }
-        try trust.load(configuration, logger: logger) { [self] in countAlarm() }
+        try auth.load(configuration, logger: logger) { [self] in countAlarm() }
         if let tokens {
             try await tokens.load()
-            trust.files.add(paths: tokens.paths) { [self] in tokens.reload { self.countAlarm() } }
+            auth.files.add(paths: tokens.paths) { [self] in tokens.reload { self.countAlarm() } }
         }
         guard let apiKeys else { return }
-        trust.files.add(paths: [apiKeys.path]) { [self] in
+        auth.files.add(paths: [apiKeys.path]) { [self] in
             do throws(NodeError) { try apiKeys.load() } catch {
                 countAlarm()
                 logger.error("the earlier API keys stay in use: \(error)")
@@ -24,7 +24,7 @@ extension NodeContext {
         if CredentialFile.isOpenToOthers(apiKeys.path) {
             logger.notice("every user of this machine may read the hashes of the API keys", metadata: ["file": "\(apiKeys.path)"])
         }
-        trust.setLinkAdmission(LinkAdmission { credential in Self.pass(Array(credential.utf8), apiKeys) })
+        auth.setLinkAdmission(LinkAdmission { credential in Self.pass(Array(credential.utf8), apiKeys) })
     }
 
     private static func pass(_ credential: [UInt8], _ keys: APIKeys) -> LinkPass? {

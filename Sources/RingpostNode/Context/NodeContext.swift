@@ -26,7 +26,7 @@ package final class NodeContext: Sendable {
         var peers: PeerTable
     }
 
-    let trust = NodeAuth()
+    let auth = NodeAuth()
     /// Checks clients' tokens; `nil` where they are asked for none.
     let tokens: TokenVerifier?
     /// Knows producers' and operators' keys; `nil` where they are asked for none.
@@ -59,8 +59,8 @@ package final class NodeContext: Sendable {
         self.configuration = configuration
         self.shardCount = shardCount
         self.logger = logger
-        tokens = configuration.trust.asksForTokens ? TokenVerifier(configuration.trust, logger: logger) : nil
-        apiKeys = configuration.trust.apiKeysFile.map {
+        tokens = configuration.auth.asksForTokens ? TokenVerifier(configuration.auth, logger: logger) : nil
+        apiKeys = configuration.auth.apiKeysFile.map {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
         }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))

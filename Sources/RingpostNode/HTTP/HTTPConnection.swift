@@ -28,7 +28,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     init(routes: any HTTPRoutes, shard: Shard) {
         self.routes = routes
-        let limits = shard.shared.configuration.limits
+        let limits = shard.context.configuration.limits
         parser = HTTPRequestParser(
             limits: HTTPLimits(
                 bodyBytesMax: max(limits.payloadBytesMax, limits.batchBytesMax), headBytesMax: limits.headBytesMax,
@@ -42,7 +42,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         super.init(runtime: shard.runtime)
     }
 
-    private var limits: NodeLimits { shard.shared.configuration.limits }
+    private var limits: NodeLimits { shard.context.configuration.limits }
     private var isCrowded: Bool { pendingBytes > limits.socketBytesMax }
 
     // MARK: In

@@ -5,7 +5,7 @@ import RingpostWire
 
 struct HealthRoutes {
     let shard: Shard
-    private var shared: NodeContext { shard.shared }
+    private var context: NodeContext { shard.context }
 
     /// The process runs.
     func health(_ request: HTTPRequest, _ exchange: any HTTPExchange) { exchange.respond(.text("ok\n")) }
@@ -24,12 +24,12 @@ struct HealthRoutes {
     }
 
     private func readiness() -> HTTPResponse {
-        guard let view = shared.view, view.selfIndex != nil else { return Self.notReady }
-        let lease = shared.lease
+        guard let view = context.view, view.selfIndex != nil else { return Self.notReady }
+        let lease = context.lease
         guard lease.mayAct(now: Moment.now().monotonic) else {
             return .failure(
                 status: 503, code: "not_ready",
-                message: "this node has lost touch with ZooKeeper \(shared.ringAgeMilliseconds) ms ago and is frozen")
+                message: "this node has lost touch with ZooKeeper \(context.ringAgeMilliseconds) ms ago and is frozen")
         }
         return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
     }

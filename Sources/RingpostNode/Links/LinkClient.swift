@@ -51,7 +51,7 @@ package final class LinkClient: @unchecked Sendable {
         self.member = member.identity
         address = member.link
         self.links = links
-        bytesMax = links.node.configuration.limits.linkBytesMax
+        bytesMax = links.context.configuration.limits.linkBytesMax
     }
 
     private var runtime: ShardRuntime { links.runtime }
@@ -95,7 +95,7 @@ package final class LinkClient: @unchecked Sendable {
     func ping(query: UInt64, now: Int64) {
         guard isUp else { return }
         lastPing = now
-        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), links.node.standing(links.shell.view)))
+        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), links.context.standing(links.shell.view)))
     }
 
     private func dial() {
@@ -111,7 +111,7 @@ package final class LinkClient: @unchecked Sendable {
                 // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
                 channel.eventLoop.makeCompletedFuture {
                     let socket = LinkConnection(client: self, attempt: attempt, runtime: self.runtime)
-                    if let context = self.links.node.trust.diallingLinks {
+                    if let context = self.links.context.auth.diallingLinks {
                         let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         socket.tls = tls
                         try channel.pipeline.syncOperations.addHandler(tls)
@@ -130,11 +130,11 @@ package final class LinkClient: @unchecked Sendable {
             return
         }
         connection = connected
-        let me = links.node.identity
+        let me = links.context.identity
         let hello = LinkHello(
-            role: .node, cluster: links.node.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
+            role: .node, cluster: links.context.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
             to: member.id, toBoot: member.boot, line: UInt16(runtime.index), dial: links.nextDial(), nonce: .fresh())
-        dialler = LinkDialler(hello, secrets: links.node.trust.linkSecrets)
+        dialler = LinkDialler(hello, secrets: links.context.auth.linkSecrets)
         send(.hello(hello))
     }
 
@@ -253,10 +253,10 @@ package final class LinkClient: @unchecked Sendable {
             runtime.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
             runtime.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
-            links.node.onStanding(of: member, standing, query: query)
-            if let news = links.node.news(for: standing, told: &toldEpoch) { send(news) }
+            links.context.onStanding(of: member, standing, query: query)
+            if let news = links.context.news(for: standing, told: &toldEpoch) { send(news) }
         case .members(let epoch, let generation, let members):
-            links.node.onMembers(epoch: epoch, generation: generation, members)
+            links.context.onMembers(epoch: epoch, generation: generation, members)
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)
         default: throw LinkError("a frame that an accepting node doesn't send")
         }

@@ -10,23 +10,23 @@ import RingpostWire
 enum LinkProbe {
     static let millisecondsMax: Int64 = 1_500
 
-    static func ask(_ member: Member, from node: NodeContext, on eventLoop: any EventLoop) async -> ProbeResult {
+    static func ask(_ member: Member, from context: NodeContext, on eventLoop: any EventLoop) async -> ProbeResult {
         guard let target = ListenAddress(member.link) else { return .silent }
-        let trust = node.trust
+        let auth = context.auth
         let answer = eventLoop.makePromise(of: ProbeResult.self)
         // Its own id, because that is what its certificate says.
         let hello = LinkHello(
-            role: .probe, cluster: node.configuration.cluster, generation: 0, from: node.configuration.id, boot: 0, to: "", toBoot: 0,
+            role: .probe, cluster: context.configuration.cluster, generation: 0, from: context.configuration.id, boot: 0, to: "", toBoot: 0,
             nonce: .fresh())
-        let isTrusting = trust.linkSecrets == nil && trust.diallingLinks == nil
+        let isTrusting = auth.linkSecrets == nil && auth.diallingLinks == nil
         let probe = ProbeConnection(
-            member.identity, LinkDialler(hello, secrets: trust.linkSecrets), isTrusting: isTrusting, answer: answer)
+            member.identity, LinkDialler(hello, secrets: auth.linkSecrets), isTrusting: isTrusting, answer: answer)
         let timeout = eventLoop.scheduleTask(in: .milliseconds(millisecondsMax)) { probe.finish(.silent) }
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(millisecondsMax))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let context = trust.diallingLinks {
+                    if let context = auth.diallingLinks {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
                     }
                     try channel.pipeline.syncOperations.addHandler(probe)

@@ -13,7 +13,7 @@ extension LinkServer {
                 runtime.counters.count(.failure(error.problem))
                 send(.answer(request: produce.request, .failure(error.problem), message: error.message))
             }
-        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, links.node.standing(links.shell.view)))
+        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, links.context.standing(links.shell.view)))
         case .pong: break
         default: throw LinkError("a frame that a producer doesn't send")
         }

@@ -53,7 +53,7 @@ final class LinkServer: Connection, @unchecked Sendable {
 
     init(links: ShardLinks) {
         self.links = links
-        bytesMax = links.node.configuration.limits.linkBytesMax
+        bytesMax = links.context.configuration.limits.linkBytesMax
         super.init(runtime: links.runtime)
     }
 
@@ -126,7 +126,7 @@ final class LinkServer: Connection, @unchecked Sendable {
         switch state {
         case .silent:
             guard case .hello(let hello) = frame else { throw LinkError("a link begins with a hello") }
-            var acceptor = LinkAcceptor(secrets: links.node.trust.linkSecrets, peer: peer)
+            var acceptor = LinkAcceptor(secrets: links.context.auth.linkSecrets, peer: peer)
             perform(try acceptor.onHello(hello, nonce: .fresh()), acceptor)
         case .greeted(var acceptor):
             guard case .proof(let proof) = frame else { throw LinkError("a challenge is answered with a proof") }
@@ -145,7 +145,7 @@ final class LinkServer: Connection, @unchecked Sendable {
             state = .over
             return closeNow()
         }
-        let milliseconds = links.node.configuration.limits.handshakeMilliseconds
+        let milliseconds = links.context.configuration.limits.handshakeMilliseconds
         introduction = runtime.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.onLate() }
     }
 
@@ -192,16 +192,16 @@ final class LinkServer: Connection, @unchecked Sendable {
     }
 
     private func greet(_ hello: LinkHello) {
-        let me = links.node.identity
+        let me = links.context.identity
         let generation = links.shell.view?.generation
-        let isRefused = links.node.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
+        let isRefused = links.context.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
         let objection = LinkGreeting.objection(
-            to: hello, cluster: links.node.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
+            to: hello, cluster: links.context.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
         if let sentence = objection {
             return reject(hello, sentence)
         }
         if hello.role == .producer {
-            guard let pass = links.node.trust.linkAdmission.pass(hello.credential) else {
+            guard let pass = links.context.auth.linkAdmission.pass(hello.credential) else {
                 return reject(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
             }
             return welcome(hello, pass)
@@ -256,7 +256,7 @@ final class LinkServer: Connection, @unchecked Sendable {
     }
 
     private func welcome(_ hello: LinkHello, _ pass: LinkPass = LinkPass()) {
-        let me = links.node.identity
+        let me = links.context.identity
         decoder.frameBytesMax = LinkProtocol.frameBytesMax
         number = links.accept(self)
         switch hello.role {
@@ -265,7 +265,7 @@ final class LinkServer: Connection, @unchecked Sendable {
         case .probe: state = .over
         }
         if hello.role != .probe { endIntroduction() }
-        let payloadBytesMax = UInt32(links.node.configuration.limits.payloadBytesMax)
+        let payloadBytesMax = UInt32(links.context.configuration.limits.payloadBytesMax)
         send(.welcome(LinkWelcome(node: me.id, boot: me.boot, epoch: links.shell.view?.epoch ?? 0, payloadBytesMax: payloadBytesMax)))
         if hello.role == .probe { closeWhenFlushed() }
     }
@@ -289,11 +289,11 @@ final class LinkServer: Connection, @unchecked Sendable {
             runtime.post(.report(key, address, node: member.id, report), to: runtime.shardIndex(key.slot))
         case .slot(let frame): try post(frame)
         case .ping(let query, let sentAt, let standing):
-            if case .node(let identity) = state { links.node.onStanding(of: identity, standing) }
-            send(.pong(query: query, sentAt: sentAt, links.node.standing(links.shell.view)))
-            if let news = links.node.news(for: standing, told: &toldEpoch) { send(news) }
+            if case .node(let identity) = state { links.context.onStanding(of: identity, standing) }
+            send(.pong(query: query, sentAt: sentAt, links.context.standing(links.shell.view)))
+            if let news = links.context.news(for: standing, told: &toldEpoch) { send(news) }
         case .members(let epoch, let generation, let members):
-            links.node.onMembers(epoch: epoch, generation: generation, members)
+            links.context.onMembers(epoch: epoch, generation: generation, members)
         case .ask(let request, let question, let argument):
             links.delegate.onQuestion(question, argument) { self.send(.told(request: request, json: $0)) }
         default: throw LinkError("a frame that a node doesn't send")

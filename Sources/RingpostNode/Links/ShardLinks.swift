@@ -26,7 +26,7 @@ package final class ShardLinks {
     let runtime: ShardRuntime
     let shell: MachineShell
     let publisher: Publisher
-    let node: NodeContext
+    let context: NodeContext
     let registry: LinkRegistry
     /// Set before the first link.
     private(set) unowned var delegate: (any LinkDelegate)!
@@ -39,11 +39,11 @@ package final class ShardLinks {
     private var refusalLoggedAt: Int64 = -ShardLinks.refusalLogMilliseconds
     private var dials: UInt64 = 0
 
-    init(runtime: ShardRuntime, shell: MachineShell, publisher: Publisher, node: NodeContext, registry: LinkRegistry) {
+    init(runtime: ShardRuntime, shell: MachineShell, publisher: Publisher, context: NodeContext, registry: LinkRegistry) {
         self.runtime = runtime
         self.shell = shell
         self.publisher = publisher
-        self.node = node
+        self.context = context
         self.registry = registry
     }
 

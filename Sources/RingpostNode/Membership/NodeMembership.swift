@@ -7,23 +7,23 @@ import RingpostWire
 import ServiceLifecycle
 
 struct NodeMembership {
-    private let shared: NodeContext
+    private let context: NodeContext
     private let service: MembershipService
 
     init(group: ShardGroup, member: Member) {
-        let shared = group.shared
-        self.shared = shared
-        let zooKeeper = shared.configuration.zookeeper
+        let context = group.context
+        self.context = context
+        let zooKeeper = context.configuration.zookeeper
         var configuration = MembershipConfiguration(
-            servers: zooKeeper?.connectString, cluster: shared.configuration.cluster, me: member)
-        configuration.drainMilliseconds = shared.configuration.drainMilliseconds
-        configuration.handOverMilliseconds = shared.configuration.limits.handOverMilliseconds
+            servers: zooKeeper?.connectString, cluster: context.configuration.cluster, me: member)
+        configuration.drainMilliseconds = context.configuration.drainMilliseconds
+        configuration.handOverMilliseconds = context.configuration.limits.handOverMilliseconds
         if let zooKeeper {
             configuration.chroot = zooKeeper.chroot
-            configuration.credentials = shared.configuration.zookeeperCredentials
-            configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
+            configuration.credentials = context.configuration.zookeeperCredentials
+            configuration.sessionTimeoutMilliseconds = context.configuration.sessionTimeoutMilliseconds
         }
-        service = MembershipService(configuration: configuration, hooks: Self.hooks(group), logger: shared.logger)
+        service = MembershipService(configuration: configuration, hooks: Self.hooks(group), logger: context.logger)
     }
 
     /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
@@ -33,8 +33,8 @@ struct NodeMembership {
         do {
             try await withGracefulShutdownHandler {
                 try await service.run()
-            } onGracefulShutdown: { [shared] in
-                shared.onSignal()
+            } onGracefulShutdown: { [context] in
+                context.onSignal()
             }
         } catch let failure as MembershipFailure {
             throw NodeError(failure.message)
@@ -43,7 +43,7 @@ struct NodeMembership {
 
     /// What peers and operators say.
     private func setHooks() {
-        let (shared, service) = (shared, service)
+        let (context, service) = (context, service)
         var hooks = NodeContext.Hooks()
         hooks.tell = { service.submit($0) }
         hooks.vacancyWait = { await service.vacancyWait() }
@@ -58,7 +58,7 @@ struct NodeMembership {
         }
         hooks.revoke = { user, tokenID, until in
             // An issuer's clock may be ahead by the leeway, and what it has made by now says so.
-            let now = Moment.now().wall / 1_000 + shared.configuration.trust.leewaySeconds
+            let now = Moment.now().wall / 1_000 + context.configuration.auth.leewaySeconds
             do throws(RevocationFailure) {
                 try await service.revoke(user: user, tokenID: tokenID, until: until, now: now)
             } catch { throw error.report }
@@ -67,7 +67,7 @@ struct NodeMembership {
             do throws(RevocationFailure) { return try await service.revocationNotes() } catch { throw error.report }
         }
         hooks.signal = { Task { await service.drain(.signal) } }
-        shared.setHooks(hooks)
+        context.setHooks(hooks)
     }
 }
 
@@ -75,20 +75,20 @@ struct NodeMembership {
 
 extension NodeMembership {
     private static func hooks(_ group: ShardGroup) -> MembershipHooks {
-        let shared = group.shared
+        let context = group.context
         var hooks = MembershipHooks()
         hooks.onIdentity = { identity in
-            shared.setIdentity(identity)
+            context.setIdentity(identity)
             group.onEachShard { $0.begin(as: identity) }
         }
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
         hooks.onView = { group.apply($0) }
         hooks.onLease = { group.apply($0) }
         hooks.onRevocations = { list in group.onEachShard { $0.applyRevocations(list) } }
-        hooks.onAlarm = { _ in shared.countAlarm() }
-        hooks.onProgress = { shared.setDrain($0) }
+        hooks.onAlarm = { _ in context.countAlarm() }
+        hooks.onProgress = { context.setDrain($0) }
         hooks.onLeaving = {
-            shared.setLeaving()
+            context.setLeaving()
             group.onEachShard { $0.publisher.isLeaving = true }
         }
         addPeers(group, to: &hooks)
@@ -99,9 +99,9 @@ extension NodeMembership {
     }
 
     private static func addPeers(_ group: ShardGroup, to hooks: inout MembershipHooks) {
-        let shared = group.shared
+        let context = group.context
         hooks.onPeerRefused = { identity in
-            shared.refuse(identity)
+            context.refuse(identity)
             group.onEachShard { $0.links.refuse(identity) }
         }
         hooks.pingPeers = { group.onEachShard { $0.links.pingAll() } }
@@ -110,28 +110,28 @@ extension NodeMembership {
             guard let shard = group.shards.first else { return }
             shard.eventLoop.execute { shard.links.pingAll(query: number) }
         }
-        hooks.peers = { shared.peers }
+        hooks.peers = { context.peers }
         hooks.probe = { await group.probe($0) }
         hooks.link = { _ in
             // The membership waits five seconds at most.
-            while !shared.isLinkedWithAll(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
+            while !context.isLinkedWithAll(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
         }
     }
 }
 
 extension ShardGroup {
     fileprivate func apply(_ view: MembershipView) {
-        shared.setView(view)
+        context.setView(view)
         onEachShard { $0.apply(view) }
     }
 
     fileprivate func apply(_ lease: Lease) {
-        shared.setLease(lease)
+        context.setLease(lease)
         onEachShard { $0.setLease(until: lease.actUntil) }
     }
 
     fileprivate func probe(_ member: Member) async -> ProbeResult {
         guard let eventLoop = eventLoops.first else { return .silent }
-        return await LinkProbe.ask(member, from: shared, on: eventLoop)
+        return await LinkProbe.ask(member, from: context, on: eventLoop)
     }
 }

@@ -44,7 +44,7 @@ extension Shard {
     /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
     func shutDown() {
         publisher.isLeaving = true
-        moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
+        moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(context.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
         for connection in runtime.allConnections { connection.shutDown() }
     }

@@ -15,6 +15,6 @@ extension Shard: LinkDelegate {
 
     package func onLinkChange(isUp: Bool) {
         if isUp { subscriptions.onLinkUp() }
-        shared.setLinked(Set(links.allDialled.filter(\.isUp).map(\.member)), ofShard: index)
+        context.setLinked(Set(links.allDialled.filter(\.isUp).map(\.member)), ofShard: index)
     }
 }

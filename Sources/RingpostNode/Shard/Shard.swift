@@ -13,7 +13,7 @@ package final class Shard: @unchecked Sendable {
     package let runtime: ShardRuntime
     /// Owns this shard.
     private(set) unowned var group: ShardGroup!
-    package let shared: NodeContext
+    package let context: NodeContext
 
     /// Decides about this shard's slots.
     let shell: MachineShell
@@ -26,19 +26,20 @@ package final class Shard: @unchecked Sendable {
     private var ticker: RepeatedTask?
     private var tickCount = 0
 
-    init(index: Int, eventLoop: any EventLoop, shared: NodeContext, linkRegistry: LinkRegistry) {
-        self.shared = shared
-        let limits = shared.configuration.limits
+    init(index: Int, eventLoop: any EventLoop, context: NodeContext, linkRegistry: LinkRegistry) {
+        self.context = context
+        let limits = context.configuration.limits
         runtime = ShardRuntime(
-            index: index, shardCount: shared.shardCount, eventLoop: eventLoop, limits: limits, quotas: shared.quotas, logger: shared.logger)
+            index: index, shardCount: context.shardCount, eventLoop: eventLoop, limits: limits, quotas: context.quotas,
+            logger: context.logger)
         shell = MachineShell(
             ShardMachine(
-                me: shared.identity, index: index, shardCount: shared.shardCount, seed: runtime.numbers.random(),
+                me: context.identity, index: index, shardCount: context.shardCount, seed: runtime.numbers.random(),
                 limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes)))
-        publisher = Publisher(runtime: runtime, apiKeys: shared.apiKeys, payloadBytesMax: limits.payloadBytesMax)
-        links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, node: shared, registry: linkRegistry)
-        tokenGate = TokenGate(tokens: shared.tokens, quotas: shared.quotas, eventLoop: eventLoop)
-        subscriptions = ShardSubscriptions(runtime: runtime, shell: shell, node: shared)
+        publisher = Publisher(runtime: runtime, apiKeys: context.apiKeys, payloadBytesMax: limits.payloadBytesMax)
+        links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, context: context, registry: linkRegistry)
+        tokenGate = TokenGate(tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop)
+        subscriptions = ShardSubscriptions(runtime: runtime, shell: shell, context: context)
         runtime.serve(self)
         shell.serve(self)
         links.serve(self)
@@ -69,7 +70,7 @@ package final class Shard: @unchecked Sendable {
         onIsolationTick(now: now)
         links.onTick(now: now)
         tickCount += 1
-        if index == 0, tickCount % ConnectionTable.ticksPerRound == 0 { shared.quotas.checkMemory() }
+        if index == 0, tickCount % ConnectionTable.ticksPerRound == 0 { context.quotas.checkMemory() }
         runtime.onDeadlineTick()
     }
 
@@ -81,7 +82,7 @@ package final class Shard: @unchecked Sendable {
         case .keepClients: stopMovingSockets()
         case .moveClients:
             logger.error("cut off from every other member: asking clients to go elsewhere", metadata: ["shard": "\(index)"])
-            moveSockets(milliseconds: IsolationWatch.moveMilliseconds, elsewhere: shared.elsewhere(view))
+            moveSockets(milliseconds: IsolationWatch.moveMilliseconds, elsewhere: context.elsewhere(view))
         }
     }
 
@@ -142,7 +143,7 @@ extension Shard: ShardActionPerformer {
 
     /// Slots have been found of which nobody has a copy.
     private func askRoster() {
-        guard let vacancyWait = shared.vacancyWait else { return }
+        guard let vacancyWait = context.vacancyWait else { return }
         let epoch = machine.epoch
         Task {
             let wait = await vacancyWait()

@@ -12,14 +12,14 @@ package final class ShardGroup: Sendable {
     typealias QuestionAnswerer =
         @Sendable (LinkQuestion, _ argument: [UInt8], any EventLoop, _ answer: @escaping @Sendable ([UInt8]) -> Void) -> Void
 
-    let shared: NodeContext
+    let context: NodeContext
     package let shards: [Shard]
     private let questionAnswerer = Mutex<QuestionAnswerer>({ _, _, _, _ in })
 
-    package init(_ shared: NodeContext, eventLoops: [any EventLoop]) {
-        self.shared = shared
+    package init(_ context: NodeContext, eventLoops: [any EventLoop]) {
+        self.context = context
         let registry = LinkRegistry()
-        shards = eventLoops.enumerated().map { Shard(index: $0, eventLoop: $1, shared: shared, linkRegistry: registry) }
+        shards = eventLoops.enumerated().map { Shard(index: $0, eventLoop: $1, context: context, linkRegistry: registry) }
         for shard in shards {
             shard.join(self)
             shard.runtime.setPeers(shards.map(\.runtime))
@@ -95,7 +95,7 @@ package final class ShardGroup: Sendable {
     /// Ends all sockets; returns when they have got what is on its way to them, and the reason why they end, or when the time is over.
     func closeSockets() async {
         await ask { $0.shutDown() }
-        let until = Moment.now().monotonic + shared.configuration.limits.closeMilliseconds
+        let until = Moment.now().monotonic + context.configuration.limits.closeMilliseconds
         while Moment.now().monotonic < until {
             let open = await ask { $0.openSockets }.reduce(0, +)
             if open == 0 { break }

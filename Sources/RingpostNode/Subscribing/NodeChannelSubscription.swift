@@ -115,7 +115,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         }
         if presence.hasNews || wantsList || watches != saysWatching {
             let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
-            let (key, node) = (key, subscriptions.node.identity.id)
+            let (key, node) = (key, subscriptions.context.identity.id)
             subscriptions.shell.decide { $0.report(report, on: key, from: attachment, node: node, fromLink: false, now: $1, actions: &$2) }
         }
         reported = attachment

@@ -6,7 +6,7 @@ import RingpostCore
 final class ShardSubscriptions {
     let runtime: ShardRuntime
     let shell: MachineShell
-    let node: NodeContext
+    let context: NodeContext
     let admission: AdmissionController
     /// Client sockets and waiting polls of this shard.
     let socketsMax: Int
@@ -24,13 +24,13 @@ final class ShardSubscriptions {
     private static let reattachedMax = 256
 
     /// Made when it is first used, because it needs this.
-    private(set) lazy var channels = ChannelTable(self, limits: node.configuration.limits)
+    private(set) lazy var channels = ChannelTable(self, limits: context.configuration.limits)
 
-    init(runtime: ShardRuntime, shell: MachineShell, node: NodeContext) {
+    init(runtime: ShardRuntime, shell: MachineShell, context: NodeContext) {
         self.runtime = runtime
         self.shell = shell
-        self.node = node
-        let limits = node.configuration.limits
+        self.context = context
+        let limits = context.configuration.limits
         admission = AdmissionController(limits: limits, shardCount: runtime.shardCount)
         socketsMax = (limits.socketsMax + runtime.shardCount - 1) / runtime.shardCount
         table = RequestTable(countMax: socketsMax + limits.channelsMax)

@@ -23,7 +23,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
         self.transport = transport
         self.request = PendingRequest(request)
         user = request.user?.key
-        sharedGrant = grant.map { shard.shared.tokens == nil ? shard.shared.openGrant : SharedGrant($0) }
+        sharedGrant = grant.map { shard.context.tokens == nil ? shard.context.openGrant : SharedGrant($0) }
         super.init(runtime: shard.runtime)
     }
 
@@ -107,7 +107,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     var transportKind: TransportKind? { T.kind }
     var remote: String { remoteText }
     var lingersUntil: Int64? { nil }
-    var isCrowded: Bool { transport.isCrowded(pendingBytes: pendingBytes, limits: shard.shared.configuration.limits) }
+    var isCrowded: Bool { transport.isCrowded(pendingBytes: pendingBytes, limits: shard.context.configuration.limits) }
 
     func begin(at cursor: Cursor, of subscription: Subscription) { transport.writeBegin(at: cursor, of: subscription.key, to: self) }
 
@@ -125,7 +125,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     func onPresence(_ news: PresenceNews) {}
 
     func endOfPiece() {
-        guard pendingBytes > shard.shared.configuration.limits.socketBytesMax, isOpen, !isClosing else { return }
+        guard pendingBytes > shard.context.configuration.limits.socketBytesMax, isOpen, !isClosing else { return }
         shard.counters.count(.socketBytes)
         end(Disconnect(.slowConsumer))
     }
@@ -179,7 +179,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
 
     /// A token's expiry is checked together with all other deadlines: no timer for each connection.
     override func onDeadline(now: Int64) {
-        if let expires = grant?.expires, let tokens = shard.shared.tokens {
+        if let expires = grant?.expires, let tokens = shard.context.tokens {
             let nowSeconds = Moment.now().wall / 1_000
             if nowSeconds >= expires { return end(Disconnect(.tokenExpired)) }
             if !hasToldExpiry, expires - nowSeconds <= tokens.warningSeconds {

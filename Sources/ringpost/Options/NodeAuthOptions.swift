@@ -56,17 +56,17 @@ struct NodeAuthOptions: ParsableArguments {
 extension NodeSettings {
     /// Reads the settings of authentication.
     static func readAuthentication(_ reader: SettingsReader, into node: inout NodeConfiguration) throws(NodeError) {
-        node.trust.tokenKeysPath = try reader.text("tokenKeys")
-        node.trust.tokenKeysURL = try reader.text("tokenJwks")
-        node.trust.issuers = try reader.list("tokenIssuer")
-        node.trust.audiences = try reader.list("tokenAudience")
-        node.trust.apiKeysFile = try reader.text("apiKeys")
+        node.auth.tokenKeysPath = try reader.text("tokenKeys")
+        node.auth.tokenKeysURL = try reader.text("tokenJwks")
+        node.auth.issuers = try reader.list("tokenIssuer")
+        node.auth.audiences = try reader.list("tokenAudience")
+        node.auth.apiKeysFile = try reader.text("apiKeys")
         let leewayMax = Int(AuthConfiguration.leewaySecondsMax)
-        if let seconds = try reader.number("tokenLeeway", 0...leewayMax) { node.trust.leewaySeconds = Int64(seconds) }
-        if let seconds = try reader.number("tokenLifetimeMax", 1...31_536_000) { node.trust.tokenSecondsMax = Int64(seconds) }
-        if let seconds = try reader.number("tokenWarning", 1...86_400) { node.trust.warningSeconds = Int64(seconds) }
+        if let seconds = try reader.number("tokenLeeway", 0...leewayMax) { node.auth.leewaySeconds = Int64(seconds) }
+        if let seconds = try reader.number("tokenLifetimeMax", 1...31_536_000) { node.auth.tokenSecondsMax = Int64(seconds) }
+        if let seconds = try reader.number("tokenWarning", 1...86_400) { node.auth.warningSeconds = Int64(seconds) }
         try readAuth(reader, &node)
-        node.trust.trustedProxies = try proxies(try reader.list("trustedProxy")) ?? node.trust.trustedProxies
+        node.auth.trustedProxies = try proxies(try reader.list("trustedProxy")) ?? node.auth.trustedProxies
         if let path = try reader.text("zookeeperAuthFile") { try node.readZooKeeperCredentials(path) }
     }
 
@@ -74,11 +74,11 @@ extension NodeSettings {
         switch try reader.text("auth") {
         case nil: break
         case "none":
-            if node.trust.asksForTokens {
+            if node.auth.asksForTokens {
                 throw NodeError("--auth none and keys for tokens exclude each other: leave one of them out")
             }
         case "tokens":
-            if !node.trust.asksForTokens {
+            if !node.auth.asksForTokens {
                 throw NodeError("--auth tokens needs keys to check them with: --token-keys FILE or --token-jwks URL")
             }
         case let text?: throw NodeError("auth \"\(text)\" is neither none nor tokens")

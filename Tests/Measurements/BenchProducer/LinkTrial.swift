@@ -42,7 +42,7 @@ final class LinkTrial: Sendable {
     private let way: Way
     private let isOwner: Bool
     private let group: MultiThreadedEventLoopGroup
-    private let shared: NodeContext
+    private let context: NodeContext
     private let shards: ShardGroup
     private let shard: Shard
     private let document: ClusterDocument
@@ -58,18 +58,18 @@ final class LinkTrial: Sendable {
         guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
         document = ClusterDocument(seed: seed, generation: 9)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
-        shards = ShardGroup(shared, eventLoops: [group.next()])
+        let context = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
+        shards = ShardGroup(context, eventLoops: [group.next()])
         let shard = shards.shards[0]
-        try await shared.loadTrust()
+        try await context.loadAuth()
         let listening = try await shards.openLinkPort(at: ListenAddress(host: "127.0.0.1", port: 0)) { nil }
-        (self.shared, self.shard, port) = (shared, shard, listening.address.port)
+        (self.context, self.shard, port) = (context, shard, listening.address.port)
         traffic = TrialTraffic(shard, answers: way == .link)
         shard.links.serve(traffic)
         var hooks = NodeContext.Hooks()
         // Nobody else has ever had a copy.
         hooks.vacancyWait = { 0 }
-        shared.setHooks(hooks)
+        context.setHooks(hooks)
     }
 
     /// Joins the other one, which listens at a port.
@@ -80,8 +80,8 @@ final class LinkTrial: Sendable {
         let owner = Self.member(Self.ownerID, boot: 2, weight: 1, port: isOwner ? port : otherPort)
         let me = isOwner ? owner : sender
         try await shard.eventLoop.submit { [self] in
-            shared.setIdentity(me.identity)
-            shared.setLease(.forever)
+            context.setIdentity(me.identity)
+            context.setLease(.forever)
             shard.start()
             shard.begin(as: me.identity)
             shard.setLease(until: .max)
@@ -103,7 +103,7 @@ final class LinkTrial: Sendable {
     }
 
     private func apply(_ view: MembershipView) {
-        shared.setView(view)
+        context.setView(view)
         shard.apply(view)
     }
 
@@ -229,7 +229,7 @@ private final class TrialTraffic: LinkDelegate, @unchecked Sendable {
         if !answers { return shard.onForward(publish, context) }
         sequence += 1
         let receipt = Receipt(
-            sequence: sequence, epoch: context.epoch, owner: shard.shared.configuration.id, outcome: .stored, mirrored: false,
+            sequence: sequence, epoch: context.epoch, owner: shard.context.configuration.id, outcome: .stored, mirrored: false,
             id: publish.id)
         shard.post(.answer(context.address, .success(receipt)), to: shard.index)
     }

@@ -23,17 +23,17 @@ import Testing
         #expect(
             Self.objection {
                 $0.client = ListenAddress(host: host, port: 8_080)
-                $0.trust.apiKeysFile = "keys"
+                $0.auth.apiKeysFile = "keys"
             } != nil, "API keys are for the other port")
         #expect(
             Self.objection {
                 $0.client = ListenAddress(host: host, port: 8_080)
-                $0.trust.tokenKeysPath = "keys"
+                $0.auth.tokenKeysPath = "keys"
             } == nil)
         #expect(
             Self.objection {
                 $0.client = ListenAddress(host: host, port: 8_080)
-                $0.trust.tokenKeysURL = "https://login.example/keys"
+                $0.auth.tokenKeysURL = "https://login.example/keys"
             } == nil)
     }
 
@@ -44,12 +44,12 @@ import Testing
         #expect(
             Self.objection {
                 $0.api = ListenAddress(host: host, port: 8_081)
-                $0.trust.tokenKeysPath = "keys"
+                $0.auth.tokenKeysPath = "keys"
             } != nil)
         #expect(
             Self.objection {
                 $0.api = ListenAddress(host: host, port: 8_081)
-                $0.trust.apiKeysFile = "keys"
+                $0.auth.apiKeysFile = "keys"
             } == nil)
     }
 
@@ -57,7 +57,7 @@ import Testing
         for open in [{ $0.clientPublish = .all }, { $0.clientPublishUsers = .all }] as [(inout NodeConfiguration) -> Void] {
             #expect(Self.objection(open) == nil)
             let sentence = Self.objection {
-                $0.trust.tokenKeysPath = "keys"
+                $0.auth.tokenKeysPath = "keys"
                 open(&$0)
             }
             #expect(sentence?.contains("leave out --client-publish") == true)
@@ -65,12 +65,12 @@ import Testing
     }
 
     @Test func issuersWithoutKeysWouldCheckNothing() {
-        #expect(Self.objection { $0.trust.issuers = ["login"] }?.contains("--token-issuer") == true)
-        #expect(Self.objection { $0.trust.audiences = ["chat"] }?.contains("--token-audience") == true)
+        #expect(Self.objection { $0.auth.issuers = ["login"] }?.contains("--token-issuer") == true)
+        #expect(Self.objection { $0.auth.audiences = ["chat"] }?.contains("--token-audience") == true)
         #expect(
             Self.objection {
-                $0.trust.issuers = ["login"]
-                $0.trust.tokenKeysPath = "keys"
+                $0.auth.issuers = ["login"]
+                $0.auth.tokenKeysPath = "keys"
             } == nil)
     }
 }

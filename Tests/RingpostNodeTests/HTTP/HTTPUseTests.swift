@@ -130,7 +130,7 @@ import Testing
         #expect(crowd.count { $0.isActive } == NodeQuotas.singleConnectionsMax)
         for channel in crowd { _ = try? channel.finish(acceptAlreadyClosed: true) }
         node.eventLoop.run()
-        #expect(node.shard.shared.quotas.connectionCount == 1)
+        #expect(node.shard.context.quotas.connectionCount == 1)
     }
 
     @Test func aNameThatIsSetIsTaken() throws {

@@ -33,7 +33,7 @@ import Testing
 
     private static func node() throws -> EmbeddedNode {
         let node = try EmbeddedNode()
-        node.shard.shared.trust.setLinkSecrets(secrets)
+        node.shard.context.auth.setLinkSecrets(secrets)
         return node
     }
 
@@ -134,7 +134,7 @@ import Testing
             guard credential == "rp_good" else { return nil }
             return LinkPass { kind, name in kind == .user && name == Array("alice".utf8) ? nil : ProblemReport(.forbidden) }
         }
-        node.shard.shared.trust.setLinkAdmission(admission)
+        node.shard.context.auth.setLinkAdmission(admission)
         let stranger = try node.linkConnection()
         try stranger.arrive(Self.bytes(.hello(Self.hello(.producer, credential: "rp_bad"))))
         #expect(Self.isRefused(try Self.frames(stranger)))

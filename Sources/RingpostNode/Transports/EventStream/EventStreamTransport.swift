@@ -111,7 +111,7 @@ struct EventStreamTransport: Transport {
 
     /// A comment keeps proxies from closing a silent stream, and shows a dead client as a failed write.
     static func onDeadline(_ connection: ClientConnection<Self>, now: Int64) {
-        let pause = connection.shard.shared.configuration.limits.pingMilliseconds
+        let pause = connection.shard.context.configuration.limits.pingMilliseconds
         guard connection.transport.needsSignOfLife(now: now, pauseMilliseconds: pause) else { return }
         connection.write { EventStreamEncoder.writeComment("", into: &$0) }
     }

@@ -118,7 +118,7 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         }
         body.append(text: ",\"messages\":")
         body.append(messages) { $1.append(contentsOf: $0.envelope) }
-        if let expires = grant?.expires, let tokens = shard.shared.tokens, expires - Moment.now().wall / 1_000 <= tokens.warningSeconds {
+        if let expires = grant?.expires, let tokens = shard.context.tokens, expires - Moment.now().wall / 1_000 <= tokens.warningSeconds {
             body.append(text: ",\"expiring\":")
             body.append(decimal: UInt64(max(0, expires * 1_000)))
         }

@@ -17,7 +17,7 @@ final class ClientPublisher: PublishSink {
     init(shard: Shard, answer: @escaping ([UInt8]) -> Void) {
         self.shard = shard
         self.answer = answer
-        let rate = Double(shard.shared.configuration.limits.clientPublishesPerSecond)
+        let rate = Double(shard.context.configuration.limits.clientPublishesPerSecond)
         bucket = TokenBucket(ratePerSecond: rate, burst: 2 * rate)
     }
 
@@ -26,7 +26,7 @@ final class ClientPublisher: PublishSink {
     ///   - grant: what the client may do now.
     func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant) {
         do throws(ProblemReport) {
-            let limits = shard.shared.configuration.limits
+            let limits = shard.context.configuration.limits
             let publisher = shard.publisher
             try publisher.admit(.client(grant), to: request.key)
             let view = try shard.currentView()

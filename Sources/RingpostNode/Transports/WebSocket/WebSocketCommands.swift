@@ -7,7 +7,7 @@ extension ClientConnection where T == WebSocketTransport {
     func handleCommand(_ text: ByteBuffer) {
         do throws(ProblemReport) {
             let view = try shard.currentView()
-            let bytesMax = shard.shared.configuration.limits.payloadBytesMax
+            let bytesMax = shard.context.configuration.limits.payloadBytesMax
             let command = try ClientCommand(text, hasher: view.hasher, payloadBytesMax: bytesMax)
             switch transport.machine.onCommand(isToken: command.isToken) {
             case .checkToken: if case .token(let token) = command { checkToken(Array(token.utf8)) }
@@ -63,7 +63,7 @@ extension ClientConnection where T == WebSocketTransport {
 
     /// Each name is answered, so there is a bound to what one command can ask for.
     private func checkCount(_ count: Int) throws(ProblemReport) {
-        let most = shard.shared.configuration.limits.socketChannelsMax
+        let most = shard.context.configuration.limits.socketChannelsMax
         if count > most { throw tooManyChannels("one command names at most \(most) channels") }
     }
 
@@ -83,7 +83,7 @@ extension ClientConnection where T == WebSocketTransport {
                 throw ProblemReport(.forbidden, "your token does not grant this")
             }
             if let subscription = channel(key) { return subscribeAgain(subscription, start: start, watches: wanted.presence) }
-            let most = shard.shared.configuration.limits.socketChannelsMax
+            let most = shard.context.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
             if let problem = shard.channels.objection(to: key) { throw ProblemReport(problem) }
             subscribe(key, start: start, watches: wanted.presence)

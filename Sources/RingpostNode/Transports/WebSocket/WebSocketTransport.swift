@@ -81,7 +81,7 @@ struct WebSocketTransport: Transport {
     }
 
     static func onDeadline(_ connection: ClientConnection<Self>, now: Int64) {
-        let pause = connection.shard.shared.configuration.limits.pingMilliseconds
+        let pause = connection.shard.context.configuration.limits.pingMilliseconds
         switch connection.transport.machine.onDeadline(now: now, pingMilliseconds: pause) {
         case .nothing: break
         case .ping: connection.write { WebSocketEncoder.writePing(ByteBuffer(), into: &$0) }
@@ -148,7 +148,7 @@ extension ClientConnection where T == WebSocketTransport {
 
     /// What is too much waits: in the connection's buffer, in the kernel's, and then at the client.
     private func spend(frames: Int, bytes: Int, now: Int64) {
-        let limits = shard.shared.configuration.limits
+        let limits = shard.context.configuration.limits
         let pause = transport.machine.spend(
             frames: frames, bytes: bytes, framesPerSecond: limits.clientFramesPerSecond, bytesPerSecond: limits.clientBytesPerSecond,
             now: now)

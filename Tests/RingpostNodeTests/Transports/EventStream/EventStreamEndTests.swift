@@ -73,7 +73,7 @@ import Testing
             $0.limits.memoryBytesMax = 1
             $0.allowedOrigins = ["https://app.example"]
         }
-        node.shard.shared.quotas.checkMemory()
+        node.shard.context.quotas.checkMemory()
         let answer = try Self.answer(node, to: Self.stream(headers: "Origin: https://app.example\r\n"))
         try Self.expectPutOff(answer, .overloaded, atLeast: 2_000)
         #expect(answer.contains("Access-Control-Allow-Origin: https://app.example\r\n"), "without it a browser gives up as well")
@@ -84,8 +84,8 @@ import Testing
         let folder = try TemporaryFolder()
         let key = TestKey.secret("HS256", Data(repeating: 1, count: 32))
         try key.file.write(to: URL(fileURLWithPath: folder.file(key.fileName)))
-        let node = try EmbeddedNode { $0.trust.tokenKeysPath = folder.path }
-        try await node.shard.shared.tokens?.load()
+        let node = try EmbeddedNode { $0.auth.tokenKeysPath = folder.path }
+        try await node.shard.context.tokens?.load()
         let token = String(decoding: try key.token(#"{"sub":"alice","exp":\#(Moment.now().wall / 1_000 + 60)}"#), as: UTF8.self)
         let query = "user=alice&access_token=\(token)"
         // Which tokens have been revoked is not known yet.
