@@ -104,9 +104,10 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
-        .testTarget(name: "HashRingTests", dependencies: ["HashRing"]),
+        .testTarget(name: "HashRingTests", dependencies: ["HashRing"], exclude: ["ring-vectors.json"]),
         .testTarget(name: "RingpostCoreTests", dependencies: ["RingpostCore", "HashRing"]),
-        .testTarget(name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore]),
+        .testTarget(
+            name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", "TestSupport", nioCore]),
         .target(
             name: "TestSupport",
             path: "Tests/Support"),
@@ -122,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "RingpostClientTests",
             dependencies: [
-                "RingpostClient", "RingpostCore", "RingpostWire", nioCore, nioPosix,
+                "RingpostClient", "RingpostCore", "RingpostWire", "TestSupport", nioCore, nioPosix,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -175,6 +176,6 @@ let package = Package(
             name: "Fuzzing", dependencies: ["RingpostWire", "RingpostCore", "HashRing", nioCore], path: "Tests/Proofs/Fuzzing",
             exclude: ["Corpus"], swiftSettings: optimized),
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "HashRing"]),
-        .testTarget(name: "TidyTests"),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"]),
     ] + fuzzCommand
 )

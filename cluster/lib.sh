@@ -82,6 +82,66 @@ build_product() {
     say "built $1 in $((SECONDS - began)) s"
 }
 
+# ---- Measurements. A page in docs/measurements has text that people write, and between two marks what a tool has measured.
+
+# Prints which commit is measured, and whether files differ from it. To be asked before the build: the files may change while a tool runs.
+measured_commit() {
+    local commit
+    commit=$(git -C "$repository" rev-parse --short HEAD 2>/dev/null) || commit=unknown
+    if [[ $commit != unknown && -n $(git -C "$repository" status --porcelain -- . ':!docs/measurements') ]]; then commit+=' + changes'; fi
+    printf '%s\n' "$commit"
+}
+
+# Prints the machine in a few words.
+machine_text() {
+    local model kibibytes
+    model=$(sed -n '/^model name/{s/^[^:]*: *//;p;q}' /proc/cpuinfo)
+    kibibytes=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
+    printf '%s cores (%s), %s GiB, Linux %s\n' "$(nproc --all)" "${model:-unknown processor}" $(((kibibytes + 524288) / 1048576)) "$(uname -r)"
+}
+
+# refuse_to_write_parts OPTIONS ARGUMENT...: a page shows a whole run of what was built here, so none of these options may be given.
+refuse_to_write_parts() {
+    local argument options=" $1 "
+    shift
+    if [[ -n ${RINGPOST_BINARY-} ]]; then fail "--write is for the program that is built here, not for RINGPOST_BINARY"; fi
+    for argument in "$@"; do
+        if [[ $options == *" ${argument%%=*} "* ]]; then fail "--write shows a whole run: leave out ${argument%%=*}"; fi
+    done
+}
+
+# write_measurement PAGE SECTION COMMIT RUN TABLE: puts the file TABLE between the marks of the section, under date, commit and machine. RUN is
+# the command that has made it.
+write_measurement() {
+    local page=$1 section=$2 commit=$3 run=$4 table=$5 first last fresh
+    first="<!-- measured: $section -->"
+    last="<!-- end of measured: $section -->"
+    if ! grep -qxF -- "$first" "$page" || ! grep -qxF -- "$last" "$page"; then fail "$page has no marks of a section $section"; fi
+    mkdir -p "$run_directory"
+    fresh=$(mktemp "$run_directory/measurement.XXXXXX")
+    {
+        sed "/^$first\$/q" "$page"
+        printf '| | |\n| --- | --- |\n| date | %s UTC |\n| commit | %s |\n' "$(date -u '+%Y-%m-%d %H:%M')" "$commit"
+        printf '| machine | %s |\n| command | %s |\n\n' "$(machine_text)" "\`$run\`"
+        cat "$table"
+        sed -n "/^$last\$/,\$p" "$page"
+    } >"$fresh"
+    cat "$fresh" >"$page"
+    rm -f "$fresh"
+    say "written to ${page#"$repository"/}"
+}
+
+# measure PAGE SECTION COMMIT RUN TABLE TOOL...: runs the tool, which leaves its table in the file TABLE, and writes that into the page,
+# whatever it says. Ends as the tool does.
+measure() {
+    local page=$repository/docs/measurements/$1.md section=$2 commit=$3 run=$4 table=$5 status=0
+    shift 5
+    rm -f "$table"
+    "$@" || status=$?
+    if [[ -s $table ]]; then write_measurement "$page" "$section" "$commit" "$run" "$table"; fi
+    exit "$status"
+}
+
 # ---- Processes. A pid file holds "pid start-time"; the start time (field 22 of /proc/PID/stat) tells our process from a later one
 # that was given the same pid.
 

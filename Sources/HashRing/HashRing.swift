@@ -1,7 +1,7 @@
 // The ring: a pure function of the member set. For each of the 65,536 slots an order of preference over the members,
 // the owner first, its mirror second. Built whole, never changed afterwards; a new member set is a new ring.
 
-/// One generation of the ring. See DESIGN.md, "Placement", for the specification and the golden vectors.
+/// One generation of the ring. docs/architecture/ring.md specifies it.
 public struct HashRing: Sendable {
     /// The number of slots. A slot is the upper 16 bits of a key's hash.
     public static let slotCount = 65_536

@@ -1,5 +1,5 @@
 // SipHash-1-3 with a 64-bit result: one round a word, three at the end. Keys are placed with it because user ids are
-// chosen by users: with a secret seed nobody can aim at a node. Pinned by ../shared/ring-vectors.json.
+// chosen by users: with a secret seed nobody can aim at a node. Pinned by Tests/HashRingTests/ring-vectors.json.
 // Source of the algorithm: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), and its reference code.
 
 /// A 128-bit SipHash key: sixteen bytes, read as two little-endian words.

@@ -137,10 +137,13 @@ extension ClusterTests {
             #expect(publish.status == 503)
             #expect(publish.errorCode == "no_owner")
             #expect(publish.headers["retry-after"] != nil)
-            for path in ["ws", "sse", "poll", "locate"] {
+            for path in ["ws", "poll", "locate"] {
                 let answer = try await RawConnection.exchange(port: node.client, "GET", "/v1/\(path)?user=alice")
                 #expect(answer.status == 503, "\(path)")
             }
+            // An EventSource that is answered 503 would not come again.
+            let stream = try await RawConnection.exchange(port: node.client, "GET", "/v1/sse?user=alice")
+            #expect(stream.putOffCode == "no_owner", "\(stream.text)")
             _ = try await node.metrics()
             node.terminate()
             #expect(try await node.waitForExit(seconds: 30) == 0)

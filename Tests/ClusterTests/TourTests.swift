@@ -1,4 +1,4 @@
-// The README's tour, run as it is printed: what stands between its two marks is one shell script. Only the ports are
+// The tours of the documents, run as they are printed: what stands between two marks is one shell script. Only the ports are
 // moved, so that it doesn't meet a cluster that somebody runs on this machine.
 
 import Foundation
@@ -6,17 +6,12 @@ import Testing
 import TestSupport
 
 @Suite(.serialized) struct TourTests {
-    private static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// The commands of a tour, without the words between them.
-    private static func commands(_ mark: String = "tour") throws -> [String] {
-        let readme = try String(contentsOf: checkout.appending(path: "README.md"), encoding: .utf8)
-        let tour = try #require(readme.components(separatedBy: "<!-- \(mark) -->").dropFirst().first)
+    private static func commands(_ document: String, _ mark: String) throws -> [String] {
+        let text = try Documents.text(document)
+        let tour = try #require(text.components(separatedBy: "<!-- \(mark) -->").dropFirst().first)
         let inside = try #require(tour.components(separatedBy: "<!-- end of \(mark) -->").first)
-        return inside.components(separatedBy: "```").enumerated().compactMap { index, text in
-            index % 2 == 1 && text.hasPrefix("sh\n") ? String(text.dropFirst(3)) : nil
-        }
+        return Markdown(inside).blocks.filter { $0.language == "sh" }.map { $0.lines.joined(separator: "\n") + "\n" }
     }
 
     /// The tour as a script: the listener, which runs until it is stopped, goes to the background.
@@ -34,8 +29,6 @@ import TestSupport
                 text += "for i in $(seq 300); do grep -q . \"$RINGPOST_RUN_DIRECTORY/listen.err\" && break; sleep 0.1; done\n"
             } else if text.hasPrefix("cluster/down") {
                 text = "kill -INT $listener; wait $listener || true\n" + text
-            } else if text.contains("../shared/data/"), !FileManager.default.fileExists(atPath: checkout.path + "/../shared/data") {
-                continue
             }
             lines.append(text)
         }
@@ -52,9 +45,9 @@ import TestSupport
             "RINGPOST_API_URL": "http://127.0.0.1:\(base + 1)", "RINGPOST_CLIENT_URL": "http://127.0.0.1:\(base)",
         ])
         let up = "cluster/up --base-port \(base) --zookeeper-port \(zookeeperPort)\n"
-        let commands = try Self.commands()
+        let commands = try Self.commands("README.md", "tour")
         #expect(commands.count >= 8)
-        let script = "cd '\(Self.checkout.path)'\ntrap 'cluster/down >/dev/null' EXIT\n" + up + Self.script(commands, base: base)
+        let script = "cd '\(Documents.root.path)'\ntrap 'cluster/down >/dev/null' EXIT\n" + up + Self.script(commands, base: base)
         try folder.write(script, to: "tour.sh")
         let run = try ChildProcess("/bin/bash", arguments: [folder.file("tour.sh")], environment: environment)
         let status = try await run.waitForExit(deadlineSeconds: 280)
@@ -66,10 +59,10 @@ import TestSupport
         #expect(heard.contains("hello, alice") && heard.contains("hello from curl"), "\(heard)")
     }
 
-    @Test(.timeLimit(.minutes(2))) func theTourOfTrustWorksAsPrinted() async throws {
-        let folder = try TemporaryFolder("trust-tour")
+    @Test(.timeLimit(.minutes(2))) func theTourOfSecurityWorksAsPrinted() async throws {
+        let folder = try TemporaryFolder("security-tour")
         let ports = try FreePorts.take(3)
-        var text = try #require(try Self.commands("tour of trust").first)
+        var text = try #require(try Self.commands("docs/guide/security.md", "tour of security").first)
         for (index, port) in ports.enumerated() {
             text = text.replacingOccurrences(of: "127.0.0.1:\(8_180 + index)", with: "127.0.0.1:\(port)")
         }

@@ -74,6 +74,9 @@ import Testing
         var later = Disconnect("try_later", wishMilliseconds: 2_500)
         later.isAppointment = true
         #expect(read(#"{"code":"try_later","advice":"resume","after":2500,"more":{}}"#) == .closing(later))
+        later.reason = "too_fast: slow down"
+        let refused = #"{"code":"try_later","advice":"resume","after":2500,"error":{"code":"too_fast","message":"slow down"}}"#
+        #expect(read(refused) == .closing(later))
     }
 
     @Test func polls() throws {

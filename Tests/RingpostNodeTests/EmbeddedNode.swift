@@ -17,8 +17,10 @@ final class EmbeddedNode {
 
     /// A node that owns everything.
     ///
-    /// - Parameter configure: what it has besides the defaults.
-    init(configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
+    /// - Parameters:
+    ///   - isInRing: false for a node that has not joined yet.
+    ///   - configure: what it has besides the defaults.
+    init(isInRing: Bool = true, configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = NodeConfiguration(id: "n1")
         // All come from one place, as one user.
@@ -32,6 +34,7 @@ final class EmbeddedNode {
         let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
         view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
         shared.setIdentity(me.identity)
+        if !isInRing { return }
         shared.setLease(.forever)
         shared.setView(view)
         shard.begin(as: me.identity)
@@ -46,7 +49,9 @@ final class EmbeddedNode {
     }
 
     func clientConnection() throws -> EmbeddedChannel {
-        try connect(HTTPConnection(routes: ClientRoutes(shard: shard, origins: OriginPolicy([])), shard: shard))
+        try connect(
+            HTTPConnection(
+                routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.shared.configuration.allowedOrigins)), shard: shard))
     }
 
     func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: ProducerRoutes(shard: shard), shard: shard)) }

@@ -28,6 +28,13 @@ enum Repository {
         return found
     }
 
+    /// The README and what it leads to; some must be there.
+    static let documents: [File] = {
+        let found = Self.files.filter { $0.path.hasSuffix(".md") }
+        precondition(!found.isEmpty, "no documents in \(Self.root.path)")
+        return found
+    }()
+
     private static func pathsFromGit() -> [String]? {
         let git = Process()
         git.executableURL = URL(fileURLWithPath: "/usr/bin/env")

@@ -1,4 +1,5 @@
 // Holds the whole repository against the rules of Checks.swift.
+import TestSupport
 import Testing
 
 @Suite struct TidyTests {
@@ -45,6 +46,21 @@ import Testing
 
     @Test func swiftFilesAreText() {
         report(Repository.files.filter { $0.path.hasSuffix(".swift") && $0.text == nil }.map { "\($0.path): no UTF-8" })
+    }
+
+    @Test func linksOfDocumentsLeadSomewhere() {
+        let paths = Set(Repository.files.map(\.path))
+        let anchors = Dictionary(uniqueKeysWithValues: Repository.documents.map { ($0.path, Markdown($0.text ?? "").anchors) })
+        report(Repository.documents.flatMap { MarkdownChecks.links($0.text ?? "", of: $0.path, files: paths, anchors: anchors) })
+    }
+
+    @Test func examplesInDocumentsAreJSON() {
+        report(Repository.documents.flatMap { MarkdownChecks.examples($0.text ?? "", of: $0.path) })
+    }
+
+    @Test func theReadmeIsShort() throws {
+        let readme = try #require(Repository.documents.first { $0.path == "README.md" })
+        report(MarkdownChecks.size(readme.text ?? "", of: readme.path))
     }
 
     private func report(_ complaints: [String]) {

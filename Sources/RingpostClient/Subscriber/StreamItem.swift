@@ -66,14 +66,16 @@ enum StreamItem: Equatable, Sendable {
         var advice: String?
         var after: Int?
         var at: [Endpoint] = []
+        var problem: String?
         while let (name, value) = reader.nextMember() {
             if bytes.holds("code", at: name) { code = bytes.text(at: value) ?? code }
             if bytes.holds("advice", at: name) { advice = bytes.text(at: value) }
             if bytes.holds("after", at: name) { after = bytes.unsigned(at: value).map(Int.init(clamping:)) }
             if bytes.holds("at", at: name) { at = Disconnect.endpoints(bytes.text(at: value)) }
+            if bytes.holds("error", at: name) { problem = MessageFields.refusal(bytes, value).reason }
         }
         let stops = advice == CloseReason.Advice.stop.rawValue
-        var disconnect = Disconnect(code, wishMilliseconds: after, final: stops ? .stopped(code) : nil)
+        var disconnect = Disconnect(problem ?? code, wishMilliseconds: after, final: stops ? .stopped(code) : nil)
         disconnect.renews = advice == CloseReason.Advice.renew.rawValue
         disconnect.at = at
         disconnect.isAppointment = code == CloseReason.tryLater.code
@@ -113,7 +115,7 @@ private struct MessageFields {
     }
 
     /// A command was refused: `{"code":"…","message":"…"}`. What is full may have room another time; what is wrong stays wrong.
-    private static func refusal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Disconnect {
+    fileprivate static func refusal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Disconnect {
         var reader = JSONReader(bytes, range)
         var code = "refused"
         var message = ""

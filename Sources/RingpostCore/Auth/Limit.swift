@@ -1,5 +1,5 @@
 // The one table of what a node takes from clients, producers and strangers before it says no: under these names limits are set
-// (`--limit name=value`), counted (`ringpost_limited_total{limit="…"}`) and documented (README, `ringpost limits`).
+// (`--limit name=value`), counted (`ringpost_limited_total{limit="…"}`) and documented (docs/guide/limits.md, `ringpost limits`).
 
 /// A limit that can be set.
 public enum Limit: String, Sendable, CaseIterable {
@@ -34,39 +34,50 @@ public enum Limit: String, Sendable, CaseIterable {
     /// What is counted, and what happens to what is too much.
     public var meaning: String {
         switch self {
-        case .connections: "open connections on the client and API ports of a node; one more is closed at once"
+        case .connections:
+            "open connections on the client and API ports of a node; as many as the process may have descriptors, less 512, unless set; one "
+                + "more is closed at once"
         case .sockets:
-            "clients' sockets and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
-        case .socketsPerUser: "sockets and waiting polls of one user on a node; one more is answered 429 `too_many_sockets`"
-        case .socketsPerAddress: "the same from one source address (IPv6: /64)"
-        case .connectRate: "clients taken in a second, 5,000 for each event loop unless set; others are told when to come back"
-        case .connectBurst: "clients taken at once, two seconds' worth unless set; counted as `connect-rate`"
+            "WebSockets, event streams and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
+        case .socketsPerUser:
+            "WebSockets, event streams and waiting polls of one user on a node; one more is answered 429 `too_many_sockets`, an event stream is "
+                + "told when to come back"
+        case .socketsPerAddress: "the same of one source address (of IPv6 the first 64 bits)"
+        case .connectRate:
+            "clients that a node lets in during one second; 5,000 for each event loop unless set; others are told when to come back"
+        case .connectBurst:
+            "clients that a node lets in at once; as many as in two seconds unless set; what is too much counts as `connect-rate`"
         case .connectRatePerAddress:
-            "clients and new tokens taken from one source address in a second, four times as many at once; then 429 `too_fast`"
+            "clients and new tokens of one source address in a second, and four times as many at once; more are answered 429 `too_fast`, an "
+                + "event stream is told when to come back"
         case .memoryMegabytes:
-            "resident memory of the process, three quarters of the machine's unless set; above it new clients and connections are answered "
-                + "503 `overloaded`"
+            "resident memory of the process; three quarters of the machine's unless set; above it new connections are answered 503 "
+                + "`overloaded`"
         case .headBytes: "a request's line and headers; more is answered 431"
         case .headers: "headers of a request; more are answered 431"
-        case .headSeconds: "a request's head, from its first byte, or from the connection; then 408"
-        case .requestSeconds: "a whole request, from its first byte; then 408"
-        case .payloadBytes: "a message; more is answered 413"
-        case .batchBytes: "a batch; more is answered 413"
+        case .headSeconds:
+            "the time that a request's head may take, from its first byte, or of the first request from the connection; then 408"
+        case .requestSeconds: "the time that a whole request may take, from its first byte; then 408"
+        case .payloadBytes: "a message's payload; more is answered 413"
+        case .batchBytes: "a batch's body; more is answered 413"
         case .batchMessages: "messages in a batch; more are answered 413"
-        case .pipelined: "unanswered requests of a connection; then its bytes wait"
-        case .tokenSeconds: "a WebSocket that brings its token in its first frame; then it is closed with 4001"
-        case .clientFrames: "frames that a WebSocket sends in a second, twice as many at once; then its bytes wait"
-        case .clientBytes: "bytes that a WebSocket sends in a second, four times as many at once; then its bytes wait"
-        case .clientPublishes: "messages that a WebSocket publishes in a second, twice as many at once; more are answered `too_fast`"
-        case .socketChannels: "channels of a WebSocket, 255 at most; one more is answered `too_many_channels`"
-        case .streamChannels: "channels of an event stream or a poll, 32 at most; one more is answered `too_many_channels`"
+        case .pipelined: "requests of one connection that are not answered yet; the next ones wait"
+        case .tokenSeconds: "the time that a WebSocket has to bring its token in its first frame; then it is closed with 4001"
+        case .clientFrames: "frames that one WebSocket sends in a second, and twice as many at once; what is more waits"
+        case .clientBytes: "bytes that one WebSocket sends in a second, and four times as many at once; what is more waits"
+        case .clientPublishes: "messages that one WebSocket publishes in a second, and twice as many at once; more are answered `too_fast`"
+        case .socketChannels:
+            "channels that one WebSocket listens to (in a URL a channel that stands twice counts twice); one more is answered "
+                + "`too_many_channels`"
+        case .streamChannels: "channels of one event stream or poll; one more is answered `too_many_channels`"
         case .channelSubscribers:
             "sockets of one event loop that listen to one channel; one more is answered `channel_full`, or closed with `try_later`"
-        case .socketBytes: "bytes that wait for a client's socket, beside 64 KiB in the kernel; then it is closed with `slow_consumer`"
-        case .userRate: "messages to one user in a second, twice as many at once; more are answered `too_fast`"
-        case .channelRate: "messages on one channel in a second, twice as many at once; more are answered `too_fast`"
+        case .socketBytes: "bytes that wait for one client, besides 64 KiB in the kernel; then its socket is closed with `slow_consumer`"
+        case .userRate: "messages to one user in a second, and twice as many at once; more are answered `too_fast`"
+        case .channelRate: "messages to one channel in a second, and twice as many at once; more are answered `too_fast`"
         case .keyRate:
-            "messages of one API key in a second on a node, twice as many at once, unless the key says; more are answered `too_fast`"
+            "messages with one API key in a second on a node, and twice as many at once, unless the key has a rate of its own; more are "
+                + "answered `too_fast`"
         }
     }
 }

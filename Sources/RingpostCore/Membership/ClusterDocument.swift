@@ -6,7 +6,7 @@
 
 import HashRing
 
-/// The cluster's constitution. See DESIGN.md, "Membership and epochs".
+/// The cluster's constitution. See docs/architecture/membership.md, "What stands in ZooKeeper".
 public struct ClusterDocument: Hashable, Sendable {
     /// The only format that this program reads.
     public static let formatVersionKnown = 1

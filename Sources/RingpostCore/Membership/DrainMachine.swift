@@ -2,7 +2,7 @@
 // released, only then asks its sockets to go elsewhere, and leaves. What it decides upon are looks at the node, repeated by the
 // shell while it drains: a weight that was changed by somebody else, a lost session or a new member needs no path of its own.
 
-/// An orderly end. See DESIGN.md, "Copies, commits and moves", 9.
+/// An orderly end. See docs/architecture/membership.md, "Leaving in order".
 public struct DrainMachine: Sendable {
     /// Handing over may take so long. It waits for others, so it can't be left to them when it ends.
     public static let handOverMillisecondsDefault: Int64 = 120_000

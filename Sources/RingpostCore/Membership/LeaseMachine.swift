@@ -4,7 +4,8 @@
 //
 // All times are milliseconds of one clock that doesn't stop while the machine is suspended. Every "until" is exclusive.
 
-/// The lease and the outage mode of one node. See DESIGN.md, "Times", "Lease" and "Outage mode".
+/// The lease and the outage mode of one node. See docs/architecture/membership.md, "The lease" and
+/// "When ZooKeeper is away".
 public struct LeaseMachine: Sendable {
     /// So many syncs may be without an answer; then no more are sent until one is answered or fails.
     static let syncsUnderWayMax = 8

@@ -6,7 +6,7 @@
 
 import HashRing
 
-/// The membership of one node. See DESIGN.md, "Membership and epochs".
+/// The membership of one node. See docs/architecture/membership.md, "Epochs" and "Joining".
 public struct MembershipMachine: Sendable {
     /// A joiner waits so long for its links before it takes its weight all the same.
     public static let linkLimitMilliseconds = 5_000

@@ -3,7 +3,7 @@
 // it can link with everybody again. Every member decides about itself only, from what it sees and what the others' heartbeats
 // say; a lock makes it one at a time, and whoever gets it looks again, with a list as new as the lock.
 
-/// Whether this node withdraws from the ring. See DESIGN.md, "Membership and epochs".
+/// Whether this node withdraws from the ring. See docs/architecture/membership.md, "Links that stay cut".
 public struct WithdrawalMachine: Sendable {
     /// A heartbeat names so many unreachable members at most. A member cut off from more has the most cut links anyway.
     public static let unreachableMax = 64

@@ -1,6 +1,6 @@
 // The decisions about the slots of one shard: who owns them, which members have copies and what they have confirmed, the mailboxes, and
 // the lanes of publishes. An event and the time go in, actions come out; a node's event loop performs them, and so does the simulation
-// of a cluster. The rules are in DESIGN.md, "Copies, commits and moves". The machine's state lies in its parts, each a type with a file
+// of a cluster. The rules are in docs/architecture/copies.md. The machine's state lies in its parts, each a type with a file
 // of its own; the machine's extensions are the rules that need several parts.
 import HashRing
 

@@ -1,6 +1,6 @@
 // The frames that two nodes exchange about a slot. The owner asks over the link that it has dialled, the holder of a copy
 // answers on the same connection; what a broken link has lost is sent again on the next one, and no frame does harm
-// when it comes twice. See DESIGN.md, "Copies, commits and moves".
+// when it comes twice. See docs/architecture/copies.md.
 //
 // Times in frames (`expiresAt`, `until`, and in copies `appendedAt`) are milliseconds counted from the moment of sending: clocks are a node's own.
 import HashRing

@@ -92,6 +92,14 @@ public struct SubscriptionMachine: Sendable {
         return .ask(cursor.map(AttachStart.after) ?? start)
     }
 
+    /// The client asks for the messages after another place: it begins there anew.
+    public mutating func restart(at start: AttachStart, now: Int64) -> Action {
+        if state == .ended { return .nothing }
+        self.start = start
+        cursor = nil
+        return ask(now: now)
+    }
+
     /// The owner answers. `nil`: not an answer to the current question.
     public mutating func onReply(attachment: UInt32, _ reply: AttachReply, now: Int64) -> Reading? {
         guard attachment == self.attachment, case .asking = state else { return nil }

@@ -17,7 +17,7 @@ enum MetricsText {
                 + zip(Problem.allCases, counters.refused).filter { $1 > 0 }.map { ([("outcome", $0.code)], $1) })
         page.counter(
             "ringpost_messages_written_total", "Messages written to sockets",
-            Transport.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.counterIndex]) })
+            TransportKind.allCases.map { ([("transport", $0.rawValue)], counters.written[$0.counterIndex]) })
         page.counter("ringpost_forwards_total", "Publishes forwarded to another node", [([], snapshot.forwarded)])
         page.counter("ringpost_retries_total", "Publishes that waited and were tried again", [([], snapshot.retried)])
         page.gauge("ringpost_parked", "Publishes that wait for a ring or a link", [([], snapshot.parked)])
@@ -97,10 +97,10 @@ enum MetricsText {
     private static func writeClients(_ counters: ShardCounters, to page: inout Page) {
         page.gauge(
             "ringpost_sockets", "Client sockets that are open",
-            Transport.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.counterIndex]) })
+            TransportKind.allCases.map { ([("transport", $0.rawValue)], counters.sockets[$0.counterIndex]) })
         page.counter(
             "ringpost_sockets_opened_total", "Client sockets opened",
-            Transport.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.counterIndex]) })
+            TransportKind.allCases.map { ([("transport", $0.rawValue)], counters.opened[$0.counterIndex]) })
         page.counter(
             "ringpost_sockets_closed_total", "Client sockets that the node closed, by reason",
             zip(CloseReason.allCases, counters.closed).map { ([("reason", $0.code)], $1) })

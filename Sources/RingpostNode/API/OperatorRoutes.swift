@@ -27,7 +27,8 @@ struct OperatorRoutes {
         }
         guard Self.name(inPath: path) != nil || ["/v1/ring", "/v1/nodes", "/healthz", "/readyz", "/metrics"].contains(path) else {
             connection.respond(
-                to: request.number, .problem(.notFound, "there is nothing at this path; the README lists what the API port answers"))
+                to: request.number,
+                .problem(.notFound, "there is nothing at this path; docs/guide/operating.md lists what the API port answers"))
             return
         }
         guard request.head.method == .get || request.head.method == .head else {

@@ -73,7 +73,9 @@ extension Shard {
         }
         snapshot.subscriptions = subscriptions.count
         snapshot.grants = tokenGate.grantCount
-        if countsSlots { snapshot.socketBytes = runtime.allConnections.reduce(0) { $0 + ($1 is LinkServer ? 0 : $1.pendingBytes) } }
+        if countsSlots {
+            snapshot.socketBytes = runtime.allConnections.reduce(0) { $0 + ($1.kind == .client || $1.kind == .http ? $1.pendingBytes : 0) }
+        }
         for server in links.allAccepted { snapshot.linkBytes += server.pendingBytes }
         return snapshot
     }
@@ -83,7 +85,7 @@ extension Shard {
         let now = Moment.now().monotonic
         var report = KeyReport(sockets: [], cursor: nil, history: nil)
         for number in subscriptions.numbers {
-            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transport else {
+            guard let subscription = subscriptions[number], subscription.key == key, let transport = subscription.transportKind else {
                 continue
             }
             report.sockets.append(
@@ -92,7 +94,7 @@ extension Shard {
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
         let poller = pollers.since(key, now: now)
-        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transport != nil }
+        let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transportKind != nil }
         let wall = Moment.now().wall
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }
         if let summary = machine.summary(of: key) {

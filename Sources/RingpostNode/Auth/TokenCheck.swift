@@ -1,5 +1,5 @@
 // Whether a token is good, and what it grants: signature, then times, then names. No clock and no I/O: the keys and the time are handed in.
-// What each claim means stands in SECURITY.md; what to beware of in RFC 8725.
+// What each claim means stands in docs/guide/security.md; what to beware of in RFC 8725.
 import Foundation
 import JWTKit
 import RingpostCore

@@ -32,7 +32,7 @@ extension ClientRoutes {
                     try reject(clientRequest, reason == .tryLater ? shard.admission.disconnect(reason) : Disconnect(reason), connection)
                 }
             } catch {
-                connection.respond(to: request.number, .problem(error.problem, error.message))
+                connection.respond(to: request.number, response(to: request.head, refusing: error))
             }
         }
     }

@@ -43,8 +43,16 @@ struct ClientRoutes: HTTPRoutes {
             try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, connection)
         } catch {
             if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
-            connection.respond(to: request.number, .problem(error.problem, error.message))
+            connection.respond(to: request.number, response(to: request.head, refusing: error))
         }
+    }
+
+    /// An event stream that can be opened later is not refused but ended: an EventSource would not come again.
+    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse {
+        guard report.problem.retryAfterSeconds != nil, head.method == .get, ClientPath(head) == .eventStream else {
+            return .problem(report.problem, report.message)
+        }
+        return .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
     }
 
     /// What somebody has come for.
@@ -111,45 +119,38 @@ struct ClientRoutes: HTTPRoutes {
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
         guard let answer = try upgrade(request, connection) else { return }
-        let lease = try QuotaLease.take(
+        let lease = try QuotaLease.acquire(
             user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
-        let socket = WebSocketConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
-        guard let leftover = connection.takeOver(with: socket, answer.write) else { return lease.giveBack(in: shard) }
-        socket.take(lease)
-        socket.open(leftover: leftover)
+        let client = webSocket(subscribeRequest, grant)
+        guard let leftover = connection.takeOver(with: client, answer.write) else { return lease.giveBack(in: shard) }
+        client.open(lease, leftover: leftover)
+    }
+
+    private func webSocket(_ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?) -> ClientConnection<WebSocketTransport> {
+        let transport = WebSocketTransport(isKnown: grant != nil, limits: shard.shared.configuration.limits)
+        return ClientConnection(transport, subscribeRequest, grant: grant, shard: shard)
     }
 
     private func openEventStream(
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ connection: HTTPConnection
     ) throws(ProblemReport) {
-        let lease = try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
-        let socket = EventStreamConnection(subscribeRequest: subscribeRequest, grant: grant, shard: shard)
-        guard connection.takeOver(with: socket, Self.writeEventStreamHead) != nil else {
-            return lease.giveBack(in: shard)
-        }
-        socket.take(lease)
-        socket.open()
+        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard)
+        let client = ClientConnection(EventStreamTransport(subscribeRequest), subscribeRequest, grant: grant, shard: shard)
+        guard let leftover = connection.takeOver(with: client, EventStreamTransport.writeHead) else { return lease.giveBack(in: shard) }
+        client.open(lease, leftover: leftover)
     }
 
-    private static let eventStreamHeaders: [HTTPResponseWriter.Header] = [
-        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
-        ("Connection", "close"),
-    ]
-
-    private static func writeEventStreamHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
-        HTTPResponseWriter.writeHead(status: 200, headers: eventStreamHeaders + headers, into: &output)
-    }
-
-    /// Opens what was asked for, only to say why it ends. Upgraded even though it is turned away: a page can't see why an upgrade was
-    /// refused, but it reads a close reason. With 200: an EventSource that is answered 503 gives up for good.
+    /// Opens the WebSocket or event stream, only to say why it ends. The upgrade is done although the client is rejected: a page can't see
+    /// why an upgrade was refused, but it reads a close reason.
     func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ connection: HTTPConnection) throws(ProblemReport) {
         if clientRequest.isWebSocket {
             guard let answer = try upgrade(clientRequest.request, connection) else { return }
-            let socket = WebSocketConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
-            if connection.takeOver(with: socket, answer.write) != nil { socket.reject(disconnect) }
+            let client = webSocket(clientRequest.subscribeRequest, nil)
+            if connection.takeOver(with: client, answer.write) != nil { client.reject(disconnect) }
         } else {
-            let socket = EventStreamConnection(subscribeRequest: clientRequest.subscribeRequest, grant: nil, shard: shard)
-            if connection.takeOver(with: socket, Self.writeEventStreamHead) != nil { socket.reject(disconnect) }
+            let request = clientRequest.subscribeRequest
+            let client = ClientConnection(EventStreamTransport(request), request, grant: nil, shard: shard)
+            if connection.takeOver(with: client, EventStreamTransport.writeHead) != nil { client.reject(disconnect) }
         }
     }
 
@@ -204,7 +205,7 @@ struct ClientRoutes: HTTPRoutes {
             return
         }
         let lease =
-            wait > 0 ? try QuotaLease.take(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard) : nil
+            wait > 0 ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, connection), in: shard) : nil
         let number = request.number
         let waiter = PollWaiter(shard: shard, remote: connection.remoteText, grant: grant, lease: lease) { [weak connection] response in
             connection?.respond(to: number, response)

@@ -140,7 +140,10 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         deadline += limits.requestMilliseconds - limits.headMilliseconds
         if isNew, shard.shared.quotas.isMemoryFull, !routes.isAlwaysAnswered(head) {
             shard.counters.count(.memoryMegabytes)
-            return refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
+            return refuse(
+                routes.response(
+                    to: head, refusing: ProblemReport(.overloaded, "this node's memory is full; try another one, or again later")),
+                headers: routes.commonHeaders(for: head))
         }
         if case .length(let length) = head.body, length > routes.bodyBytesMax(for: head) {
             refuseTooLarge(head)
@@ -180,27 +183,27 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private func refuse(status: Int, code: String, message: String) { refuse(.failure(status: status, code: code, message: message)) }
 
     /// The request can't be read, so nothing after it can: answers what came before it, then this, then closes.
-    private func refuse(_ response: HTTPResponse) {
+    private func refuse(_ response: HTTPResponse, headers: [HTTPResponseWriter.Header] = []) {
         guard !isClosing, !isTakenOver else { return }
         shard.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         let number = firstNumber + UInt64(answers.count)
-        answers.append(Answer(headers: [], keepAlive: false, isHead: false))
+        answers.append(Answer(headers: headers, keepAlive: false, isHead: false))
         input.clear()
         isTakenOver = true
         respond(to: number, response)
     }
 
-    /// Ends the polls that wait and are meant; returns how many.
-    @discardableResult
-    func endPolls(_ disconnect: @autoclosure () -> Disconnect, where isMeant: (PollWaiter) -> Bool) -> Int {
-        let polls = answers.compactMap(\.poll).filter(isMeant)
+    override var kind: ConnectionKind { .http }
+
+    override func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int {
+        let polls = answers.compactMap(\.poll).filter { matches($0.user, $0.grant) }
         for poll in polls { poll.end(disconnect()) }
         return polls.count
     }
 
     /// The node's clients go elsewhere, and it is this one's turn. A poll that waits is answered with what it has. A producer
     /// is not sent away: its connection ends with its next answer, so that it finds another node before this one is gone.
-    func moveOn(_ disconnect: Disconnect) {
+    override func move(_ disconnect: Disconnect) {
         isLeaving = true
         for poll in answers.compactMap(\.poll) { poll.finish(disconnect) }
         if routes.isForClients, answers.isEmpty, !isArriving { closeWhenFlushed() }
@@ -208,7 +211,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have. A request that
     /// is arriving may arrive, as long as the node waits for its sockets.
-    func shutDown() {
+    override func shutDown() {
         if isClosing { return }
         isLeaving = true
         if answers.isEmpty {

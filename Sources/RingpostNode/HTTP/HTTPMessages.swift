@@ -27,7 +27,7 @@ struct HTTPResponse {
         HTTPResponse(status: status, headers: [("Content-Type", type)], body: Array(text.utf8))
     }
 
-    /// - Parameter farewell: when and where to come back, if that is known better than the table knows it.
+    /// - Parameter disconnect: when and where to come back, if that is known better than the table knows it.
     static func problem(_ problem: Problem, _ message: String? = nil, disconnect: Disconnect? = nil) -> HTTPResponse {
         var response = failure(status: problem.status, code: problem.code, message: message ?? problem.message, disconnect: disconnect)
         if let seconds = disconnect?.retryAfterSeconds ?? problem.retryAfterSeconds {
@@ -47,10 +47,16 @@ struct HTTPResponse {
     }
 }
 
+extension HTTPRoutes {
+    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse { .problem(report.problem, report.message) }
+}
+
 /// The routes of one port.
 protocol HTTPRoutes {
     /// Answers now or later with ``HTTPConnection/respond(to:_:)``, once; or takes the connection over.
     func handle(_ request: HTTPRequest, on connection: HTTPConnection)
+    /// The answer to a request that is refused.
+    func response(to head: HTTPRequestHead, refusing report: ProblemReport) -> HTTPResponse
     /// Headers that every answer on this port carries.
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header]
     /// The largest body that the path takes, in bytes.

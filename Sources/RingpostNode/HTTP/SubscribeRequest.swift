@@ -25,9 +25,9 @@ struct SubscribeRequest {
         _ head: HTTPRequestHead, _ query: HTTPQuery, channelsMax: Int, mayBeEmpty: Bool, hasher: KeyHasher
     ) throws(ProblemReport) {
         if query.count(of: "user") > 1 { throw ProblemReport(.badParameter, "user is given twice") }
-        // What an EventSource brings when it reconnects is newer than what stands in its address.
-        let lastSeen = head.withBytes(of: .lastEventID) { $0.map { Array($0) } }
-        let since = lastSeen.flatMap { $0.isEmpty ? nil : $0 } ?? query.bytes("since") ?? []
+        // An EventSource that reconnects brings a newer place than the one in its address.
+        let lastSeen = head.withBytes(of: .lastEventID) { $0.map { Array($0) } } ?? []
+        let since = !lastSeen.isEmpty ? lastSeen : Self.lastEventID(query) ?? query.bytes("since") ?? []
         let resumePoint = try Self.resumePoint(since)
         let begin: AttachStart = since.elementsEqual("earliest".utf8) ? .earliest : .now
         self.resumePoint = resumePoint
@@ -82,6 +82,15 @@ struct SubscribeRequest {
     }
 
     func waitSeconds(max most: Int) -> Int { min(wait ?? Self.waitSecondsDefault, most) }
+
+    /// Where polyfills of EventSource put the last id that can't set a header: in the query, behind what stands there already, as
+    /// `lastEventId` (Yaffle's, React Native's), `Last-Event-ID` in any case (Mercure's clients), or `evs_last_event_id` (amvtek's).
+    private static func lastEventID(_ query: HTTPQuery) -> [UInt8]? {
+        query.last { name in
+            if name.elementsEqual("evs_last_event_id".utf8) { return true }
+            return name.lazy.filter { $0 != UInt8(ascii: "-") }.map { $0 | 0x20 }.elementsEqual("lasteventid".utf8)
+        }
+    }
 
     /// A cursor of one mailbox, or "earliest"; with the next message unless given.
     static func start(_ since: [UInt8]?) throws(ProblemReport) -> AttachStart {

@@ -46,6 +46,7 @@ class LinkServer: Connection, @unchecked Sendable {
     static let producerInFlightMax = 16_384
 
     private var isForNode: Bool { if case .node = state { true } else { false } }
+    override var kind: ConnectionKind { isForProducer ? .producer : .member }
     var isForProducer: Bool { if case .producer = state { true } else { false } }
 
     override var writesMuch: Bool { true }
@@ -346,7 +347,7 @@ class LinkServer: Connection, @unchecked Sendable {
 
     /// The node is stopping: a producer gets the answers to what is under way, and goes to another node. Links with nodes stay to
     /// the very end, because those answers come over them.
-    func shutDown() {
+    override func shutDown() {
         guard isForProducer, !isClosing else { return }
         endsWhenAnswered = true
         if inFlight == 0 { closeWhenFlushed() }

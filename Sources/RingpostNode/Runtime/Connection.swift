@@ -7,6 +7,18 @@ import NIOSSL
 import NIOTLS
 import RingpostCore
 
+/// Who is at the other end of a connection.
+enum ConnectionKind {
+    /// A client that stays: a WebSocket or an event stream.
+    case client
+    /// Whoever sends requests, on the client port or the API port.
+    case http
+    /// A producer, on the link port.
+    case producer
+    /// Another node, or somebody on the link port who has not said who it is.
+    case member
+}
+
 /// Used on its loop only, which is what makes it safe to hand to NIO's callbacks.
 class Connection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
@@ -39,6 +51,19 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var hasFailed = false
 
     init(runtime: ShardRuntime) { self.runtime = runtime }
+
+    // MARK: What a shard asks of every connection
+
+    /// Who is at the other end.
+    var kind: ConnectionKind { .member }
+    /// The node's clients go elsewhere, and it is this connection's turn.
+    func move(_ disconnect: Disconnect) {}
+    /// The node stops: the connection takes nothing more, and ends when what it has taken is done.
+    func shutDown() {}
+    /// Ends the clients on this connection that match.
+    ///
+    /// - Returns: how many.
+    func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int { 0 }
 
     // MARK: For subclasses
 

@@ -1,8 +1,8 @@
 // What one event loop counts. Plain numbers on the loop; `/metrics` and `ring` add the loops up.
 import RingpostCore
 
-/// The ways in which a client holds on.
-enum Transport: String, Sendable, CaseIterable, Codable {
+/// The transports, as they are named in counters and reports.
+enum TransportKind: String, Sendable, CaseIterable, Codable {
     case webSocket = "ws"
     case eventStream = "sse"
     case poll
@@ -40,10 +40,10 @@ struct ShardCounters: Sendable {
     var repeated: UInt64 = 0
     var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
     /// Messages written to sockets, by transport.
-    var written = [UInt64](repeating: 0, count: Transport.allCases.count)
+    var written = [UInt64](repeating: 0, count: TransportKind.allCases.count)
     /// Sockets that are open now, by transport; a poll counts while it waits.
-    var sockets = [Int](repeating: 0, count: Transport.allCases.count)
-    var opened = [UInt64](repeating: 0, count: Transport.allCases.count)
+    var sockets = [Int](repeating: 0, count: TransportKind.allCases.count)
+    var opened = [UInt64](repeating: 0, count: TransportKind.allCases.count)
     var closed = [UInt64](repeating: 0, count: CloseReason.allCases.count)
     /// Clients that wanted in, by what became of them.
     private(set) var admissions = [UInt64](repeating: 0, count: Admission.allCases.count)

@@ -19,25 +19,16 @@ extension Shard {
     func applyRevocations(_ revocations: RevocationList) {
         tokenGate.setRevocations(revocations)
         for connection in runtime.allConnections {
-            if let stream = connection as? StreamingConnection, let grant = stream.grant, tokenGate.isRevoked(grant) {
-                stream.end(Disconnect(.revoked))
-            }
-            (connection as? HTTPConnection)?.endPolls(Disconnect(.revoked)) { $0.grant.map(tokenGate.isRevoked) == true }
+            _ = connection.endClients({ Disconnect(.revoked) }) { _, grant in grant.map(tokenGate.isRevoked) == true }
         }
     }
 
     /// Ends all sockets of a user on this shard; returns how many there were.
     func disconnect(_ user: Key, resumes: Bool) -> Int {
-        var count = 0
-        for connection in runtime.allConnections {
-            // Clients that are to come back are spread as if the node were leaving.
-            let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
-            if let stream = connection as? StreamingConnection, stream.user == user, !stream.isClosing {
-                stream.end(disconnect())
-                count += 1
-            }
-            count += (connection as? HTTPConnection)?.endPolls(disconnect()) { $0.user == user } ?? 0
+        // Clients that are to come back are spread as if the node were leaving.
+        let disconnect = { [self] in resumes ? admission.disconnect(.goingAway) : Disconnect(.disconnected) }
+        return runtime.allConnections.reduce(0) { count, connection in
+            count + connection.endClients(disconnect) { other, _ in other == user }
         }
-        return count
     }
 }

@@ -11,9 +11,7 @@ extension Shard {
     var clientSockets: Int { counters.sockets.reduce(0, +) }
 
     /// Connections of clients and producers that are still there.
-    var openSockets: Int {
-        runtime.allConnections.count { $0 is any SubscriptionSink || $0 is HTTPConnection || ($0 as? LinkServer)?.isForProducer == true }
-    }
+    var openSockets: Int { runtime.allConnections.count { $0.kind != .member } }
 
     /// Asks every client to go elsewhere, evenly over the time; from now on new ones are told so at once. Called again, it
     /// begins anew with those that are left.
@@ -25,7 +23,7 @@ extension Shard {
         // Loops begin with different members.
         let turn = elsewhere.isEmpty ? 0 : index % elsewhere.count
         let addresses = Array(elsewhere[turn...] + elsewhere[..<turn])
-        let leaving = runtime.allConnections.filter { $0 is any SubscriptionSink || $0 is HTTPConnection }
+        let leaving = runtime.allConnections.filter { $0.kind == .client || $0.kind == .http }
         let plan = SocketMove(count: leaving.count, now: Moment.now().monotonic, milliseconds: milliseconds, elsewhere: addresses)
         admission.beginMoving(to: addresses, plan, leaving, isOrdered: isOrdered)
     }
@@ -35,9 +33,7 @@ extension Shard {
 
     /// In every tick: asks those whose turn it is.
     func onMoveTick(now: Int64) {
-        for (socket, disconnect) in admission.due(now: now) {
-            if let edge = socket as? any SubscriptionSink { edge.end(disconnect) } else { (socket as? HTTPConnection)?.moveOn(disconnect) }
-        }
+        for (connection, disconnect) in admission.due(now: now) { connection.move(disconnect) }
     }
 
     /// Every client that is left is told to resume elsewhere at once, and no connection takes another request.
@@ -45,10 +41,7 @@ extension Shard {
         publisher.isLeaving = true
         moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
-        for socket in runtime.allConnections {
-            (socket as? HTTPConnection)?.shutDown()
-            (socket as? LinkServer)?.shutDown()
-        }
+        for connection in runtime.allConnections { connection.shutDown() }
     }
 }
 

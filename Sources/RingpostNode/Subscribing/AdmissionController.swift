@@ -1,10 +1,10 @@
-// What stands between one event loop and the clients that want in: at most so many a second, and none at all once the
-// node asks its clients to go elsewhere. It is asked before anything is made for a client, so that saying no stays cheap.
+// Decides whether one shard takes another client: at most so many a second, and none at all once the node asks its clients to go elsewhere.
+// It is asked before anything is made for a client, so that a refusal stays cheap.
 import RingpostCore
 
-/// Used on its loop only, which is what makes it safe to keep with what all loops share.
+/// Used on its shard only, which makes it safe to keep in the node's context.
 final class AdmissionController: @unchecked Sendable {
-    /// Whoever can't be served for a while is spread over so long.
+    /// Clients that can't be served for a while are told to come back spread over so long.
     static let troubleMilliseconds = 2_000
     /// A poll waits no longer than this while the node's clients go elsewhere; it is told where, and comes back there.
     static let pollSecondsWhileMoving = 1
@@ -13,9 +13,9 @@ final class AdmissionController: @unchecked Sendable {
     private var told: UInt64 = 0
     /// Set while the clients go elsewhere: other nodes' client addresses.
     private(set) var elsewhere: [String]?
-    /// The node as a whole has been told to: a loop that only acted for itself does not take that back.
+    /// The order came for the whole node: a shard that only acted for itself does not take it back.
     private var isOrdered = false
-    /// Who goes when, until everybody has been asked; `leaving` are those that the plan numbers.
+    /// When each connection of `leaving` is asked to go, until all have been asked.
     private var plan: SocketMove?
     private var leaving: [Connection] = []
 
@@ -42,7 +42,7 @@ final class AdmissionController: @unchecked Sendable {
         leaving = []
     }
 
-    /// The sockets whose turn it is to go, and what each is told.
+    /// The connections whose turn it is to go, each with its reason.
     func due(now: Int64) -> [(Connection, Disconnect)] {
         guard var plan else { return [] }
         let batch = plan.onTick(now: now)
@@ -52,7 +52,7 @@ final class AdmissionController: @unchecked Sendable {
         return due
     }
 
-    /// A client wants to stay; `nil` lets it in, anything else is what it is told instead.
+    /// A client wants to stay; `nil` lets it in, anything else is the answer that it gets instead.
     func onClient(hasRoom: Bool, now: Int64, counters: inout ShardCounters) -> Disconnect? {
         if isMoving {
             counters.count(.redirected)
@@ -71,6 +71,13 @@ final class AdmissionController: @unchecked Sendable {
             counters.count(.connectRate)
             return Disconnect(.tryLater, afterMilliseconds: milliseconds)
         }
+    }
+
+    /// For an event stream that can't be opened now: it comes back when the problem may be over, spread with all others.
+    func disconnect(_ problem: Problem) -> Disconnect {
+        let spread = disconnect(.tryLater)
+        return Disconnect(
+            .tryLater, afterMilliseconds: (problem.retryAfterSeconds ?? 0) * 1_000 + (spread.afterMilliseconds ?? 0), at: spread.at)
     }
 
     /// For a client that has no turn of its own: spread with all others of its kind.

@@ -1,4 +1,4 @@
-// What a client is told besides messages, as JSON objects with an `event` where a message has a `seq`.
+// Events that a client gets besides messages: JSON objects with an `event` where a message has a `seq`.
 import RingpostCore
 import RingpostWire
 
@@ -93,20 +93,32 @@ enum ControlEvent {
     /// message, if it is about one.
     static func error(_ code: String, _ message: String, channel: String? = nil, reference: [UInt8]? = nil) -> [UInt8] {
         var bytes = Array("{\"event\":\"error\"".utf8)
-        func quoted(_ text: String) {
-            var text = text
-            text.withUTF8 { JSONText.appendQuoted(UnsafeRawBufferPointer($0), to: &bytes) }
-        }
         if let channel {
             bytes.append(text: ",\"channel\":")
-            quoted(channel)
+            JSONText.appendQuoted(channel, to: &bytes)
         }
         append(reference, to: &bytes)
+        appendError(code, message, to: &bytes)
+        bytes.append(text: "}")
+        return bytes
+    }
+
+    /// The data of an event stream's `close`: `{"code":"try_later","advice":"resume","after":1200}`; of one that could not be opened also
+    /// `"error":{"code":"too_many_sockets","message":"…"}`.
+    static func close(_ disconnect: Disconnect, because report: ProblemReport?) -> [UInt8] {
+        var bytes = disconnect.json
+        guard let report else { return bytes }
+        bytes.removeLast()
+        appendError(report.problem.code, report.message, to: &bytes)
+        bytes.append(text: "}")
+        return bytes
+    }
+
+    private static func appendError(_ code: String, _ message: String, to bytes: inout [UInt8]) {
         bytes.append(text: ",\"error\":{\"code\":\"")
         bytes.append(contentsOf: code.utf8)
         bytes.append(text: "\",\"message\":")
-        quoted(message)
-        bytes.append(text: "}}")
-        return bytes
+        JSONText.appendQuoted(message, to: &bytes)
+        bytes.append(text: "}")
     }
 }

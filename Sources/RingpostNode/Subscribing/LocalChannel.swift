@@ -1,48 +1,13 @@
-// The sockets of one event loop that listen to one channel. A message is put into each transport's form once, and those bytes go to
-// all of them.
-import NIOCore
+// The subscriptions of one shard to one channel. A message is put into each transport's form once, and the same bytes are written to all of
+// them.
 import RingpostCore
-import RingpostWire
-
-/// A message in the forms in which sockets are written it, each made when it is first wanted.
-final class SharedFrames {
-    /// A message of a user's with fewer bytes is written to each of the user's sockets anew.
-    static let bytesMin = Backlog.sharedBytesMin
-
-    private let envelope: [UInt8]
-    private let eventName: String?
-    /// A text frame.
-    private(set) lazy var webSocket: ByteBuffer = {
-        var frame = ByteBuffer()
-        frame.reserveCapacity(envelope.count + 10)
-        WebSocketEncoder.writeText(envelope, into: &frame)
-        return frame
-    }()
-    /// An event without its id.
-    private(set) lazy var event: ByteBuffer = {
-        var lines = ByteBuffer()
-        EventStreamEncoder.writeEvent(event: eventName, id: nil, data: envelope, into: &lines)
-        return lines
-    }()
-
-    init(_ message: StoredMessage) {
-        envelope = message.envelope
-        eventName = nil
-    }
-
-    /// What is no message: an event with a name.
-    init(_ json: [UInt8], event: String) {
-        envelope = json
-        eventName = event
-    }
-}
 
 /// Used on its loop only.
 final class LocalChannel: @unchecked Sendable {
     private enum Item {
         case message(incarnation: UInt64, StoredMessage, SharedFrames)
         case gap
-        /// Who is there, for those who have not been told yet; and what has changed, for those who have.
+        /// The list of who is there, for subscriptions that have not been written it; and a change, for those that have.
         case everybody(SharedFrames)
         case presence(SharedFrames)
     }
@@ -53,13 +18,13 @@ final class LocalChannel: @unchecked Sendable {
     private var isRunning = false
     private var presence = ShardPresence()
     private var board = PresenceBoard()
-    /// Sessions that want to hear who comes and goes.
+    /// Subscriptions that want to hear who comes and goes.
     private var watchers = 0
     private var wantsList = false
     private var saysWatching = false
-    /// Something was dropped: who is there has to be said anew.
+    /// Something was dropped: the list of who is there has to be written anew.
     private var hasLost = false
-    /// Somebody new wants to know who is there: said to all of them at once, in the next tick.
+    /// Somebody new wants to know who is there: written to all new ones at once, in the next tick.
     private var owesList = false
 
     init(_ key: Key, shard: Shard) {
@@ -78,7 +43,7 @@ final class LocalChannel: @unchecked Sendable {
     }
 
     func remove(_ subscription: Subscription) {
-        // It may have been an earlier fan's.
+        // It may belong to an earlier `LocalChannel` of the same key.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
         let lingersUntil = shard.channels.hasRoomForLingering ? subscription.lingersUntil : nil
@@ -89,14 +54,14 @@ final class LocalChannel: @unchecked Sendable {
         if watchers == 0 { board = PresenceBoard() }
     }
 
-    /// Keeps the number of those who linger on this loop up to date.
+    /// Keeps the shard's number of lingering users up to date.
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
         shard.channels.addLingering(presence.lingeringCount - before)
     }
 
-    /// One more session wants to hear who comes and goes.
+    /// One more subscription wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
@@ -128,7 +93,9 @@ final class LocalChannel: @unchecked Sendable {
         if !isRunning { run() }
     }
 
-    /// Says what has changed; false when there is nothing more to look at.
+    /// Reports who listens, where that has changed.
+    ///
+    /// - Returns: false when there is nothing to look at in the next tick.
     func onTick(now: Int64) -> Bool {
         if presence.isLingering { track { $0.expire(now: now) } }
         if owesList, board.hasBegun { push(.everybody(ControlEvent.presence(key, board))) }
@@ -143,13 +110,13 @@ final class LocalChannel: @unchecked Sendable {
         return presence.isLingering
     }
 
-    /// Some sockets at a time; those of other keys have their turn in between.
+    /// Some subscriptions at a time; other keys have their turn in between.
     private func run() {
         isRunning = true
         for _ in 0..<FanOut<Subscription, Item>.sliceMembersMax {
             guard let (subscription, items) = out.next() else {
                 isRunning = false
-                if hasLost { sayAnew() }
+                if hasLost { listAnew() }
                 return
             }
             for item in items {
@@ -157,15 +124,15 @@ final class LocalChannel: @unchecked Sendable {
                 case .message(let incarnation, let message, let frames):
                     subscription.onDeliver(incarnation: incarnation, message, shared: frames)
                 case .gap: subscription.askAgain()
-                case .everybody(let frames): subscription.tell(frames, isList: true)
-                case .presence(let frames): subscription.tell(frames, isList: false)
+                case .everybody(let frames): subscription.writePresence(frames, isList: true)
+                case .presence(let frames): subscription.writePresence(frames, isList: false)
                 }
             }
         }
         shard.inNextTurn { self.run() }
     }
 
-    private func sayAnew() {
+    private func listAnew() {
         hasLost = false
         for subscription in out.all { subscription.forgetList() }
         push(.everybody(ControlEvent.presence(key, board)))

@@ -1,11 +1,11 @@
-// A channel as one node listens to it: one attachment at the owner, however many sockets of the node want its messages. It lives on
-// the loop of the channel's slot, and hands each message once to every loop that has such sockets.
+// A node's one attachment to a channel at the channel's owner, however many clients of the node subscribe to it. It lives on the shard of the
+// channel's slot, and hands each message once to every shard that has such clients.
 import RingpostCore
 
 final class NodeChannelSubscription: SubscriptionSink {
-    /// A node that nobody of listens goes on for so long: pollers come again, and so do sockets that reconnect.
+    /// The attachment is kept for so long without a subscription: pollers come again, and so do clients that reconnect.
     static let lingerMilliseconds: Int64 = 5_000
-    /// Questions that wait for the node's own attachment; beyond it they are refused, and asked again.
+    /// Subscriptions' questions that wait for the node's own attachment; beyond it they are refused, and asked again.
     static let questionsMax = 65_536
 
     let key: Key
@@ -17,14 +17,14 @@ final class NodeChannelSubscription: SubscriptionSink {
     /// It is among the idle channels of the ``ChannelTable``, once.
     var isKnownIdle = false
     private var presence = PresenceTally<Int>()
-    /// Loops with sockets that want to hear who comes and goes.
+    /// Shards with clients that want to hear who comes and goes.
     private var watching: Set<Int> = []
     private var wantsList = false
     private var saysWatching = false
     /// The attachment under which the owner knows who listens here.
     private var reported: ReturnAddress?
 
-    var transport: Transport? { nil }
+    var transportKind: TransportKind? { nil }
     var remote: String { "" }
     var isCrowded: Bool { false }
     var user: Key? { nil }
@@ -37,7 +37,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     /// False when this node holds as many attachments as it may.
     func start() -> Bool {
-        let subscription = Subscription(key: key, start: .now, stay: .always, socket: self, shard: shard)
+        let subscription = Subscription(key: key, start: .now, stay: .always, sink: self, shard: shard)
         self.subscription = subscription
         return subscription.start()
     }
@@ -49,7 +49,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         questions = [:]
     }
 
-    // MARK: The loops
+    // MARK: The shards
 
     func addShard(_ shard: Int) {
         shards.insert(shard)
@@ -69,7 +69,7 @@ final class NodeChannelSubscription: SubscriptionSink {
     var isEmpty: Bool { shards.isEmpty }
     func isOver(now: Int64) -> Bool { shards.isEmpty && now - emptySince >= Self.lingerMilliseconds }
 
-    /// A socket wants what it has not seen.
+    /// A subscription wants the messages that it has not seen.
     func ask(_ request: AttachRequest) {
         if subscription?.isWaitingForMore == true {
             shard.ask(request)
@@ -96,11 +96,13 @@ final class NodeChannelSubscription: SubscriptionSink {
         self.shard.channels.markDirty(self)
     }
 
-    func take(_ news: PresenceNews) {
+    func onPresence(_ news: PresenceNews) {
         for target in watching { shard.post(.presenceNews(key, news), to: target) }
     }
 
-    /// Tells the owner who listens here, where that has changed; to a new owner everything. False when there is nothing more to do.
+    /// Reports to the owner who listens here, where that has changed; to a new owner everything.
+    ///
+    /// - Returns: false when there is nothing to do in the next tick.
     func onPresenceTick() -> Bool {
         guard let attachment = subscription?.attachment else { return subscription != nil }
         let watches = !watching.isEmpty
@@ -119,7 +121,7 @@ final class NodeChannelSubscription: SubscriptionSink {
         return false
     }
 
-    func tell(_ frames: SharedFrames) {}
+    func writePresence(_ frames: SharedFrames) {}
 
     // MARK: The owner's side
 
@@ -133,7 +135,7 @@ final class NodeChannelSubscription: SubscriptionSink {
     }
 
     func endOfPiece() {
-        // A new owner, or the same one anew: it has heard nothing of who listens.
+        // A new owner, or the same one anew: it does not know who listens.
         if subscription?.attachment != reported { shard.channels.markDirty(self) }
         guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values

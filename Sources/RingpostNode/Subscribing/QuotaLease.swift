@@ -1,4 +1,4 @@
-// A socket's place in the node's census: whom it is counted for, so that exactly that is given back.
+// The quotas that one client counts for, by user and by source address, so that exactly these are given back.
 import HashRing
 import RingpostCore
 
@@ -6,16 +6,18 @@ struct QuotaLease {
     private(set) var user: KeyHash?
     let address: SourceAddress?
 
-    /// Counts a socket.
+    /// Counts one more client.
     ///
-    /// - Throws: what is too much.
-    static func take(user: KeyHash?, address: SourceAddress?, in shard: Shard) throws(ProblemReport) -> QuotaLease {
+    /// - Throws: the quota that is used up.
+    static func acquire(user: KeyHash?, address: SourceAddress?, in shard: Shard) throws(ProblemReport) -> QuotaLease {
         if let refusal = shard.shared.quotas.open(user: user, address: address) { throw report(refusal, in: shard) }
         return QuotaLease(user: user, address: address)
     }
 
-    /// The client of a socket that is counted already has said who it is; a problem if that user has too many.
-    mutating func take(_ user: KeyHash, in shard: Shard) -> ProblemReport? {
+    /// A client that is counted already has said who it is.
+    ///
+    /// - Returns: a problem if that user has too many.
+    mutating func add(_ user: KeyHash, in shard: Shard) -> ProblemReport? {
         if let refusal = shard.shared.quotas.open(user: user, address: nil) { return Self.report(refusal, in: shard) }
         self.user = user
         return nil

@@ -20,7 +20,7 @@ public enum EventStreamError: Error, Equatable, Sendable {
 
 /// Decodes `text/event-stream`.
 ///
-/// Feed it one buffer: append what arrives, call ``next(_:)`` until it returns nil, and leave alone what it has not consumed.
+/// Feed it one buffer: append the bytes that arrive, call ``next(_:)`` until it returns nil, and leave the bytes that it has not consumed.
 /// An event that the stream's end cuts off is never returned.
 public struct EventStreamDecoder: Sendable {
     private enum State {
@@ -70,7 +70,7 @@ public struct EventStreamDecoder: Sendable {
                     state = .lines(afterReturn: false)
                 }
                 guard let length = try lineLength(buffer) else { return nil }
-                let item = buffer.withUnsafeReadableBytes { takeLine($0.slice(0..<length)) }
+                let item = buffer.withUnsafeReadableBytes { readLine($0.slice(0..<length)) }
                 let isReturn = buffer.getInteger(at: buffer.readerIndex + length, as: UInt8.self) == 0x0D
                 buffer.moveReaderIndex(forwardBy: length + 1)
                 state = .lines(afterReturn: isReturn)
@@ -81,7 +81,7 @@ public struct EventStreamDecoder: Sendable {
         }
     }
 
-    /// False if what is there could still become a byte order mark.
+    /// False if the bytes so far could still become a byte order mark.
     private func skipByteOrderMark(_ buffer: inout ByteBuffer) -> Bool {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let beginning = buffer.readableBytesView.prefix(mark.count)
@@ -112,7 +112,7 @@ public struct EventStreamDecoder: Sendable {
     }
 
     /// Takes one line without its end.
-    private mutating func takeLine(_ line: UnsafeRawBufferPointer) -> EventStreamItem? {
+    private mutating func readLine(_ line: UnsafeRawBufferPointer) -> EventStreamItem? {
         if line.isEmpty { return dispatch() }
         let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.count
         var valueStart = min(colon + 1, line.count)

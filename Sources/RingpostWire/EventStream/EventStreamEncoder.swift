@@ -41,12 +41,13 @@ public enum EventStreamEncoder {
         output.writeStaticString("\n\n")
     }
 
-    /// Writes how long a client is to wait before it reconnects.
+    /// Writes how long a client is to wait before it reconnects: a line of the event that is written next. On its own it would be a block
+    /// without data, which some readers hand on as an empty message.
     /// - Parameter milliseconds: below 0 counts as 0.
     public static func writeRetry(milliseconds: Int, into output: inout ByteBuffer) {
         output.writeStaticString("retry: ")
         output.writeString(String(max(0, milliseconds)))
-        output.writeStaticString("\n\n")
+        output.writeStaticString("\n")
     }
 
     private static func writeField(_ name: StaticString, _ value: UnsafeRawBufferPointer, into output: inout ByteBuffer) {

@@ -32,6 +32,11 @@ public struct HTTPQuery: Sendable {
         parameters.first { $0.name.elementsEqual(name.utf8) }?.value
     }
 
+    /// The last value that is not empty of a parameter whose name matches, as it was decoded; nil if there is none.
+    public func last(where matches: ([UInt8]) -> Bool) -> [UInt8]? {
+        parameters.last { !$0.value.isEmpty && matches($0.name) }?.value
+    }
+
     /// All values of that name, as they were decoded, in their order.
     public func all(_ name: String) -> [[UInt8]] {
         parameters.compactMap { $0.name.elementsEqual(name.utf8) ? $0.value : nil }

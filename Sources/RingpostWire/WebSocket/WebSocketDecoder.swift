@@ -1,4 +1,4 @@
-// Frames in, messages out (RFC 6455 5 and 8). The payload of a message is taken as it arrives, never waited for: its text
+// Frames in, messages out (RFC 6455 5 and 8). The payload of a message is read as it arrives, never waited for: its text
 // is checked so far, and a bad one is refused before the rest has come.
 
 import NIOCore
@@ -63,12 +63,12 @@ public struct WebSocketDecoder: Sendable {
             while true {
                 switch state {
                 case .header:
-                    guard try takeHeader(&buffer) else { return nil }
+                    guard try readHeader(&buffer) else { return nil }
                 case .payload(let remaining, let isFinal, let mask):
-                    if let event = try takePayload(&buffer, remaining: remaining, isFinal: isFinal, mask: mask) { return event }
+                    if let event = try readPayload(&buffer, remaining: remaining, isFinal: isFinal, mask: mask) { return event }
                     if case .payload = state { return nil }
                 case .control(let opcode, let length, let mask):
-                    guard let payload = Self.takeBytes(&buffer, length: length, mask: mask) else { return nil }
+                    guard let payload = Self.readBytes(&buffer, length: length, mask: mask) else { return nil }
                     state = opcode == .close ? .closed : .header
                     return try Self.controlEvent(opcode, payload)
                 case .closed:
@@ -84,8 +84,8 @@ public struct WebSocketDecoder: Sendable {
         }
     }
 
-    /// Takes a header and opens or continues the message that it belongs to. False if more bytes are needed.
-    private mutating func takeHeader(_ buffer: inout ByteBuffer) throws(WebSocketError) -> Bool {
+    /// Reads a header and opens or continues the message that it belongs to. False if more bytes are needed.
+    private mutating func readHeader(_ buffer: inout ByteBuffer) throws(WebSocketError) -> Bool {
         let context = WebSocketHeader.Context(
             role: role, isInMessage: message != nil, messageBytesLeft: messageBytesMax - (message?.bytes.readableBytes ?? 0))
         let parsed = buffer.withUnsafeReadableBytes { bytes -> Result<WebSocketHeader?, WebSocketError> in
@@ -109,9 +109,9 @@ public struct WebSocketDecoder: Sendable {
         return true
     }
 
-    /// Takes what there is of a data frame. Nil with the state still `payload` means that more bytes are needed; nil with
+    /// Reads the bytes of a data frame that have arrived. Nil with the state still `payload` means that more bytes are needed; nil with
     /// another state, that the frame is complete and its message is not.
-    private mutating func takePayload(
+    private mutating func readPayload(
         _ buffer: inout ByteBuffer, remaining: Int, isFinal: Bool, mask: WebSocketMask?
     ) throws(WebSocketError) -> WebSocketEvent? {
         guard var message = self.message else { preconditionFailure("a payload of \(remaining) bytes belongs to no message") }
@@ -134,8 +134,8 @@ public struct WebSocketDecoder: Sendable {
         return message.isText ? .text(message.bytes) : .binary(message.bytes)
     }
 
-    /// Takes `length` bytes out of the buffer, unmasked; nil if they aren't all there.
-    private static func takeBytes(_ buffer: inout ByteBuffer, length: Int, mask: WebSocketMask?) -> ByteBuffer? {
+    /// Reads `length` bytes from the buffer, unmasked; nil if they aren't all there.
+    private static func readBytes(_ buffer: inout ByteBuffer, length: Int, mask: WebSocketMask?) -> ByteBuffer? {
         guard buffer.readableBytes >= length else { return nil }
         guard var mask else { return buffer.readSlice(length: length) }
         var bytes = ByteBuffer()

@@ -12,7 +12,11 @@ struct LimitsCommand: ParsableCommand {
             ringpost_limited_total{limit="…"}, or where the answer has a code, in ringpost_messages_total{outcome="…"}.
             """)
 
+    @Flag(help: "Print docs/guide/limits.md: the limits with their ranges, and what is fixed.")
+    var markdown = false
+
     func run() {
+        if markdown { return Console.text(LimitsDocument.markdown()) }
         let defaults = NodeLimits()
         var table = TextTable([("limit", .left), ("default", .right), ("what it bounds", .left)])
         for limit in Limit.allCases { table.append([limit.rawValue, defaults.value(of: limit).map { "\($0)" } ?? "-", limit.meaning]) }

@@ -8,7 +8,7 @@ struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
         abstract: "Make tokens for development, and keys to sign them with.",
-        discussion: "In production, tokens are made where your users log in; see the README for the claims.",
+        discussion: "In production, tokens are made where your users log in; docs/guide/security.md lists the claims.",
         subcommands: [New.self, NewKey.self])
 
     struct New: AsyncParsableCommand {

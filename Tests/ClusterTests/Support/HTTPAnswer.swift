@@ -19,6 +19,30 @@ struct HTTPAnswer: Sendable {
         }
     }
 
+    /// An event stream that goes on.
+    var isEndless: Bool { status == 200 && headers["content-type"] == "text/event-stream" && headers["content-length"] == nil }
+
+    /// Why an event stream was put off: the stable code of its `close` event; empty if it was not.
+    var putOffCode: String {
+        struct Close: Decodable {
+            struct Problem: Decodable {
+                let code: String
+                let message: String
+            }
+            let code: String
+            let advice: String
+            let after: Int
+            let error: Problem
+        }
+        let lines = text.split(separator: "\n")
+        guard status == 200, headers["content-type"] == "text/event-stream", lines.count == 3, lines[0].hasPrefix("retry: "),
+            lines[1] == "event: close", lines[2].hasPrefix("data: "),
+            let close = try? JSONDecoder().decode(Close.self, from: Data(lines[2].dropFirst(6).utf8)), close.code == "try_later",
+            close.advice == "resume", lines[0].dropFirst(7) == "\(close.after)", !close.error.message.isEmpty
+        else { return "" }
+        return close.error.code
+    }
+
     /// The stable code of an error's body; empty if it is none, or has no sentence.
     var errorCode: String {
         struct Problem: Decodable {

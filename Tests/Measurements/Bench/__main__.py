@@ -1,6 +1,5 @@
 # Measures Ringpost, its peers and the limit in turn, and prints one table. See cluster/bench.
 import argparse
-import datetime
 import json
 import os
 import signal
@@ -38,6 +37,7 @@ def parse():
     parser.add_argument("--base-port", type=int, default=21_000)
     parser.add_argument("--json", required=True)
     parser.add_argument("--picture")
+    parser.add_argument("--table")
     return parser.parse_args()
 
 
@@ -86,14 +86,12 @@ def measure(bench, name, servers, rounds):
     return results
 
 
-def about(bench, servers, stolen):
-    """Date, machine and versions: what the figures are worth without them nobody knows."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown processor")
-    versions = ", ".join(f"{server.name} {server.version()}" for server in servers if server.version())
+def about(servers, rounds, stolen):
+    """Versions, and how undisturbed the machine was: without them nobody knows what the figures are worth."""
+    versions = "".join(f" {server.name} {server.version()}." for server in servers if server.version())
     return (
-        f"{datetime.date.today()}, {os.cpu_count()} cores ({model}), Linux {os.uname().release}; one core for the server, another for the "
-        f"load generator; {versions}. The machine's host took at most {stolen:.1%} of the processors' time in a run.")
+        f"Medians of {rounds} rounds, but one for rows that take long.{versions} The machine's host took at most {stolen:.1%} of the "
+        "processors' time in a run.")
 
 
 def main():
@@ -112,13 +110,17 @@ def main():
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(data, file, indent=1)
     runs = [run for each in data["measurements"].values() for name, of_server in each.items() if name != "missing" for run in of_server]
-    data["about"] = about(bench, servers, max((run.get("stolen", 0) for run in runs), default=0))
+    data["about"] = about(servers, options.rounds, max((run.get("stolen", 0) for run in runs), default=0))
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)
     if options.picture:
         with open(options.picture, "w", encoding="utf-8") as file:
             file.write(picture(data, rows))
-    print("\n" + report.table(data, rows))
+    table = report.table(data, rows)
+    print("\n" + table)
+    if options.table:
+        with open(options.table, "w", encoding="utf-8") as file:
+            file.write(table + "\n")
     # What was to be measured of Ringpost and could not be.
     own = any(server.name == report.OWN for server in servers)
     return 1 if own and any(report.OWN not in each and "missing" not in each for each in data["measurements"].values()) else 0

@@ -147,6 +147,7 @@ def main():
     parser.add_argument("--filter", default="", help="only attacks whose name has this text")
     parser.add_argument("--limit", action="append", default=[], help="a limit of the node, name=value, other than this run has it")
     parser.add_argument("--quick", action="store_true", help="each for a moment; latencies are shown and not judged")
+    parser.add_argument("--table", help="a file for the table")
     options = parser.parse_args()
     # What ends this script ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -160,16 +161,17 @@ def main():
         run.end()
         if not options.folder:
             shutil.rmtree(folder)
-    print()
-    print(HEAD)
-    for row in rows:
-        print(row.line())
-    if leaked:
-        print("FAIL  not as before: " + ", ".join(leaked))
-    failed = sum(bool(row.failures(run.judges_latency)) for row in rows)
-    print(f"\n{len(rows) - failed} held, {failed} did not")
     if not rows:
         raise SystemExit(f"no attack has {options.filter!r} in its name")
+    failed = sum(bool(row.failures(run.judges_latency)) for row in rows)
+    lines = [HEAD, *(row.line() for row in rows)]
+    if leaked:
+        lines += ["", "FAIL  not as before: " + ", ".join(leaked)]
+    lines += ["", f"{len(rows) - failed} held, {failed} did not"]
+    print("\n" + "\n".join(lines))
+    if options.table:
+        with open(options.table, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
     raise SystemExit(1 if failed or leaked else 0)
 
 

@@ -6,7 +6,7 @@ from http_heads import heads, lines
 
 HOST = "Host: a\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
-# The statuses that the README documents for requests that can't be taken as they are.
+# The statuses that docs/protocol/clients.md documents for requests that can't be taken as they are.
 LENGTH_REQUIRED, TOO_LARGE, NOT_IMPLEMENTED = 411, 413, 501
 
 

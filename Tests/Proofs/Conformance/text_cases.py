@@ -124,7 +124,7 @@ def invalid(node):
             node, text(b"{}" + bad) + text(b"\x80\x80\x80"), [1007], WAYS[0])
 
     def soon():
-        # 8.1 lets a server wait for the message's end; the README promises nothing either. What may not happen is an answer.
+        # 8.1 lets a server wait for the message's end; docs/protocol/clients.md promises nothing either. What may not happen is an answer.
         with Peer(node) as peer:
             peer.send(text(b"ab\xff", False))
             event = peer.next(0.3)

@@ -9,7 +9,7 @@ from wsproto.frame_protocol import FrameProtocol
 
 from harness import BINARY, CLOSE, FIN, PING, PONG, TEXT, Peer, closing, expect, frame, more, ping, text
 
-# A command may have so many bytes (README, "a WebSocket's command").
+# A command may have so many bytes (docs/guide/limits.md, "a WebSocket's command").
 COMMAND_BYTES_MAX = 128 * 1024
 SIZES = [0, 1, 124, 125, 126, 127, 128, 65534, 65535, 65536, 65537]
 WAYS = ["in one write", "in single bytes", "behind a ping in one write"]
@@ -297,7 +297,7 @@ def closes(node):
         for bad in [b"\xff", b"\xed\xa0\x80", b"abc\xce", b"\xc0\x80", b"x" * 121 + b"\xe2\x82"]:
             yield f"7.1.6 the reason {bad[-4:]!r} of a close is no UTF-8 (1007 or 1002), {way}", lambda bad=bad, way=way: refused(
                 node, closing(1000, bad), [1007, 1002], way)
-        yield f"7.1.6 1007 for such a reason, as the README has it, {way}", lambda way=way: refused(
+        yield f"7.1.6 1007 for such a reason, as the protocol has it, {way}", lambda way=way: refused(
             node, closing(1000, b"\xf4\x90\x80\x80"), [1007], way)
     later = text(echo("late")) + ping(b"late") + closing(4000) + frame(FIN | 0x70 | 0xF) + b"no frame at all"
     for way in WAYS:

@@ -72,6 +72,20 @@ struct Scoreboard {
             "\(done) runs, \(failures) failed; \(milliseconds / 60_000) simulated minutes in \(Int(seconds)) s (\(rate) runs/s); "
                 + "\(receipts) of \(messages) messages acknowledged; \(gaps) gaps told, all in the \(lossy) runs whose schedule takes more "
                 + "than the design covers; slowest recovery \(ticksMost) ticks of 50 ms")
-        print("largest queues: " + most.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))
+        print("largest queues: " + queues)
+    }
+
+    private var queues: String { most.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ") }
+
+    /// The result for docs/measurements/simulation.md.
+    var table: String {
+        let rows = [
+            ("runs", "\(done)"), ("failed", "\(failures)"),
+            ("simulated", "\(milliseconds / 60_000) minutes in \(Int(seconds)) s"),
+            ("messages", "\(messages), acknowledged \(receipts)"),
+            ("gaps told", "\(gaps), all in the \(lossy) runs whose schedule takes more than the design covers"),
+            ("slowest recovery", "\(ticksMost) ticks of 50 ms"), ("largest queues", queues),
+        ]
+        return (["| | |", "| --- | --- |"] + rows.map { "| \($0.0) | \($0.1) |" }).map { $0 + "\n" }.joined()
     }
 }

@@ -41,6 +41,9 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How many runs side by side.")
     var jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
+    @Option(help: ArgumentHelp("A file for the result, as Markdown.", valueName: "file"))
+    var table: String?
+
     func validate() throws {
         if seeds < 1 { throw ValidationError("--seeds \(seeds): at least one.") }
         if jobs < 1 || jobs > 256 { throw ValidationError("--jobs \(jobs): from 1 to 256.") }
@@ -57,9 +60,19 @@ struct SimulateCommand: AsyncParsableCommand {
         }
         let range = seed.map { $0...$0 } ?? first...(first + UInt64(seeds) - 1)
         var board = Scoreboard(runs: range.count * (schedules?.count ?? 1), isTerminal: isatty(STDERR_FILENO) == 1)
-        for schedule in schedules ?? [] { try await play(range, schedule, &board) }
+        do {
+            for schedule in schedules ?? [] { try await play(range, schedule, &board) }
+        } catch let error as ExitCode {
+            try write(board)
+            throw error
+        }
         board.finish()
+        try write(board)
         if board.failures > 0 { throw ExitCode(1) }
+    }
+
+    private func write(_ board: Scoreboard) throws {
+        if let table { try Data(board.table.utf8).write(to: URL(fileURLWithPath: table)) }
     }
 
     private func play(_ range: ClosedRange<UInt64>, _ schedule: Schedule, _ board: inout Scoreboard) async throws {

@@ -53,6 +53,8 @@ struct Torture: AsyncParsableCommand {
     var logs = "cluster/.run/torture"
     @Option(help: "What is tested, for the report.")
     var commit = "unknown"
+    @Option(help: "A file for the report's table, as Markdown.")
+    var table: String?
     @Flag(help: "Print the three figures instead: a join under 10,000 sockets, an owner's death, an orderly stop.")
     var figures = false
     @Option(help: "Only this figure: join, death or stop. Repeatable.")
@@ -101,7 +103,7 @@ struct Torture: AsyncParsableCommand {
             program: program, seed: seed ?? .random(in: 0...999_999), minutes: minutes, rounds: rounds, nodeCount: nodes,
             zookeeperCount: zookeepers, sessionMilliseconds: sessionTimeout, userCount: users, perSecond: rate, faults: try chosenFaults(),
             chat: chat, logs: logs,
-            commit: commit)
+            commit: commit, table: table)
     }
 
     private func chosenFaults() throws -> [Fault] {

@@ -38,10 +38,10 @@ struct TortureRun {
         let silent = board.read { $0.silent }.map { listeners.description(of: $0) }
         if !silent.isEmpty { timeline.complain("\(silent.count) listeners never began: \(silent.joined(separator: "; "))") }
         await listeners.end()
-        return report(board, chat: chat)
+        return try report(board, chat: chat)
     }
 
-    private func report(_ board: Board, chat: Chat) -> Bool {
+    private func report(_ board: Board, chat: Chat) throws -> Bool {
         let rows = board.rows
         let isClean = timeline.violations.isEmpty && rows.allSatisfy { $0.kind.permits($0.tally) }
         var lines = FaultTable(rows: rows).lines()
@@ -54,7 +54,8 @@ struct TortureRun {
         let reasons = repeats.reasons.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
         lines.append("attempts repeated: \(repeats.count)\(reasons.isEmpty ? "" : " (\(reasons))")")
         lines.append(isClean ? "nothing acknowledged was lost, and nobody was disconnected" : "NOT what is promised: see above")
-        print(lines.joined(separator: "\n"))
+        try settings.write(lines)
+        print((lines + ["commit \(settings.commit), \(Machine.description)"]).joined(separator: "\n"))
         return isClean
     }
 }

@@ -1,5 +1,7 @@
 // What a run is to be like, with everything decided.
 
+import Foundation
+
 struct TortureSettings: Sendable {
     /// The program under torture.
     var program: String
@@ -17,10 +19,18 @@ struct TortureSettings: Sendable {
     var userCount = 60
     var perSecond = 200.0
     var faults: [Fault]
+    /// The path of a chat log; a generated chat without one.
     var chat: String?
     /// A folder for the nodes' logs and the run's own.
     var logs: String
     var commit: String
+    /// A file for the table.
+    var table: String?
+
+    /// Leaves a part of the report for docs/measurements/torture.md.
+    func write(_ lines: [String]) throws {
+        if let table { try Data(lines.map { $0 + "\n" }.joined().utf8).write(to: URL(fileURLWithPath: table)) }
+    }
 
     static let visitorCount = 2
     /// Listeners of each user.

@@ -31,6 +31,21 @@ import Testing
         return machine
     }
 
+    @Test func beginsAnewFromAnotherPlace() {
+        var machine = Self.live()
+        #expect(machine.restart(at: .earliest, now: 1) == .ask(.earliest))
+        #expect(machine.cursor == nil && machine.attachment == 2)
+        #expect(machine.onDeliver(attachment: 1, incarnation: 1, sequence: 5) == .drop)
+        #expect(machine.onReply(attachment: 1, Self.reply(from: 4, through: 4), now: 2) == nil, "of the earlier question")
+        let reading = machine.onReply(attachment: 2, Self.reply(from: 0, through: 5), now: 3)
+        #expect(reading == Reading(begins: Self.cursor(0), messages: Self.messages(1...5)))
+        #expect(machine.onDeliver(attachment: 2, incarnation: 1, sequence: 6) == .write)
+        #expect(machine.restart(at: .after(Self.cursor(3)), now: 4) == .ask(.after(Self.cursor(3))))
+        #expect(machine.restart(at: .now, now: 5) == .ask(.now), "also while it asks")
+        machine.onClose()
+        #expect(machine.restart(at: .now, now: 6) == .nothing)
+    }
+
     @Test func beginsNow() {
         var machine = SubscriptionMachine(start: .now, now: 0)
         #expect(machine.cursor == nil)

@@ -1,7 +1,7 @@
-// Every limit can be set, within its range, and stands in the README.
+// Every limit can be set, within its range, and stands in its document.
 
-import Foundation
 import RingpostCore
+import TestSupport
 import Testing
 
 @testable import RingpostNode
@@ -56,13 +56,10 @@ import Testing
         }
     }
 
-    @Test(arguments: Limit.allCases)
-    func everyLimitStandsInTheReadme(limit: Limit) throws {
-        let path = NSString.path(withComponents: URL(fileURLWithPath: #filePath).pathComponents.dropLast(4) + ["README.md"])
-        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
-        let row = try #require(lines.first { $0.hasPrefix("| `\(limit.rawValue)` |") }, "README.md has no row | `\(limit.rawValue)` |")
-        guard let value = NodeLimits().value(of: limit) else { return }
-        let cells = row.split(separator: "|").map { $0.filter { $0 != "," && $0 != " " } }
-        #expect(cells.dropFirst().contains { $0.contains("\(value)") }, "its default is \(value): \(row)")
+    @Test func theDocumentIsWhatTheProgramWrites() throws {
+        let written = Markdown.lines(LimitsDocument.markdown())
+        let kept = Markdown.lines(try Documents.text("docs/guide/limits.md"))
+        for (written, kept) in zip(written, kept) { #expect(kept == written, "ringpost limits --markdown >docs/guide/limits.md") }
+        #expect(kept.count == written.count)
     }
 }

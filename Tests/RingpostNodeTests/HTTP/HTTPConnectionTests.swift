@@ -123,23 +123,23 @@ import Testing
         let most = NodeLimits().pipelinedMax
         try channel.arrive(String(repeating: "GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n", count: most + 10))
         for _ in 0...most / FairScheduler.sliceRequestsMax { node.eventLoop.advanceTime(by: .milliseconds(1)) }
-        #expect(node.shard.counters.sockets[Transport.poll.counterIndex] == most)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == most)
         try node.publish("1", to: "alice")
         for _ in 0..<3 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         // The first ones have their answer, and the rest has come in.
         #expect(try channel.leaving().components(separatedBy: "HTTP/1.1 200 ").count == most + 1)
-        #expect(node.shard.counters.sockets[Transport.poll.counterIndex] == 10)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 10)
     }
 
     @Test func aPollEndsWithItsConnection() throws {
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()
         try channel.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n")
-        #expect(node.shard.counters.sockets[Transport.poll.counterIndex] == 1)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 1)
         #expect(node.shard.snapshot(countsSlots: false).attachments == 1)
         try channel.close().wait()
         node.eventLoop.run()
-        #expect(node.shard.counters.sockets[Transport.poll.counterIndex] == 0)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 0)
         #expect(node.shard.snapshot(countsSlots: false).attachments == 0)
     }
 
@@ -182,7 +182,7 @@ import Testing
         let answers = try channel.leaving()
         #expect(answers.hasPrefix("HTTP/1.1 200 "))
         #expect(answers.contains("HTTP/1.1 400 "))
-        #expect(node.shard.counters.sockets[Transport.eventStream.counterIndex] == 0)
+        #expect(node.shard.counters.sockets[TransportKind.eventStream.counterIndex] == 0)
     }
 
     @Test func aClientThatAsksBeforeItSendsIsToldToGoOn() throws {
@@ -237,11 +237,11 @@ import Testing
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()
         try channel.arrive(Self.upgrade)
-        #expect(node.shard.counters.sockets[Transport.webSocket.counterIndex] == 1)
+        #expect(node.shard.counters.sockets[TransportKind.webSocket.counterIndex] == 1)
         #expect(node.shard.snapshot(countsSlots: false).attachments == 1)
         try channel.close().wait()
         node.eventLoop.run()
-        #expect(node.shard.counters.sockets[Transport.webSocket.counterIndex] == 0)
+        #expect(node.shard.counters.sockets[TransportKind.webSocket.counterIndex] == 0)
         #expect(node.shard.snapshot(countsSlots: false).attachments == 0)
         #expect(node.shard.subscriptions.count == 0)
     }

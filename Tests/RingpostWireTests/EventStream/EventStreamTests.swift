@@ -49,8 +49,8 @@ func eventTranscript(_ pieces: [ArraySlice<UInt8>], lastEventID: String = "", ev
                 == "data: a\ndata: b\ndata: c\ndata: d\ndata: \n\n")
         #expect(written { EventStreamEncoder.writeComment("a\r\nb", into: &$0) } == ":a  b\n\n")
         #expect(written { EventStreamEncoder.writeComment(into: &$0) } == ":\n\n")
-        #expect(written { EventStreamEncoder.writeRetry(milliseconds: 1_500, into: &$0) } == "retry: 1500\n\n")
-        #expect(written { EventStreamEncoder.writeRetry(milliseconds: -1, into: &$0) } == "retry: 0\n\n")
+        #expect(written { EventStreamEncoder.writeRetry(milliseconds: 1_500, into: &$0) } == "retry: 1500\n")
+        #expect(written { EventStreamEncoder.writeRetry(milliseconds: -1, into: &$0) } == "retry: 0\n")
     }
 
     @Test func fieldsThatDoNotFitOneLineAreLeftOut() {

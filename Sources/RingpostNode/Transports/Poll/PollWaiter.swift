@@ -1,4 +1,4 @@
-// One poll: asks the owners once, answers with what is there, or waits for the next message until its time is over.
+// One poll: asks the owners once, answers with the messages that they have, or waits for the next message until its time is over.
 import NIOCore
 import RingpostCore
 import RingpostWire
@@ -15,7 +15,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
     /// Gets the answer; called once.
     private var answer: ((HTTPResponse) -> Void)?
     let remote: String
-    var transport: Transport? { .poll }
+    var transportKind: TransportKind? { .poll }
     var isCrowded: Bool { true }
     private(set) var user: Key?
     private(set) var lingersUntil: Int64?
@@ -23,7 +23,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
     private var lease: QuotaLease?
 
     /// - Parameters:
-    ///   - place: of one that waits.
+    ///   - lease: of a poll that waits.
     init(
         shard: Shard, remote: String, grant: ClientGrant?, lease: QuotaLease?, answer: @escaping (HTTPResponse) -> Void
     ) {
@@ -35,15 +35,15 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
     }
 
     func start(_ subscribeRequest: SubscribeRequest, waitSeconds: Int) {
-        shard.counters.sockets[Transport.poll.counterIndex] += 1
-        shard.counters.opened[Transport.poll.counterIndex] += 1
+        shard.counters.sockets[TransportKind.poll.counterIndex] += 1
+        shard.counters.opened[TransportKind.poll.counterIndex] += 1
         resumePoint = subscribeRequest.resumePoint
         user = subscribeRequest.user?.key
         if waitSeconds > 0 { lingersUntil = Moment.now().monotonic + 2_000 * Int64(waitSeconds) }
         waits = waitSeconds > 0
         let stay = waits ? AttachRequest.Stay.ifEmpty : .never
         let wanted = [subscribeRequest.user].compactMap { $0 } + subscribeRequest.channels
-        subscriptions = wanted.map { Subscription(key: $0.key, start: $0.start, stay: stay, socket: self, shard: shard) }
+        subscriptions = wanted.map { Subscription(key: $0.key, start: $0.start, stay: stay, sink: self, shard: shard) }
         // A plain poll waits for nothing but the owners' answers.
         let patience = waits ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SubscriptionMachine.answerMillisecondsMax)
         timer = shard.eventLoop.scheduleTask(in: patience) { self.finish() }
@@ -67,11 +67,11 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
 
     func write(_ message: StoredMessage, of subscription: Subscription, shared: SharedFrames?) { messages.append(message) }
 
-    func tell(_ frames: SharedFrames) {}
-    func take(_ news: PresenceNews) {}
+    func writePresence(_ frames: SharedFrames) {}
+    func onPresence(_ news: PresenceNews) {}
 
     func endOfPiece() {
-        // What there is goes at once, but only with a cursor for everything that was asked for.
+        // Messages leave at once, but only with a cursor for every subscription.
         if subscriptions.allSatisfy({ $0.cursor != nil }), !waits || !messages.isEmpty || hasGap || !channelGaps.isEmpty { finish() }
     }
 
@@ -87,7 +87,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
 
     /// Answers with what there is.
     ///
-    /// - Parameter farewell: when and where to ask next; made up while the node's clients go elsewhere.
+    /// - Parameter disconnect: when and where to ask next; made up while the node's clients go elsewhere.
     func finish(_ disconnect: Disconnect? = nil) {
         for subscription in subscriptions {
             guard let cursor = subscription.cursor else { continue }
@@ -131,7 +131,7 @@ final class PollWaiter: SubscriptionSink, @unchecked Sendable {
         for subscription in subscriptions { subscription.stop() }
         lease?.giveBack(in: shard)
         lease = nil
-        shard.counters.sockets[Transport.poll.counterIndex] -= 1
+        shard.counters.sockets[TransportKind.poll.counterIndex] -= 1
         let answer = answer
         self.answer = nil
         answer?(response)
@@ -142,8 +142,8 @@ extension [UInt8] {
     /// Appends a JSON array.
     fileprivate mutating func append<Item>(_ elements: [Item], as write: (Item, inout [UInt8]) -> Void) {
         append(UInt8(ascii: "["))
-        for (lease, element) in elements.enumerated() {
-            if lease > 0 { append(UInt8(ascii: ",")) }
+        for (elementIndex, element) in elements.enumerated() {
+            if elementIndex > 0 { append(UInt8(ascii: ",")) }
             write(element, &self)
         }
         append(UInt8(ascii: "]"))

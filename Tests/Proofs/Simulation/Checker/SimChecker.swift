@@ -1,5 +1,5 @@
-// Holds what producers were told and what clients saw against DESIGN.md, "What must always hold". Some of it is seen at once, the rest
-// when the run is over; see SimChecker+Final.swift.
+// Holds what producers were told and what clients saw against docs/architecture.md, "What must always hold". Some of it is seen at once,
+// the rest when the run is over; see SimChecker+Final.swift.
 
 import RingpostCore
 

@@ -31,8 +31,10 @@ struct Figures {
                 }
             }
         }
-        for line in lines { print("\(line.holds ? "holds" : "MISSED"): \(line.text)") }
-        print("\nseed \(settings.seed), commit \(settings.commit), \(Machine.description); \(landscape.mode)")
+        let texts = lines.map { "\($0.holds ? "holds" : "MISSED"): \($0.text)" }
+        let origin = "seed \(settings.seed); \(landscape.mode)"
+        try settings.write(["```"] + texts + ["```", "", origin])
+        print((texts + ["", "\(origin); commit \(settings.commit), \(Machine.description)"]).joined(separator: "\n"))
         return lines.allSatisfy(\.holds)
     }
 

@@ -1,4 +1,4 @@
-// The table at the end, in Markdown, so that it can stand in the README as it is printed.
+// The table at the end, in Markdown, so that it can stand in docs/measurements/torture.md as it is printed.
 
 import Foundation
 
@@ -39,9 +39,9 @@ struct FaultTable {
         line of its own: nothing may come twice, in disorder or with two voices there either.
         """
 
-    /// Where and of what.
+    /// Of what; commit and machine stand beside it.
     static func origin(_ settings: TortureSettings, mode: String, chat: Chat) -> String {
-        "seed \(settings.seed), commit \(settings.commit), \(Machine.description); \(mode); \(settings.nodeCount) nodes and 2 that visit, "
+        "seed \(settings.seed); \(mode); \(settings.nodeCount) nodes and 2 that visit, "
             + "\(settings.zookeeperCount) ZooKeeper server\(settings.zookeeperCount == 1 ? "" : "s"), "
             + "sessions of \(Double(settings.sessionMilliseconds) / 1_000) s; \(chat.source), \(chat.users.count) users in \(chat.channels.count) channels with "
             + "\(TortureSettings.listenersEach) listeners each on ws, sse, poll and polling, \(Int(settings.perSecond)) messages a second"

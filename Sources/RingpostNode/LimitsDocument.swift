@@ -1,0 +1,196 @@
+// The document about limits, docs/guide/limits.md, out of the constants that the program keeps: `ringpost limits --markdown` prints it, and a
+// test holds the file against it.
+import RingpostCore
+import RingpostWire
+
+/// Everything that a node bounds, in Markdown.
+public enum LimitsDocument {
+    /// The whole document, with its last line's end.
+    public static func markdown() -> String {
+        let settable = Limit.allCases.map { limit in
+            let range = NodeLimits.range(of: limit)
+            let value = NodeLimits().value(of: limit).map(grouped) ?? "computed"
+            return "| `\(limit.rawValue)` | \(value) | \(grouped(range.lowerBound)) to \(grouped(range.upperBound)) | \(limit.meaning) |"
+        }
+        let fixed = sections.flatMap { section in
+            ["", "### \(section.title)", "", "| what | bound |", "| --- | --- |"] + section.rows.map { "| \($0.what) | \($0.bound) |" }
+        }
+        return (introduction + settable + ["", "## Fixed bounds", "", fixedIntroduction] + fixed).joined(separator: "\n") + "\n"
+    }
+
+    private static let introduction = [
+        "<!-- Written by `ringpost limits --markdown`. Change the program, not this file. -->", "", "# Limits", "",
+        "What a node takes before it says no. Every queue, table, rate and size has a maximum, and an answer at it. Limits count for one",
+        "node: three nodes take three times as many sockets of one user.", "", "## Settings", "",
+        "`--limit sockets-per-user=20` sets one (repeatable; in the environment `RINGPOST_LIMIT`, comma separated; in the file",
+        "`\"limit\":[\"sockets-per-user=20\"]`). `ringpost limits` prints this table. What was too much is counted:",
+        "`ringpost_limited_total{limit=\"…\"}`, and where the answer has a code also `ringpost_messages_total{outcome=\"…\"}` or",
+        "`ringpost_http_errors_total`.", "", "| limit | default | range | what it bounds, and what happens |",
+        "| --- | ---: | ---: | --- |",
+    ]
+
+    private static let fixedIntroduction =
+        "These can't be set. \"Loop\" is an event loop; a node has one for each core unless told otherwise."
+
+    private struct Section {
+        let title: String
+        let rows: [(what: String, bound: String)]
+    }
+
+    private static let sections = [messages, clients, requests, publishes, credentials, cluster]
+
+    private static let messages: Section = {
+        let mailbox = MailboxLimits()
+        return Section(
+            title: "Messages and histories",
+            rows: [
+                ("time to live of a message", "\(Publish.timeToLiveSecondsMax / 86_400) days"),
+                ("nesting of JSON that a node reads", "\(JSONText.depthCeiling) levels; deeper is refused with `bad_json`"),
+                (
+                    "history of one user or channel",
+                    "\(grouped(mailbox.historyMessagesMax)) messages, \(bytes(mailbox.historyBytesMax)); the oldest goes first"
+                ),
+                (
+                    "all histories of a loop, copies of other nodes' included",
+                    "\(bytes(mailbox.storeBytesMax)); those that were used longest ago lose theirs first"
+                ),
+                (
+                    "users and channels that a loop knows",
+                    "\(grouped(mailbox.mailboxesMax)); one that nobody uses is forgotten after \(mailbox.idleMilliseconds / 3_600_000) h"
+                ),
+                (
+                    "idempotency keys that a loop remembers",
+                    "\(grouped(mailbox.windowEntriesMax)), \(mailbox.windowMilliseconds / 1_000) s each. Keys that `RingpostClient` makes for "
+                        + "itself take half of them at most; a repeat of one that is not remembered is looked for in the history"
+                ),
+            ])
+    }()
+
+    private static let clients: Section = {
+        let limits = NodeLimits()
+        return Section(
+            title: "Clients",
+            rows: [
+                ("attachments of one user", "\(grouped(limits.mailbox.attachmentsMax)); more sockets of that user are not attached"),
+                (
+                    "channels that the sockets of a loop listen to",
+                    "\(grouped(limits.channelsMax)); a socket that wants one more is closed with `try_later`"
+                ),
+                (
+                    "messages of one channel that wait for a loop's sockets",
+                    "\(grouped(FanOut<Subscription, StoredMessage>.itemsMax)); beyond it the sockets ask the history for what they missed "
+                        + "(`ringpost_channel_dropped_total`)"
+                ),
+                ("users that a channel lists", "\(grouped(PresenceList.listedMax)); the sockets of more are only counted"),
+                ("users who poll that a loop remembers between two polls", grouped(PollerTable.countMax)),
+                ("wait of a poll", "\(limits.pollSecondsMax) s; a longer one is shortened"),
+                (
+                    "a WebSocket's command",
+                    "\(bytes(WebSocketTransport.messageBytesMax)), beyond it the socket is closed with `too_large`; "
+                        + "\(ClientCommand.namesMax) channels, \(JSONObject.countMax) members"
+                ),
+                ("publishes of one WebSocket under way", "\(ClientPublisher.inFlightMax); more are answered `overloaded`"),
+                (
+                    "silence of a WebSocket",
+                    "\(limits.pingMilliseconds / 1_000) s, then it is pinged; after twice as long it is closed with `idle`"
+                ),
+            ])
+    }()
+
+    private static let requests: Section = {
+        let limits = NodeLimits()
+        return Section(
+            title: "Requests and fairness",
+            rows: [
+                ("a connection without a request", "\(limits.keepAliveMilliseconds / 1_000) s, then it is closed"),
+                ("a request's target", "\(grouped(HTTPLimits.targetBytesMax)) bytes; more is answered 414"),
+                ("a line of a batch", "\(JSONObject.countMax) members"),
+                (
+                    "requests that a loop serves before it looks at all its connections again",
+                    "\(FairScheduler.requestsMax). Of these at most \(FairScheduler.sliceRequestsMax) come from one connection, and, while "
+                        + "other connections wait, at most \(FairScheduler.requestsMax / 2) from connections that send their first request"
+                ),
+                (
+                    "what counts as one request there",
+                    "a request, or a WebSocket's frame. A large one counts once for each \(bytes(FairScheduler.bytesARequest)); channels count "
+                        + "too: \(FairScheduler.channelsARequest) of a poll or an event stream, \(FairScheduler.namesARequest) of a WebSocket, "
+                        + "which subscribes to the rest of them in later turns"
+                ),
+                ("bytes that a loop writes before it looks at all its connections again", bytes(FlushScheduler.bytesMax)),
+            ])
+    }()
+
+    private static let publishes: Section = {
+        let (limits, slots) = (NodeLimits(), SlotLimits())
+        return Section(
+            title: "Publishes under way",
+            rows: [
+                (
+                    "publishes of a loop that wait for a ring or a link",
+                    "\(grouped(limits.lanes.parkedMax)) or \(bytes(limits.lanes.parkedBytesMax))"
+                ),
+                (
+                    "publishes of a loop that are forwarded, or wait for the mirror",
+                    "\(grouped(limits.lanes.inFlightMax)) or \(bytes(limits.lanes.inFlightBytesMax)), and as many log entries of its slots "
+                        + "(\(grouped(slots.uncommittedMax)), \(bytes(slots.uncommittedBytesMax)))"
+                ),
+                ("unanswered publishes on a producer's link", "\(grouped(LinkServer.producerInFlightMax)), then its bytes wait"),
+                (
+                    "bytes that wait for a link",
+                    "\(bytes(limits.linkBytesMax)), then the member at its other end counts as out of reach"
+                ),
+            ])
+    }()
+
+    private static let credentials = Section(
+        title: "Tokens and keys",
+        rows: [
+            ("a token", bytes(TokenText.bytesMax)),
+            ("good tokens that a loop remembers", grouped(GrantCache.countMax)),
+            ("keys for tokens", grouped(TokenKeySet.countMax)),
+            ("API keys", grouped(APIKeyRecord.countMax)),
+            ("patterns in one claim of a token, or of one API key", grouped(NamePatterns.countMax)),
+            ("revocations", grouped(RevocationList.countMax)),
+            ("source addresses whose rate is remembered", grouped(ConnectionQuotas.addressesMax)),
+        ])
+
+    private static let cluster: Section = {
+        let (limits, slots) = (NodeLimits(), SlotLimits())
+        return Section(
+            title: "Cluster",
+            rows: [
+                ("members of a cluster", grouped(MembershipView.membersMax)),
+                (
+                    "connections to the link port that have not introduced themselves",
+                    "\(grouped(LinkTable.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
+                ),
+                (
+                    "slots whose move a loop begins at a time",
+                    "\(slots.movesAtFirst) at first, one more after every \(SlotLimits.movesGrowth) batches, \(slots.movesMax) at most. After each "
+                        + "batch live traffic has \(SlotLimits.movePauseMilliseconds) ms. A slot that a publish waits for moves at once"
+                ),
+                (
+                    "copies under way to or from one member",
+                    "\(slots.copiesUnderWayMax) slots; those that a publish or an attachment waits for come on top"
+                ),
+                ("attachments of a loop that wait for an epoch or a slot's history", grouped(slots.attachesMax)),
+                (
+                    "link frames of a loop that wait for an epoch",
+                    "\(grouped(slots.parkedFramesMax)) or \(bytes(slots.parkedBytesMax))"
+                ),
+            ])
+    }()
+
+    /// 1000000 as 1,000,000.
+    private static func grouped(_ number: some BinaryInteger) -> String {
+        let digits = Array("\(number)")
+        return digits.indices.reduce(into: "") { text, index in
+            if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+            text.append(digits[index])
+        }
+    }
+
+    private static func bytes(_ count: Int) -> String {
+        count % 1_048_576 == 0 ? "\(grouped(count / 1_048_576)) MiB" : "\(grouped(count / 1_024)) KiB"
+    }
+}
