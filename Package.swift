@@ -152,7 +152,7 @@ let package = Package(
         .executableTarget(
             name: "bench-producer",
             dependencies: [
-                "RingpostClient", "RingpostCore", "RingpostNode", "RingpostWire", "HashRing", nioCore, nioPosix,
+                "RingpostClient", "RingpostCore", "RingpostNode", "RingpostWire", "HashRing", nioCore, nioPosix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Measurements/BenchProducer"),

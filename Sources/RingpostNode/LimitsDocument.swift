@@ -162,7 +162,7 @@ public enum LimitsDocument {
                 ("members of a cluster", grouped(MembershipView.membersMax)),
                 (
                     "connections to the link port that have not introduced themselves",
-                    "\(grouped(LinkTable.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
+                    "\(grouped(ShardLinks.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
                 ),
                 (
                     "slots whose move a loop begins at a time",

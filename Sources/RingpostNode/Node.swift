@@ -2,6 +2,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RingpostCore
 import RingpostWire
 import ServiceLifecycle
@@ -9,17 +10,18 @@ import ServiceLifecycle
 /// One node of a cluster, or a whole service of one node.
 public final class Node: Service {
     private let shared: NodeContext
-    private let group: MultiThreadedEventLoopGroup
-    private let shards: [Shard]
+    private let threads: MultiThreadedEventLoopGroup
+    private let group: ShardGroup
 
     /// Makes a node; ``run()`` starts it.
     public init(_ configuration: NodeConfiguration, logger: Logger) {
         let count = min(max(1, configuration.shards ?? System.coreCount), ConnectionAddress.loopsMax)
-        group = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        threads = MultiThreadedEventLoopGroup(numberOfThreads: count)
         let shared = NodeContext(configuration: configuration, shardCount: count, logger: logger)
         self.shared = shared
-        shards = zip(0..., group.makeIterator()).map { Shard(index: $0, eventLoop: $1, shared: shared) }
-        shared.setShards(shards)
+        let group = ShardGroup(shared, eventLoops: Array(threads.makeIterator()))
+        group.setQuestionAnswerer { [unowned group] in group.answer($0, $1, on: $2, $3) }
+        self.group = group
     }
 
     /// Runs until the node has drained, by a graceful shutdown or by an operator's order: its slots are handed over, then its
@@ -31,16 +33,14 @@ public final class Node: Service {
         let ports = try await listen()
         let watching = [Task { [shared] in await shared.trust.files.run() }, Task { [shared] in await shared.tokens?.run() ?? () }]
         defer { for task in watching { task.cancel() } }
-        for shard in shards {
-            shard.eventLoop.execute {
-                ThreadHeap.makeReady()
-                shard.start()
-            }
+        group.onEachShard { shard in
+            ThreadHeap.makeReady()
+            shard.start()
         }
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
-        await closeSockets()
-        try await group.shutdownGracefully()
+        await group.closeSockets()
+        try await threads.shutdownGracefully()
         try outcome.get()
     }
 
@@ -64,12 +64,9 @@ public final class Node: Service {
         let origins = OriginPolicy(
             configuration.allowedOrigins, allowsLoopback: LoopbackPolicy.isLoopback(configuration.client.host))
         let trust = shared.trust
-        let (shards, eventLoops) = (shards, shards.map(\.eventLoop))
-        let few = Port.membersReadBytesMax
+        let (shards, eventLoops) = (group.shards, group.eventLoops)
         let many = Port.strangersReadBytesMax
-        let link = try await Port(configuration.link, "link", readBytesMax: few, eventLoops: eventLoops, tls: { trust.acceptingLinks }) {
-            LinkServer(shard: shards[$0])
-        }
+        let link = try await group.openLinkPort(at: configuration.link) { trust.acceptingLinks }
         let api = try await Port(
             configuration.api, "API", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { trust.tls }
         ) {
@@ -86,26 +83,10 @@ public final class Node: Service {
         return ports
     }
 
-    private func closeSockets() async {
-        for shard in shards {
-            let closed = shard.eventLoop.submit { shard.shutDown() }
-            try? await closed.get()
-        }
-        // Sockets get what is on its way to them, and the reason why it ends.
-        let until = Moment.now().monotonic + shared.configuration.limits.closeMilliseconds
-        while Moment.now().monotonic < until {
-            var open = 0
-            for shard in shards { open += (try? await shard.eventLoop.submit { shard.openSockets }.get()) ?? 0 }
-            if open == 0 { break }
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        for shard in shards { try? await shard.eventLoop.submit { shard.stop() }.get() }
-    }
-
     // MARK: Membership
 
     private func runMembership(_ ports: Ports) async throws {
-        try await NodeMembership(shared: shared, member: announce(ports)).run()
+        try await NodeMembership(group: group, member: announce(ports)).run()
     }
 
     private func announce(_ ports: Ports) -> Member {
@@ -117,6 +98,18 @@ public final class Node: Service {
             id: shared.configuration.id, boot: 0, weight: shared.configuration.weight, zone: shared.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: shared.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
+    }
+}
+
+extension ShardGroup {
+    /// The port that other nodes, and producers that use links, connect to.
+    ///
+    /// - Parameter tls: asked once a connection; `nil` for a plain one.
+    /// - Throws: ``NodeError`` when it can't be listened on.
+    package func openLinkPort(at address: ListenAddress, tls: @escaping @Sendable () -> NIOSSLContext?) async throws -> Port {
+        try await Port(address, "link", readBytesMax: Port.membersReadBytesMax, eventLoops: eventLoops, tls: tls) { [shards] in
+            LinkServer(links: shards[$0].links)
+        }
     }
 }
 

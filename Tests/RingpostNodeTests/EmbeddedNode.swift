@@ -13,6 +13,7 @@ final class EmbeddedNode {
     let shard: Shard
     let view: MembershipView
     private let shared: NodeContext
+    private let group: ShardGroup
     private var channels: [EmbeddedChannel] = []
 
     /// A node that owns everything.
@@ -28,8 +29,8 @@ final class EmbeddedNode {
         configuration.limits.socketsPerAddressMax = 100_000
         configure(&configuration)
         shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
-        shard = Shard(index: 0, eventLoop: eventLoop, shared: shared)
-        shared.setShards([shard])
+        group = ShardGroup(shared, eventLoops: [eventLoop])
+        shard = group.shards[0]
         guard let seed = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { throw NodeError("no key") }
         let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
         view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
@@ -55,7 +56,7 @@ final class EmbeddedNode {
     }
 
     func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }
-    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(shard: shard)) }
+    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(links: shard.links)) }
 
     private func connect(_ socket: Connection) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(handler: socket.handler, loop: eventLoop)

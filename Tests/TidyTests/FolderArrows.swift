@@ -1,5 +1,5 @@
 // Which folder of a target may use which: the table, and a check that holds the sources against it. A folder uses another one where it names a
-// type that is declared there. A folder without a row may be used by, and use, anything: rows are only ever added.
+// type that is declared there. A folder inside a folder has a row of its own.
 
 /// One target's table.
 struct FolderArrows {
@@ -15,7 +15,22 @@ struct FolderArrows {
                 "Configuration": [],
                 "Runtime": ["Configuration"],
                 "Auth": ["Configuration", "Runtime"],
+                "Context": ["Configuration", "Runtime", "Auth"],
                 "Publishing": ["Runtime", "Auth"],
+                "Subscribing": ["Configuration", "Runtime", "Context"],
+                "Links": ["Configuration", "Runtime", "Auth", "Context", "Publishing"],
+                "Shard": ["Runtime", "Auth", "Context", "Publishing", "Subscribing", "Links"],
+                "Membership": ["Configuration", "Runtime", "Context", "Links", "Shard"],
+                "HTTP": ["Configuration", "Runtime", "Context", "Publishing", "Shard"],
+                "Transports": ["Configuration", "Runtime", "Auth", "Subscribing", "Shard", "HTTP"],
+                "Transports/EventStream": ["Configuration", "Runtime", "Subscribing", "HTTP", "Transports"],
+                "Transports/Poll": ["Runtime", "Subscribing", "Shard", "HTTP"],
+                "Transports/WebSocket": ["Configuration", "Runtime", "Auth", "Publishing", "Subscribing", "Shard", "HTTP", "Transports"],
+                "ClientPort": [
+                    "Runtime", "Auth", "Subscribing", "Shard", "HTTP", "Transports", "Transports/EventStream", "Transports/Poll",
+                    "Transports/WebSocket",
+                ],
+                "API": ["Configuration", "Runtime", "Context", "Publishing", "Links", "Shard", "HTTP"],
             ]),
         FolderArrows(
             root: "Sources/RingpostCore",
@@ -43,8 +58,8 @@ struct FolderArrows {
 
     /// A file of the target.
     func file(_ text: String, at path: String) -> File {
-        let parts = path.dropFirst(root.count + 1).split(separator: "/")
-        return File(folder: parts.count > 1 ? String(parts[0]) : "", path: path, source: SwiftSource(text))
+        let folder = path.dropFirst(root.count + 1).split(separator: "/").dropLast().joined(separator: "/")
+        return File(folder: folder, path: path, source: SwiftSource(text))
     }
 
     // MARK: The sources
@@ -77,6 +92,9 @@ struct FolderArrows {
             complaints += unused.sorted().map { "\(root): \(folder) may use \($0) but doesn't: take it out of the table" }
         }
         let present = Set(files.map(\.folder))
+        complaints += present.filter { !$0.isEmpty && table[$0] == nil }.sorted().map {
+            "\(root): the table has no row for the folder \($0)"
+        }
         complaints += table.keys.filter { !present.contains($0) }.sorted().map { "\(root): there is no folder \($0)" }
         return complaints
     }
@@ -112,8 +130,10 @@ struct FolderArrows {
         return (name, parts[..<kind])
     }
 
+    /// Names in a line, but for those behind a dot: they are members, or types inside a type.
     private static func words(_ line: String) -> [Substring] {
         line.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+            .filter { $0.startIndex == line.startIndex || line[line.index(before: $0.startIndex)] != "." }
     }
 
     // MARK: The table

@@ -32,6 +32,7 @@ import Testing
     @Test(arguments: [
         "// Pipe\nlet text = \"Pipe \\(1) Tap\"\nlet pipeline = Pipeline()\nstruct Pipeline {}\n/* Tap */",
         "struct Good<Pipe: Sendable, Tap> {\n    let tap: [Tap: Pipe]\n}",
+        "let list: [Report.Tap] = .Pipe",
         "struct Good {\n    enum Tap { case a }\n    let tap: Tap\n}",
     ]) func namesThatAreNoUse(text: String) {
         #expect(complaints(good.merging(["Low/Good.swift": text]) { $1 }) == [])
@@ -43,6 +44,8 @@ import Testing
         #expect(complaints(files) == ["Sources/Node: High may use Low but doesn't: take it out of the table"])
         files = good.filter { !$0.key.hasPrefix("High/") }
         #expect(complaints(files).contains("Sources/Node: there is no folder High"))
+        files = good.merging(["Low/Deep/Buffers.swift": "struct Buffers {}"]) { $1 }
+        #expect(complaints(files) == ["Sources/Node: the table has no row for the folder Low/Deep"])
     }
 
     @Test func cyclesAreFound() {

@@ -6,7 +6,7 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-extension NodeContext {
+extension ShardGroup {
     /// How long another member may take to answer; the whole answer must be there within two seconds.
     static let answerMillisecondsMax: Int64 = 1_500
 
@@ -21,24 +21,19 @@ extension NodeContext {
     /// This node's own report.
     func report(on eventLoop: any EventLoop) -> EventLoopFuture<NodeStatus> {
         snapshot(countsSlots: false, on: eventLoop).map { snapshot in
-            let view = self.view
+            let shared = self.shared
+            let view = shared.view
             let counters = snapshot.counters
             let published = counters.delivered + counters.stored + counters.dropped + counters.repeated
             return NodeStatus(
-                epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: self.lease.name,
-                ageMilliseconds: self.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - self.startedAt) / 1_000,
-                loops: self.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
+                epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: shared.lease.name,
+                ageMilliseconds: shared.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - shared.startedAt) / 1_000,
+                loops: shared.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
                 sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
-                parked: snapshot.parked, draining: self.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
+                parked: snapshot.parked, draining: shared.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
                 version: RingpostVersion.text)
         }
-    }
-
-    /// How long ago ZooKeeper last confirmed the ring.
-    var ringAgeMilliseconds: Int64 {
-        guard configuration.zookeeper != nil, let confirmed = lastConfirmed else { return 0 }
-        return max(0, Moment.now().monotonic - confirmed)
     }
 
     func report(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<KeyStatus> {
@@ -48,7 +43,7 @@ extension NodeContext {
 
     /// What this node knows of a channel as its owner.
     func channelReport(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<ChannelStatus> {
-        let shard = shards[key.slot % shardCount]
+        let shard = shards[key.slot % shards.count]
         return shard.eventLoop.submit { shard.channelReport(on: key) }.hop(to: eventLoop)
     }
 
@@ -72,7 +67,7 @@ extension NodeContext {
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
             Task {
-                let json = JSONDocument.encode(await take(order))
+                let json = JSONDocument.encode(await shared.perform(order))
                 eventLoop.execute { answer(json) }
             }
         }
@@ -80,9 +75,9 @@ extension NodeContext {
 
     /// The kind byte and the name.
     private func key(_ argument: [UInt8]) -> Key? {
-        guard let hasher = view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return nil }
+        guard let hasher = shared.view?.hasher, let byte = argument.first, let kind = KeyKind(rawValue: byte) else { return nil }
         do throws(NameError) { return try Key(kind, name: Array(argument.dropFirst()), hasher: hasher) } catch {
-            logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
+            shared.logger.debug("a question about a bad name", metadata: ["why": "\(error.message)"])
             return nil
         }
     }
@@ -108,6 +103,14 @@ extension NodeContext {
         shard.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.answerMillisecondsMax)) { finish(nil) }
         link.ask(question, argument: argument) { finish($0) }
         return promise.futureResult
+    }
+}
+
+extension NodeContext {
+    /// How long ago ZooKeeper last confirmed the ring.
+    var ringAgeMilliseconds: Int64 {
+        guard configuration.zookeeper != nil, let confirmed = lastConfirmed else { return 0 }
+        return max(0, Moment.now().monotonic - confirmed)
     }
 }
 

@@ -27,9 +27,9 @@ extension OperatorRoutes {
     }
 
     private func disconnect(_ key: Key, resumes: Bool) -> EventLoopFuture<HTTPResponse> {
-        let own = shared.disconnect(key, resumes: resumes, on: shard.eventLoop)
+        let own = shard.group.disconnect(key, resumes: resumes, on: shard.eventLoop)
         let argument = [resumes ? 1 : 0, key.kind.rawValue] + key.name
-        let others = shared.askOthers(.disconnect, argument: argument, from: shard)
+        let others = shard.group.askOthers(.disconnect, argument: argument, from: shard)
         return own.and(others).map { own, others in
             let answers = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(DisconnectAnswer.self, from: Data($0)) } }
             let sockets = own + answers.values.reduce(0) { $0 + ($1?.sockets ?? 0) }
@@ -72,7 +72,7 @@ extension OperatorRoutes {
     }
 }
 
-extension NodeContext {
+extension ShardGroup {
     /// Ends a user's sockets on all loops of this node.
     func disconnect(_ key: Key, resumes: Bool, on eventLoop: any EventLoop) -> EventLoopFuture<Int> {
         let parts = shards.map { shard in shard.eventLoop.submit { shard.disconnect(key, resumes: resumes) } }

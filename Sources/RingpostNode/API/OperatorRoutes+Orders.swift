@@ -23,7 +23,7 @@ extension OperatorRoutes {
         let shared = shard.shared
         if node == shared.configuration.id {
             let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-            promise.completeWithTask { Self.response(to: order, node, await shared.take(order)) }
+            promise.completeWithTask { Self.response(to: order, node, await shared.perform(order)) }
             return promise.futureResult
         }
         guard let view = shared.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }
@@ -31,7 +31,7 @@ extension OperatorRoutes {
         guard let link = view.member(node).flatMap({ shard.links.link(to: $0.identity) }) else {
             return shard.eventLoop.makeSucceededFuture(Self.silent(node))
         }
-        return shared.ask(link, order.question, argument: order.argument, from: shard).map { json in
+        return shard.group.ask(link, order.question, argument: order.argument, from: shard).map { json in
             guard let json, let answer = try? JSONDecoder().decode(OperatorAnswer.self, from: Data(json)) else { return Self.silent(node) }
             return Self.response(to: order, node, answer)
         }

@@ -31,8 +31,8 @@ struct OperatorRoutes {
 
     private func nodes(isRing: Bool, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
         let shared = shared
-        let own = shared.report(on: shard.eventLoop)
-        let others = shared.askOthers(.status, argument: [], from: shard)
+        let own = shard.group.report(on: shard.eventLoop)
+        let others = shard.group.askOthers(.status, argument: [], from: shard)
         return own.and(others).map { own, others in
             let slots = view.ring.slotsOwned()
             let nodes = view.members.enumerated().map { index, member in
@@ -70,18 +70,18 @@ struct OperatorRoutes {
         guard let owner = view.ring.owner(ofSlot: key.slot) else {
             return shard.eventLoop.makeFailedFuture(ProblemReport(.noOwner))
         }
-        if owner == view.selfIndex { return shared.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
+        if owner == view.selfIndex { return shard.group.channelReport(on: key, eventLoop: shard.eventLoop).map { $0 } }
         guard let link = shard.links.link(to: view.members[owner].identity) else {
             return shard.eventLoop.makeSucceededFuture(nil)
         }
-        return shared.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
+        return shard.group.ask(link, .key, argument: [key.kind.rawValue] + key.name, from: shard).map { json in
             json.flatMap { try? JSONDecoder().decode(ChannelStatus.self, from: Data($0)) }
         }
     }
 
     private func user(_ key: Key, _ view: MembershipView) -> EventLoopFuture<HTTPResponse> {
-        let own = shared.report(on: key, eventLoop: shard.eventLoop)
-        let others = shared.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
+        let own = shard.group.report(on: key, eventLoop: shard.eventLoop)
+        let others = shard.group.askOthers(.key, argument: [key.kind.rawValue] + key.name, from: shard)
         let me = shared.configuration.id
         return own.and(others).map { own, others in
             let reports = others.mapValues { json in json.flatMap { try? JSONDecoder().decode(KeyStatus.self, from: Data($0)) } }

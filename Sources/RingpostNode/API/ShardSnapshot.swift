@@ -94,7 +94,7 @@ extension Shard {
                     edge: shared.configuration.id, transport: transport.rawValue, remote: subscription.remote,
                     connectedSeconds: (now - subscription.since) / 1_000, cursor: subscription.cursor?.text))
         }
-        let poller = pollers.since(key, now: now)
+        let poller = subscriptions.pollers.since(key, now: now)
         let subscriptions = subscriptions.numbers.compactMap { self.subscriptions[$0] }.filter { $0.key == key && $0.transportKind != nil }
         let wall = Moment.now().wall
         report.since = (subscriptions.map(\.since) + [poller].compactMap { $0 }).min().map { wall - (now - $0) }

@@ -145,9 +145,9 @@ struct ClientRoutes: HTTPRoutes {
     ) throws(ProblemReport) {
         guard let answer = try upgrade(request, exchange) else { return }
         let lease = try QuotaLease.acquire(
-            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard)
+            user: grant == nil ? nil : subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
         let client = webSocket(subscribeRequest, grant)
-        guard let leftover = exchange.becomeStream(client, answer.write) else { return lease.giveBack(in: shard) }
+        guard let leftover = exchange.becomeStream(client, answer.write) else { return lease.giveBack(in: shard.runtime) }
         client.open(lease, leftover: leftover)
     }
 
@@ -159,9 +159,9 @@ struct ClientRoutes: HTTPRoutes {
     private func openEventStream(
         _ subscribeRequest: SubscribeRequest, _ grant: ClientGrant?, _ request: HTTPRequest, _ exchange: any HTTPExchange
     ) throws(ProblemReport) {
-        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard)
+        let lease = try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
         let client = ClientConnection(EventStreamTransport(subscribeRequest), subscribeRequest, grant: grant, shard: shard)
-        guard let leftover = exchange.becomeStream(client, writeEventStreamHead) else { return lease.giveBack(in: shard) }
+        guard let leftover = exchange.becomeStream(client, writeEventStreamHead) else { return lease.giveBack(in: shard.runtime) }
         client.open(lease, leftover: leftover)
     }
 
@@ -235,7 +235,9 @@ struct ClientRoutes: HTTPRoutes {
             return
         }
         let lease =
-            wait > 0 ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard) : nil
+            wait > 0
+            ? try QuotaLease.acquire(user: subscribeRequest.user?.key.hash, address: source(request, exchange), in: shard.runtime)
+            : nil
         let waiter = PollWaiter(shard: shard, remote: exchange.remoteText, grant: grant, lease: lease) { exchange.respond($0) }
         exchange.hold(waiter)
         waiter.start(subscribeRequest, waitSeconds: wait)

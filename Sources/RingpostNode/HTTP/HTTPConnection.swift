@@ -102,7 +102,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         if isDrained { closeNow() } else { closeWhenFlushed() }
     }
 
-    override func goOn() {
+    override func onTurn() {
         if machine.isWorking { return continueWork() }
         machine.onTurn()
         if isOpen { parseRequests() }

@@ -19,7 +19,7 @@ struct HealthRoutes {
 
     /// Every shard knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
     private func shardsAreReady() -> EventLoopFuture<Bool> {
-        let parts = shared.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
+        let parts = shard.group.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
         return EventLoopFuture.whenAllSucceed(parts, on: shard.eventLoop).map { $0.allSatisfy { $0 } }
     }
 

@@ -1,14 +1,14 @@
-// The dialling end of a link, from one event loop to one member: forwards publishes, attaches sockets, asks operators'
-// questions, and feels the member's pulse. When the connection breaks, everything on it ends together and is told so;
-// then it dials again, with back-off and jitter, for as long as the member is in the ring.
+// The dialling end of a link, from one shard to one member: forwards publishes, attaches subscriptions, asks operators' questions, and
+// measures the member's heartbeat. When the connection breaks, everything on it ends; then it dials again, with back-off and jitter, for
+// as long as the member is in the ring.
 import NIOCore
 import NIOPosix
 import NIOSSL
 import RingpostCore
 import RingpostWire
 
-/// Used on its loop only. `LinkTrial` has one that counts answers.
-class LinkClient: @unchecked Sendable {
+/// Used on its loop only.
+package final class LinkClient: @unchecked Sendable {
     private enum State {
         /// Between two attempts. Can transition to dialling, stopped.
         case waiting(until: Int64)
@@ -28,37 +28,38 @@ class LinkClient: @unchecked Sendable {
     let handle: UInt32
     let member: MemberIdentity
     let address: String
-    private let shard: Shard
+    private let links: ShardLinks
     private let bytesMax: Int
     private var state: State = .waiting(until: .min)
     private var connection: LinkConnection?
-    /// Of the connection.
+    /// The dialling side of the connection's handshake.
     private var dialler: LinkDialler?
-    /// Counts the times it has dialled: what comes of an earlier one is for nobody.
+    /// Counts the dials: the result of an earlier one is ignored.
     private var attempt = 0
     private var failures = 0
     private var lastHeard: Int64 = 0
     private var lastPing: Int64 = 0
-    /// Attachments of this node's sockets that this link carries, as they are named on the wire.
+    /// Attachments that this link carries, by their numbers on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
     private var lastQuestion: UInt64 = 0
-    /// Of the member list that was last sent to this member.
+    /// The epoch of the member list that was last sent to this member.
     private var toldEpoch: UInt64 = 0
 
-    init(handle: UInt32, member: Member, shard: Shard) {
+    init(handle: UInt32, member: Member, links: ShardLinks) {
         self.handle = handle
         self.member = member.identity
         address = member.link
-        self.shard = shard
-        bytesMax = shard.shared.configuration.limits.linkBytesMax
+        self.links = links
+        bytesMax = links.node.configuration.limits.linkBytesMax
     }
 
-    var isUp: Bool { if case .up = state { true } else { false } }
-    /// Too many bytes wait: who wants to send waits as if the link were down.
+    private var runtime: ShardRuntime { links.runtime }
+    package var isUp: Bool { if case .up = state { true } else { false } }
+    /// Too many bytes wait: senders wait as if the link were down.
     var isFull: Bool { pendingBytes > bytesMax }
 
-    var pendingBytes: Int { connection?.pendingBytes ?? 0 }
+    package var pendingBytes: Int { connection?.pendingBytes ?? 0 }
     private var saidFull = false
 
     // MARK: Life
@@ -81,10 +82,10 @@ class LinkClient: @unchecked Sendable {
         case .waiting(let until) where now >= until: dial()
         case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
         case .up:
-            if now - lastHeard >= shard.heartbeatMilliseconds {
-                shard.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
+            if now - lastHeard >= links.shell.heartbeatMilliseconds {
+                runtime.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
                 connection?.closeNow()
-            } else if now - lastPing >= shard.heartbeatMilliseconds / 3 {
+            } else if now - lastPing >= links.shell.heartbeatMilliseconds / 3 {
                 ping(query: 0, now: now)
             }
         case .waiting, .dialling, .stopped: break
@@ -94,7 +95,7 @@ class LinkClient: @unchecked Sendable {
     func ping(query: UInt64, now: Int64) {
         guard isUp else { return }
         lastPing = now
-        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), shard.shared.standing(shard)))
+        send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), links.node.standing(links.shell.view)))
     }
 
     private func dial() {
@@ -102,15 +103,15 @@ class LinkClient: @unchecked Sendable {
         state = .dialling(since: Moment.now().monotonic)
         attempt += 1
         let attempt = attempt
-        ClientBootstrap(group: shard.eventLoop)
+        ClientBootstrap(group: runtime.eventLoop)
             .connectTimeout(.milliseconds(Self.dialMillisecondsMax))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 1, high: 256 * 1_024))
             .channelInitializer { channel in
                 // A host name may have several addresses, which are tried one after the other, each with a channel of its own.
                 channel.eventLoop.makeCompletedFuture {
-                    let socket = LinkConnection(client: self, attempt: attempt, shard: self.shard)
-                    if let context = self.shard.shared.trust.diallingLinks {
+                    let socket = LinkConnection(client: self, attempt: attempt, runtime: self.runtime)
+                    if let context = self.links.node.trust.diallingLinks {
                         let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         socket.tls = tls
                         try channel.pipeline.syncOperations.addHandler(tls)
@@ -119,21 +120,21 @@ class LinkClient: @unchecked Sendable {
                 }
             }
             .connect(host: target.host, port: target.port)
-            .hop(to: shard.eventLoop)
+            .hop(to: runtime.eventLoop)
             .whenFailure { _ in if self.attempt == attempt, case .dialling = self.state { self.failed() } }
     }
 
     func onConnected(_ connected: LinkConnection) {
-        guard connected.attempt == attempt, connection == nil, case .dialling = state, let generation = shard.view?.generation else {
+        guard connected.attempt == attempt, connection == nil, case .dialling = state, let generation = links.shell.view?.generation else {
             connected.closeNow()
             return
         }
         connection = connected
-        let me = shard.shared.identity
+        let me = links.node.identity
         let hello = LinkHello(
-            role: .node, cluster: shard.shared.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
-            to: member.id, toBoot: member.boot, line: UInt16(shard.index), dial: shard.links.nextDial(), nonce: .fresh())
-        dialler = LinkDialler(hello, secrets: shard.shared.trust.linkSecrets)
+            role: .node, cluster: links.node.configuration.cluster, generation: generation, from: me.id, boot: me.boot,
+            to: member.id, toBoot: member.boot, line: UInt16(runtime.index), dial: links.nextDial(), nonce: .fresh())
+        dialler = LinkDialler(hello, secrets: links.node.trust.linkSecrets)
         send(.hello(hello))
     }
 
@@ -150,12 +151,12 @@ class LinkClient: @unchecked Sendable {
         failures += 1
         // Full jitter: the moment at which a node comes back would otherwise see all others at once.
         let most = min(Self.backOffMilliseconds.upperBound, Self.backOffMilliseconds.lowerBound << Int64(min(failures, 10)))
-        let pause = Self.backOffMilliseconds.lowerBound + Int64(shard.runtime.numbers.random() % UInt64(most))
+        let pause = Self.backOffMilliseconds.lowerBound + Int64(runtime.numbers.random() % UInt64(most))
         state = .waiting(until: Moment.now().monotonic + pause)
         if wasUp {
-            shard.counters.linkReconnects += 1
+            runtime.counters.linkReconnects += 1
             endAll()
-            shard.linkIsDown(handle)
+            links.onDown(self)
         }
     }
 
@@ -163,7 +164,7 @@ class LinkClient: @unchecked Sendable {
     private func endAll() {
         let ended = attachments
         attachments = []
-        for attachment in ended { shard.post(.detached(WireAttachment.address(attachment)), to: WireAttachment.shard(attachment)) }
+        for attachment in ended { runtime.post(.detached(WireAttachment.address(attachment)), to: WireAttachment.shard(attachment)) }
         let unanswered = questions
         questions = [:]
         for (_, answer) in unanswered { answer(nil) }
@@ -179,13 +180,13 @@ class LinkClient: @unchecked Sendable {
     private func checkRoom() {
         if isFull == saidFull { return }
         saidFull = isFull
-        shard.setFull(handle, isFull)
+        links.shell.decide { machine, _, _ in machine.setFull(handle, isFull) }
     }
 
-    func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
+    package func forward(_ request: UInt64, _ publish: Publish, hops: UInt8, restarts: Bool, epoch: UInt64) {
         guard let connection else { return }
         // What it takes until all of this turn's leave together counts no more than the time on the way.
-        let left = max(0, min(publish.deadline - shard.runtime.turnMilliseconds(), Publish.budgetMillisecondsMax))
+        let left = max(0, min(publish.deadline - runtime.turnMilliseconds(), Publish.budgetMillisecondsMax))
         connection.write {
             LinkEncoder.writeForward(
                 request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)
@@ -235,39 +236,37 @@ class LinkClient: @unchecked Sendable {
         case .refuse(let sentence): throw LinkError("refused: \(LogText.escaped(sentence))")
         case .answer(let request, let result, _): onAnswer(request, result)
         case .slot(let frame):
-            guard let hasher = shard.view?.hasher, frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
-            shard.decide { $0.onReply(frame, from: handle, now: $1, actions: &$2) }
+            guard let hasher = links.shell.view?.hasher, frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
+            links.shell.decide { $0.onReply(frame, from: handle, now: $1, actions: &$2) }
         case .attached(let attachment, let result):
             if case .success(let reply) = result, reply.isLive {} else { attachments.remove(attachment) }
-            shard.post(.attached(WireAttachment.address(attachment), result), to: try originLoop(attachment))
+            runtime.post(.attached(WireAttachment.address(attachment), result), to: try originLoop(attachment))
         case .deliver(let targets, let incarnation, let message):
             for attachment in targets {
-                shard.post(
+                runtime.post(
                     .deliver(WireAttachment.address(attachment), incarnation: incarnation, message), to: try originLoop(attachment))
             }
         case .presenceNews(let attachment, let news):
-            shard.post(.presence(WireAttachment.address(attachment), news), to: try originLoop(attachment))
+            runtime.post(.presence(WireAttachment.address(attachment), news), to: try originLoop(attachment))
         case .detached(let attachment):
             attachments.remove(attachment)
-            shard.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
+            runtime.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
-            shard.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
-            shard.shared.onStanding(of: member, standing, query: query)
-            if let news = shard.shared.news(for: standing, told: &toldEpoch) { send(news) }
+            runtime.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
+            links.node.onStanding(of: member, standing, query: query)
+            if let news = links.node.news(for: standing, told: &toldEpoch) { send(news) }
         case .members(let epoch, let generation, let members):
-            shard.shared.onMembers(epoch: epoch, generation: generation, members)
+            links.node.onMembers(epoch: epoch, generation: generation, members)
         case .told(let request, let json): questions.removeValue(forKey: request)?(json)
         default: throw LinkError("a frame that an accepting node doesn't send")
         }
     }
 
-    func onAnswer(_ request: UInt64, _ result: PublishResult) {
-        shard.decide { $0.onAnswer(request: request, result, now: $1, actions: &$2) }
-    }
+    func onAnswer(_ request: UInt64, _ result: PublishResult) { links.delegate.onForwardAnswer(request, result) }
 
     private func originLoop(_ attachment: UInt64) throws(LinkError) -> Int {
         let origin = WireAttachment.shard(attachment)
-        guard origin < shard.shared.shardCount else { throw LinkError("an attachment of loop \(origin)") }
+        guard origin < runtime.shardCount else { throw LinkError("an attachment of loop \(origin)") }
         return origin
     }
 
@@ -280,7 +279,7 @@ class LinkClient: @unchecked Sendable {
         state = .up
         failures = 0
         connection?.raiseFrameLimit()
-        shard.linkIsUp(handle, to: member)
+        links.onUp(self)
     }
 }
 
@@ -307,10 +306,10 @@ final class LinkConnection: Connection, @unchecked Sendable {
     private var client: LinkClient?
     private var decoder = LinkDecoder()
 
-    init(client: LinkClient, attempt: Int, shard: Shard) {
+    init(client: LinkClient, attempt: Int, runtime: ShardRuntime) {
         self.client = client
         self.attempt = attempt
-        super.init(runtime: shard.runtime)
+        super.init(runtime: runtime)
     }
 
     override var writesMuch: Bool { true }
@@ -354,14 +353,14 @@ final class LinkConnection: Connection, @unchecked Sendable {
     }
 
     private func end(_ sentence: String) {
-        shard.counters.badLinks += 1
+        runtime.counters.badLinks += 1
         warn(sentence)
         closeNow()
     }
 
     private func warn(_ sentence: String) {
         let member = client.map { "\($0.member)" } ?? "nobody"
-        shard.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(sentence)"])
+        runtime.logger.warning("closed a link", metadata: ["member": "\(member)", "why": "\(sentence)"])
     }
 
     override func onGone() {

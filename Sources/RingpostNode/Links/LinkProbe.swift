@@ -10,18 +10,19 @@ import RingpostWire
 enum LinkProbe {
     static let millisecondsMax: Int64 = 1_500
 
-    static func ask(_ member: Member, cluster: String, shard: Shard?) async -> ProbeResult {
-        guard let shard, let target = ListenAddress(member.link) else { return .silent }
-        let trust = shard.shared.trust
-        let answer = shard.eventLoop.makePromise(of: ProbeResult.self)
+    static func ask(_ member: Member, from node: NodeContext, on eventLoop: any EventLoop) async -> ProbeResult {
+        guard let target = ListenAddress(member.link) else { return .silent }
+        let trust = node.trust
+        let answer = eventLoop.makePromise(of: ProbeResult.self)
         // Its own id, because that is what its certificate says.
         let hello = LinkHello(
-            role: .probe, cluster: cluster, generation: 0, from: shard.shared.configuration.id, boot: 0, to: "", toBoot: 0, nonce: .fresh())
+            role: .probe, cluster: node.configuration.cluster, generation: 0, from: node.configuration.id, boot: 0, to: "", toBoot: 0,
+            nonce: .fresh())
         let isTrusting = trust.linkSecrets == nil && trust.diallingLinks == nil
         let probe = ProbeConnection(
             member.identity, LinkDialler(hello, secrets: trust.linkSecrets), isTrusting: isTrusting, answer: answer)
-        let timeout = shard.eventLoop.scheduleTask(in: .milliseconds(millisecondsMax)) { probe.finish(.silent) }
-        ClientBootstrap(group: shard.eventLoop)
+        let timeout = eventLoop.scheduleTask(in: .milliseconds(millisecondsMax)) { probe.finish(.silent) }
+        ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(millisecondsMax))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -32,7 +33,7 @@ enum LinkProbe {
                 }
             }
             .connect(host: target.host, port: target.port)
-            .hop(to: shard.eventLoop)
+            .hop(to: eventLoop)
             .whenFailure { error in
                 let isRefused = (error as? NIOConnectionError)?.connectionErrors.contains {
                     ($0.error as? IOError)?.errnoCode == ECONNREFUSED

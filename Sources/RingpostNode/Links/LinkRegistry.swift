@@ -6,11 +6,11 @@ import Synchronization
 final class LinkRegistry: Sendable {
     private let lines = Mutex(LinkLines<LinkServer>())
 
-    func take(_ hello: LinkHello, by server: LinkServer) -> LinkLines<LinkServer>.Turn {
+    func enter(_ hello: LinkHello, by server: LinkServer) -> LinkLines<LinkServer>.Turn {
         lines.withLock { $0.enter(server, line: Self.line(hello), boot: hello.boot, dial: hello.dial) }
     }
 
-    func giveUp(_ hello: LinkHello, by server: LinkServer) {
+    func leave(_ hello: LinkHello, by server: LinkServer) {
         lines.withLock { $0.leave(Self.line(hello)) { $0 === server } }
     }
 

@@ -10,17 +10,17 @@ extension LinkServer {
             do throws(ProblemReport) {
                 try publish(produce, stream: stream, pass)
             } catch {
-                shard.counters.count(.failure(error.problem))
+                runtime.counters.count(.failure(error.problem))
                 send(.answer(request: produce.request, .failure(error.problem), message: error.message))
             }
-        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, shard.shared.standing(shard)))
+        case .ping(let query, let sentAt, _): send(.pong(query: query, sentAt: sentAt, links.node.standing(links.shell.view)))
         case .pong: break
         default: throw LinkError("a frame that a producer doesn't send")
         }
     }
 
     private func publish(_ produce: LinkProduce, stream: UInt64, _ pass: LinkPass) throws(ProblemReport) {
-        let publisher = shard.publisher
+        let publisher = links.publisher
         let message = try publisher.message(produce, by: pass)
         // Before it is sent off: the answer may come at once.
         inFlight += 1

@@ -1,13 +1,12 @@
-// The accepted end of a link: another node that forwards and attaches, a producer, or somebody who only asks who is
-// here. A stranger is told in one sentence what differs, and is gone within a second.
+// The accepted end of a link. The other side is another node that forwards publishes and attaches, a producer, or a node that only asks who
+// answers here. A stranger gets one sentence that says what differs, and is disconnected within a second.
 import HashRing
 import Logging
 import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// `LinkTrial` has one that only answers.
-class LinkServer: Connection, @unchecked Sendable {
+final class LinkServer: Connection, @unchecked Sendable {
     private enum State {
         /// Waits for a hello. Can transition to greeted, over.
         case silent
@@ -21,26 +20,27 @@ class LinkServer: Connection, @unchecked Sendable {
         case over
     }
 
+    let links: ShardLinks
     private let bytesMax: Int
     private var state = State.silent
     private var decoder = LinkDecoder()
     private(set) var number = 0
-    /// Of the member list that was last sent here.
+    /// The epoch of the member list that was last sent here.
     private var toldEpoch: UInt64 = 0
     private var lastHeard = Moment.now().monotonic
-    /// Producers' publishes under way; bounded like an HTTP connection's.
+    /// A producer's publishes that wait for their answer.
     var inFlight = 0
     var isPaused = false
-    /// A node's; set once it has its line.
+    /// The hello of a node; set once it is registered.
     private var hello: LinkHello?
     /// An earlier connection of the same line has not ended yet.
     private var isWaiting = false
-    /// A later one, which has come meanwhile.
+    /// A later connection of the same line, which has come meanwhile.
     private var successor: LinkServer?
-    /// A producer's stream ends with the answer to the last publish that is under way.
+    /// The connection of a producer ends with the answer to the last publish that is under way.
     private var endsWhenAnswered = false
 
-    /// Set while it counts as one that has not introduced itself: when it is closed unless it has.
+    /// Closes the connection unless it has introduced itself by then. Set while it counts as a stranger.
     private var introduction: Scheduled<Void>?
 
     static let producerInFlightMax = 16_384
@@ -51,9 +51,10 @@ class LinkServer: Connection, @unchecked Sendable {
 
     override var writesMuch: Bool { true }
 
-    init(shard: Shard) {
-        bytesMax = shard.shared.configuration.limits.linkBytesMax
-        super.init(runtime: shard.runtime)
+    init(links: ShardLinks) {
+        self.links = links
+        bytesMax = links.node.configuration.limits.linkBytesMax
+        super.init(runtime: links.runtime)
     }
 
     // MARK: Out
@@ -81,7 +82,7 @@ class LinkServer: Connection, @unchecked Sendable {
     func answer(_ request: UInt64, _ result: PublishResult) {
         if case .producer = state {
             inFlight -= 1
-            shard.counters.count(result)
+            runtime.counters.count(result)
             if isPaused, inFlight < Self.producerInFlightMax / 2 {
                 isPaused = false
                 setReading(true)
@@ -115,7 +116,7 @@ class LinkServer: Connection, @unchecked Sendable {
                 }
             }
         } catch {
-            shard.counters.badLinks += 1
+            runtime.counters.badLinks += 1
             refuse(error.description)
             if introduction != nil { state = .over }
         }
@@ -125,7 +126,7 @@ class LinkServer: Connection, @unchecked Sendable {
         switch state {
         case .silent:
             guard case .hello(let hello) = frame else { throw LinkError("a link begins with a hello") }
-            var acceptor = LinkAcceptor(secrets: shard.shared.trust.linkSecrets, peer: peer)
+            var acceptor = LinkAcceptor(secrets: links.node.trust.linkSecrets, peer: peer)
             perform(try acceptor.onHello(hello, nonce: .fresh()), acceptor)
         case .greeted(var acceptor):
             guard case .proof(let proof) = frame else { throw LinkError("a challenge is answered with a proof") }
@@ -139,18 +140,18 @@ class LinkServer: Connection, @unchecked Sendable {
     // MARK: Introduction
 
     override func onConnected() {
-        guard shard.links.addStranger() else {
-            shard.counters.badLinks += 1
+        guard links.addStranger() else {
+            runtime.counters.badLinks += 1
             state = .over
             return closeNow()
         }
-        let milliseconds = shard.shared.configuration.limits.handshakeMilliseconds
-        introduction = shard.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.onLate() }
+        let milliseconds = links.node.configuration.limits.handshakeMilliseconds
+        introduction = runtime.eventLoop.scheduleTask(in: .milliseconds(milliseconds)) { [weak self] in self?.onLate() }
     }
 
     /// Whoever is known by now has ended the wait; all others go, also those who were refused and have not gone by themselves.
     private func onLate() {
-        if isStranger { shard.counters.badLinks += 1 }
+        if isStranger { runtime.counters.badLinks += 1 }
         state = .over
         closeNow()
     }
@@ -166,7 +167,7 @@ class LinkServer: Connection, @unchecked Sendable {
         guard let introduction else { return }
         introduction.cancel()
         self.introduction = nil
-        shard.links.removeStranger()
+        links.removeStranger()
     }
 
     /// What TLS says of the other side. It has answered by the time that a frame is here.
@@ -181,33 +182,33 @@ class LinkServer: Connection, @unchecked Sendable {
         switch action {
         case .challenge(let nonce, let proof): send(.challenge(nonce, proof))
         case .greet(let hello): greet(hello)
-        case .refuse(let hello, let sentence): turnDown(hello, sentence)
+        case .refuse(let hello, let sentence): reject(hello, sentence)
         }
     }
 
     override func onFailure(_ error: any Error) {
-        if isStranger { shard.counters.badLinks += 1 }
+        if isStranger { runtime.counters.badLinks += 1 }
         if introduction != nil { state = .over }
     }
 
     private func greet(_ hello: LinkHello) {
-        let me = shard.shared.identity
-        let generation = shard.view?.generation
-        let isRefused = shard.shared.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
+        let me = links.node.identity
+        let generation = links.shell.view?.generation
+        let isRefused = links.node.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
         let objection = LinkGreeting.objection(
-            to: hello, cluster: shard.shared.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
+            to: hello, cluster: links.node.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
         if let sentence = objection {
-            return turnDown(hello, sentence)
+            return reject(hello, sentence)
         }
         if hello.role == .producer {
-            guard let pass = shard.shared.trust.linkAdmission.pass(hello.credential) else {
-                return turnDown(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
+            guard let pass = links.node.trust.linkAdmission.pass(hello.credential) else {
+                return reject(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
             }
             return welcome(hello, pass)
         }
         guard hello.role == .node else { return welcome(hello) }
-        switch shard.shared.lines.take(hello, by: self) {
-        case .late: turnDown(hello, "a later connection of this event loop is here already")
+        switch links.registry.enter(hello, by: self) {
+        case .late: reject(hello, "a later connection of this event loop is here already")
         case .first:
             self.hello = hello
             welcome(hello)
@@ -215,57 +216,57 @@ class LinkServer: Connection, @unchecked Sendable {
             self.hello = hello
             isWaiting = true
             endIntroduction()
-            previous.shard.eventLoop.execute { previous.giveWay(to: self) }
+            previous.runtime.eventLoop.execute { previous.makeRoom(for: self) }
         }
     }
 
-    private func turnDown(_ hello: LinkHello, _ sentence: String) {
-        shard.counters.badLinks += 1
-        let level: Logger.Level = shard.links.warnsOfRefusal(now: Moment.now().monotonic) ? .warning : .debug
+    private func reject(_ hello: LinkHello, _ sentence: String) {
+        runtime.counters.badLinks += 1
+        let level: Logger.Level = links.warnsOfRefusal(now: Moment.now().monotonic) ? .warning : .debug
         let metadata: Logger.Metadata = ["from": "\(LogText.escaped(hello.from))", "why": "\(LogText.escaped(sentence))"]
-        shard.logger.log(level: level, "refused a link", metadata: metadata)
+        runtime.logger.log(level: level, "refused a link", metadata: metadata)
         state = .over
         refuse(sentence)
     }
 
-    /// The other side has dialled again. Its new connection is welcomed as soon as all that this one has brought has gone its way.
-    private func giveWay(to next: LinkServer) {
+    /// The other side has dialled again. Its new connection is welcomed as soon as all frames of this one have been posted.
+    private func makeRoom(for next: LinkServer) {
         successor = next
-        if !isWaiting { passOn() }
+        if !isWaiting { endForSuccessor() }
     }
 
-    private func passOn() {
+    private func endForSuccessor() {
         guard let next = successor else { return }
         successor = nil
         closeNow()
         runtime.sendPosts()
-        next.shard.eventLoop.execute { next.onTurn() }
+        next.runtime.eventLoop.execute { next.onPredecessorEnded() }
     }
 
     /// The connection before this one has ended.
-    private func onTurn() {
+    private func onPredecessorEnded() {
         isWaiting = false
         if successor != nil {
-            passOn()
+            endForSuccessor()
         } else if let hello, isOpen, !isClosing {
             welcome(hello)
             onBytes()
         }
-        if !isOpen, let hello { shard.shared.lines.giveUp(hello, by: self) }
+        if !isOpen, let hello { links.registry.leave(hello, by: self) }
     }
 
     private func welcome(_ hello: LinkHello, _ pass: LinkPass = LinkPass()) {
-        let me = shard.shared.identity
+        let me = links.node.identity
         decoder.frameBytesMax = LinkProtocol.frameBytesMax
-        number = shard.links.accept(self)
+        number = links.accept(self)
         switch hello.role {
         case .node: state = .node(MemberIdentity(id: hello.from, boot: hello.boot))
-        case .producer: state = .producer(stream: shard.runtime.numbers.stream(), pass)
+        case .producer: state = .producer(stream: runtime.numbers.stream(), pass)
         case .probe: state = .over
         }
         if hello.role != .probe { endIntroduction() }
-        let payloadBytesMax = UInt32(shard.shared.configuration.limits.payloadBytesMax)
-        send(.welcome(LinkWelcome(node: me.id, boot: me.boot, epoch: shard.view?.epoch ?? 0, payloadBytesMax: payloadBytesMax)))
+        let payloadBytesMax = UInt32(links.node.configuration.limits.payloadBytesMax)
+        send(.welcome(LinkWelcome(node: me.id, boot: me.boot, epoch: links.shell.view?.epoch ?? 0, payloadBytesMax: payloadBytesMax)))
         if hello.role == .probe { closeWhenFlushed() }
     }
 
@@ -276,43 +277,45 @@ class LinkServer: Connection, @unchecked Sendable {
             try check(key)
             let address = ReturnAddress(connectionID: connectionID, id: attachment)
             let request = AttachRequest(key: key, address: address, start: start, stay: stay)
-            shard.post(.attach(request, epoch: epoch), to: shard.shardIndex(key.slot))
+            runtime.post(.attach(request, epoch: epoch), to: runtime.shardIndex(key.slot))
         case .detach(let attachment, let key):
             try check(key)
             let address = ReturnAddress(connectionID: connectionID, id: attachment)
-            shard.post(.detach(address, key), to: shard.shardIndex(key.slot))
+            runtime.post(.detach(address, key), to: runtime.shardIndex(key.slot))
         case .presenceReport(let attachment, let key, let report):
             try check(key)
             guard case .node(let member) = state, key.kind == .channel else { throw LinkError("a report on what is no channel") }
             let address = ReturnAddress(connectionID: connectionID, id: attachment)
-            shard.post(.report(key, address, node: member.id, report), to: shard.shardIndex(key.slot))
+            runtime.post(.report(key, address, node: member.id, report), to: runtime.shardIndex(key.slot))
         case .slot(let frame): try post(frame)
         case .ping(let query, let sentAt, let standing):
-            if case .node(let identity) = state { shard.shared.onStanding(of: identity, standing) }
-            send(.pong(query: query, sentAt: sentAt, shard.shared.standing(shard)))
-            if let news = shard.shared.news(for: standing, told: &toldEpoch) { send(news) }
+            if case .node(let identity) = state { links.node.onStanding(of: identity, standing) }
+            send(.pong(query: query, sentAt: sentAt, links.node.standing(links.shell.view)))
+            if let news = links.node.news(for: standing, told: &toldEpoch) { send(news) }
         case .members(let epoch, let generation, let members):
-            shard.shared.onMembers(epoch: epoch, generation: generation, members)
+            links.node.onMembers(epoch: epoch, generation: generation, members)
         case .ask(let request, let question, let argument):
-            shard.shared.answer(question, argument, on: shard.eventLoop) { self.send(.told(request: request, json: $0)) }
+            links.delegate.onQuestion(question, argument) { self.send(.told(request: request, json: $0)) }
         default: throw LinkError("a frame that a node doesn't send")
         }
     }
 
-    var connectionID: UInt32 { ConnectionAddress(shard: shard.index, connection: number).connectionID }
+    var connectionID: UInt32 { ConnectionAddress(shard: runtime.index, connection: number).connectionID }
 
     /// To the loop that has the slot; of a frame about many slots to each loop its part.
     private func post(_ frame: SlotFrame) throws(LinkError) {
-        guard case .node(let member) = state, let hasher = shard.view?.hasher else { throw LinkError("this node is not in a ring yet") }
+        guard case .node(let member) = state, let hasher = links.shell.view?.hasher else {
+            throw LinkError("this node is not in a ring yet")
+        }
         guard frame.isWellPlaced(by: hasher) else { throw LinkError("a key in another's slot") }
         switch frame {
         case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused:
             throw LinkError("an answer that was not asked for")
         case .fetch(_, let slot), .append(_, let slot, _, _):
-            shard.post(.slotRequest(frame, member, connectionID: connectionID), to: shard.shardIndex(Int(slot)))
+            runtime.post(.slotRequest(frame, member, connectionID: connectionID), to: runtime.shardIndex(Int(slot)))
         case .inquire, .adopt, .snapshots, .release:
-            for (target, part) in frame.parts(by: { shard.shardIndex($0) }) {
-                shard.post(.slotRequest(part, member, connectionID: connectionID), to: target)
+            for (target, part) in frame.parts(by: { runtime.shardIndex($0) }) {
+                runtime.post(.slotRequest(part, member, connectionID: connectionID), to: target)
             }
         }
     }
@@ -329,17 +332,13 @@ class LinkServer: Connection, @unchecked Sendable {
         // The connection is the stream: what a sender forwards on it stays in order.
         let context = PublishContext(
             address: ReturnAddress(connectionID: connectionID, id: forward.request), hops: forward.hops, epoch: forward.epoch,
-            stream: UInt64(shard.index) << 56 | 1 << 48 | UInt64(number), restarts: forward.restarts)
-        submit(publish, context)
-    }
-
-    func submit(_ publish: Publish, _ context: PublishContext) {
-        shard.post(.submit(publish, context), to: shard.shardIndex(publish.key.slot))
+            stream: UInt64(runtime.index) << 56 | 1 << 48 | UInt64(number), restarts: forward.restarts)
+        links.delegate.onForward(publish, context)
     }
 
     /// Peers are believed that a name is valid, but not where it belongs: one of them with another hash would split a mailbox.
     private func check(_ key: Key) throws(LinkError) {
-        guard let hasher = shard.view?.hasher else { throw LinkError("this node is not in a ring yet") }
+        guard let hasher = links.shell.view?.hasher else { throw LinkError("this node is not in a ring yet") }
         guard key.name.withUnsafeBytes({ hasher.hash(key.kind, utf8: $0) }) == key.hash else { throw LinkError("a key with another hash") }
     }
 
@@ -365,26 +364,26 @@ class LinkServer: Connection, @unchecked Sendable {
     }
 
     override func onGone() {
-        if let hello, !isWaiting { shard.shared.lines.giveUp(hello, by: self) }
+        if let hello, !isWaiting { links.registry.leave(hello, by: self) }
         endIntroduction()
         switch state {
         case .node:
-            shard.postToAll(.connectionEnded(connectionID))
-            shard.postToAll(.streamEnded(UInt64(shard.index) << 56 | 1 << 48 | UInt64(number)))
-        case .producer(let stream, _): shard.postToAll(.streamEnded(stream))
+            runtime.postToAll(.connectionEnded(connectionID))
+            runtime.postToAll(.streamEnded(UInt64(runtime.index) << 56 | 1 << 48 | UInt64(number)))
+        case .producer(let stream, _): runtime.postToAll(.streamEnded(stream))
         // One that only looks whether somebody listens has done no harm.
         case .silent where input.readableBytes == 0: break
-        case .silent, .greeted: if isStranger { shard.counters.badLinks += 1 }
+        case .silent, .greeted: if isStranger { runtime.counters.badLinks += 1 }
         case .over: break
         }
-        if number != 0 { shard.links.removeAccepted(number) }
+        if number != 0 { links.removeAccepted(number) }
         state = .over
     }
 
     override func onDeadline(now: Int64) {
         switch state {
         case .node, .producer:
-            if now - lastHeard > 2 * shard.heartbeatMilliseconds { closeNow() }
+            if now - lastHeard > 2 * links.shell.heartbeatMilliseconds { closeNow() }
         case .silent, .greeted, .over: break
         }
     }

@@ -10,7 +10,8 @@ struct NodeMembership {
     private let shared: NodeContext
     private let service: MembershipService
 
-    init(shared: NodeContext, member: Member) {
+    init(group: ShardGroup, member: Member) {
+        let shared = group.shared
         self.shared = shared
         let zooKeeper = shared.configuration.zookeeper
         var configuration = MembershipConfiguration(
@@ -22,7 +23,7 @@ struct NodeMembership {
             configuration.credentials = shared.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = shared.configuration.sessionTimeoutMilliseconds
         }
-        service = MembershipService(configuration: configuration, hooks: Self.hooks(shared), logger: shared.logger)
+        service = MembershipService(configuration: configuration, hooks: Self.hooks(group), logger: shared.logger)
     }
 
     /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
@@ -73,42 +74,44 @@ struct NodeMembership {
 // MARK: - What the membership asks of the node
 
 extension NodeMembership {
-    private static func hooks(_ shared: NodeContext) -> MembershipHooks {
+    private static func hooks(_ group: ShardGroup) -> MembershipHooks {
+        let shared = group.shared
         var hooks = MembershipHooks()
         hooks.onIdentity = { identity in
             shared.setIdentity(identity)
-            shared.onEachShard { $0.begin(as: identity) }
+            group.onEachShard { $0.begin(as: identity) }
         }
-        hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { shared.onEachShard { $0.succeed() } } }
-        hooks.onView = { shared.take($0) }
-        hooks.onLease = { shared.take($0) }
-        hooks.onRevocations = { list in shared.onEachShard { $0.applyRevocations(list) } }
+        hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
+        hooks.onView = { group.apply($0) }
+        hooks.onLease = { group.apply($0) }
+        hooks.onRevocations = { list in group.onEachShard { $0.applyRevocations(list) } }
         hooks.onAlarm = { _ in shared.countAlarm() }
         hooks.onProgress = { shared.setDrain($0) }
         hooks.onLeaving = {
             shared.setLeaving()
-            shared.onEachShard { $0.publisher.isLeaving = true }
+            group.onEachShard { $0.publisher.isLeaving = true }
         }
-        addPeers(shared, to: &hooks)
-        hooks.holdings = { await shared.holdings() }
-        hooks.moveSockets = { await shared.moveSockets(milliseconds: $0, elsewhere: $1) }
-        hooks.keepSockets = { await shared.stopMovingSockets() }
+        addPeers(group, to: &hooks)
+        hooks.holdings = { await group.holdings() }
+        hooks.moveSockets = { await group.moveSockets(milliseconds: $0, elsewhere: $1) }
+        hooks.keepSockets = { await group.stopMovingSockets() }
         return hooks
     }
 
-    private static func addPeers(_ shared: NodeContext, to hooks: inout MembershipHooks) {
+    private static func addPeers(_ group: ShardGroup, to hooks: inout MembershipHooks) {
+        let shared = group.shared
         hooks.onPeerRefused = { identity in
             shared.refuse(identity)
-            shared.onEachShard { $0.refuse(identity) }
+            group.onEachShard { $0.links.refuse(identity) }
         }
-        hooks.pingPeers = { shared.onEachShard { $0.pingAll() } }
+        hooks.pingPeers = { group.onEachShard { $0.links.pingAll() } }
         // One loop asks for all of them: an answer is the node's.
         hooks.askPeers = { number, _ in
-            guard let shard = shared.shards.first else { return }
-            shard.eventLoop.execute { shard.pingAll(query: number) }
+            guard let shard = group.shards.first else { return }
+            shard.eventLoop.execute { shard.links.pingAll(query: number) }
         }
         hooks.peers = { shared.peers }
-        hooks.probe = { await shared.probe($0) }
+        hooks.probe = { await group.probe($0) }
         hooks.link = { _ in
             // The membership waits five seconds at most.
             while !shared.isLinkedWithAll(), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
@@ -116,48 +119,19 @@ extension NodeMembership {
     }
 }
 
-extension NodeContext {
-    fileprivate func take(_ view: MembershipView) {
-        setView(view)
+extension ShardGroup {
+    fileprivate func apply(_ view: MembershipView) {
+        shared.setView(view)
         onEachShard { $0.apply(view) }
     }
 
-    fileprivate func take(_ lease: Lease) {
-        setLease(lease)
+    fileprivate func apply(_ lease: Lease) {
+        shared.setLease(lease)
         onEachShard { $0.setLease(until: lease.actUntil) }
     }
 
     fileprivate func probe(_ member: Member) async -> ProbeResult {
-        await LinkProbe.ask(member, cluster: configuration.cluster, shard: shards.first)
-    }
-
-    /// What would have to go before the node can.
-    fileprivate func holdings() async -> NodeHoldings {
-        var holdings = NodeHoldings()
-        for shard in shards {
-            // A loop that has been shut down holds nothing.
-            guard let part = try? await shard.eventLoop.submit({ shard.snapshot(countsSlots: true) }).get() else { continue }
-            holdings.copies += part.copiesHeld
-            holdings.users += part.mailboxes
-            holdings.sockets += part.counters.sockets.reduce(0, +)
-        }
-        return holdings
-    }
-}
-
-extension Shard {
-    /// Tells every other member at once how this node stands.
-    fileprivate func pingAll(query: UInt64 = 0) {
-        let now = MonotonicClock.nowMilliseconds()
-        for link in links.allDialled { link.ping(query: query, now: now) }
-    }
-
-    /// A member that computed another ring from the same epoch: no link with this boot of it.
-    fileprivate func refuse(_ peer: MemberIdentity) {
-        if let link = links.link(to: peer) {
-            link.stop()
-            linkIsDown(link.handle)
-        }
-        for server in Array(links.allAccepted) { server.closeIf(from: peer) }
+        guard let eventLoop = eventLoops.first else { return .silent }
+        return await LinkProbe.ask(member, from: shared, on: eventLoop)
     }
 }

@@ -2,7 +2,7 @@
 import RingpostCore
 
 /// Receives the answers to publishes that it has sent off.
-protocol PublishSink: AnyObject {
+package protocol PublishSink: AnyObject {
     func onAnswer(tag: UInt64, _ result: PublishResult)
 }
 

@@ -14,7 +14,7 @@ enum PublishCaller {
 }
 
 /// Used on its shard's event loop only.
-final class Publisher {
+package final class Publisher {
     private let runtime: ShardRuntime
     private let apiKeys: APIKeys?
     private let payloadBytesMax: Int
@@ -108,7 +108,7 @@ final class Publisher {
     /// - Parameters:
     ///   - stream: the producer's stream, 0 for a single request.
     ///   - restarts: the producer begins again, in order, after a refusal.
-    func send(_ message: Publish, stream: UInt64 = 0, restarts: Bool = false, to sink: any PublishSink, tag: UInt64) {
+    package func send(_ message: Publish, stream: UInt64 = 0, restarts: Bool = false, to sink: any PublishSink, tag: UInt64) {
         guard let number = waiters.insert(sink, tag: tag) else {
             sink.onAnswer(tag: tag, .failure(.overloaded))
             return

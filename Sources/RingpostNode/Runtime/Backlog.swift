@@ -1,4 +1,4 @@
-// What waits for a slow socket: large pieces that many sockets wait for are held once for all of them, small ones are put together.
+// Bytes that wait for a slow connection: large pieces that many connections wait for are held once for all of them, small ones are joined.
 import DequeModule
 import NIOCore
 
@@ -23,7 +23,7 @@ final class Backlog {
         bytes += pieces[last].bytes.readableBytes
     }
 
-    func takeFirst() -> (bytes: ByteBuffer, isShared: Bool)? {
+    func popFirst() -> (bytes: ByteBuffer, isShared: Bool)? {
         let first = pieces.popFirst()
         bytes -= first?.bytes.readableBytes ?? 0
         return first

@@ -1,6 +1,6 @@
-// What all sockets of a node have in common: bytes come in and are kept until they are understood; bytes go out once a
-// tick, everything that waits in one write. What waits is held here, bounded. It goes to the kernel directly; what the kernel does
-// not take is handed to NIO, one piece at a time: its own queue of pending writes would grow without bound and never shrink again.
+// What all connections of a node have in common. Bytes that arrive are kept until they have been parsed. Bytes to send are collected here,
+// bounded, and sent at the end of the turn in one write. They go to the kernel directly; a piece that the kernel doesn't accept is handed
+// to NIO, one piece at a time: NIO's own queue of pending writes would grow without bound and never shrink again.
 import Glibc
 import NIOCore
 import NIOSSL
@@ -19,7 +19,7 @@ enum ConnectionKind {
     case member
 }
 
-/// Used on its loop only, which is what makes it safe to hand to NIO's callbacks.
+/// Used on its event loop only, which makes it safe to hand to NIO's callbacks.
 class Connection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -28,26 +28,27 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS. Set before the handler is added.
     var tls: NIOSSLHandler?
-    /// What waits behind `pending`, where a large piece that others share is among it.
+    /// Bytes to send behind `pending`, where a large piece that is shared with other connections is among them.
     private var backlog: Backlog?
     private var closesBy: Int64 = .max
-    /// Bytes that have arrived and are not understood yet.
+    /// Bytes that have arrived and have not been parsed.
     var input = ByteBuffer()
+    /// Bytes to send.
     private var pending = ByteBuffer()
-    // What is small stands together: many sockets are idle.
-    /// `pending` shares its bytes with other sockets.
+    // Small fields stand together, to keep an idle connection small.
+    /// `pending` shares its bytes with other connections.
     private var isPendingShared = false
-    /// What `send` is called with while the connection stands and nothing is between this handler and it; -1 where NIO has to write.
+    /// The socket, while it is open and nothing is between this handler and it; -1 where NIO has to write.
     private var descriptor: Int32 = -1
     private var connectionIndex: Int32 = -1
-    /// NIO holds a piece that the kernel has not taken yet: nothing may overtake it.
+    /// NIO holds a piece that the kernel has not accepted yet: nothing may overtake it.
     private var isBackedUp = false
     /// The connection counts as one of a client or producer.
     var isCountedConnection = false
     private var isDirty = false
-    /// Set once the socket is to be closed when its bytes are out.
+    /// The connection is to be closed when its bytes are sent.
     private(set) var isClosing = false
-    private var saidLastWord = false
+    private var hasClosedOutput = false
     private var hasFailed = false
 
     init(runtime: ShardRuntime) { self.runtime = runtime }
@@ -69,24 +70,24 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     /// A tick writes far more than a message.
     var writesMuch: Bool { false }
-    /// What stands in the pipeline for it.
+    /// Its handler in NIO's pipeline.
     var handler: any ChannelInboundHandler { self }
 
-    /// The connection stands.
+    /// The connection is open.
     func onConnected() {}
-    /// TLS stands: it is known whose certificate the other side has.
+    /// The TLS handshake is over: the other side's certificate is known.
     func onSecured() {}
-    /// Something broke; the socket is closed next.
+    /// The connection has failed; it is closed next.
     func onFailure(_ error: any Error) {}
     /// Bytes have arrived in ``input``.
     func onBytes() {}
-    /// It is this socket's turn again (see ``FairScheduler``).
-    func goOn() {}
+    /// It is this connection's turn again (see ``FairScheduler``).
+    func onTurn() {}
     /// The other side sends no more, and may read on.
     func onInputClosed() { closeNow() }
-    /// The socket is gone.
+    /// The connection is gone.
     func onGone() {}
-    /// Everything that waited has been handed to the kernel.
+    /// All bytes to send have been handed to the kernel.
     func onDrained() {}
     /// About once a second.
     func onDeadline(now: Int64) {}
@@ -94,7 +95,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     // MARK: Out
 
     var pendingBytes: Int { pending.readableBytes + (backlog?.bytes ?? 0) }
-    /// Nothing waits, here or with NIO.
+    /// No bytes wait to be sent, here or with NIO.
     var isDrained: Bool { pending.readableBytes == 0 && !isBackedUp }
     var isOpen: Bool { context != nil }
 
@@ -113,21 +114,21 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// Appends bytes to what leaves at the end of this tick.
+    /// Appends bytes that are sent at the end of this turn.
     func write(_ body: (inout ByteBuffer) -> Void) {
-        guard context != nil, !saidLastWord else { return }
+        guard context != nil, !hasClosedOutput else { return }
         if let backlog {
             backlog.append(body)
         } else {
-            if pending.storageCapacity == 0 { pending = runtime.spares.take(writesMuch: writesMuch) }
+            if pending.storageCapacity == 0 { pending = runtime.spares.popBuffer(writesMuch: writesMuch) }
             body(&pending)
         }
         markDirty()
     }
 
-    /// Appends bytes that others are written too: they are copied only where they are few and something waits before them.
+    /// Appends bytes that are written to other connections, too: they are copied only where they are few and others wait before them.
     func write(_ bytes: ByteBuffer) {
-        guard context != nil, !saidLastWord else { return }
+        guard context != nil, !hasClosedOutput else { return }
         if pending.readableBytes == 0 {
             pending = bytes
             isPendingShared = true
@@ -148,7 +149,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         runtime.markDirty(self)
     }
 
-    /// Hands on what waits, unless an earlier piece is still on its way to the kernel.
+    /// Sends the bytes that wait, unless an earlier piece is still on its way to the kernel.
     func flush() {
         isDirty = false
         guard let context, !isBackedUp else { return }
@@ -157,21 +158,21 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
             if descriptor >= 0 { sendDirectly(context) } else { handOn(context) }
             guard self.context != nil, !isBackedUp else { return }
         }
-        if isClosing { sayLastWord() } else { onDrained() }
+        if isClosing { closeOutput() } else { onDrained() }
     }
 
-    /// Past NIO, which would queue the bytes, look through its queue and come to the same system call. An error is left for NIO to find.
+    /// Past NIO, which would queue the bytes, look through its queue and make the same system call. An error is left for NIO to find.
     private func sendDirectly(_ context: ChannelHandlerContext) {
         let sent = pending.withUnsafeReadableBytes { bytes in
             send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
         }
         if sent == pending.readableBytes {
-            if !isPendingShared { runtime.spares.giveBack(pending) }
-            return takeFromBacklog()
+            if !isPendingShared { runtime.spares.append(pending) }
+            return nextFromBacklog()
         }
         if sent > 0 { pending.moveReaderIndex(forwardBy: sent) }
-        let rest = pending
-        takeFromBacklog()
+        let unsent = pending
+        nextFromBacklog()
         isBackedUp = true
         let promise = context.eventLoop.makePromise(of: Void.self)
         // A failure ends the connection.
@@ -179,48 +180,48 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
             isBackedUp = false
             flush()
         }
-        context.writeAndFlush(wrapOutboundOut(rest), promise: promise)
+        context.writeAndFlush(wrapOutboundOut(unsent), promise: promise)
     }
 
     private func handOn(_ context: ChannelHandlerContext) {
         let bytes = pending
-        takeFromBacklog()
+        nextFromBacklog()
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         isBackedUp = !context.channel.isWritable
     }
 
-    /// `pending` is on its way: what waits behind it is next.
-    private func takeFromBacklog() {
-        (pending, isPendingShared) = backlog?.takeFirst() ?? (ByteBuffer(), false)
+    /// `pending` has been sent, or handed on: the bytes behind it are next.
+    private func nextFromBacklog() {
+        (pending, isPendingShared) = backlog?.popFirst() ?? (ByteBuffer(), false)
         if backlog?.bytes == 0 { backlog = nil }
     }
 
-    /// Drops what waits and was not handed on: a frame that would be cut is not begun.
+    /// Drops bytes that wait and were not handed on: no frame is begun that would be cut.
     func dropPending() {
         pending = ByteBuffer()
         isPendingShared = false
         backlog = nil
     }
 
-    /// Closes when what waits is out, or when the time for that is over.
+    /// Closes when the bytes that wait are sent, or when the time for that is over.
     func closeWhenFlushed() {
         guard context != nil, !isClosing else { return }
         isClosing = true
-        closesBy = Moment.now().monotonic + runtime.closeMilliseconds
+        closesBy = Moment.now().monotonic + runtime.limits.closeMilliseconds
         setReading(true)
         markDirty()
     }
 
-    /// Everything is out. Only this side is closed at first: closing both while bytes of the client are unread would reset
+    /// All bytes are sent. Only the sending side is closed at first: closing both while bytes of the client are unread would reset
     /// the connection, and the client might never read why it ended (RFC 9112, 9.6).
-    private func sayLastWord() {
-        if saidLastWord { return }
-        saidLastWord = true
+    private func closeOutput() {
+        if hasClosedOutput { return }
+        hasClosedOutput = true
         context?.close(mode: .output, promise: nil)
     }
 
-    /// Nothing of the other side is heard after this. TLS on its own would say goodbye, and wait for an answer with the socket open:
-    /// it may say it, but nobody waits.
+    /// Nothing that the other side sends is read after this. TLS on its own would send its close alert and wait for the other side's with
+    /// the connection open: the alert is sent, but not waited for.
     func closeNow() {
         guard let context else { return }
         if let tls, let secured = try? context.pipeline.syncOperations.context(handler: tls) {
@@ -231,7 +232,9 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
-    /// - Returns: true if that is the end of the socket, or the beginning of its end.
+    /// Checks the deadline.
+    ///
+    /// - Returns: true when the connection is closed or closing.
     func onRound(now: Int64) -> Bool {
         if isClosing {
             if now < closesBy { return false }
@@ -242,7 +245,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         return isClosing || !isOpen
     }
 
-    /// Stops and starts reading: who does not take answers may not ask more.
+    /// Stops and starts reading: a client that doesn't read its answers may not send more requests.
     func setReading(_ reads: Bool) {
         guard let context else { return }
         do {
@@ -291,7 +294,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// It takes the place of another one, on the same connection.
+    /// Takes over the socket of another handler.
     func inherit(from other: Connection) {
         (tls, descriptor, isCountedConnection) = (other.tls, other.descriptor, other.isCountedConnection)
         other.isCountedConnection = false

@@ -1,5 +1,5 @@
-// Stands in NIO's pipeline for a socket whose place another one may take: HTTP's, which becomes a WebSocket or an event stream. A pipeline
-// that changes would cost each client more than the upgrade itself does.
+// Stands in NIO's pipeline for a connection that another one may replace: an HTTP connection becomes a WebSocket or an event stream. To
+// change the pipeline would cost each client more than the upgrade itself does.
 import NIOCore
 
 final class ConnectionSlot: ChannelInboundHandler {
@@ -9,7 +9,7 @@ final class ConnectionSlot: ChannelInboundHandler {
 
     init(_ socket: Connection) { self.socket = socket }
 
-    /// The one that was here is gone after this, and the other one has its connection.
+    /// The former connection is gone after this, and the other one has its socket.
     func replace(by other: Connection, _ context: ChannelHandlerContext) {
         let former = socket
         socket = other

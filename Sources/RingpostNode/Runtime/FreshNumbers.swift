@@ -2,7 +2,7 @@
 import HashRing
 import RingpostCore
 
-struct FreshNumbers {
+package struct FreshNumbers {
     private let shardIndex: Int
     private var generator = SplitMix64.seededBySystem()
     private let messageBase: UInt64
@@ -17,13 +17,13 @@ struct FreshNumbers {
     mutating func random() -> UInt64 { generator.next() }
 
     /// An id for a publish whose producer gave none.
-    mutating func messageID() -> MessageID {
+    package mutating func messageID() -> MessageID {
         lastMessage &+= 1
         return MessageID(high: messageBase, low: lastMessage)
     }
 
     /// A number for a producer's stream, unique on this node.
-    mutating func stream() -> UInt64 {
+    package mutating func stream() -> UInt64 {
         lastStream += 1
         return UInt64(shardIndex) << 56 | lastStream
     }

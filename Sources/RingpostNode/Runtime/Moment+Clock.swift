@@ -4,13 +4,13 @@ import RingpostCore
 
 extension Moment {
     /// The time now.
-    static func now() -> Moment {
+    package static func now() -> Moment {
         Moment(monotonic: MonotonicClock.nowMilliseconds(), wall: read(CLOCK_REALTIME) / 1_000_000)
     }
 
-    static func monotonicMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) / 1_000 }
+    package static func monotonicMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) / 1_000 }
 
-    static func wallMicroseconds() -> Int64 { read(CLOCK_REALTIME) / 1_000 }
+    package static func wallMicroseconds() -> Int64 { read(CLOCK_REALTIME) / 1_000 }
 
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()

@@ -7,7 +7,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-struct Port {
+package struct Port {
     /// Connections that wait to be accepted.
     private static let backlog = 4_096
     /// Bytes that the kernel takes for a socket before it can send them. Without a bound it takes up to four megabytes for each socket that
@@ -18,7 +18,7 @@ struct Port {
 
     private(set) var channels: [any Channel] = []
     /// With the port that the system has chosen, where 0 was asked for.
-    private(set) var address: ListenAddress
+    package private(set) var address: ListenAddress
 
     /// - Parameters:
     ///   - name: as the option that sets it is called.

@@ -1,4 +1,4 @@
-// What one event loop counts. Plain numbers on the loop; `/metrics` and `ring` add the loops up.
+// The counters of one shard: plain numbers, used on its event loop. `/metrics` and `ring` add up those of all shards.
 import RingpostCore
 
 /// The transports, as they are named in counters and reports.
@@ -16,7 +16,7 @@ enum TransportKind: String, Sendable, CaseIterable, Codable {
     }
 }
 
-/// What became of a client that wanted in.
+/// The decision about a client that wanted in.
 enum Admission: String, Sendable, CaseIterable {
     case admitted
     /// Told when to come back.
@@ -33,7 +33,7 @@ enum Admission: String, Sendable, CaseIterable {
     }
 }
 
-struct ShardCounters: Sendable {
+package struct ShardCounters: Sendable {
     var delivered: UInt64 = 0
     var stored: UInt64 = 0
     var dropped: UInt64 = 0
@@ -51,23 +51,23 @@ struct ShardCounters: Sendable {
     var reattached: UInt64 = 0
     /// Deliveries for attachments that are gone, and frames that did not continue a cursor.
     var staleDeliveries: UInt64 = 0
-    /// Messages that a channel's sockets were too slow for as a whole: who misses one asks for it.
+    /// Messages dropped because all subscriptions of a channel together were too slow: a subscription that misses one asks for it.
     var fanDropped: UInt64 = 0
-    /// Subscriptions refused because a channel, a socket or an event loop has as many as it may.
+    /// Subscriptions refused because a channel, a connection or a shard has as many as it may.
     var channelsRefused: UInt64 = 0
     /// Requests that could not be read, by status.
     var badRequests: [Int: UInt64] = [:]
-    /// What was too much, by limit.
+    /// Refusals by limit.
     private(set) var limited = [UInt64](repeating: 0, count: Limit.allCases.count)
-    /// Tokens and API keys that were not good, by what was wrong.
+    /// Refused tokens and API keys, by reason.
     private(set) var distrusted = [UInt64](repeating: 0, count: AuthError.allCases.count)
     /// Strangers, garbage and silence on the link port.
     var badLinks: UInt64 = 0
     /// TLS handshakes that failed, and TLS connections that broke otherwise than by their end.
     var tlsFailures: UInt64 = 0
     var handlerErrors: UInt64 = 0
-    /// Writes handed to NIO, each with a tick's worth of bytes.
-    var writes: UInt64 = 0
+    /// Writes, each with the bytes of a turn.
+    package var writes: UInt64 = 0
     var linkReconnects: UInt64 = 0
     var latency = LatencyBuckets()
     var roundTrip = LatencyBuckets()

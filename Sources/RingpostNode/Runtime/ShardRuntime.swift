@@ -12,7 +12,7 @@ protocol ShardMessageReceiver: AnyObject {
 }
 
 /// Used on its event loop only.
-final class ShardRuntime: @unchecked Sendable {
+package final class ShardRuntime: @unchecked Sendable {
     /// Connections that are ended at a time because their time is over.
     static let endingsMax = 16
 
@@ -21,11 +21,10 @@ final class ShardRuntime: @unchecked Sendable {
     let eventLoop: any EventLoop
     let logger: Logger
     let quotas: NodeQuotas
-    /// What a closing connection gets to send its last bytes.
-    let closeMilliseconds: Int64
+    let limits: NodeLimits
 
-    var counters = ShardCounters()
-    var numbers: FreshNumbers
+    package var counters = ShardCounters()
+    package var numbers: FreshNumbers
     /// What connections write into.
     var spares = SpareBuffers()
     /// For bytes whose number has to be known before they are written; whoever uses it clears it first.
@@ -48,7 +47,7 @@ final class ShardRuntime: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.logger = logger
         self.quotas = quotas
-        closeMilliseconds = limits.closeMilliseconds
+        self.limits = limits
         numbers = FreshNumbers(shardIndex: index)
         outbox = ShardOutbox(shardCount: shardCount)
     }
@@ -59,9 +58,9 @@ final class ShardRuntime: @unchecked Sendable {
     func setPeers(_ peers: [ShardRuntime]) { self.peers = peers }
 
     func start() {
-        LoopWaker.hang(on: eventLoop) {
+        LoopWaker.install(on: eventLoop) {
             self.waker = $0
-        } onRing: {
+        } onWake: {
             self.beginTurn()
         }
     }
@@ -125,7 +124,7 @@ final class ShardRuntime: @unchecked Sendable {
     /// All connections that were written to have been flushed.
     private func endTurn() {
         guard scheduler.end(hasMore: flushes.hasLate) else { return }
-        if let waker { return waker.ring() }
+        if let waker { return waker.wake() }
         eventLoop.assumeIsolated().scheduleTask(in: FairScheduler.pause) { self.beginTurn() }
     }
 
@@ -137,7 +136,7 @@ final class ShardRuntime: @unchecked Sendable {
         if !flushes.hasLate { for piece in scheduler.removeWork() { piece() } }
         for ending in scheduler.removeEndings() { ending.stop() }
         scheduleFlush()
-        while let connection = scheduler.next() { connection.goOn() }
+        while let connection = scheduler.next() { connection.onTurn() }
     }
 
     // MARK: Flushing

@@ -1,5 +1,5 @@
-// Buffers that sockets of one event loop fill and send, over and over: what one tick has sent, the next one writes into, and nothing is
-// allocated for a message on its way out.
+// Buffers that the connections of one shard fill and send, over and over: a buffer that one turn has sent, the next one writes into, and
+// nothing is allocated for a message on its way out.
 import NIOCore
 
 struct SpareBuffers {
@@ -9,7 +9,8 @@ struct SpareBuffers {
     static let capacityMax = 16_384
     /// What a new one begins with: a short message in its frame.
     private static let capacityMin = 512
-    /// Buffers that links write into; a tick fills one with far more than the others ever hold, and it would grow to that anew each time.
+    /// Buffers that links write into. A turn fills one with far more than the others ever hold, so that a small one would have to grow each
+    /// time.
     static let largeCountMax = 4
     /// What these may have grown to, in bytes.
     static let largeCapacityMax = 1_024 * 1_024
@@ -20,7 +21,7 @@ struct SpareBuffers {
     /// An empty buffer.
     ///
     /// - Parameter writesMuch: for a link.
-    mutating func take(writesMuch: Bool = false) -> ByteBuffer {
+    mutating func popBuffer(writesMuch: Bool = false) -> ByteBuffer {
         let spare = writesMuch ? large.popLast() ?? buffers.popLast() : buffers.popLast()
         guard var buffer = spare else { return ByteBufferAllocator().buffer(capacity: Self.capacityMin) }
         // Only here nobody else holds it any more: earlier this would copy.
@@ -28,8 +29,8 @@ struct SpareBuffers {
         return buffer
     }
 
-    /// Takes back one whose bytes nobody else holds.
-    mutating func giveBack(_ buffer: ByteBuffer) {
+    /// Keeps a buffer whose bytes nobody else holds.
+    mutating func append(_ buffer: ByteBuffer) {
         if buffer.storageCapacity <= Self.capacityMax {
             if buffers.count < Self.countMax { buffers.append(buffer) }
         } else if large.count < Self.largeCountMax, buffer.storageCapacity <= Self.largeCapacityMax {

@@ -5,10 +5,15 @@ import RingpostCore
 
 extension Shard {
     /// The way in for clients.
-    var admission: AdmissionController { shared.admissions[index] }
+    var admission: AdmissionController { subscriptions.admission }
 
     /// Client sockets, and polls that wait.
     var clientSockets: Int { counters.sockets.reduce(0, +) }
+
+    /// What would have to go before the node can.
+    var holdings: NodeHoldings {
+        NodeHoldings(copies: machine.slotCounts.copies, users: machine.mailboxCount, sockets: clientSockets)
+    }
 
     /// Connections of clients and producers that are still there.
     var openSockets: Int { runtime.allConnections.count { $0.kind != .member } }
@@ -42,48 +47,5 @@ extension Shard {
         moveSockets(milliseconds: 0, elsewhere: admission.elsewhere ?? view.map(shared.elsewhere) ?? [], isOrdered: true)
         onMoveTick(now: Moment.now().monotonic)
         for connection in runtime.allConnections { connection.shutDown() }
-    }
-}
-
-extension NodeContext {
-    /// How often the move is looked at.
-    private static let moveLookMilliseconds = 50
-
-    /// Asks all clients to go elsewhere, evenly over the time; from now on new ones are told so at once.
-    ///
-    /// Returns when the last one has gone or the time is over, or when the task is cancelled, which takes the move back. What
-    /// is left then is told at once by ``Shard/shutDown()``.
-    ///
-    /// - Parameters:
-    ///   - milliseconds: over what time to spread it.
-    ///   - elsewhere: client addresses of other members, each "host:port".
-    func moveSockets(milliseconds: Int64, elsewhere: [String]) async {
-        let until = Moment.now().monotonic + milliseconds
-        await onEachLoopInTurn { $0.moveSockets(milliseconds: milliseconds, elsewhere: elsewhere, isOrdered: true) }
-        while true {
-            if await clientSockets() == 0 || Moment.now().monotonic >= until { return }
-            do {
-                try await Task.sleep(for: .milliseconds(Self.moveLookMilliseconds))
-            } catch {
-                await stopMovingSockets()
-                return
-            }
-        }
-    }
-
-    /// Takes a move back: who is still here may stay, and new clients are welcome.
-    func stopMovingSockets() async { await onEachLoopInTurn { $0.stopMovingSockets(isOrdered: true) } }
-
-    /// Client sockets, and polls that wait, on all loops.
-    func clientSockets() async -> Int { await onEachLoopInTurn { $0.clientSockets }.reduce(0, +) }
-
-    @discardableResult
-    private func onEachLoopInTurn<Value: Sendable>(_ body: @escaping @Sendable (Shard) -> Value) async -> [Value] {
-        var values: [Value] = []
-        for shard in shards {
-            // A loop that has been shut down has no sockets.
-            if let value = try? await shard.eventLoop.submit({ body(shard) }).get() { values.append(value) }
-        }
-        return values
     }
 }

@@ -4,16 +4,26 @@ import NIOCore
 import RingpostCore
 
 extension Shard {
-    var index: Int { runtime.index }
-    var eventLoop: any EventLoop { runtime.eventLoop }
+    package var index: Int { runtime.index }
+    package var eventLoop: any EventLoop { runtime.eventLoop }
     var logger: Logger { runtime.logger }
     var counters: ShardCounters {
         _read { yield runtime.counters }
         _modify { yield &runtime.counters }
     }
 
+    package var machine: ShardMachine { _read { yield shell.machine } }
+    var channels: ChannelTable { subscriptions.channels }
+    var socketsMax: Int { subscriptions.socketsMax }
+    package var view: MembershipView? { shell.view }
+    /// The ring in force.
+    ///
+    /// - Throws: that this node is not in a ring yet.
+    func currentView() throws(ProblemReport) -> MembershipView { try shell.currentView() }
+    func decide(_ body: (inout ShardMachine, Moment, inout [ShardAction]) -> Void) { shell.decide(body) }
+
     func shardIndex(_ slot: Int) -> Int { runtime.shardIndex(slot) }
-    func post(_ message: ShardMessage, to shardIndex: Int) { runtime.post(message, to: shardIndex) }
+    package func post(_ message: ShardMessage, to shardIndex: Int) { runtime.post(message, to: shardIndex) }
     func postToAll(_ message: ShardMessage) { runtime.postToAll(message) }
     func onRequest(bytes: Int = 0) { runtime.onRequest(bytes: bytes) }
     func spendTurn(requests: Int) { runtime.spendTurn(requests: requests) }

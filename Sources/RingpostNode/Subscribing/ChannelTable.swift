@@ -8,7 +8,8 @@ final class ChannelTable: @unchecked Sendable {
     /// Channels that are looked at before other work has its turn.
     static let sliceChannelsMax = 64
 
-    private unowned let shard: Shard
+    private unowned let subscriptions: ShardSubscriptions
+    let runtime: ShardRuntime
     private let channelsMax: Int
     private let listenersMax: Int
     private var local: [Key: LocalChannel] = [:]
@@ -22,8 +23,9 @@ final class ChannelTable: @unchecked Sendable {
     /// Users who are between two polls of a channel, each counted once a channel.
     private var lingering = 0
 
-    init(shard: Shard, limits: NodeLimits) {
-        self.shard = shard
+    init(_ subscriptions: ShardSubscriptions, limits: NodeLimits) {
+        self.subscriptions = subscriptions
+        runtime = subscriptions.runtime
         channelsMax = limits.channelsMax
         listenersMax = limits.channelListenersMax
     }
@@ -44,8 +46,8 @@ final class ChannelTable: @unchecked Sendable {
             } else {
                 local.count >= channelsMax ? .overloaded : nil
             }
-        if problem != nil { shard.counters.channelsRefused += 1 }
-        if problem == .channelFull { shard.counters.count(.channelSubscribers) }
+        if problem != nil { runtime.counters.channelsRefused += 1 }
+        if problem == .channelFull { runtime.counters.count(.channelSubscribers) }
         return problem
     }
 
@@ -59,10 +61,10 @@ final class ChannelTable: @unchecked Sendable {
             channel.add(subscription)
             return true
         }
-        let channel = LocalChannel(key, shard: shard)
+        let channel = LocalChannel(key, in: self)
         channel.add(subscription)
         local[key] = channel
-        shard.post(.addShard(key, shard: shard.index), to: shard.shardIndex(key.slot))
+        runtime.post(.addShard(key, shard: runtime.index), to: runtime.shardIndex(key.slot))
         return true
     }
 
@@ -83,14 +85,14 @@ final class ChannelTable: @unchecked Sendable {
     /// the local channel must not outlive the node's; the next subscription makes a new one.
     func onLost(_ key: Key, _ reason: CloseReason) {
         dirtyLocal.remove(key)
-        local.removeValue(forKey: key)?.end(shard.admission.disconnect(reason))
+        local.removeValue(forKey: key)?.end(subscriptions.admission.disconnect(reason))
     }
 
     private func removeIfOver(_ channel: LocalChannel) {
         guard channel.isOver else { return }
         local[channel.key] = nil
         dirtyLocal.remove(channel.key)
-        shard.post(.removeShard(channel.key, shard: shard.index), to: shard.shardIndex(channel.key.slot))
+        runtime.post(.removeShard(channel.key, shard: runtime.index), to: runtime.shardIndex(channel.key.slot))
     }
 
     /// Room for one more user between two polls of a channel.
@@ -103,7 +105,7 @@ final class ChannelTable: @unchecked Sendable {
     /// A shard has its first client that listens to the channel.
     func addShard(_ shardIndex: Int, to key: Key) {
         if let channel = node[key] { return channel.addShard(shardIndex) }
-        let channel = NodeChannelSubscription(key, shard: shard)
+        let channel = NodeChannelSubscription(key, in: subscriptions)
         channel.addShard(shardIndex)
         node[key] = channel
         // Where there is no room it has ended itself.
@@ -118,7 +120,7 @@ final class ChannelTable: @unchecked Sendable {
     /// before a message that has been shown already.
     func ask(_ request: AttachRequest) {
         guard let channel = node[request.key] else {
-            shard.post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
+            runtime.post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
             return
         }
         channel.ask(request)
@@ -175,7 +177,7 @@ final class ChannelTable: @unchecked Sendable {
             }
             while left > 0, endFirstIdle(now: now) { left -= 1 }
             isVisiting = left == 0
-            if isVisiting { shard.inNextTurn { visitSome() } }
+            if isVisiting { runtime.inNextTurn { visitSome() } }
         }
         visitSome()
     }

@@ -13,7 +13,8 @@ final class LocalChannel: @unchecked Sendable {
     }
 
     let key: Key
-    private unowned let shard: Shard
+    private unowned let channels: ChannelTable
+    private let runtime: ShardRuntime
     private var out = FanOut<Subscription, Item>()
     private var isRunning = false
     private var presence = ShardPresence()
@@ -27,9 +28,10 @@ final class LocalChannel: @unchecked Sendable {
     /// Somebody new wants to know who is there: written to all new ones at once, in the next tick.
     private var owesList = false
 
-    init(_ key: Key, shard: Shard) {
+    init(_ key: Key, in channels: ChannelTable) {
         self.key = key
-        self.shard = shard
+        self.channels = channels
+        runtime = channels.runtime
     }
 
     var count: Int { out.count }
@@ -39,16 +41,16 @@ final class LocalChannel: @unchecked Sendable {
     func add(_ subscription: Subscription) {
         out.add(subscription)
         presence.open(subscription.user?.name)
-        shard.channels.markDirty(self)
+        channels.markDirty(self)
     }
 
     func remove(_ subscription: Subscription) {
         // It may belong to an earlier `LocalChannel` of the same key.
         guard out.contains(subscription) else { return }
         out.remove(subscription)
-        let lingersUntil = shard.channels.hasRoomForLingering ? subscription.lingersUntil : nil
+        let lingersUntil = channels.hasRoomForLingering ? subscription.lingersUntil : nil
         track { $0.close(subscription.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
-        shard.channels.markDirty(self)
+        channels.markDirty(self)
         guard subscription.isWatching else { return }
         watchers -= 1
         if watchers == 0 { board = PresenceBoard() }
@@ -58,14 +60,14 @@ final class LocalChannel: @unchecked Sendable {
     private func track(_ change: (inout ShardPresence) -> Void) {
         let before = presence.lingeringCount
         change(&presence)
-        shard.channels.addLingering(presence.lingeringCount - before)
+        channels.addLingering(presence.lingeringCount - before)
     }
 
     /// One more subscription wants to hear who comes and goes.
     func watch() {
         watchers += 1
         if board.hasBegun { owesList = true } else { wantsList = true }
-        shard.channels.markDirty(self)
+        channels.markDirty(self)
     }
 
     func deliver(_ item: ChannelItem) {
@@ -87,7 +89,7 @@ final class LocalChannel: @unchecked Sendable {
 
     private func push(_ item: Item) {
         if out.push(item) {
-            shard.counters.fanDropped += 1
+            runtime.counters.fanDropped += 1
             hasLost = watchers > 0
         }
         if !isRunning { run() }
@@ -103,7 +105,7 @@ final class LocalChannel: @unchecked Sendable {
         let watches = watchers > 0
         if presence.hasNews || wantsList || watches != saysWatching {
             let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
-            shard.post(.listeners(key, shard: shard.index, report), to: shard.shardIndex(key.slot))
+            runtime.post(.listeners(key, shard: runtime.index, report), to: runtime.shardIndex(key.slot))
             wantsList = false
             saysWatching = watches
         }
@@ -129,7 +131,7 @@ final class LocalChannel: @unchecked Sendable {
                 }
             }
         }
-        shard.inNextTurn { self.run() }
+        runtime.inNextTurn { self.run() }
     }
 
     private func listAnew() {

@@ -9,7 +9,7 @@ final class NodeChannelSubscription: SubscriptionSink {
     static let questionsMax = 65_536
 
     let key: Key
-    private unowned let shard: Shard
+    private unowned let subscriptions: ShardSubscriptions
     private var subscription: Subscription?
     private var shards: Set<Int> = []
     private var questions: [ReturnAddress: AttachRequest] = [:]
@@ -30,14 +30,16 @@ final class NodeChannelSubscription: SubscriptionSink {
     var user: Key? { nil }
     var lingersUntil: Int64? { nil }
 
-    init(_ key: Key, shard: Shard) {
+    init(_ key: Key, in subscriptions: ShardSubscriptions) {
         self.key = key
-        self.shard = shard
+        self.subscriptions = subscriptions
     }
+
+    private var channels: ChannelTable { subscriptions.channels }
 
     /// False when this node holds as many attachments as it may.
     func start() -> Bool {
-        let subscription = Subscription(key: key, start: .now, stay: .always, sink: self, shard: shard)
+        let subscription = Subscription(key: key, start: .now, stay: .always, sink: self, in: subscriptions)
         self.subscription = subscription
         return subscription.start()
     }
@@ -60,10 +62,10 @@ final class NodeChannelSubscription: SubscriptionSink {
         shards.remove(shard)
         watching.remove(shard)
         presence.remove(shard)
-        self.shard.channels.markDirty(self)
+        channels.markDirty(self)
         if !shards.isEmpty { return }
         emptySince = Moment.now().monotonic
-        self.shard.channels.endWhenIdle(self)
+        channels.endWhenIdle(self)
     }
 
     var isEmpty: Bool { shards.isEmpty }
@@ -72,7 +74,8 @@ final class NodeChannelSubscription: SubscriptionSink {
     /// A subscription wants the messages that it has not seen.
     func ask(_ request: AttachRequest) {
         if subscription?.isWaitingForMore == true {
-            shard.ask(request)
+            let epoch = subscriptions.shell.view?.epoch ?? 0
+            subscriptions.shell.decide { $0.attach(request, epoch: epoch, fromLink: false, now: $1, actions: &$2) }
         } else if questions.count < Self.questionsMax {
             questions[request.address] = request
         } else {
@@ -83,7 +86,7 @@ final class NodeChannelSubscription: SubscriptionSink {
     func forget(_ address: ReturnAddress) { questions[address] = nil }
 
     private func refuse(_ request: AttachRequest) {
-        shard.post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
+        subscriptions.runtime.post(.attached(request.address, .failure(.retry)), to: ConnectionAddress(request.address).shard)
     }
 
     // MARK: Presence
@@ -93,11 +96,11 @@ final class NodeChannelSubscription: SubscriptionSink {
         presence.apply(report, from: shard)
         if report.wantsNews { watching.insert(shard) } else { watching.remove(shard) }
         if report.wantsNews, report.wantsList { wantsList = true }
-        self.shard.channels.markDirty(self)
+        channels.markDirty(self)
     }
 
     func onPresence(_ news: PresenceNews) {
-        for target in watching { shard.post(.presenceNews(key, news), to: target) }
+        for target in watching { subscriptions.runtime.post(.presenceNews(key, news), to: target) }
     }
 
     /// Reports to the owner who listens here, where that has changed; to a new owner everything.
@@ -112,8 +115,8 @@ final class NodeChannelSubscription: SubscriptionSink {
         }
         if presence.hasNews || wantsList || watches != saysWatching {
             let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
-            let (key, node) = (key, shard.shared.identity.id)
-            shard.decide { $0.report(report, on: key, from: attachment, node: node, fromLink: false, now: $1, actions: &$2) }
+            let (key, node) = (key, subscriptions.node.identity.id)
+            subscriptions.shell.decide { $0.report(report, on: key, from: attachment, node: node, fromLink: false, now: $1, actions: &$2) }
         }
         reported = attachment
         wantsList = false
@@ -136,7 +139,7 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     func endOfPiece() {
         // A new owner, or the same one anew: it does not know who listens.
-        if subscription?.attachment != reported { shard.channels.markDirty(self) }
+        if subscription?.attachment != reported { channels.markDirty(self) }
         guard subscription?.isWaitingForMore == true, !questions.isEmpty else { return }
         let waiting = questions.values
         questions = [:]
@@ -145,12 +148,12 @@ final class NodeChannelSubscription: SubscriptionSink {
 
     /// The owner can't be reached, or there is no room: all who listen are better off elsewhere.
     func end(_ disconnect: Disconnect) {
-        for target in shards { shard.post(.channelLost(key, disconnect.reason), to: target) }
-        shard.channels.removeNodeChannel(key)
+        for target in shards { subscriptions.runtime.post(.channelLost(key, disconnect.reason), to: target) }
+        channels.removeNodeChannel(key)
         stop()
     }
 
     private func fanOut(_ item: ChannelItem) {
-        for target in shards { shard.post(.fanOut(key, item), to: target) }
+        for target in shards { subscriptions.runtime.post(.fanOut(key, item), to: target) }
     }
 }

@@ -9,30 +9,30 @@ struct QuotaLease {
     /// Counts one more client.
     ///
     /// - Throws: the quota that is used up.
-    static func acquire(user: KeyHash?, address: SourceAddress?, in shard: Shard) throws(ProblemReport) -> QuotaLease {
-        if let refusal = shard.shared.quotas.open(user: user, address: address) { throw report(refusal, in: shard) }
+    static func acquire(user: KeyHash?, address: SourceAddress?, in runtime: ShardRuntime) throws(ProblemReport) -> QuotaLease {
+        if let refusal = runtime.quotas.open(user: user, address: address) { throw report(refusal, in: runtime) }
         return QuotaLease(user: user, address: address)
     }
 
     /// A client that is counted already has said who it is.
     ///
     /// - Returns: a problem if that user has too many.
-    mutating func add(_ user: KeyHash, in shard: Shard) -> ProblemReport? {
-        if let refusal = shard.shared.quotas.open(user: user, address: nil) { return Self.report(refusal, in: shard) }
+    mutating func add(_ user: KeyHash, in runtime: ShardRuntime) -> ProblemReport? {
+        if let refusal = runtime.quotas.open(user: user, address: nil) { return Self.report(refusal, in: runtime) }
         self.user = user
         return nil
     }
 
-    func giveBack(in shard: Shard) { shard.shared.quotas.close(user: user, address: address) }
+    func giveBack(in runtime: ShardRuntime) { runtime.quotas.close(user: user, address: address) }
 
-    private static func report(_ refusal: ConnectionQuotas.Refusal, in shard: Shard) -> ProblemReport {
-        let limits = shard.shared.configuration.limits
+    private static func report(_ refusal: ConnectionQuotas.Refusal, in runtime: ShardRuntime) -> ProblemReport {
+        let limits = runtime.limits
         switch refusal {
         case .user:
-            shard.counters.count(.socketsPerUser)
+            runtime.counters.count(.socketsPerUser)
             return ProblemReport(.tooManySockets, "this user has \(limits.socketsPerUserMax) sockets here already")
         case .address:
-            shard.counters.count(.socketsPerAddress)
+            runtime.counters.count(.socketsPerAddress)
             return ProblemReport(.tooManySockets, "this source address has \(limits.socketsPerAddressMax) sockets here already")
         }
     }

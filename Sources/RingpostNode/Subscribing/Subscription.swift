@@ -5,7 +5,7 @@ import RingpostCore
 final class Subscription: StopsInTurn {
     let key: Key
     let since: Int64
-    private let shard: Shard
+    private let subscriptions: ShardSubscriptions
     /// Until the subscription is over: a weak reference would make every use of the sink slower.
     private var sink: (any SubscriptionSink)?
     private var machine: SubscriptionMachine
@@ -26,7 +26,7 @@ final class Subscription: StopsInTurn {
 
     /// What the owner knows it by, while it is attached.
     var attachment: ReturnAddress? {
-        machine.isLive && number != 0 ? ReturnAddress(connectionID: ConnectionAddress(shard: shard.index).connectionID, id: number) : nil
+        machine.isLive && number != 0 ? subscriptions.address(number) : nil
     }
     var user: Key? { sink?.user }
     var lingersUntil: Int64? { sink?.lingersUntil }
@@ -37,13 +37,14 @@ final class Subscription: StopsInTurn {
     var remote: String { sink?.remote ?? "" }
 
     init(
-        key: Key, start: AttachStart, stay: AttachRequest.Stay, watches: Bool = false, sink: any SubscriptionSink, shard: Shard
+        key: Key, start: AttachStart, stay: AttachRequest.Stay, watches: Bool = false, sink: any SubscriptionSink,
+        in subscriptions: ShardSubscriptions
     ) {
         self.key = key
         self.watches = watches
         self.stay = stay
         self.sink = sink
-        self.shard = shard
+        self.subscriptions = subscriptions
         since = Moment.now().monotonic
         listens = key.kind == .channel && sink.transportKind != nil
         machine = SubscriptionMachine(start: start, isShared: listens, now: since)
@@ -57,7 +58,7 @@ final class Subscription: StopsInTurn {
         if listens {
             // First, because it may be over before this returns.
             isListening = true
-            if !shard.channels.listen(self) { end(shard.admission.disconnect(.tryLater)) }
+            if !subscriptions.channels.listen(self) { end(subscriptions.admission.disconnect(.tryLater)) }
         }
         if !isOver { perform(machine.ask(now: since)) }
         return !isOver
@@ -68,7 +69,7 @@ final class Subscription: StopsInTurn {
         isOver = true
         machine.onClose()
         release()
-        if isListening { shard.channels.stopListening(self) }
+        if isListening { subscriptions.channels.stopListening(self) }
         isListening = false
         sink = nil
     }
@@ -77,7 +78,7 @@ final class Subscription: StopsInTurn {
     func stopLater() {
         isOver = true
         machine.onClose()
-        shard.runtime.stopLater(self)
+        subscriptions.runtime.stopLater(self)
     }
 
     /// The client is better off elsewhere.
@@ -99,7 +100,7 @@ final class Subscription: StopsInTurn {
         updatePending()
         if let cursor = reading.begins { sink.begin(at: cursor, of: self) }
         if let cursor = reading.gap {
-            shard.counters.gaps += 1
+            subscriptions.runtime.counters.gaps += 1
             sink.gap(at: cursor, of: self)
         }
         for message in reading.messages { write(message, to: sink) }
@@ -116,14 +117,14 @@ final class Subscription: StopsInTurn {
         case .write:
             write(message, to: sink, shared: shared)
             if message.publishedAt > 0, sink.transportKind != nil {
-                shard.counters.latency.record(microseconds: Moment.wallMicroseconds() - message.publishedAt)
+                subscriptions.runtime.counters.latency.record(microseconds: Moment.wallMicroseconds() - message.publishedAt)
             }
             sink.endOfPiece()
         // One that asks gets the message with the answer.
-        case .drop: if !listens { shard.counters.staleDeliveries += 1 }
+        case .drop: if !listens { subscriptions.runtime.counters.staleDeliveries += 1 }
         case .hole:
-            shard.counters.staleDeliveries += 1
-            shard.counters.reattached += 1
+            subscriptions.runtime.counters.staleDeliveries += 1
+            subscriptions.runtime.counters.reattached += 1
             perform(machine.ask(now: Moment.now().monotonic))
         }
     }
@@ -140,7 +141,7 @@ final class Subscription: StopsInTurn {
     private func beginWatching() {
         guard watches, !isWatching, isListening, cursor != nil else { return }
         isWatching = true
-        shard.channels.watch(self)
+        subscriptions.channels.watch(self)
     }
 
     /// Who listens, comes or goes. A client that has not been told who is there can do nothing with who comes.
@@ -156,7 +157,7 @@ final class Subscription: StopsInTurn {
 
     func onDetached() {
         mayBeAttached = false
-        if machine.isLive { shard.counters.reattached += 1 }
+        if machine.isLive { subscriptions.runtime.counters.reattached += 1 }
         perform(machine.onDetached(attachment: machine.attachment, now: Moment.now().monotonic))
         updatePending()
     }
@@ -189,36 +190,36 @@ final class Subscription: StopsInTurn {
         case .ask(let start):
             asksWhenDrained = false
             release()
-            guard let fresh = shard.subscriptions.insert(self) else {
-                sink?.end(shard.admission.disconnect(.tryLater))
+            guard let fresh = subscriptions.insert(self) else {
+                sink?.end(subscriptions.admission.disconnect(.tryLater))
                 return
             }
             number = fresh
             mayBeAttached = true
             updatePending()
-            shard.ask(key, number: fresh, start: start, stay: listens ? .never : stay)
+            subscriptions.ask(key, number: fresh, start: start, stay: listens ? .never : stay)
         case .close(let reason):
             release()
-            sink?.end(shard.admission.disconnect(reason))
+            sink?.end(subscriptions.admission.disconnect(reason))
         }
     }
 
     /// Only subscriptions that wait for something are looked at in every tick.
     private func updatePending() {
         if number == 0 { return }
-        shard.subscriptions.setPending(number, !machine.isSettled)
+        subscriptions.setPending(number, !machine.isSettled)
     }
 
     private func release() {
         if number == 0 { return }
-        shard.subscriptions.remove(number)
-        if mayBeAttached { shard.detach(key, number: number) }
+        subscriptions.remove(number)
+        if mayBeAttached { subscriptions.detach(key, number: number) }
         number = 0
         mayBeAttached = false
     }
 
     private func write(_ message: StoredMessage, to sink: any SubscriptionSink, shared: SharedFrames? = nil) {
-        if let transport = sink.transportKind { shard.counters.written[transport.counterIndex] += 1 }
+        if let transport = sink.transportKind { subscriptions.runtime.counters.written[transport.counterIndex] += 1 }
         sink.write(message, of: self, shared: shared)
     }
 }

@@ -56,7 +56,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     /// - Throws: why it may not have what it asked for.
     func authenticate(_ grant: ClientGrant) throws(ProblemReport) {
         guard let granted = try request?.request.granted(by: grant, shard: shard) else { return }
-        if let user = granted.user?.key.hash, lease?.user == nil, let refusal = lease?.add(user, in: shard) { throw refusal }
+        if let user = granted.user?.key.hash, lease?.user == nil, let refusal = lease?.add(user, in: runtime) { throw refusal }
         request = PendingRequest(granted)
         user = granted.user?.key
         sharedGrant = SharedGrant(grant)
@@ -78,7 +78,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
         guard let request = request?.request else { return }
         self.request = nil
         if let user = request.user {
-            let subscription = Subscription(key: user.key, start: user.start, stay: .always, sink: self, shard: shard)
+            let subscription = Subscription(key: user.key, start: user.start, stay: .always, sink: self, in: shard.subscriptions)
             self.subscription = subscription
             // Where there is no room it has ended the connection itself.
             guard subscription.start() else { return }
@@ -92,7 +92,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     func channel(_ key: Key) -> Subscription? { channels.first { $0.key == key } }
 
     func subscribe(_ channel: Key, start: AttachStart, watches: Bool) {
-        let subscription = Subscription(key: channel, start: start, stay: .always, watches: watches, sink: self, shard: shard)
+        let subscription = Subscription(key: channel, start: start, stay: .always, watches: watches, sink: self, in: shard.subscriptions)
         channels.append(subscription)
         _ = subscription.start()
     }
@@ -170,7 +170,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     }
 
     override func onBytes() { T.onBytes(self) }
-    override func goOn() { T.onTurn(self) }
+    override func onTurn() { T.onTurn(self) }
 
     override func onDrained() {
         subscription?.onDrained()
@@ -194,7 +194,7 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
         stopSubscriptions()
         guard let lease else { return }
         shard.counters.sockets[T.kind.counterIndex] -= 1
-        lease.giveBack(in: shard)
+        lease.giveBack(in: runtime)
         self.lease = nil
     }
 }
@@ -203,10 +203,4 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
 private final class PendingRequest {
     let request: SubscribeRequest
     init(_ request: SubscribeRequest) { self.request = request }
-}
-
-/// Rights that many connections may have in common.
-final class SharedGrant: Sendable {
-    let grant: ClientGrant
-    init(_ grant: ClientGrant) { self.grant = grant }
 }

@@ -113,8 +113,8 @@ import Testing
 
     @Test func soManyStrangersAtOnceAndNoMore() throws {
         let node = try Self.node()
-        let channels = try (0..<LinkTable.strangersMax).map { _ in try node.linkConnection() }
-        #expect(node.shard.links.strangers == LinkTable.strangersMax)
+        let channels = try (0..<ShardLinks.strangersMax).map { _ in try node.linkConnection() }
+        #expect(node.shard.links.strangers == ShardLinks.strangersMax)
         let more = try node.linkConnection()
         node.eventLoop.run()
         #expect(!more.isActive)

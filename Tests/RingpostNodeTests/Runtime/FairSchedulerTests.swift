@@ -235,20 +235,20 @@ import Testing
         node.shard.stop()
     }
 
-    /// Tasks that tasks add come before sockets, as many as there are; the bell comes with the sockets.
-    @Test func theBellRingsBehindAllTasks() async throws {
+    /// Tasks that tasks add come before sockets, as many as there are; the waker comes with the sockets.
+    @Test func theWakerCallsBackBehindAllTasks() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let eventLoop = group.next()
         let count = Atomic<Int>(0)
-        let atRing: Int = await withCheckedContinuation { continuation in
-            LoopWaker.hang(on: eventLoop) { waker in
-                waker.ring()
+        let tasksBefore: Int = await withCheckedContinuation { continuation in
+            LoopWaker.install(on: eventLoop) { waker in
+                waker.wake()
                 add(1_000)
-            } onRing: {
+            } onWake: {
                 continuation.resume(returning: count.load(ordering: .relaxed))
             }
         }
-        #expect(atRing == 1_000)
+        #expect(tasksBefore == 1_000)
         try await group.shutdownGracefully()
 
         @Sendable func add(_ left: Int) {

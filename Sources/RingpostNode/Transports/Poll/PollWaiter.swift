@@ -43,7 +43,7 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         waits = waitSeconds > 0
         let stay = waits ? AttachRequest.Stay.ifEmpty : .never
         let wanted = [subscribeRequest.user].compactMap { $0 } + subscribeRequest.channels
-        subscriptions = wanted.map { Subscription(key: $0.key, start: $0.start, stay: stay, sink: self, shard: shard) }
+        subscriptions = wanted.map { Subscription(key: $0.key, start: $0.start, stay: stay, sink: self, in: shard.subscriptions) }
         // A plain poll waits for nothing but the owners' answers.
         let patience = waits ? TimeAmount.seconds(Int64(waitSeconds)) : .milliseconds(SubscriptionMachine.answerMillisecondsMax)
         timer = shard.eventLoop.scheduleTask(in: patience) { self.finish(nil) }
@@ -135,10 +135,10 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         self.subscriptions = []
         timer?.cancel()
         if let user, let lingersUntil, let since = subscriptions.first?.since {
-            shard.pollers.remember(user, since: since, until: lingersUntil)
+            shard.subscriptions.pollers.remember(user, since: since, until: lingersUntil)
         }
         for subscription in subscriptions { subscription.stop() }
-        lease?.giveBack(in: shard)
+        lease?.giveBack(in: shard.runtime)
         lease = nil
         shard.counters.sockets[TransportKind.poll.counterIndex] -= 1
         let answer = answer

@@ -1,13 +1,13 @@
-// What the event loops of a node share. None of it lies on the way of a message: configuration that never changes, and a
-// few facts behind a lock that handshakes, heartbeats and operators' questions look at.
+// What the shards of a node share: configuration that never changes, and a few facts behind a lock that handshakes, heartbeats and
+// operators' questions read. No message reads them on its way.
 import Logging
 import NIOCore
 import RingpostCore
 import RingpostWire
 import Synchronization
 
-final class NodeContext: Sendable {
-    let configuration: NodeConfiguration
+package final class NodeContext: Sendable {
+    package let configuration: NodeConfiguration
     let logger: Logger
     let shardCount: Int
     let startedAt = Moment.now().monotonic
@@ -17,7 +17,7 @@ final class NodeContext: Sendable {
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
         var isLeaving = false
-        /// Things that somebody should look at.
+        /// Alarms: an operator should look at each.
         var alarms: UInt64 = 0
         /// When ZooKeeper last confirmed the ring, on the monotonic clock.
         var lastConfirmed: Int64?
@@ -26,7 +26,6 @@ final class NodeContext: Sendable {
         var peers: PeerTable
     }
 
-    let lines = LinkRegistry()
     let trust = NodeAuth()
     /// Checks clients' tokens; `nil` where they are asked for none.
     let tokens: TokenVerifier?
@@ -35,19 +34,16 @@ final class NodeContext: Sendable {
     /// What every client may do where none is asked for a token.
     let openGrant: SharedGrant
     let quotas: NodeQuotas
-    /// One for each loop, used on that loop only.
-    let admissions: [AdmissionController]
     private let facts: Mutex<Facts>
-    private let loopList = Mutex<[Shard]>([])
-    /// Tells the membership what peers say; set once before any link exists.
+    /// Set once before any link exists.
     private let hooks = Mutex<Hooks>(Hooks())
 
-    /// What the membership wants to hear from links.
-    struct Hooks: Sendable {
-        /// A peer's heartbeat, or its member list, says this.
+    /// What links and operators tell and ask the membership.
+    package struct Hooks: Sendable {
+        /// An event that a peer's heartbeat or member list has caused.
         var tell: @Sendable (NodeEvent) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
-        var vacancyWait: (@Sendable () async -> Int64?)?
+        package var vacancyWait: (@Sendable () async -> Int64?)?
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
         /// Takes tokens back: a user's, or one of them; and what has been taken back.
@@ -55,9 +51,11 @@ final class NodeContext: Sendable {
         var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
         /// The process is told to end; again, if it was before.
         var signal: @Sendable () -> Void = {}
+
+        package init() {}
     }
 
-    init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
+    package init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
         self.configuration = configuration
         self.shardCount = shardCount
         self.logger = logger
@@ -67,22 +65,7 @@ final class NodeContext: Sendable {
         }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
         quotas = NodeQuotas(limits: configuration.limits)
-        admissions = (0..<shardCount).map { _ in AdmissionController(limits: configuration.limits, shardCount: shardCount) }
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
-    }
-
-    // MARK: Loops
-
-    func setShards(_ shards: [Shard]) {
-        loopList.withLock { $0 = shards }
-        for shard in shards { shard.runtime.setPeers(shards.map(\.runtime)) }
-    }
-
-    var shards: [Shard] { loopList.withLock { $0 } }
-
-    /// Runs on every loop.
-    func onEachShard(_ body: @escaping @Sendable (Shard) -> Void) {
-        for shard in shards { shard.eventLoop.execute { body(shard) } }
     }
 
     // MARK: Facts
@@ -93,11 +76,11 @@ final class NodeContext: Sendable {
     var alarms: UInt64 { facts.withLock { $0.alarms } }
     var lastConfirmed: Int64? { facts.withLock { $0.lastConfirmed } }
 
-    func setHooks(_ hooks: Hooks) { self.hooks.withLock { $0 = hooks } }
+    package func setHooks(_ hooks: Hooks) { self.hooks.withLock { $0 = hooks } }
 
-    func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
+    package func setIdentity(_ identity: MemberIdentity) { facts.withLock { $0.identity = identity } }
 
-    func setLease(_ lease: Lease) {
+    package func setLease(_ lease: Lease) {
         facts.withLock { facts in
             facts.lease = lease
             // A lease is granted from the moment at which the confirmed question was sent.
@@ -107,7 +90,7 @@ final class NodeContext: Sendable {
         }
     }
 
-    func setView(_ view: MembershipView) {
+    package func setView(_ view: MembershipView) {
         facts.withLock { facts in
             facts.view = view
             facts.peers.apply(view, own: facts.identity)
@@ -123,7 +106,7 @@ final class NodeContext: Sendable {
     /// Where clients can go.
     func elsewhere(_ view: MembershipView) -> [String] { peers.elsewhere(view, own: configuration.id) }
 
-    func take(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    func perform(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
     /// - Throws: `ProblemReport`.
     func revoke(_ user: Key, tokenID: String?, until: Int64) async throws {
         try await hooks.withLock { $0 }.revoke(user, tokenID, until)
@@ -139,10 +122,10 @@ final class NodeContext: Sendable {
     // MARK: Links
 
     /// What this node says of itself in heartbeats.
-    func standing(_ shard: Shard) -> LinkStanding {
+    func standing(_ view: MembershipView?) -> LinkStanding {
         facts.withLock { facts in
             LinkStanding(
-                epoch: shard.view?.epoch ?? 0, digest: shard.view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
+                epoch: view?.epoch ?? 0, digest: view?.ring.digest ?? 0, reachesZooKeeper: facts.lease.reachesZooKeeper,
                 isLeaving: facts.isLeaving, isDraining: facts.drain != nil,
                 unreachable: facts.peers.unreachable.prefix(LinkStanding.unreachableMax).map(\.id))
         }
@@ -171,21 +154,13 @@ final class NodeContext: Sendable {
         hooks.withLock { $0.tell }(.membership(.offered(epoch: epoch, members: members, generation: generation)))
     }
 
-    /// A loop has found slots of which nobody has a copy.
-    func askRoster(for shard: Shard) {
-        guard let vacancyWait = hooks.withLock({ $0.vacancyWait }) else { return }
-        let epoch = shard.machine.epoch
-        Task {
-            let wait = await vacancyWait()
-            shard.eventLoop.execute { shard.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) } }
-        }
-    }
+    /// For how long a slot must be waited for of which nobody has a copy; `nil` while there is no membership that could say it.
+    var vacancyWait: (@Sendable () async -> Int64?)? { hooks.withLock { $0.vacancyWait } }
 
-    /// A link of a loop has come up or gone down.
-    func onLinkChange(_ shard: Shard) {
-        let up = Set(shard.links.allDialled.filter(\.isUp).map(\.member))
+    /// Members that a shard is linked with now.
+    func setLinked(_ members: Set<MemberIdentity>, ofShard shardIndex: Int) {
         facts.withLock { facts in
-            facts.peers.setLinked(up, ofShard: shard.index, own: facts.identity)
+            facts.peers.setLinked(members, ofShard: shardIndex, own: facts.identity)
         }
     }
 

@@ -5,12 +5,13 @@ import Logging
 import NIOCore
 import NIOPosix
 import RingpostCore
+import RingpostNode
 import RingpostWire
 
 /// Used by whoever measures; what it does, it does on its event loop.
-package final class LinkTrial: Sendable {
+final class LinkTrial: Sendable {
     /// What a message goes through.
-    package enum Way: String, Sendable, CaseIterable {
+    enum Way: String, Sendable, CaseIterable {
         /// The link alone: encoded, sent, decoded, checked and answered with a receipt.
         case link
         /// The owner appends it to a mailbox before it answers.
@@ -20,15 +21,15 @@ package final class LinkTrial: Sendable {
     }
 
     /// What became of the messages of one run.
-    package struct Outcome: Sendable {
-        package let acknowledged: Int
-        package let refused: Int
-        package let microseconds: Int64
+    struct Outcome: Sendable {
+        let acknowledged: Int
+        let refused: Int
+        let microseconds: Int64
         /// System calls with which the sender has sent.
-        package let writes: Int
+        let writes: Int
         /// Bytes of a message and of a receipt on the link, on average.
-        package let messageBytes: Double
-        package let receiptBytes: Int
+        let messageBytes: Double
+        let receiptBytes: Int
     }
 
     private static let (senderID, ownerID) = ("n1", "n2")
@@ -37,16 +38,18 @@ package final class LinkTrial: Sendable {
     private static let millisecondsMax: Int64 = 10_000
 
     /// Where it listens for the other one.
-    package let port: Int
+    let port: Int
     private let way: Way
     private let isOwner: Bool
     private let group: MultiThreadedEventLoopGroup
     private let shared: NodeContext
+    private let shards: ShardGroup
     private let shard: Shard
     private let document: ClusterDocument
+    private let traffic: TrialTraffic
 
     /// - Throws: ``NodeError``.
-    package init(_ way: Way, isOwner: Bool) async throws {
+    init(_ way: Way, isOwner: Bool) async throws {
         self.way = way
         self.isOwner = isOwner
         let logger = Logger(label: "link trial") { StreamLogHandler.standardError(label: $0) }
@@ -56,14 +59,13 @@ package final class LinkTrial: Sendable {
         document = ClusterDocument(seed: seed, generation: 9)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let shared = NodeContext(configuration: configuration, shardCount: 1, logger: logger)
-        let shard = Shard(index: 0, eventLoop: group.next(), shared: shared)
-        shared.setShards([shard])
+        shards = ShardGroup(shared, eventLoops: [group.next()])
+        let shard = shards.shards[0]
         try await shared.loadTrust()
-        let listening = try await Port(
-            ListenAddress(host: "127.0.0.1", port: 0), "link", readBytesMax: Port.membersReadBytesMax, eventLoops: [shard.eventLoop],
-            tls: { nil }
-        ) { _ in way == .link ? AnsweringServer(shard: shard) : LinkServer(shard: shard) }
+        let listening = try await shards.openLinkPort(at: ListenAddress(host: "127.0.0.1", port: 0)) { nil }
         (self.shared, self.shard, port) = (shared, shard, listening.address.port)
+        traffic = TrialTraffic(shard, answers: way == .link)
+        shard.links.serve(traffic)
         var hooks = NodeContext.Hooks()
         // Nobody else has ever had a copy.
         hooks.vacancyWait = { 0 }
@@ -73,10 +75,10 @@ package final class LinkTrial: Sendable {
     /// Joins the other one, which listens at a port.
     ///
     /// - Throws: ``NodeError`` when no link comes about.
-    package func join(otherPort: Int) async throws {
+    func join(otherPort: Int) async throws {
         let sender = Self.member(Self.senderID, boot: 1, weight: 0, port: isOwner ? otherPort : port)
         let owner = Self.member(Self.ownerID, boot: 2, weight: 1, port: isOwner ? port : otherPort)
-        let (me, other) = isOwner ? (owner, sender) : (sender, owner)
+        let me = isOwner ? owner : sender
         try await shard.eventLoop.submit { [self] in
             shared.setIdentity(me.identity)
             shared.setLease(.forever)
@@ -87,9 +89,6 @@ package final class LinkTrial: Sendable {
         }.get()
         try await wait { $0.machine.inheritingCount == 0 }
         try await shard.eventLoop.submit { [self] in
-            let link = CountingClient(handle: 0, member: other, shard: shard)
-            shard.links.add(link)
-            link.start()
             apply(MembershipView(epoch: Self.epoch, members: [sender, owner], document: document, own: me.identity, previous: shard.view))
         }.get()
         try await wait { $0.links[0]?.isUp == true }
@@ -117,17 +116,17 @@ package final class LinkTrial: Sendable {
     /// - Parameters:
     ///   - size: bytes of the payload.
     ///   - window: unanswered ones at once, at most.
-    package func send(_ messages: Int, size: Int, users: Int, window: Int) async throws -> Outcome {
+    func send(_ messages: Int, size: Int, users: Int, window: Int) async throws -> Outcome {
         let keys = try (0..<users).map { try Key(.user, name: Array("u\($0)".utf8), hasher: document.hasher) }
         let done = shard.eventLoop.makePromise(of: Outcome.self)
         shard.eventLoop.execute { [self] in
-            TrialSender(shard, throughLanes: way == .nodes, keys: keys, size: size, messages: messages, done: done).begin(window: window)
+            TrialSender(shard, way == .nodes ? nil : traffic, keys: keys, size: size, messages: messages, done: done).begin(window: window)
         }
         return try await done.futureResult.get()
     }
 
     /// - Throws: what the event loop says about it.
-    package func end() async throws {
+    func end() async throws {
         try await shard.eventLoop.submit { [shard] in shard.stop() }.get()
         try await group.shutdownGracefully()
     }
@@ -138,7 +137,8 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
     private static let messagesPerLook = 64
 
     private let shard: Shard
-    private let client: CountingClient?
+    private let traffic: TrialTraffic?
+    private let client: LinkClient?
     private let keys: [Key]
     private let data: [UInt8]
     private let messages: Int
@@ -155,16 +155,18 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
     private var messageBytes = 0.0
     private var receiptBytes = 0
 
-    init(_ shard: Shard, throughLanes: Bool, keys: [Key], size: Int, messages: Int, done: EventLoopPromise<LinkTrial.Outcome>) {
+    /// - Parameter traffic: nil for messages that go through lanes.
+    init(_ shard: Shard, _ traffic: TrialTraffic?, keys: [Key], size: Int, messages: Int, done: EventLoopPromise<LinkTrial.Outcome>) {
         self.shard = shard
         self.keys = keys
         self.messages = messages
         self.done = done
-        client = throughLanes ? nil : shard.links[0] as? CountingClient
+        self.traffic = traffic
+        client = traffic == nil ? nil : shard.links[0]
         data = Array("\"".utf8) + Array(repeating: UInt8(ascii: "x"), count: max(0, size - 2)) + Array("\"".utf8)
         stream = shard.runtime.numbers.stream()
-        writesBefore = shard.counters.writes
-        client?.sender = self
+        writesBefore = shard.runtime.counters.writes
+        traffic?.sender = self
     }
 
     func begin(window: Int) {
@@ -200,34 +202,42 @@ private final class TrialSender: PublishSink, @unchecked Sendable {
         var receipt = ByteBuffer()
         LinkEncoder.write(answer: tag, result, into: &receipt)
         receiptBytes = receipt.readableBytes
-        client?.sender = nil
+        traffic?.sender = nil
         done.succeed(
             LinkTrial.Outcome(
                 acknowledged: acknowledged, refused: refused, microseconds: Moment.monotonicMicroseconds() - began,
-                writes: Int(shard.counters.writes - writesBefore), messageBytes: messageBytes,
+                writes: Int(shard.runtime.counters.writes - writesBefore), messageBytes: messageBytes,
                 receiptBytes: receiptBytes))
     }
 }
 
-/// Hands on the answers to what no lane knows of.
-private final class CountingClient: LinkClient, @unchecked Sendable {
+/// What comes over the links: handed on to the shard, but for what only the trial knows of. Used on its loop only.
+private final class TrialTraffic: LinkDelegate, @unchecked Sendable {
+    private let shard: Shard
+    /// Acknowledges publishes that have been read and checked, and keeps nothing.
+    private let answers: Bool
+    private var sequence: UInt64 = 0
+    /// Gets the answers to messages that no lane knows of.
     var sender: TrialSender?
 
-    override func onAnswer(_ request: UInt64, _ result: PublishResult) {
-        if let sender { sender.onAnswer(tag: request, result) } else { super.onAnswer(request, result) }
+    init(_ shard: Shard, answers: Bool) {
+        self.shard = shard
+        self.answers = answers
     }
-}
 
-/// Acknowledges what it has read and checked, and keeps nothing.
-private final class AnsweringServer: LinkServer, @unchecked Sendable {
-    private var sequence: UInt64 = 0
-
-    override func submit(_ publish: Publish, _ context: PublishContext) {
+    func onForward(_ publish: Publish, _ context: PublishContext) {
+        if !answers { return shard.onForward(publish, context) }
         sequence += 1
         let receipt = Receipt(
             sequence: sequence, epoch: context.epoch, owner: shard.shared.configuration.id, outcome: .stored, mirrored: false,
-            id: publish.id
-        )
-        answer(context.address.id, .success(receipt))
+            id: publish.id)
+        shard.post(.answer(context.address, .success(receipt)), to: shard.index)
     }
+
+    func onForwardAnswer(_ request: UInt64, _ result: PublishResult) {
+        if let sender { sender.onAnswer(tag: request, result) } else { shard.onForwardAnswer(request, result) }
+    }
+
+    func onQuestion(_ question: LinkQuestion, _ argument: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {}
+    func onLinkChange(isUp: Bool) { shard.onLinkChange(isUp: isUp) }
 }

@@ -6,7 +6,7 @@ extension NodeContext {
     /// Reads everything that says whom to trust, and from now on reads it again when it changes.
     ///
     /// - Throws: `NodeError`.
-    func loadTrust() async throws {
+    package func loadTrust() async throws {
         if let sentence = AuthObjection.find(in: configuration) { throw NodeError(sentence) }
         try trust.load(configuration, logger: logger) { [self] in countAlarm() }
         if let tokens {
