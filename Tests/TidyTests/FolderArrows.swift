@@ -44,7 +44,7 @@ struct FolderArrows {
                 "Auth": ["Keys", "Routing", "Membership"],
                 "Links": ["Membership"],
                 "Node": ["Keys", "Membership", "Auth"],
-                "Subscribing": ["Keys", "Routing", "Mailbox"],
+                "Subscribing": ["Keys", "Routing", "Mailbox", "Presence"],
                 "Slots": ["Keys", "Routing", "Mailbox", "Log", "Presence", "Membership"],
             ]),
     ]

@@ -2,42 +2,61 @@
 
 import RingpostCore
 
-/// A channel that sockets of a process listen to.
+/// A channel that sockets of a process listen to, or have listened to lately.
 final class SimHub {
-    /// After the last socket it goes on for so long.
-    static let lingerMilliseconds: Int64 = 5_000
-
     let key: Key
     /// The node's own attachment.
     let session: SimSocket
     var sockets: [SimSocket] = []
-    /// Questions that wait until the node itself is attached.
-    var questions: [AttachRequest] = []
-    var fan = ShardPresence()
-    var tally = PresenceTally<Int>()
-    var board = PresenceBoard()
-    /// The attachment under which the owner knows who listens here.
-    var reported: UInt64 = 0
-    var emptySince: Int64 = .max
+    var node = NodeChannelMachine()
+    /// `nil` while nobody listens.
+    var local: LocalChannelMachine?
 
     init(_ session: SimSocket) {
         key = session.key
         self.session = session
     }
 
-    /// A socket that listens hears who else does.
-    func show(to socket: SimSocket) {
-        guard board.hasBegun, !socket.hasList, socket.stay == .always, socket.machine.cursor != nil else { return }
-        socket.hasList = true
-        socket.send(.present(board.everybody))
+    /// What the owner knows it by, while it is attached.
+    var attachment: ReturnAddress? {
+        session.machine.isLive && session.number != 0 ? ReturnAddress(connectionID: 0, id: session.number) : nil
+    }
+
+    func add(_ socket: SimSocket) {
+        if local == nil {
+            local = LocalChannelMachine()
+            node.addShard(0)
+        }
+        sockets.append(socket)
+        local?.open(socket.user)
     }
 
     func drop(_ socket: SimSocket, now: Int64) {
         guard sockets.contains(where: { $0 === socket }) else { return }
         sockets.removeAll { $0 === socket }
-        let isPoll = socket.stay == .ifEmpty
-        fan.close(socket.user, lingersUntil: isPoll ? now + 2 * SimProcess.pollMilliseconds : nil, now: now)
-        if sockets.isEmpty { emptySince = now }
+        let lingersUntil = socket.stay == .ifEmpty ? now + 2 * SimProcess.pollMilliseconds : nil
+        local?.close(socket.user, lingersUntil: lingersUntil, isWatching: socket.isWatching, now: now)
+    }
+
+    /// A socket hears who else listens, once its client knows that it does.
+    func beginWatching(_ socket: SimSocket) {
+        guard socket.stay == .always, !socket.isWatching, socket.machine.cursor != nil else { return }
+        socket.isWatching = true
+        local?.watch()
+    }
+
+    /// One that has not been told who is there can't make anything of who comes.
+    func tell(_ item: LocalChannelMachine.Item) {
+        for socket in sockets where socket.isWatching {
+            switch item {
+            case .everybody where !socket.hasList:
+                socket.hasList = true
+                socket.send(.present(local?.board.everybody ?? []))
+            case .left(let users) where socket.hasList: socket.send(.left(users))
+            case .joined(let users) where socket.hasList: socket.send(.joined(users))
+            case .everybody, .left, .joined: break
+            }
+        }
     }
 }
 
@@ -46,9 +65,7 @@ extension SimProcess {
     func listen(_ socket: SimSocket) {
         let hub = nodeChannels[socket.key] ?? open(socket.key)
         socket.hub = hub
-        hub.sockets.append(socket)
-        hub.emptySince = .max
-        hub.fan.open(socket.user)
+        hub.add(socket)
     }
 
     private func open(_ key: Key) -> SimHub {
@@ -74,16 +91,21 @@ extension SimProcess {
 
     // MARK: Messages
 
+    /// Behind what the node's own attachment has brought.
+    func ask(_ request: AttachRequest, _ hub: SimHub) {
+        switch hub.node.ask(request, isLive: hub.session.machine.isLive) {
+        case .now: withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
+        case .later: break
+        case .never: onAttached(request.address.id, .failure(.retry))
+        }
+    }
+
     func onReading(_ reading: SubscriptionMachine.Reading, _ incarnation: UInt64, _ hub: SimHub) {
         if reading.gap != nil { for socket in hub.sockets { perform(socket.machine.ask(now: now), socket) } }
         for message in reading.messages { fanOut(message, incarnation, hub) }
         if reading.asksAgain { perform(hub.session.machine.ask(now: now), hub.session) }
         guard hub.session.machine.isLive else { return }
-        let waiting = hub.questions
-        hub.questions = []
-        for request in waiting where attachments[request.address.id] != nil {
-            withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
-        }
+        for request in hub.node.takeQuestions() where attachments[request.address.id] != nil { ask(request, hub) }
     }
 
     func fanOut(_ message: StoredMessage, _ incarnation: UInt64, _ hub: SimHub) {
@@ -95,35 +117,28 @@ extension SimProcess {
     func tickHubs() {
         for key in simulation.keys {
             guard let hub = nodeChannels[key] else { continue }
-            hub.fan.expire(now: now)
-            if hub.emptySince != .max, now - hub.emptySince >= SimHub.lingerMilliseconds, hub.fan.isEmpty {
+            if let (tellsEverybody, report) = hub.local?.onTick(now: now) {
+                if tellsEverybody { hub.tell(.everybody) }
+                if let report { _ = hub.node.onReport(report, from: 0) }
+                if hub.sockets.isEmpty, hub.local?.isEmpty == true {
+                    hub.local = nil
+                    hub.node.removeShard(0, now: now)
+                }
+            }
+            if hub.node.isOver(now: now) {
                 end(hub)
                 continue
             }
-            if hub.fan.hasNews { hub.tally.apply(hub.fan.report(), from: 0) }
-            guard hub.session.machine.isLive, hub.session.number != 0 else { continue }
-            let isNew = hub.session.number != hub.reported
-            if isNew { hub.tally.beginAnew() }
-            hub.reported = hub.session.number
-            guard hub.tally.hasNews else { continue }
-            let report = hub.tally.report(wantsNews: true, wantsList: isNew)
-            let address = ReturnAddress(connectionID: 0, id: hub.session.number)
+            guard let attachment = hub.attachment, let report = hub.node.report(under: attachment) else { continue }
             withLoop {
-                $0.report(report, on: key, from: address, node: self.node.id, fromLink: false, now: self.moment, actions: &$1)
+                $0.report(report, on: key, from: attachment, node: self.node.id, fromLink: false, now: self.moment, actions: &$1)
             }
         }
     }
 
     func onNews(_ attachment: UInt64, _ news: PresenceNews) {
         guard let (socket, _) = attachments[attachment], let hub = socket.hub, hub.session === socket else { return }
-        let (joined, left) = hub.board.apply(news)
-        for socket in hub.sockets {
-            guard socket.hasList else {
-                hub.show(to: socket)
-                continue
-            }
-            if !left.isEmpty { socket.send(.left(left)) }
-            if !joined.isEmpty { socket.send(.joined(joined)) }
-        }
+        guard hub.node.watching.contains(0) else { return }
+        for item in hub.local?.onNews(news) ?? [] { hub.tell(item) }
     }
 }

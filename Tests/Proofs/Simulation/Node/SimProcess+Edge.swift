@@ -13,6 +13,8 @@ final class SimSocket {
     weak var hub: SimHub?
     /// As whom the client listens.
     let user: [UInt8]
+    /// It wants to hear who else listens, and has been told who does.
+    var isWatching = false
     var hasList = false
     var machine: SubscriptionMachine
     /// The current attachment's number in the node's table; 0 for none.
@@ -84,7 +86,7 @@ extension SimProcess {
             if !goesOn || !reading.messages.isEmpty || reading.gap != nil { return endPoll(socket) }
             if socket.machine.isLive { return }
         }
-        socket.hub?.show(to: socket)
+        socket.hub?.beginWatching(socket)
         // The socket takes the piece, then the rest is asked for.
         if reading.asksAgain { after(milliseconds: random.draw(0...3)) { self.perform(socket.machine.ask(now: self.now), socket) } }
     }
@@ -141,8 +143,7 @@ extension SimProcess {
             attachments[number] = (socket, socket.machine.attachment)
             let address = ReturnAddress(connectionID: 0, id: number)
             let request = AttachRequest(key: socket.key, address: address, start: start, stay: isShared ? .never : socket.stay)
-            // Behind what the node's own attachment has brought.
-            if isShared, let hub = socket.hub, !hub.session.machine.isLive { return hub.questions.append(request) }
+            if isShared, let hub = socket.hub { return ask(request, hub) }
             withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
         case .close:
             simulation.say(name, "closes a socket of \(socket.key.text) with resume")
@@ -153,6 +154,7 @@ extension SimProcess {
     }
 
     private func release(_ socket: SimSocket) {
+        socket.hub?.node.forget(ReturnAddress(connectionID: 0, id: socket.number))
         guard socket.number != 0, socket.mayBeAttached else { return }
         let address = ReturnAddress(connectionID: 0, id: socket.number)
         loop.detach(address, from: socket.key, now: moment)
