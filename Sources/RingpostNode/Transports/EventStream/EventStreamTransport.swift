@@ -105,7 +105,7 @@ struct EventStreamTransport: Transport {
     }
 
     /// A client has nothing more to say on this connection.
-    static func onBytes(_ connection: ClientConnection<Self>) { connection.input.clear() }
+    static func onBytes(_ connection: ClientConnection<Self>) { connection.input = ByteBuffer() }
 
     static func onTurn(_ connection: ClientConnection<Self>) {}
 
