@@ -114,12 +114,10 @@ extension SimProcess {
     }
 
     func reattach(from old: MembershipView?, to new: MembershipView) {
+        let changes = OwnerChanges(from: old, to: new)
         for socket in sockets {
-            if old?.owner(ofSlot: socket.key.slot)?.identity != new.owner(ofSlot: socket.key.slot)?.identity {
-                perform(socket.machine.ownerHasChanged(now: now), socket)
-            } else {
-                perform(socket.machine.onEpoch(now: now), socket)
-            }
+            let hasChanged = changes.hasChanged(ofSlot: socket.key.slot)
+            perform(hasChanged ? socket.machine.ownerHasChanged(now: now) : socket.machine.onEpoch(now: now), socket)
         }
     }
 
