@@ -45,7 +45,7 @@ public enum LimitsDocument {
             title: "Messages and histories",
             rows: [
                 ("time to live of a message", "\(Publish.timeToLiveSecondsMax / 86_400) days"),
-                ("nesting of JSON that a node reads", "\(JSONText.depthCeiling) levels; deeper is refused with `bad_json`"),
+                ("nesting of JSON that a node reads", "\(JSONText.nestingMax) levels; deeper is refused with `bad_json`"),
                 (
                     "history of one user or channel",
                     "\(grouped(mailbox.historyMessagesMax)) messages, \(bytes(mailbox.historyBytesMax)); the oldest goes first"
