@@ -24,7 +24,7 @@ extension ClusterTests {
                 "# Before\n\n<!-- measured: table -->\nold\n<!-- end of measured: table -->\n\nafter\n", to: "page.md")
             let table = try folder.write("| new |\n", to: "table.md")
             let (status, output) = try await Self.shell(
-                #"write_measurement "$1" table "abc1234 + changes" "cluster/x --y" "$2""#, [page, table], in: folder)
+                #"write_measurement "$1" table "abc1234 + changes" "cluster/NAME --y" "$2""#, [page, table], in: folder)
             #expect(status == 0, "\(output)")
             let lines = try String(contentsOfFile: page, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
             #expect(lines.prefix(5) == ["# Before", "", "<!-- measured: table -->", "| | |", "| --- | --- |"])
@@ -33,7 +33,7 @@ extension ClusterTests {
             #expect(lines[6] == "| commit | abc1234 + changes |")
             #expect(lines[7].wholeMatch(of: #/\| machine \| \d+ cores \(.+\), \d+ GiB, Linux .+ \|/#) != nil, "\(lines[7])")
             #expect(
-                lines.suffix(7) == ["| command | `cluster/x --y` |", "", "| new |", "<!-- end of measured: table -->", "", "after", ""])
+                lines.suffix(7) == ["| command | `cluster/NAME --y` |", "", "| new |", "<!-- end of measured: table -->", "", "after", ""])
         }
 
         @Test func aPageWithoutMarksStaysAsItIs() async throws {

@@ -1,4 +1,4 @@
-// The inputs that the fuzzers begin with: what real clients, producers and nodes have sent, in Tests/Fuzzing/Corpus.
+// The inputs that the fuzzers begin with: what real clients, producers and nodes have sent, in Tests/Proofs/Fuzzing/Corpus.
 import Foundation
 
 enum Corpus {

@@ -10,7 +10,8 @@ import Testing
     @Test func nothingIsCitedThatLiesElsewhere() { report(Repository.files.flatMap { Checks.citations($0.text ?? "", of: $0.path) }) }
 
     @Test func filesThatAreNamedAreThere() {
-        let files = Repository.files.filter { $0.path != "Tests/TidyTests/ChecksTests.swift" && $0.path != Self.path }
+        // The tests of this target name files that are not there on purpose.
+        let files = Repository.files.filter { !$0.path.hasPrefix("Tests/TidyTests/") || !$0.path.hasSuffix("Tests.swift") }
         report(
             files.flatMap {
                 Checks.namedFiles($0.text ?? "", of: $0.path) {
@@ -23,8 +24,10 @@ import Testing
         let sources = Repository.swiftFiles(in: "Sources") + Repository.swiftFiles(in: "Tests")
         // Folders have names too.
         let words = sources.reduce(into: Set<Substring>()) { $0.formUnion(Checks.words($1.path + "\n" + ($1.text ?? ""))) }
-        let documents = Repository.files.filter { $0.path.hasPrefix("docs/") && $0.path.hasSuffix(".md") }
-        #expect(!documents.isEmpty)
+        // Guides and protocols name headers and other programs' settings too.
+        let folders = ["docs/architecture", "docs/decisions/", "docs/CONTRIBUTING.md"]
+        let documents = Repository.files.filter { file in file.path.hasSuffix(".md") && folders.contains { file.path.hasPrefix($0) } }
+        #expect(documents.count > folders.count)
         report(documents.flatMap { Checks.namedTypes($0.text ?? "", of: $0.path, words: words) })
     }
 
@@ -39,8 +42,6 @@ import Testing
     }
 
     // MARK: Bad samples
-
-    private static let path = "Tests/TidyTests/CitationTests.swift"
 
     @Test func moreAtTheTopLevelIsRefused() {
         #expect(Checks.topLevel("SECURITY.md").first?.hasPrefix("SECURITY.md: the top level is ") == true)

@@ -5,7 +5,7 @@
 // Its parts: the membership and the lease are in NodeMachine+Membership.swift, what becomes of looks at the node in
 // NodeMachine+Looks.swift, the lock for withdrawing in NodeMachine+Lock.swift, the roster in NodeMachine+Vacancy.swift.
 
-/// All that one node decides about itself. See DESIGN.md, "Membership and epochs".
+/// All that one node decides about itself. See docs/architecture/membership.md.
 public struct NodeMachine: Sendable {
     /// Where the member list comes from.
     enum Cluster: Sendable {
