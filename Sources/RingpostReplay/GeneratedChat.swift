@@ -13,7 +13,7 @@ package struct GeneratedChat {
     private static let forms: [@Sendable (Int) -> String] = [
         { "ann\($0)" }, { "user:\($0)" }, { "Zoë-\($0)" }, { "|guest \($0)|" }, { "日本\($0)" }, { "o'brien\($0)" }, { "a/b/\($0)" },
         { "100%\($0)" }, { "\"\($0)\"" }, { "back\\slash\($0)" }, { "\($0)@example.com" }, { "..\($0)" }, { "?user=\($0)&x" },
-        { "🦊\($0)" }, { "tab\t\($0)" }, { "e\u{301}\($0)" }, { String(repeating: "long", count: 60) + "\($0)" }, { "#room,\($0)" },
+        { "🦊\($0)" }, { "semi;colon\($0)" }, { "e\u{301}\($0)" }, { String(repeating: "long", count: 60) + "\($0)" }, { "#room,\($0)" },
     ]
     private static let words = [
         "yes", "no", "hello", "thanks", "where", "is", "the", "log", "try", "again", "it", "works", "now", "restart", "naïve", "größer",
@@ -74,7 +74,6 @@ package struct GeneratedChat {
         for character in text.unicodeScalars {
             switch character {
             case "\"", "\\": quoted += "\\\(character)"
-            case "\t": quoted += "\\t"
             default: quoted.unicodeScalars.append(character)
             }
         }

@@ -189,7 +189,7 @@ extension ClusterTests {
                 (["--token-jwks", "http://keys.example/set"], "https only", 1),
                 (["--trusted-proxy", "here"], #"trusted proxy "here""#, 64),
                 (["--limit", "sockets"], "is not name=number", 64), (["--limit", "sockets=0"], "limit sockets takes a number from 1", 64),
-                (["--token-leeway", "121"], "tokenLeeway 121 is not in 0 to 120", 64),
+                (["--token-leeway", "121"], "tokenLeeway in the option must be a whole number from 0 to 120, not 121", 64),
             ] as [([String], String, Int32)])
         func whatMakesNoSenseIsSaid(options: [String], sentence: String, status: Int32) async throws {
             let ports = try FreePorts.take(3)

@@ -37,7 +37,7 @@ import Testing
     @Test func namesAreOfAllKinds() {
         let plan = Self.plan(GeneratedChat(seed: 7, users: 90, messages: 5_000), users: 90)
         #expect(Set(plan.users.map { Array($0.utf8) }).count == plan.users.count && plan.users.count > 80)
-        for part in ["\"", "\\", "/", "%", " ", "日本", "🦊", "\t", "?"] { #expect(plan.users.contains { $0.contains(part) }, "\(part)") }
+        for part in ["\"", "\\", "/", "%", " ", "日本", "🦊", ";", "?"] { #expect(plan.users.contains { $0.contains(part) }, "\(part)") }
         #expect(plan.users.allSatisfy { (1...255).contains($0.utf8.count) })
     }
 }

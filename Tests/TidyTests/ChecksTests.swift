@@ -14,6 +14,7 @@ import Testing
         #expect(SwiftSource("x = #\"{ \" \\( { \"# + y").lines.map { $0.filter { $0 != " " } } == ["x=+y"])
         #expect(
             SwiftSource("#if os(Linux)\nx = #/{\"/#\n#endif").lines.map { $0.filter { $0 != " " } } == ["#ifos(Linux)", "x=", "#endif"])
+        #expect(SwiftSource("x = #/f\\((\")/#\ny {").lines.map { $0.filter { $0 != " " } } == ["x=", "y{"])
         #expect(SwiftSource("a\nb\n").lineCount == 2)
         #expect(SwiftSource("a\nb").lineCount == 2)
     }

@@ -22,13 +22,16 @@ extension Checks {
         }
     }
 
+    private static let sourceFolders = ["Sources/", "Tests/", "docs/", "cluster/"]
+
     /// Paths of this repository that a text names: each has to be there, as a file or a folder.
     ///
     /// - Parameter isThere: asked with a path relative to the root.
     static func namedFiles(_ text: String, of path: String, isThere: (String) -> Bool) -> [String] {
-        let path = path
-        return self.inLines(of: text, path) { line in
-            line.matches(of: #/(?:Sources|Tests|docs|cluster)\/[A-Za-z0-9_.\/+\-]*[A-Za-z0-9_]/#).compactMap { match in
+        self.inLines(of: text, path) { line in
+            // To look for a word is far quicker than to look for the pattern.
+            if !self.sourceFolders.contains(where: { line.contains($0) }) { return [] }
+            return line.matches(of: #/(?:Sources|Tests|docs|cluster)\/[A-Za-z0-9_.\/+\-]*[A-Za-z0-9_]/#).compactMap { match in
                 let name = String(match.output)
                 // A longer path, and what scripts leave behind.
                 let before = line[..<match.range.lowerBound].utf8.last

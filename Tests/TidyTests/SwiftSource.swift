@@ -72,6 +72,8 @@ private struct Blanker {
         var closing: String
         var escape: String
         var endsAtNewline: Bool
+        /// A parenthesis behind a backslash opens an interpolation; in a regular expression it is a parenthesis.
+        var interpolates = true
     }
 
     private func literalOpening() -> Opening? {
@@ -84,7 +86,7 @@ private struct Blanker {
         } else if self.starts("\"", at: pounds) {
             return Opening(length: pounds + 1, closing: "\"" + hashes, escape: "\\" + hashes, endsAtNewline: true)
         } else if pounds > 0, self.starts("/", at: pounds) {
-            return Opening(length: pounds + 1, closing: "/" + hashes, escape: "\\", endsAtNewline: false)
+            return Opening(length: pounds + 1, closing: "/" + hashes, escape: "\\", endsAtNewline: false, interpolates: false)
         }
         return nil
     }
@@ -98,7 +100,7 @@ private struct Blanker {
                 return
             } else if self.starts(opening.escape) {
                 self.blank(opening.escape.utf8.count)
-                if self.current == UInt8(ascii: "(") { self.blankInterpolation() } else { self.blank() }
+                if opening.interpolates, self.current == UInt8(ascii: "(") { self.blankInterpolation() } else { self.blank() }
             } else {
                 self.blank()
             }

@@ -31,16 +31,16 @@ struct MailboxStore {
 
     /// Where a key's mailbox is; `nil` when there is none. Valid until the next mailbox is created or removed.
     func mailboxIndex(of key: Key) -> Int? { mailboxes.index(of: key) }
-    func incarnation(at mailboxIndex: Int) -> UInt64 { mailboxes[mailboxIndex].incarnation }
-    func attachments(at mailboxIndex: Int) -> [ReturnAddress] { mailboxes[mailboxIndex].attachments }
-    func isAttached(at mailboxIndex: Int) -> Bool { !mailboxes[mailboxIndex].attachments.isEmpty }
-    func lastSeen(at mailboxIndex: Int) -> Int64 { mailboxes[mailboxIndex].lastSeen }
+    func incarnation(at mailboxIndex: Int) -> UInt64 { mailboxes.all[mailboxIndex].incarnation }
+    func attachments(at mailboxIndex: Int) -> [ReturnAddress] { mailboxes.all[mailboxIndex].attachments }
+    func isAttached(at mailboxIndex: Int) -> Bool { !mailboxes.all[mailboxIndex].attachments.isEmpty }
+    func lastSeen(at mailboxIndex: Int) -> Int64 { mailboxes.all[mailboxIndex].lastSeen }
     /// The last sequence number given.
-    func end(at mailboxIndex: Int) -> UInt64 { mailboxes[mailboxIndex].appended }
+    func end(at mailboxIndex: Int) -> UInt64 { mailboxes.all[mailboxIndex].appended }
     /// The sequence number of a publish that is still in the history.
-    func sequence(of id: MessageID, at mailboxIndex: Int) -> UInt64? { mailboxes[mailboxIndex].sequence(of: id) }
+    func sequence(of id: MessageID, at mailboxIndex: Int) -> UInt64? { mailboxes.all[mailboxIndex].sequence(of: id) }
     /// The latest time at which a message can have come that is not in the history any more.
-    func lostThrough(at mailboxIndex: Int?) -> Int64 { mailboxIndex.map { mailboxes[$0].lostThrough } ?? evictedThrough }
+    func lostThrough(at mailboxIndex: Int?) -> Int64 { mailboxIndex.map { mailboxes.all[$0].lostThrough } ?? evictedThrough }
 
     // MARK: Receipts for repeats
 
@@ -68,16 +68,16 @@ struct MailboxStore {
 
     /// Counts one more message against a mailbox's rate; false when it has come too fast.
     mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool {
-        let rate = mailboxes[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
-        return mailboxes[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
+        let rate = mailboxes.all[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
+        return mailboxes.all[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
     }
 
     /// Gives a message the next sequence number of its mailbox and keeps it.
     mutating func append(_ publish: Publish, at mailboxIndex: Int, now: Moment) -> StoredMessage {
         mailboxes.touch(mailboxIndex, now: now.monotonic)
-        let sequence = mailboxes[mailboxIndex].appended + 1
+        let sequence = mailboxes.all[mailboxIndex].appended + 1
         let envelope = Envelope.encode(
-            publish.key, sequence: sequence, incarnation: mailboxes[mailboxIndex].incarnation, id: publish.id, at: now.wall,
+            publish.key, sequence: sequence, incarnation: mailboxes.all[mailboxIndex].incarnation, id: publish.id, at: now.wall,
             data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
         let message = StoredMessage(
@@ -89,12 +89,12 @@ struct MailboxStore {
 
     /// Puts a message at the end of a history.
     private mutating func keep(_ message: StoredMessage, at mailboxIndex: Int, now: Int64) {
-        mailboxes[mailboxIndex].appended = message.sequence
+        mailboxes.all[mailboxIndex].appended = message.sequence
         let kept = message.kept(now: now)
-        mailboxes[mailboxIndex].history.append(kept)
-        mailboxes[mailboxIndex].historyBytes += kept.envelope.count
+        mailboxes.all[mailboxIndex].history.append(kept)
+        mailboxes.all[mailboxIndex].historyBytes += kept.envelope.count
         historyBytes += kept.envelope.count
-        while mailboxes[mailboxIndex].isOver(limits) { historyBytes -= mailboxes[mailboxIndex].dropOldest(now: now) }
+        while mailboxes.all[mailboxIndex].isOver(limits) { historyBytes -= mailboxes.all[mailboxIndex].dropOldest(now: now) }
     }
 
     /// Applies a step of an owner's log to this copy.
@@ -105,13 +105,13 @@ struct MailboxStore {
         case .seen(let key, let wall):
             guard let mailboxIndex = mailboxes.index(of: key) else { return }
             mailboxes.touch(mailboxIndex, now: now)
-            mailboxes[mailboxIndex].lastSeen = wall
+            mailboxes.all[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
             guard let mailboxIndex = open(key, incarnation: incarnation, now: now) else { return }
             mailboxes.touch(mailboxIndex, now: now)
             // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
-            if mailboxes[mailboxIndex].appended + 1 != message.sequence {
-                historyBytes -= mailboxes[mailboxIndex].clear(through: message.sequence - 1, now: now)
+            if mailboxes.all[mailboxIndex].appended + 1 != message.sequence {
+                historyBytes -= mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
             }
             keep(message, at: mailboxIndex, now: now)
             if let remembered { window.remember(remembered, to: key.hash) }
@@ -121,30 +121,30 @@ struct MailboxStore {
 
     /// The mailbox of this incarnation, in place of any other one.
     private mutating func open(_ key: Key, incarnation: UInt64, now: Int64) -> Int? {
-        if let mailboxIndex = mailboxes.index(of: key), mailboxes[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
+        if let mailboxIndex = mailboxes.index(of: key), mailboxes.all[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
         return mailboxIndex(creating: key, fresh: incarnation, now: now)
     }
 
     /// Commits up to a sequence number: sockets, replays and polls may be shown so much.
-    mutating func commit(_ sequence: UInt64, at mailboxIndex: Int) { mailboxes[mailboxIndex].committed = sequence }
+    mutating func commit(_ sequence: UInt64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].committed = sequence }
 
     mutating func touch(_ mailboxIndex: Int, now: Int64) { mailboxes.touch(mailboxIndex, now: now) }
 
     // MARK: Attaching
 
     /// A socket of the user is there now.
-    mutating func setLastSeen(_ wall: Int64, at mailboxIndex: Int) { mailboxes[mailboxIndex].lastSeen = wall }
+    mutating func setLastSeen(_ wall: Int64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].lastSeen = wall }
 
     /// The committed messages after a request's start.
     func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        Self.read(mailboxes[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+        Self.read(mailboxes.all[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
     mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool {
-        if mailboxes[mailboxIndex].attachments.contains(address) { return true }
-        if mailboxes[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
-        mailboxes[mailboxIndex].attachments.append(address)
+        if mailboxes.all[mailboxIndex].attachments.contains(address) { return true }
+        if mailboxes.all[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
+        mailboxes.all[mailboxIndex].attachments.append(address)
         attachmentCount += 1
         return true
     }
@@ -153,11 +153,12 @@ struct MailboxStore {
     ///
     /// - Returns: whether it was the last one of a user.
     mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
-        guard let mailboxIndex = mailboxes.index(of: key), let found = mailboxes[mailboxIndex].attachments.firstIndex(of: address) else {
+        guard let mailboxIndex = mailboxes.index(of: key), let found = mailboxes.all[mailboxIndex].attachments.firstIndex(of: address)
+        else {
             return false
         }
-        mailboxes[mailboxIndex].attachments.swapAt(found, mailboxes[mailboxIndex].attachments.count - 1)
-        mailboxes[mailboxIndex].attachments.removeLast()
+        mailboxes.all[mailboxIndex].attachments.swapAt(found, mailboxes.all[mailboxIndex].attachments.count - 1)
+        mailboxes.all[mailboxIndex].attachments.removeLast()
         attachmentCount -= 1
         return noteDeparture(at: mailboxIndex, now: now)
     }
@@ -166,18 +167,18 @@ struct MailboxStore {
     mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
         var departed: [Key] = []
         for mailboxIndex in mailboxes.allIndices
-        where mailboxes[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
-            let before = mailboxes[mailboxIndex].attachments.count
-            mailboxes[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
-            attachmentCount -= before - mailboxes[mailboxIndex].attachments.count
-            if noteDeparture(at: mailboxIndex, now: now) { departed.append(mailboxes[mailboxIndex].key) }
+        where mailboxes.all[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
+            let before = mailboxes.all[mailboxIndex].attachments.count
+            mailboxes.all[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
+            attachmentCount -= before - mailboxes.all[mailboxIndex].attachments.count
+            if noteDeparture(at: mailboxIndex, now: now) { departed.append(mailboxes.all[mailboxIndex].key) }
         }
         return departed
     }
 
     private mutating func noteDeparture(at mailboxIndex: Int, now: Moment) -> Bool {
-        guard mailboxes[mailboxIndex].attachments.isEmpty, mailboxes[mailboxIndex].key.kind == .user else { return false }
-        mailboxes[mailboxIndex].lastSeen = now.wall
+        guard mailboxes.all[mailboxIndex].attachments.isEmpty, mailboxes.all[mailboxIndex].key.kind == .user else { return false }
+        mailboxes.all[mailboxIndex].lastSeen = now.wall
         return true
     }
 
@@ -226,7 +227,7 @@ struct MailboxStore {
     /// What `locate` shows of a key, without touching it.
     func summary(of key: Key) -> MailboxSummary? {
         guard let mailboxIndex = mailboxes.index(of: key) else { return nil }
-        let mailbox = mailboxes[mailboxIndex]
+        let mailbox = mailboxes.all[mailboxIndex]
         return MailboxSummary(
             cursor: Cursor(incarnation: mailbox.incarnation, sequence: mailbox.committed), historyMessages: mailbox.history.count,
             historyBytes: mailbox.historyBytes, attachments: mailbox.attachments, lastSeen: mailbox.lastSeen)
@@ -239,7 +240,7 @@ struct MailboxStore {
         if let mailboxIndex = mailboxes.index(of: key) { return mailboxIndex }
         if mailboxes.count >= limits.mailboxesMax {
             guard let victim = oldestUnattached() else { return nil }
-            evictedThrough = max(evictedThrough, mailboxes[victim].lastUsed)
+            evictedThrough = max(evictedThrough, mailboxes.all[victim].lastUsed)
             remove(victim)
             evictedCount += 1
         }
@@ -251,24 +252,26 @@ struct MailboxStore {
 
     /// Forgets a mailbox with all it holds.
     private mutating func remove(_ mailboxIndex: Int) {
-        historyBytes -= mailboxes[mailboxIndex].historyBytes
-        attachmentCount -= mailboxes[mailboxIndex].attachments.count
+        historyBytes -= mailboxes.all[mailboxIndex].historyBytes
+        attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
         mailboxes.remove(mailboxIndex)
     }
 
     /// Drops history of the mailboxes used longest ago until the store is within its bytes.
     private mutating func shed(now: Int64) {
         while historyBytes > limits.storeBytesMax, let mailboxIndex = mailboxes.nextToShed() {
-            historyBytes -= mailboxes[mailboxIndex].dropOldest(now: now)
+            historyBytes -= mailboxes.all[mailboxIndex].dropOldest(now: now)
         }
     }
 
     /// Forgets mailboxes that nobody has used for long; at most `limit` in one go, so that no tick takes long.
     mutating func forgetIdle(now: Int64, limit: Int = 256) {
         var looked = 0
-        while looked < limit, case let oldest = mailboxes.oldest, oldest >= 0, mailboxes[oldest].lastUsed + limits.idleMilliseconds <= now {
+        while looked < limit, case let oldest = mailboxes.oldest, oldest >= 0,
+            mailboxes.all[oldest].lastUsed + limits.idleMilliseconds <= now
+        {
             looked += 1
-            if mailboxes[oldest].attachments.isEmpty { remove(oldest) } else { mailboxes.touch(oldest, now: now) }
+            if mailboxes.all[oldest].attachments.isEmpty { remove(oldest) } else { mailboxes.touch(oldest, now: now) }
         }
     }
 
@@ -279,8 +282,8 @@ struct MailboxStore {
         for _ in 0..<min(searchMax, mailboxes.count) {
             let oldest = mailboxes.oldest
             guard oldest >= 0 else { return nil }
-            if mailboxes[oldest].attachments.isEmpty { return oldest }
-            mailboxes.touch(oldest, now: mailboxes[oldest].lastUsed)
+            if mailboxes.all[oldest].attachments.isEmpty { return oldest }
+            mailboxes.touch(oldest, now: mailboxes.all[oldest].lastUsed)
         }
         return nil
     }
@@ -297,7 +300,7 @@ struct MailboxStore {
     mutating func commitAll(slot: Int) {
         var next = mailboxes.first(inSlot: slot)
         while let mailboxIndex = next {
-            mailboxes[mailboxIndex].committed = mailboxes[mailboxIndex].appended
+            mailboxes.all[mailboxIndex].committed = mailboxes.all[mailboxIndex].appended
             next = mailboxes.next(inSlotAfter: mailboxIndex)
         }
     }
@@ -307,9 +310,9 @@ struct MailboxStore {
         var detached: [(address: ReturnAddress, key: Key)] = []
         var next = mailboxes.first(inSlot: slot)
         while let mailboxIndex = next {
-            if !mailboxes[mailboxIndex].attachments.isEmpty {
-                detached += mailboxes[mailboxIndex].attachments.map { ($0, mailboxes[mailboxIndex].key) }
-                mailboxes[mailboxIndex].attachments = []
+            if !mailboxes.all[mailboxIndex].attachments.isEmpty {
+                detached += mailboxes.all[mailboxIndex].attachments.map { ($0, mailboxes.all[mailboxIndex].key) }
+                mailboxes.all[mailboxIndex].attachments = []
             }
             next = mailboxes.next(inSlotAfter: mailboxIndex)
         }
@@ -331,8 +334,10 @@ struct MailboxStore {
             chunks[chunks.count - 1].append(item)
         }
         // The one used last comes last, so that the order of use travels too.
-        for mailboxIndex in mailboxes.indices(inSlot: slot).sorted(by: { (mailboxes[$0].lastUsed, $0) < (mailboxes[$1].lastUsed, $1) }) {
-            let mailbox = mailboxes[mailboxIndex]
+        for mailboxIndex in mailboxes.indices(inSlot: slot).sorted(by: {
+            (mailboxes.all[$0].lastUsed, $0) < (mailboxes.all[$1].lastUsed, $1)
+        }) {
+            let mailbox = mailboxes.all[mailboxIndex]
             let lostAgo = mailbox.lostThrough == .min ? Int64.max : max(0, now - mailbox.lostThrough)
             add(
                 .mailbox(
@@ -357,15 +362,15 @@ struct MailboxStore {
             case .mailbox(let head):
                 current = mailboxIndex(creating: head.key, fresh: head.incarnation, now: now) ?? -1
                 guard current >= 0 else { continue }
-                mailboxes[current].appended = head.appended
-                mailboxes[current].resumableFrom = head.resumableFrom
-                mailboxes[current].lastSeen = head.lastSeen
-                mailboxes[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
+                mailboxes.all[current].appended = head.appended
+                mailboxes.all[current].resumableFrom = head.resumableFrom
+                mailboxes.all[current].lastSeen = head.lastSeen
+                mailboxes.all[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
             case .message(let message):
                 guard current >= 0 else { continue }
                 let message = message.shifted(by: now)
-                mailboxes[current].history.append(message)
-                mailboxes[current].historyBytes += message.envelope.count
+                mailboxes.all[current].history.append(message)
+                mailboxes.all[current].historyBytes += message.envelope.count
                 historyBytes += message.envelope.count
             case .remembered(let key, let remembered): window.remember(remembered.shifted(by: now), to: key)
             }

@@ -4,7 +4,9 @@ import HashRing
 /// Mailboxes by key, slot and last use. An index stays valid until its mailbox is removed; then it is used again.
 struct MailboxTable {
     private var indices: [Key: Int] = [:]
-    private var mailboxes: [Mailbox] = []
+    /// By index; the store changes their contents in place. A subscript of the table would be a coroutine, which allocates with each use:
+    /// measured, 14 allocations a message.
+    var all: [Mailbox] = []
     private var free: [Int] = []
     /// The first mailbox of each slot; -1 for none.
     private var heads: [Int32]
@@ -22,24 +24,19 @@ struct MailboxTable {
 
     var count: Int { indices.count }
     /// Every index that was ever used; free ones hold an empty mailbox without attachments.
-    var allIndices: Range<Int> { mailboxes.indices }
+    var allIndices: Range<Int> { all.indices }
 
     func index(of key: Key) -> Int? { indices[key] }
-
-    subscript(mailboxIndex: Int) -> Mailbox {
-        @inline(__always) _read { yield mailboxes[mailboxIndex] }
-        @inline(__always) _modify { yield &mailboxes[mailboxIndex] }
-    }
 
     /// Adds a mailbox whose key is not in the table; it counts as used now.
     mutating func insert(_ mailbox: Mailbox, now: Int64) -> Int {
         let mailboxIndex: Int
         if let freed = free.popLast() {
             mailboxIndex = freed
-            mailboxes[mailboxIndex] = mailbox
+            all[mailboxIndex] = mailbox
         } else {
-            mailboxIndex = mailboxes.count
-            mailboxes.append(mailbox)
+            mailboxIndex = all.count
+            all.append(mailbox)
         }
         indices[mailbox.key] = mailboxIndex
         link(mailboxIndex, now: now)
@@ -50,8 +47,8 @@ struct MailboxTable {
     mutating func remove(_ mailboxIndex: Int) {
         unlink(mailboxIndex)
         unlinkInSlot(mailboxIndex)
-        indices[mailboxes[mailboxIndex].key] = nil
-        mailboxes[mailboxIndex] = Mailbox(key: mailboxes[mailboxIndex].key, incarnation: 0)
+        indices[all[mailboxIndex].key] = nil
+        all[mailboxIndex] = Mailbox(key: all[mailboxIndex].key, incarnation: 0)
         free.append(mailboxIndex)
     }
 
@@ -60,7 +57,7 @@ struct MailboxTable {
     /// Makes a mailbox the one that was used last.
     mutating func touch(_ mailboxIndex: Int, now: Int64) {
         if newest == mailboxIndex {
-            mailboxes[mailboxIndex].lastUsed = now
+            all[mailboxIndex].lastUsed = now
             return
         }
         unlink(mailboxIndex)
@@ -70,28 +67,28 @@ struct MailboxTable {
     /// The mailbox used longest ago that still has history; `nil` when none has.
     mutating func nextToShed() -> Int? {
         while shedNext >= 0 {
-            if !mailboxes[shedNext].history.isEmpty { return shedNext }
-            guard mailboxes[shedNext].newer >= 0 else { return nil }
-            shedNext = mailboxes[shedNext].newer
+            if !all[shedNext].history.isEmpty { return shedNext }
+            guard all[shedNext].newer >= 0 else { return nil }
+            shedNext = all[shedNext].newer
         }
         return nil
     }
 
     private mutating func link(_ mailboxIndex: Int, now: Int64) {
-        mailboxes[mailboxIndex].lastUsed = now
-        mailboxes[mailboxIndex].older = newest
-        mailboxes[mailboxIndex].newer = -1
-        if newest >= 0 { mailboxes[newest].newer = mailboxIndex } else { oldest = mailboxIndex }
+        all[mailboxIndex].lastUsed = now
+        all[mailboxIndex].older = newest
+        all[mailboxIndex].newer = -1
+        if newest >= 0 { all[newest].newer = mailboxIndex } else { oldest = mailboxIndex }
         newest = mailboxIndex
         if shedNext < 0 { shedNext = mailboxIndex }
     }
 
     private mutating func unlink(_ mailboxIndex: Int) {
-        let older = mailboxes[mailboxIndex].older
-        let newer = mailboxes[mailboxIndex].newer
+        let older = all[mailboxIndex].older
+        let newer = all[mailboxIndex].newer
         if shedNext == mailboxIndex { shedNext = newer >= 0 ? newer : older }
-        if older >= 0 { mailboxes[older].newer = newer } else { oldest = newer }
-        if newer >= 0 { mailboxes[newer].older = older } else { newest = older }
+        if older >= 0 { all[older].newer = newer } else { oldest = newer }
+        if newer >= 0 { all[newer].older = older } else { newest = older }
     }
 
     // MARK: Slots
@@ -99,7 +96,7 @@ struct MailboxTable {
     /// The first mailbox of a slot; ``next(inSlotAfter:)`` leads to the others.
     func first(inSlot slot: Int) -> Int? { found(heads[slot / shardCount]) }
 
-    func next(inSlotAfter mailboxIndex: Int) -> Int? { found(Int32(truncatingIfNeeded: mailboxes[mailboxIndex].after)) }
+    func next(inSlotAfter mailboxIndex: Int) -> Int? { found(Int32(truncatingIfNeeded: all[mailboxIndex].after)) }
 
     private func found(_ link: Int32) -> Int? { link < 0 ? nil : Int(link) }
 
@@ -115,21 +112,21 @@ struct MailboxTable {
     }
 
     private mutating func linkInSlot(_ mailboxIndex: Int) {
-        let head = mailboxes[mailboxIndex].key.slot / shardCount
+        let head = all[mailboxIndex].key.slot / shardCount
         let first = Int(heads[head])
-        mailboxes[mailboxIndex].before = -1
-        mailboxes[mailboxIndex].after = first
-        if first >= 0 { mailboxes[first].before = mailboxIndex }
+        all[mailboxIndex].before = -1
+        all[mailboxIndex].after = first
+        if first >= 0 { all[first].before = mailboxIndex }
         heads[head] = Int32(truncatingIfNeeded: mailboxIndex)
     }
 
     private mutating func unlinkInSlot(_ mailboxIndex: Int) {
-        let (before, after) = (mailboxes[mailboxIndex].before, mailboxes[mailboxIndex].after)
+        let (before, after) = (all[mailboxIndex].before, all[mailboxIndex].after)
         if before >= 0 {
-            mailboxes[before].after = after
+            all[before].after = after
         } else {
-            heads[mailboxes[mailboxIndex].key.slot / shardCount] = Int32(truncatingIfNeeded: after)
+            heads[all[mailboxIndex].key.slot / shardCount] = Int32(truncatingIfNeeded: after)
         }
-        if after >= 0 { mailboxes[after].before = before }
+        if after >= 0 { all[after].before = before }
     }
 }

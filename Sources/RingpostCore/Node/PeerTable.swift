@@ -92,11 +92,13 @@ public struct PeerTable: Sendable {
         return (owners.isEmpty ? others : owners).map(\.client)
     }
 
-    /// The view whose member list a peer is sent that is behind; once an epoch and connection.
+    /// The view whose member list a peer is sent that is behind: once an epoch and connection to one that reaches ZooKeeper, which reads the
+    /// list there; with each of its heartbeats to one that does not. Such a peer may have got the first list before it noticed that its
+    /// session is disconnected, and then it dropped it.
     ///
     /// - Parameter told: the epoch that the connection was last told of.
     public func news(for standing: LinkStanding, told: inout UInt64) -> MembershipView? {
-        guard let view, standing.epoch < view.epoch, told < view.epoch else { return nil }
+        guard let view, standing.epoch < view.epoch, told < view.epoch || !standing.reachesZooKeeper else { return nil }
         told = view.epoch
         return view
     }

@@ -84,11 +84,7 @@ extension ShardMachine {
                 term: term, slot: UInt16(slot), position: position, entry.counted(from: now.monotonic))
             peers.send(frame, to: holder.peer, actions: &actions)
         }
-        if holders.isEmpty {
-            advance(slot, now: now, actions: &actions)
-        } else if holders.contains(where: { $0.state == .waiting }) {
-            pull(slot, now: now, actions: &actions)
-        }
+        if holders.isEmpty || holders.contains(where: { $0.state == .waiting }) { pull(slot, now: now, actions: &actions) }
     }
 
     /// Nobody else has a copy of the slot, or is to have one, and nothing waits.

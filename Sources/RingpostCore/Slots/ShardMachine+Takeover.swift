@@ -221,6 +221,8 @@ extension ShardMachine {
             }
             return
         }
+        // This node was alone until now: the slot's turn to get a mirror may not have come.
+        if log.isOwned(at: slotIndex(slot)), log.holders(at: slotIndex(slot)).isEmpty { updateHolders(slot, now: now, actions: &actions) }
         for (number, holder) in log.holders(at: slotIndex(slot)).enumerated() where holder.state == .waiting {
             sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
         }

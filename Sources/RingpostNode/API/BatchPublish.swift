@@ -78,7 +78,10 @@ final class BatchPublish: PublishSink {
         case .line:
             phase = .done
             shard.counters.count(.batchMessages)
-            exchange.respond(.problem(.tooLarge, "at most \(limits.batchMessagesMax) messages are taken in one batch"))
+            exchange.respond(
+                .problem(
+                    .tooLarge,
+                    "a batch of more than \(limits.batchMessagesMax) messages; at most \(limits.batchMessagesMax) are taken in one"))
         case .end:
             phase = lines == 0 ? .done : .publishing(BatchReader(), lineIndex: 0)
             keys = Array(repeating: nil, count: lines)

@@ -10,7 +10,7 @@ extension OperatorRoutes {
 
     func setWeight(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let order = try JSONDocument.decode(
-            WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#)
+            WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#, or: .badParameter)
         give(.weight(order.weight), request, exchange)
     }
 

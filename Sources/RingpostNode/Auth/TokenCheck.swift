@@ -148,7 +148,9 @@ struct TokenCheck: Sendable {
     /// Whole seconds since 1970, of times that make sense: the sums above must not overflow.
     private static func seconds(_ date: Date, _ claim: String) throws(AuthRefusal) -> Int64 {
         guard let seconds = Int64(exactly: date.timeIntervalSince1970.rounded(.down)), (0...(1 << 40)).contains(seconds) else {
-            throw AuthRefusal(.badClaims, "\"\(claim)\" is no time in seconds since 1970")
+            let seemsMilliseconds = date.timeIntervalSince1970 >= Double(millisecondsMin)
+            let hint = seemsMilliseconds ? "; it looks like milliseconds" : ""
+            throw AuthRefusal(.badClaims, "\"\(claim)\" is no time in seconds since 1970\(hint)")
         }
         return seconds
     }

@@ -46,7 +46,9 @@ public enum HostName {
     /// 127.0.0.0/8, ::1 and "localhost". Any other name may mean anything, and counts as reachable by others.
     static func isLoopback(_ host: String) -> Bool {
         if host.lowercased() == "localhost" { return true }
-        guard let bytes = numeric(host) else { return false }
+        // In full: what a resolver makes of 127.1 is its own affair, and no port is left open because of that.
+        var address = in_addr()
+        guard let bytes = numeric(host), host.contains(":") || inet_pton(AF_INET, host, &address) == 1 else { return false }
         if isMapped(bytes) { return bytes[12] == 127 }
         return bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1
     }

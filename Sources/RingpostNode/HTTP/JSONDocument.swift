@@ -18,12 +18,16 @@ enum JSONDocument {
 
     /// Reads the body of a request, with or without a byte order mark before it.
     ///
-    /// - Parameter usage: what to send instead.
+    /// - Parameters:
+    ///   - usage: what to send instead.
+    ///   - problem: what it is answered as.
     /// - Throws: why it is not taken.
-    static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer, usage: String) throws(ProblemReport) -> Value {
+    static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer, usage: String, or problem: Problem = .badJSON)
+        throws(ProblemReport) -> Value
+    {
         let json = Array(JSONText.withoutByteOrderMark(body.readableBytesView))
-        do throws(JSONFault) { try JSONText.check(document: json) } catch { throw ProblemReport(.badJSON, "\(error.message): \(usage)") }
-        guard let value = try? JSONDecoder().decode(type, from: Data(json)) else { throw ProblemReport(.badJSON, usage) }
+        do throws(JSONFault) { try JSONText.check(document: json) } catch { throw ProblemReport(problem, "\(error.message): \(usage)") }
+        guard let value = try? JSONDecoder().decode(type, from: Data(json)) else { throw ProblemReport(problem, usage) }
         return value
     }
 }

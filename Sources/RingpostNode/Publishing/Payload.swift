@@ -68,7 +68,7 @@ enum Payload {
 
     private static func json(_ body: ByteBuffer) throws(JSONFault) -> [UInt8] {
         var body = body
-        if body.readableBytesView.starts(with: JSONText.byteOrderMark) { body.moveReaderIndex(forwardBy: JSONText.byteOrderMark.count) }
+        JSONText.skipByteOrderMark(&body)
         if let fault = body.withUnsafeReadableBytes({ JSONText.fault(in: $0) }) { throw fault }
         return JSONText.compactLineBreaks(Array(body.readableBytesView))
     }

@@ -107,10 +107,13 @@ final class ChannelTable: @unchecked Sendable {
         if let channel = node[key] { return channel.addShard(shardIndex) }
         let channel = NodeChannelSubscription(key, in: subscriptions)
         channel.addShard(shardIndex)
-        node[key] = channel
+        insert(channel)
         // Where there is no room it has ended itself.
         _ = channel.start()
     }
+
+    /// The channel's subscribers are answered through this attachment from now on.
+    func insert(_ channel: NodeChannelSubscription) { node[channel.key] = channel }
 
     func removeShard(_ shardIndex: Int, from key: Key) { node[key]?.removeShard(shardIndex) }
 

@@ -60,7 +60,9 @@ package enum ClientCommand: Sendable {
     ///
     /// - Throws: a problem for the client, who is told and goes on.
     package init(_ text: ByteBuffer, hasher: KeyHasher, payloadBytesMax: Int) throws(ProblemReport) {
-        let json = Array(JSONText.withoutByteOrderMark(text.readableBytesView))
+        var text = text
+        JSONText.skipByteOrderMark(&text)
+        let json = Array(text.readableBytesView)
         let object: JSONObject
         // Around a payload there are the command's object and the message's.
         do throws(JSONFault) { object = try JSONObject(json, depthMax: JSONText.nestingMax + 2) } catch {

@@ -1,4 +1,5 @@
 // Why a JSON text is not taken: one list of reasons, with a sentence for whoever has sent it.
+import NIOCore
 
 /// What is wrong with a JSON text.
 package enum JSONFault: Error, Equatable, Sendable {
@@ -32,6 +33,13 @@ extension JSONText {
     /// The text without a byte order mark before it.
     package static func withoutByteOrderMark<Bytes: Collection<UInt8>>(_ text: Bytes) -> Bytes.SubSequence {
         text.starts(with: byteOrderMark) ? text.dropFirst(byteOrderMark.count) : text[...]
+    }
+
+    /// Steps over a byte order mark at the beginning of a buffer.
+    package static func skipByteOrderMark(_ text: inout ByteBuffer) {
+        guard text.getInteger(at: text.readerIndex, as: UInt8.self) == byteOrderMark[0], text.readableBytesView.starts(with: byteOrderMark)
+        else { return }
+        text.moveReaderIndex(forwardBy: byteOrderMark.count)
     }
 
     /// Checks a document whose every object is read: valid, not too deep, and no member twice in any object.

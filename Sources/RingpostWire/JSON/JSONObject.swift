@@ -44,8 +44,8 @@ package struct JSONObject: Sendable {
             // Half a surrogate pair is no text, but two of them that are written alike are one name all the same.
             return members.first { !names.insert(JSONText.unquoted($0.name) ?? Array($0.name)).inserted }?.name
         }
-        for index in members.indices.dropFirst() {
-            if members[..<index].contains(where: { $0.name.elementsEqual(members[index].name) }) { return members[index].name }
+        for index in members.indices {
+            for earlier in 0..<index where members[earlier].name == members[index].name { return members[index].name }
         }
         return nil
     }

@@ -49,7 +49,8 @@ struct SettingsReader {
                 throw NodeError("the configuration file \(path) has \"\(name)\", which is no setting; `ringpost node --help` lists them")
             }
             guard let content = Self.content(member.value) else {
-                throw NodeError("\(name) in \(path) must be a text, a whole number, true, false, or a list of texts")
+                let given = String(decoding: member.value.prefix(40), as: UTF8.self)
+                throw NodeError("\(name) in \(path) must be a text, a whole number, true, false, or a list of texts, not \(given)")
             }
             values[AbsoluteConfigKey([name])] = ConfigValue(content, isSecret: false)
         }

@@ -187,7 +187,8 @@ def too_fast(node, seconds, is_quick):
 
     def judge(tag, answer):
         tally.attempts += 1
-        tally.refused += answer is None or answer.status == 429
+        # An event stream is told with 200 and a close, because a browser gives up for good after any other answer.
+        tally.refused += answer is None or answer.status == 429 or b"event: close" in answer.body
 
     began = time.monotonic()
     Flood(node.client, lambda: next(ask), judge, 16).run(seconds)

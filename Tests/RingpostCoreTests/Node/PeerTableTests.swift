@@ -17,10 +17,11 @@ import Testing
     }
 
     private func standing(
-        _ view: MembershipView, epoch: UInt64? = nil, digest: UInt64? = nil, isLeaving: Bool = false, isDraining: Bool = false
+        _ view: MembershipView, epoch: UInt64? = nil, digest: UInt64? = nil, reachesZooKeeper: Bool = true, isLeaving: Bool = false,
+        isDraining: Bool = false
     ) -> LinkStanding {
         LinkStanding(
-            epoch: epoch ?? view.epoch, digest: digest ?? view.ring.digest, reachesZooKeeper: true, isLeaving: isLeaving,
+            epoch: epoch ?? view.epoch, digest: digest ?? view.ring.digest, reachesZooKeeper: reachesZooKeeper, isLeaving: isLeaving,
             isDraining: isDraining)
     }
 
@@ -73,6 +74,10 @@ import Testing
         #expect(table.news(for: standing(view), told: &told) == nil)
         #expect(table.news(for: standing(view, epoch: 9), told: &told) == view)
         #expect(table.news(for: standing(view, epoch: 9), told: &told) == nil)
+        // It drops a list that comes before it knows that its session is disconnected.
+        #expect(table.news(for: standing(view, epoch: 9, reachesZooKeeper: false), told: &told) == view)
+        #expect(table.news(for: standing(view, epoch: 9, reachesZooKeeper: false), told: &told) == view)
+        #expect(table.news(for: standing(view, reachesZooKeeper: false), told: &told) == nil, "it is not behind")
     }
 
     @Test func aRefusedBootIsForgottenWhenItHasLeft() throws {

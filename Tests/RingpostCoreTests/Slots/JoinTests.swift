@@ -187,6 +187,28 @@ import Testing
         #expect(waiting().isEmpty && net.slots.allSatisfy { net.copies(of: $0).count == 2 })
     }
 
+    /// Nothing is committed without a second copy where somebody can have one, so a slot that is waited for gets its mirror at once.
+    @Test func whoWasAloneWaitsForNoTurnToGetAMirror() throws {
+        var limits = ShardLimits()
+        limits.slots.movesMax = 1
+        let net = InMemoryCluster.settled("ab", "a", slots: 64, limits: limits)
+        for slot in net.slots { net.publish(UInt64(slot), at: "a", net.key(slot: slot), idempotency: UInt64(slot)) }
+        net.run()
+        net.view(2, "ab")
+        func waiting() -> [Int] { net.nodes["a"]?.machine.moves.unmirrored.map { $0 } ?? [] }
+        let slots = Array(waiting().suffix(4))
+        try #require(slots.count == 4)
+        net.publish(1, at: "a", net.key(slot: slots[0]))
+        net.publish(2, at: "a", net.key(slot: slots[1]), idempotency: UInt64(slots[1]))
+        net.attach(3, at: "a", net.key(9, slot: slots[2]))
+        // There and back; the queue's turn does not come.
+        for _ in 0..<4 { for way in net.ways { net.step(way) } }
+        #expect(net.result(1) == "#2" && net.result(2) == "#1 again" && net.heard(3) == ["0…0: live"])
+        #expect(waiting().contains(slots[3]) && net.copies(of: slots[3]).count == 1)
+        net.run()
+        #expect(net.slots.allSatisfy { net.copies(of: $0).count == 2 })
+    }
+
     /// Who asks only what became of a publish appends nothing, and still must not wait until the new mirror has its turn.
     @Test func aRepeatDoesNotWaitForTheMirrorsTurn() throws {
         var limits = ShardLimits()

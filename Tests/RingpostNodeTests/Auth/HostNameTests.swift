@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: ["0.0.0.0", "::", "::0", "0:0::0", "::ffff:0.0.0.0", "0", "0.0", "::ffff:0:0"])
     func everyAddress(host: String) { #expect(HostName.isWildcard(host) && HostName.isValid(host)) }
 
-    @Test(arguments: ["127.0.0.1", "127.1", "::1", "0::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST", "127.255.255.255"])
+    @Test(arguments: ["127.0.0.1", "::1", "0::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST", "127.255.255.255"])
     func thisMachineOnly(host: String) { #expect(HostName.isLoopback(host) && !HostName.isWildcard(host)) }
 
     @Test(arguments: ["10.0.0.1", "fe80::1", "push.example.com", "n1", "127.0.0.1.example.com", "my_node"])

@@ -250,7 +250,7 @@ import Testing
         (#"{"sub":"alice","exp":EXP,"publish":[""]}"#, #""publish" takes at most"#),
         (#"{"sub":"alice","exp":EXP,"iat":1995230219}"#, #""iat" is in the future"#),
         (#"{"sub":"alice","exp":EXP,"nbf":1995230219000}"#, #""nbf""#),
-        ("{\"sub\":\"\(String(repeating: "a", count: 256))\",\"exp\":EXP}", #""sub" has 256 bytes; at most 255"#),
+        ("{\"sub\":\"\(String(repeating: "a", count: 257))\",\"exp\":EXP}", #""sub" has 257 bytes; at most 256"#),
         ("{\"sub\":\"alice\",\"exp\":EXP,\"jti\":\"\(String(repeating: "j", count: 257))\"}", #""jti" has 257 bytes"#),
     ])
     func aRefusalNamesTheClaim(claims: String, sentence: String) async throws {

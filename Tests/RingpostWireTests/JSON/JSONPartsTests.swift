@@ -93,6 +93,8 @@ import Testing
             var generator = SplitMix64(seed: seed)
             let list = mutated(texts[Int(seed % 2)], using: &generator)
             guard JSONText.isValid(list) else { continue }
+            // Foundation takes a member that stands twice.
+            if (try? JSONText.check(document: list)) == nil { continue }
             let theirs = try? JSONDecoder().decode([Wish].self, from: Data(list))
             var ours: [Wish]?
             let command = Array("{\"subscribe\":".utf8) + list + Array("}".utf8)

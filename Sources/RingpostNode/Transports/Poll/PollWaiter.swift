@@ -94,7 +94,7 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         }
     }
 
-    /// Answers with what there is.
+    /// Answers with what there is; with a problem where that is less than a beginning of everything that was asked for.
     ///
     /// - Parameter disconnect: when and where to ask next; made up while the node's clients go elsewhere.
     func finish(_ disconnect: Disconnect?) {
@@ -102,7 +102,9 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
             guard let cursor = subscription.cursor else { continue }
             if subscription.key.kind == .channel { resumePoint[subscription.key] = cursor } else { resumePoint.user = cursor }
         }
-        guard subscriptions.contains(where: { $0.cursor != nil }) else {
+        // A cursor without one of the subscriptions would let the next poll begin that one with the next message: what came meanwhile,
+        // and what an "earliest" asked for, would be skipped without a word.
+        guard subscriptions.contains(where: { $0.cursor != nil }), subscriptions.allSatisfy({ isKnown($0.key) }) else {
             respond(.problem(disconnect == nil ? .ownerUnreachable : .stopping, disconnect: disconnect))
             return
         }
@@ -128,6 +130,9 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         response.headers.append(("Cache-Control", "no-store"))
         respond(response)
     }
+
+    /// Whether the answer's cursor says where this subscription goes on.
+    private func isKnown(_ key: Key) -> Bool { (key.kind == .channel ? resumePoint[key] : resumePoint.user) != nil }
 
     private func respond(_ response: HTTPResponse) {
         guard !subscriptions.isEmpty else { return }
