@@ -8,9 +8,6 @@ extension ClusterTests {
     @Suite struct Torture {
         /// The nodes are built without optimization here, and the machine may be busy.
         private static let sessionMilliseconds = 4_000
-        private static let chat = NSString.path(
-            withComponents: URL(fileURLWithPath: #filePath).pathComponents.dropLast(4) + ["shared", "data", "ubuntu-chat.jsonl"])
-
         @Test func whatCanHappenToNodesHurtsNobody() async throws {
             try await Self.torture(faults: "kill,restart,freeze", seed: 3)
         }
@@ -26,7 +23,7 @@ extension ClusterTests {
                 RingpostProgram.built("torture"),
                 arguments: [
                     "--rounds", "1", "--seed", "\(seed)", "--faults", faults, "--session-timeout", "\(sessionMilliseconds)",
-                    "--users", "24", "--rate", "60", "--program", RingpostProgram.path, "--logs", folder.path, "--chat", chat,
+                    "--users", "24", "--rate", "60", "--program", RingpostProgram.path, "--logs", folder.path,
                 ],
                 environment: RingpostProgram.environment())
             let status = try await torture.waitForExit(deadlineSeconds: 160)
