@@ -66,9 +66,10 @@ final class EmbeddedNode {
     }
 
     /// Publishes as a producer on a connection of its own would.
-    func publish(_ text: String, to user: String) throws {
+    func publish(_ text: String, to name: String, _ kind: KeyKind = .user) throws {
         let channel = try apiConnection()
-        try channel.arrive("POST /v1/users/\(user)/messages HTTP/1.1\r\nHost: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+        let path = kind == .user ? "users" : "channels"
+        try channel.arrive("POST /v1/\(path)/\(name)/messages HTTP/1.1\r\nHost: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
         let answer = try channel.leaving()
         guard answer.hasPrefix("HTTP/1.1 200 ") else { throw NodeError(answer) }
     }

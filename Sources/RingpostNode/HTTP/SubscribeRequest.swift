@@ -25,11 +25,13 @@ struct SubscribeRequest {
         _ head: HTTPRequestHead, _ query: HTTPQuery, channelsMax: Int, mayBeEmpty: Bool, hasher: KeyHasher
     ) throws(ProblemReport) {
         if query.count(of: "user") > 1 { throw ProblemReport(.badParameter, "user is given twice") }
-        // An EventSource that reconnects brings a newer place than the one in its address.
+        // An EventSource that reconnects brings a newer place than the one in its address. What it has no place for yet, because nothing of it
+        // had come, begins where the address says.
         let lastSeen = head.withBytes(of: .lastEventID) { $0.map { Array($0) } } ?? []
-        let since = !lastSeen.isEmpty ? lastSeen : Self.lastEventID(query) ?? query.bytes("since") ?? []
-        let resumePoint = try Self.resumePoint(since)
-        let begin: AttachStart = since.elementsEqual("earliest".utf8) ? .earliest : .now
+        let last = !lastSeen.isEmpty ? lastSeen : Self.lastEventID(query) ?? []
+        let since = query.bytes("since") ?? []
+        let resumePoint = try Self.resumePoint(last).filled(from: Self.resumePoint(since))
+        let begin: AttachStart = [last, since].contains { $0.elementsEqual("earliest".utf8) } ? .earliest : .now
         self.resumePoint = resumePoint
         userStart = resumePoint.user.map(AttachStart.after) ?? begin
         if let name = query.bytes("user") { user = (try Key(requested: .user, name: name, hasher: hasher), userStart) }

@@ -164,4 +164,22 @@ import Testing
         #expect(try sequences("since=earliest&\(name)=") == ["1", "2", "3"], "nothing was heard yet")
         #expect(try sequences("\(name)=\(ids[1])", headers: "Last-Event-ID: \(ids[2])\r\n") == ["3"], "the header is newer still")
     }
+
+    /// A stream that ends before anything of a channel has come knows no cursor of that channel; the address still says where it begins.
+    @Test func whatTheLastIdLacksBeginsWhereTheAddressSays() throws {
+        let node = try EmbeddedNode()
+        func heard(_ query: String, headers: String = "") throws -> String {
+            let channel = try node.clientConnection()
+            try channel.arrive(Self.stream(query, headers: headers))
+            node.eventLoop.advanceTime(by: .seconds(1))
+            return try channel.leaving()
+        }
+        try node.publish("mail", to: "alice")
+        try node.publish("paper", to: "news", .channel)
+        let lines = try heard("user=alice&since=earliest").components(separatedBy: "\n")
+        let id = try #require(lines.last { $0.hasPrefix("id: ") }?.dropFirst("id: ".count))
+        let answer = try heard("user=alice&channels=news&since=earliest", headers: "Last-Event-ID: \(id)\r\n")
+        #expect(answer.contains("paper") && !answer.contains("mail"), "\(answer)")
+        #expect(!(try heard("user=alice&channels=news", headers: "Last-Event-ID: \(id)\r\n")).contains("paper"))
+    }
 }
