@@ -23,6 +23,14 @@ public struct ResumePoint: Hashable, Sendable {
     /// The cursors of all channels, in no order.
     public var channelCursors: [Cursor] { Array(channels.values) }
 
+    /// The same, with what is missing here taken from an older one.
+    public func filled(from older: ResumePoint) -> ResumePoint {
+        var filled = self
+        filled.user = user ?? older.user
+        filled.channels.merge(older.channels) { newer, _ in newer }
+        return filled
+    }
+
     /// Reads the text that ``append(to:)`` makes; `nil` for anything else.
     public init?(text: some Collection<UInt8>) {
         let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

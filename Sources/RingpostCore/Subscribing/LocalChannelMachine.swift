@@ -28,6 +28,8 @@ public struct LocalChannelMachine {
 
     /// Nobody listens, and nobody is between two polls.
     public var isEmpty: Bool { presence.isEmpty }
+    /// Somebody is between two polls, or may be: time alone can bring news.
+    public var isLingering: Bool { presence.isLingering }
     /// How many are between two polls, or may be.
     public var lingeringCount: Int { presence.lingeringCount }
     /// Somebody wants to hear who comes and goes.

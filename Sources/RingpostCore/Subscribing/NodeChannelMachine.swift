@@ -68,9 +68,6 @@ public struct NodeChannelMachine {
     /// Who asked is gone.
     public mutating func forget(_ address: ReturnAddress) { questions[address] = nil }
 
-    /// Whether somebody waits.
-    public var hasQuestions: Bool { !questions.isEmpty }
-
     /// All who wait, when the node's own attachment is live or given up; in the order of their addresses.
     public mutating func takeQuestions() -> [AttachRequest] {
         if questions.isEmpty { return [] }

@@ -9,19 +9,6 @@ import RingpostWire
 
 /// Used on its loop only.
 package final class LinkClient: @unchecked Sendable {
-    private enum State {
-        /// Between two attempts. Can transition to dialling, stopped.
-        case waiting(until: Int64)
-        /// TCP, then the handshake. Can transition to up, waiting, stopped.
-        case dialling(since: Int64)
-        /// Can transition to waiting, stopped.
-        case up
-        /// The member has left the ring. Final.
-        case stopped
-    }
-
-    static let backOffMilliseconds: ClosedRange<Int64> = 50...2_000
-    static let dialMillisecondsMax: Int64 = 3_000
     /// Operators' questions that wait for one member; beyond it the member counts as not answering.
     static let questionsMax = 1_024
 
@@ -30,15 +17,11 @@ package final class LinkClient: @unchecked Sendable {
     let address: String
     private let links: ShardLinks
     private let bytesMax: Int
-    private var state: State = .waiting(until: .min)
+    /// When it dials, gives an attempt up, and feels the member's pulse.
+    private var machine: LinkDialMachine
     private var connection: LinkConnection?
     /// The dialling side of the connection's handshake.
     private var dialler: LinkDialler?
-    /// Counts the dials: the result of an earlier one is ignored.
-    private var attempt = 0
-    private var failures = 0
-    private var lastHeard: Int64 = 0
-    private var lastPing: Int64 = 0
     /// Attachments that this link carries, by their numbers on the wire.
     private var attachments: Set<UInt64> = []
     private var questions: [UInt64: ([UInt8]?) -> Void] = [:]
@@ -52,10 +35,11 @@ package final class LinkClient: @unchecked Sendable {
         address = member.link
         self.links = links
         bytesMax = links.context.configuration.limits.linkBytesMax
+        machine = LinkDialMachine(heartbeatTimeoutMilliseconds: links.shell.heartbeatMilliseconds)
     }
 
     private var runtime: ShardRuntime { links.runtime }
-    package var isUp: Bool { if case .up = state { true } else { false } }
+    package var isUp: Bool { machine.isUp }
     /// Too many bytes wait: senders wait as if the link were down.
     var isFull: Bool { pendingBytes > bytesMax }
 
@@ -64,13 +48,11 @@ package final class LinkClient: @unchecked Sendable {
 
     // MARK: Life
 
-    func start() { dial() }
+    func start() { onTick(now: Moment.now().monotonic) }
 
     func stop() {
-        let wasUp = isUp
-        state = .stopped
-        connection?.closeNow()
-        if wasUp { endAll() }
+        if machine.stop() { endAll() }
+        hangUp()
     }
 
     /// What was said on the connection does not hold any more; dials anew.
@@ -78,33 +60,31 @@ package final class LinkClient: @unchecked Sendable {
 
     func onTick(now: Int64) {
         checkRoom()
-        switch state {
-        case .waiting(let until) where now >= until: dial()
-        case .dialling(let since) where now - since >= Self.dialMillisecondsMax: connection?.closeNow() ?? failed()
-        case .up:
-            if now - lastHeard >= links.shell.heartbeatMilliseconds {
-                runtime.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"])
-                connection?.closeNow()
-            } else if now - lastPing >= links.shell.heartbeatMilliseconds / 3 {
-                ping(query: 0, now: now)
-            }
-        case .waiting, .dialling, .stopped: break
+        switch machine.onTick(now: now, jitter: runtime.numbers.random()) {
+        case .nothing: break
+        case .dial(let attempt): dial(attempt: attempt)
+        case .ping: sendPing(query: 0)
+        case .close(let end, let wasUp):
+            if end == .silent { runtime.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"]) }
+            hangUp()
+            if wasUp { onDown() }
         }
     }
 
     func ping(query: UInt64, now: Int64) {
         guard isUp else { return }
-        lastPing = now
+        machine.onPing(now: now)
+        sendPing(query: query)
+    }
+
+    private func sendPing(query: UInt64) {
         send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), links.context.standing(links.shell.view)))
     }
 
-    private func dial() {
+    private func dial(attempt: Int) {
         guard let target = ListenAddress(address) else { return }
-        state = .dialling(since: Moment.now().monotonic)
-        attempt += 1
-        let attempt = attempt
         ClientBootstrap(group: runtime.eventLoop)
-            .connectTimeout(.milliseconds(Self.dialMillisecondsMax))
+            .connectTimeout(.milliseconds(LinkDialMachine.dialMillisecondsMax))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 1, high: 256 * 1_024))
             .channelInitializer { channel in
@@ -121,11 +101,11 @@ package final class LinkClient: @unchecked Sendable {
             }
             .connect(host: target.host, port: target.port)
             .hop(to: runtime.eventLoop)
-            .whenFailure { _ in if self.attempt == attempt, case .dialling = self.state { self.failed() } }
+            .whenFailure { _ in if self.machine.isCurrent(attempt), self.connection == nil { self.onEnded() } }
     }
 
     func onConnected(_ connected: LinkConnection) {
-        guard connected.attempt == attempt, connection == nil, case .dialling = state, let generation = links.shell.view?.generation else {
+        guard machine.isCurrent(connected.attempt), connection == nil, let generation = links.shell.view?.generation else {
             connected.closeNow()
             return
         }
@@ -141,23 +121,25 @@ package final class LinkClient: @unchecked Sendable {
     func onClosed(_ closed: LinkConnection) {
         guard closed === connection else { return }
         connection = nil
-        failed()
+        onEnded()
     }
 
-    private func failed() {
-        let wasUp = isUp
+    /// The attempt, or its connection, has come to an end by itself.
+    private func onEnded() {
+        if machine.onClosed(now: Moment.now().monotonic, jitter: runtime.numbers.random()) { onDown() }
+    }
+
+    /// Closes the connection of which the machine knows already that it is over.
+    private func hangUp() {
+        let over = connection
         connection = nil
-        if case .stopped = state { return }
-        failures += 1
-        // Full jitter: the moment at which a node comes back would otherwise see all others at once.
-        let most = min(Self.backOffMilliseconds.upperBound, Self.backOffMilliseconds.lowerBound << Int64(min(failures, 10)))
-        let pause = Self.backOffMilliseconds.lowerBound + Int64(runtime.numbers.random() % UInt64(most))
-        state = .waiting(until: Moment.now().monotonic + pause)
-        if wasUp {
-            runtime.counters.linkReconnects += 1
-            endAll()
-            links.onDown(self)
-        }
+        over?.closeNow()
+    }
+
+    private func onDown() {
+        runtime.counters.linkReconnects += 1
+        endAll()
+        links.onDown(self)
     }
 
     /// Everything on the connection ends with it.
@@ -225,7 +207,7 @@ package final class LinkClient: @unchecked Sendable {
     // MARK: In
 
     /// The member is there.
-    func onBytes() { lastHeard = MonotonicClock.nowMilliseconds() }
+    func onBytes() { machine.onHeard(now: MonotonicClock.nowMilliseconds()) }
 
     func handle(_ frame: LinkFrame) throws(LinkError) {
         switch frame {
@@ -271,15 +253,16 @@ package final class LinkClient: @unchecked Sendable {
     }
 
     private func onWelcome(_ welcome: LinkWelcome) throws(LinkError) {
-        guard case .dialling = state else { throw LinkError("a welcome out of turn") }
         try dialler?.onWelcome()
         guard welcome.node == member.id, welcome.boot == member.boot else {
             throw LinkError("\(member) answers as \(LogText.escaped(welcome.node)) (boot \(welcome.boot.hexadecimal))")
         }
-        state = .up
-        failures = 0
+        guard machine.onWelcome(now: MonotonicClock.nowMilliseconds()) else { throw LinkError("a welcome out of turn") }
         connection?.raiseFrameLimit()
+        // What the member was told on an earlier connection may have been lost with it.
+        toldEpoch = 0
         links.onUp(self)
+        ping(query: 0, now: MonotonicClock.nowMilliseconds())
     }
 }
 

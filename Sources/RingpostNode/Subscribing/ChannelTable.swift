@@ -141,7 +141,7 @@ final class ChannelTable: @unchecked Sendable {
     func endWhenIdle(_ channel: NodeChannelSubscription) {
         if channel.isKnownIdle { return }
         channel.isKnownIdle = true
-        idle.append((channel, Moment.now().monotonic + NodeChannelSubscription.lingerMilliseconds))
+        idle.append((channel, Moment.now().monotonic + NodeChannelMachine.lingerMilliseconds))
     }
 
     /// Ends the first idle channel whose time is over; false when there is none.

@@ -17,16 +17,10 @@ final class LocalChannel: @unchecked Sendable {
     private let runtime: ShardRuntime
     private var out = FanOut<Subscription, Item>()
     private var isRunning = false
-    private var presence = ShardPresence()
-    private var board = PresenceBoard()
-    /// Subscriptions that want to hear who comes and goes.
-    private var watchers = 0
-    private var wantsList = false
-    private var saysWatching = false
+    /// Who listens, and who wants to hear of it.
+    private var machine = LocalChannelMachine()
     /// Something was dropped: the list of who is there has to be written anew.
     private var hasLost = false
-    /// Somebody new wants to know who is there: written to all new ones at once, in the next tick.
-    private var owesList = false
 
     init(_ key: Key, in channels: ChannelTable) {
         self.key = key
@@ -36,11 +30,11 @@ final class LocalChannel: @unchecked Sendable {
 
     var count: Int { out.count }
     /// Nobody listens, and nobody is between two polls.
-    var isOver: Bool { out.count == 0 && presence.isEmpty }
+    var isOver: Bool { out.count == 0 && machine.isEmpty }
 
     func add(_ subscription: Subscription) {
         out.add(subscription)
-        presence.open(subscription.user?.name)
+        machine.open(subscription.user?.name)
         channels.markDirty(self)
     }
 
@@ -49,24 +43,21 @@ final class LocalChannel: @unchecked Sendable {
         guard out.contains(subscription) else { return }
         out.remove(subscription)
         let lingersUntil = channels.hasRoomForLingering ? subscription.lingersUntil : nil
-        track { $0.close(subscription.user?.name, lingersUntil: lingersUntil, now: Moment.now().monotonic) }
+        let (user, isWatching, now) = (subscription.user?.name, subscription.isWatching, Moment.now().monotonic)
+        track { $0.close(user, lingersUntil: lingersUntil, isWatching: isWatching, now: now) }
         channels.markDirty(self)
-        guard subscription.isWatching else { return }
-        watchers -= 1
-        if watchers == 0 { board = PresenceBoard() }
     }
 
     /// Keeps the shard's number of lingering users up to date.
-    private func track(_ change: (inout ShardPresence) -> Void) {
-        let before = presence.lingeringCount
-        change(&presence)
-        channels.addLingering(presence.lingeringCount - before)
+    private func track<Result>(_ change: (inout LocalChannelMachine) -> Result) -> Result {
+        let before = machine.lingeringCount
+        defer { channels.addLingering(machine.lingeringCount - before) }
+        return change(&machine)
     }
 
     /// One more subscription wants to hear who comes and goes.
     func watch() {
-        watchers += 1
-        if board.hasBegun { owesList = true } else { wantsList = true }
+        machine.watch()
         channels.markDirty(self)
     }
 
@@ -79,18 +70,21 @@ final class LocalChannel: @unchecked Sendable {
 
     /// What the owner says of who listens.
     func onPresence(_ news: PresenceNews) {
-        if watchers == 0 { return }
-        let isFirst = !board.hasBegun
-        let (joined, left) = board.apply(news)
-        if isFirst { return push(.everybody(ControlEvent.presence(key, board))) }
-        if !left.isEmpty { push(.presence(ControlEvent.leave(key, left))) }
-        if !joined.isEmpty { push(.presence(ControlEvent.join(key, joined))) }
+        for item in machine.onNews(news) {
+            switch item {
+            case .everybody: pushList()
+            case .left(let users): push(.presence(ControlEvent.leave(key, users)))
+            case .joined(let users): push(.presence(ControlEvent.join(key, users)))
+            }
+        }
     }
+
+    private func pushList() { push(.everybody(ControlEvent.presence(key, machine.board))) }
 
     private func push(_ item: Item) {
         if out.push(item) {
             runtime.counters.fanDropped += 1
-            hasLost = watchers > 0
+            hasLost = machine.isWatched
         }
         if !isRunning { run() }
     }
@@ -99,17 +93,10 @@ final class LocalChannel: @unchecked Sendable {
     ///
     /// - Returns: false when there is nothing to look at in the next tick.
     func onTick(now: Int64) -> Bool {
-        if presence.isLingering { track { $0.expire(now: now) } }
-        if owesList, board.hasBegun { push(.everybody(ControlEvent.presence(key, board))) }
-        owesList = false
-        let watches = watchers > 0
-        if presence.hasNews || wantsList || watches != saysWatching {
-            let report = presence.report(wantsNews: watches, wantsList: wantsList && watches)
-            runtime.post(.listeners(key, shard: runtime.index, report), to: runtime.shardIndex(key.slot))
-            wantsList = false
-            saysWatching = watches
-        }
-        return presence.isLingering
+        let (tellsEverybody, report) = track { $0.onTick(now: now) }
+        if tellsEverybody { pushList() }
+        if let report { runtime.post(.listeners(key, shard: runtime.index, report), to: runtime.shardIndex(key.slot)) }
+        return machine.isLingering
     }
 
     /// Some subscriptions at a time; other keys have their turn in between.
@@ -137,12 +124,12 @@ final class LocalChannel: @unchecked Sendable {
     private func listAnew() {
         hasLost = false
         for subscription in out.all { subscription.forgetList() }
-        push(.everybody(ControlEvent.presence(key, board)))
+        pushList()
     }
 
     /// All who listen are better off elsewhere.
     func end(_ disconnect: @autoclosure () -> Disconnect) {
         for subscription in out.all { subscription.end(disconnect()) }
-        track { $0 = ShardPresence() }
+        track { $0 = LocalChannelMachine() }
     }
 }

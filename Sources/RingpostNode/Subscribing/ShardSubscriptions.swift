@@ -95,20 +95,18 @@ final class ShardSubscriptions {
 
     /// Subscriptions whose owner has changed ask the new one.
     func reattach(from old: MembershipView?, to new: MembershipView) {
-        // By index, so that nothing is compared but numbers.
-        reattach(table.numbers[...], from: old, memberIndices: old.map { new.memberIndices(of: $0) }, to: new)
+        reattach(table.numbers[...], OwnerChanges(from: old, to: new))
     }
 
     /// Some at a time: the others go on with the attachments that they have.
-    private func reattach(_ numbers: ArraySlice<UInt64>, from old: MembershipView?, memberIndices: [Int?]?, to new: MembershipView) {
+    private func reattach(_ numbers: ArraySlice<UInt64>, _ changes: OwnerChanges) {
         let now = Moment.now().monotonic
         for number in numbers.prefix(Self.reattachedMax) {
             guard let subscription = table[number] else { continue }
-            let slot = subscription.key.slot
-            let before = old?.ring.owner(ofSlot: slot).flatMap { memberIndices?[$0] }
-            if before == new.ring.owner(ofSlot: slot) { subscription.onEpoch(now: now) } else { subscription.ownerHasChanged(now: now) }
+            let hasChanged = changes.hasChanged(ofSlot: subscription.key.slot)
+            if hasChanged { subscription.ownerHasChanged(now: now) } else { subscription.onEpoch(now: now) }
         }
         let remaining = numbers.dropFirst(Self.reattachedMax)
-        if !remaining.isEmpty { runtime.inNextTurn { self.reattach(remaining, from: old, memberIndices: memberIndices, to: new) } }
+        if !remaining.isEmpty { runtime.inNextTurn { self.reattach(remaining, changes) } }
     }
 }

@@ -26,11 +26,9 @@ import Testing
         #expect(machine.ask(try request(1), isLive: false) == .later)
         #expect(machine.ask(try request(2), isLive: false) == .later)
         machine.forget(ReturnAddress(connectionID: 0, id: 2))
-        #expect(machine.hasQuestions)
         #expect(machine.takeQuestions().map(\.address.id) == [1, 3])
         #expect(machine.takeQuestions() == [])
         #expect(machine.ask(try request(4), isLive: true) == .now)
-        #expect(!machine.hasQuestions)
     }
 
     @Test func tooManyQuestionsAreRefused() throws {
