@@ -140,7 +140,8 @@ extension ShardMachine {
         show(message, at: mailboxIndex, actions: &actions)
     }
 
-    /// The commit point: every committed message becomes visible here and nowhere else, however it was appended.
+    /// The commit point: every message that this owner appends becomes visible here and nowhere else. What it found in its copy when its
+    /// term began becomes readable with ``SlotLog/beginServing(at:)``.
     mutating func show(_ message: StoredMessage, at mailboxIndex: Int, actions: inout [ShardAction]) {
         let incarnation = log.mailboxes.incarnation(at: mailboxIndex)
         for address in log.show(message, at: mailboxIndex) {
