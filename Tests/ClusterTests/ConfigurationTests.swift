@@ -69,6 +69,7 @@ extension ClusterTests {
             (["--id", "n1", "--zookeeper", "127.0.0.1:1", "--link", "0:0"], "--advertise"),
             (["--advertise", "0.0.0.0"], "advertise"),
             (["--advertise", "[::0]:443"], "advertise"),
+            (["--advertise", "push.example.com:0"], "has the port 0"),
             (["--advertise", "http://push.example.com"], "advertise"),
             (["--advertise-link", "0.0.0.0:8082"], "advertiseLink"),
             (["--zookeeper", "[::1:2181", "--id", "a"], "is not host:port"),
@@ -106,6 +107,7 @@ extension ClusterTests {
                 (#"{"tokenAudiences": "push"}"#, #""tokenAudiences", which is no setting"#), (#"{"config": "x"}"#, "which is no setting"),
                 (#"{"zone": "a", "zone": "b"}"#, #""zone" stands there twice"#), ("[]", "not a JSON object"),
                 (#"{"limit": "payload-bytes"}"#, "payload-bytes"), (#"{"allowOrigin": "app.example.com"}"#, "has no scheme"),
+                (#"{"host": [\#(Array(repeating: #""a""#, count: 4_097).joined(separator: ","))]}"#, "a list of at most 4096 texts"),
             ] {
                 let file = try folder.write(text, to: "node.json")
                 let ended = try await RingpostProgram.run(["node", "--config", file])

@@ -31,6 +31,18 @@ import Testing
         report(pure.flatMap { Checks.purity($0.text ?? "", of: $0.path) })
     }
 
+    /// What only a proof uses proves nothing of the node.
+    @Test func theNodeRunsTheMachinesThatAreProved() {
+        let sources = Repository.swiftFiles(in: "Sources")
+        let machines = Repository.swiftFiles(in: "Sources/RingpostCore").flatMap { FolderArrows.declaredTypes(SwiftSource($0.text ?? "")) }
+            .filter { $0.hasSuffix("Machine") }
+        #expect(machines.count > 10)
+        func isUsed(_ machine: Substring) -> Bool {
+            sources.contains { !$0.path.contains("/\(machine)") && SwiftSource($0.text ?? "").lines.contains { $0.contains(machine) } }
+        }
+        report(machines.filter { !isUsed($0) }.map { "the sources don't use \($0)" })
+    }
+
     @Test func scriptsSayWhatTheyAreFor() {
         let scripts = Repository.files.filter {
             let parts = $0.path.split(separator: "/")

@@ -109,13 +109,13 @@ public struct RevocationNote: Codable, Hashable, Sendable {
     }
 
     /// The content of the znode.
-    public func json() -> [UInt8] { JSONText.encode(self) }
+    public func json() -> [UInt8] { DocumentJSON.encode(self) }
 
     /// Reads the content of the znode.
     ///
     /// - Throws: ``DocumentError``, which names the znode.
     public init(json: [UInt8], znode: String) throws(DocumentError) {
-        self = try JSONText.decode(RevocationNote.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
+        self = try DocumentJSON.decode(RevocationNote.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
     }
 }
 

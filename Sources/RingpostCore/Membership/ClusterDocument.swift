@@ -73,19 +73,19 @@ public struct ClusterDocument: Hashable, Sendable {
     public var vacancyMillisecondsMax: Int { vacancyMillisecondsMin + outageMaxMilliseconds }
 
     /// The content of the znode.
-    public func json() -> [UInt8] { JSONText.encode(self) }
+    public func json() -> [UInt8] { DocumentJSON.encode(self) }
 
     /// Reads the znode `/ringpost/<cluster>/ring`.
     ///
     /// - Throws: ``DocumentError`` when the document is broken, of another version, or its times make no sense.
     public init(json: [UInt8], znode: String) throws(DocumentError) {
         // The version first: a later format may lack what this one needs, and that is not the thing to say then.
-        let version = try JSONText.decode(Version.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode).formatVersion
+        let version = try DocumentJSON.decode(Version.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode).formatVersion
         guard version == Self.formatVersionKnown else {
             let reason = "has format version \(version), but this program knows version \(Self.formatVersionKnown) only"
             throw DocumentError(znode: znode, reason: reason)
         }
-        self = try JSONText.decode(ClusterDocument.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
+        self = try DocumentJSON.decode(ClusterDocument.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
         if let fault { throw DocumentError(znode: znode, reason: fault) }
     }
 

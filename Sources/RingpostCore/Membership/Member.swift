@@ -60,7 +60,7 @@ public struct Member: Hashable, Sendable {
     }
 
     /// The content of the member's znode.
-    public func json() -> [UInt8] { JSONText.encode(self) }
+    public func json() -> [UInt8] { DocumentJSON.encode(self) }
 
     /// Reads a member's znode.
     ///
@@ -69,7 +69,7 @@ public struct Member: Hashable, Sendable {
     ///   - znode: its full path; the last part must be the member's id.
     /// - Throws: ``DocumentError``, which names the znode.
     public init(json: [UInt8], znode: String) throws(DocumentError) {
-        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
+        self = try DocumentJSON.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: znode)
         if let reason = fault(name: znode.split(separator: "/").last.map(String.init) ?? "") {
             throw DocumentError(znode: znode, reason: reason)
         }
@@ -80,7 +80,7 @@ public struct Member: Hashable, Sendable {
     /// - Throws: ``DocumentError``, as for the znode.
     public init(json: [UInt8]) throws(DocumentError) {
         let source = "a peer's member"
-        self = try JSONText.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: source)
+        self = try DocumentJSON.decode(Member.self, from: json, bytesMax: Self.jsonBytesMax, znode: source)
         if let reason = fault(name: id) { throw DocumentError(znode: source, reason: reason) }
     }
 

@@ -30,8 +30,11 @@ extension ShardMachine {
     /// Who listens to a channel; `nil` where this node is not its owner, or nobody does.
     public func presence(of key: Key) -> PresenceSummary? { presences.summary(of: key) }
 
-    /// Whether this node owns the key, and serves it.
-    public func isServing(_ key: Key) -> Bool { routes.isHere(slotIndex(key.slot)) }
+    /// Whether this node owns the key, and its term is confirmed: before that, what is in its copy may still be taken back.
+    public func isServing(_ key: Key) -> Bool {
+        let slotIndex = slotIndex(key.slot)
+        return routes.isHere(slotIndex) && log.isServing(at: slotIndex)
+    }
 
     /// In every tick: the departures of users who have not come back are logged, so that all who hold the slot remember them. Some at a
     /// time.

@@ -10,32 +10,51 @@ struct APIRoutes: HTTPRoutes {
     }
 
     static let table = HTTPRouteTable<Handler>([
-        row(.post, "/v1/users/{user}/messages", .publish, body: .payload) { r, q, g, x throws(ProblemReport) in
-            try r.producers.publish(to: .user, q, g, x)
+        row(.post, "/v1/users/{user}/messages", .publish, body: .payload) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.producers.publish(to: .user, request, grant, exchange)
         },
-        row(.post, "/v1/channels/{channel}/messages", .publish, body: .payload) { r, q, g, x throws(ProblemReport) in
-            try r.producers.publish(to: .channel, q, g, x)
+        row(.post, "/v1/channels/{channel}/messages", .publish, body: .payload) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.producers.publish(to: .channel, request, grant, exchange)
         },
-        row(.post, "/v1/messages", .publish, body: .batch) { r, q, g, x throws(ProblemReport) in try r.producers.publishBatch(q, g, x)
+        row(.post, "/v1/messages", .publish, body: .batch) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.producers.publishBatch(request, grant, exchange)
         },
-        row(.get, "/healthz", .anybody, isAlwaysAnswered: true) { r, q, _, x in r.health.health(q, x) },
-        row(.get, "/readyz", .anybody, isAlwaysAnswered: true) { r, q, _, x in r.health.readiness(q, x) },
-        row(.get, "/metrics", .readAll, isAlwaysAnswered: true) { r, q, _, x in r.metrics.metrics(q, x) },
-        row(.get, "/v1/nodes", .readNodes) { r, q, _, x throws(ProblemReport) in try r.operators.nodes(q, x) },
-        row(.get, "/v1/ring", .readAll) { r, q, _, x throws(ProblemReport) in try r.operators.ring(q, x) },
-        row(.get, "/v1/users/{user}", .readName) { r, q, _, x throws(ProblemReport) in try r.operators.user(q, x) },
-        row(.get, "/v1/channels/{channel}", .readName) { r, q, _, x throws(ProblemReport) in try r.operators.channel(q, x) },
+        row(.get, "/healthz", .anybody, isAlwaysAnswered: true) { routes, request, _, exchange in
+            routes.health.health(request, exchange)
+        },
+        row(.get, "/readyz", .anybody, isAlwaysAnswered: true) { routes, request, _, exchange in
+            routes.health.readiness(request, exchange)
+        },
+        row(.get, "/metrics", .readAll, isAlwaysAnswered: true) { routes, request, _, exchange in
+            routes.metrics.metrics(request, exchange)
+        },
+        row(.get, "/v1/nodes", .readNodes) { routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.nodes(request, exchange)
+        },
+        row(.get, "/v1/ring", .readAll) { routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.ring(request, exchange)
+        },
+        row(.get, "/v1/users/{user}", .readName) { routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.user(request, exchange)
+        },
+        row(.get, "/v1/channels/{channel}", .readName) { routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.channel(request, exchange)
+        },
         row(.post, "/v1/users/{user}/disconnect", .orderAboutName("disconnect this user"), body: .payload) {
-            r, q, _, x throws(ProblemReport) in
-            try r.operators.disconnect(q, x)
+            routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.disconnect(request, exchange)
         },
-        row(.post, "/v1/nodes/{node}/drain", .order("give orders"), body: .payload) { r, q, _, x in r.operators.drain(q, x) },
-        row(.post, "/v1/nodes/{node}/weight", .order("give orders"), body: .payload) { r, q, _, x throws(ProblemReport) in
-            try r.operators.setWeight(q, x)
+        row(.post, "/v1/nodes/{node}/drain", .order("give orders"), body: .payload) { routes, request, _, exchange in
+            routes.operators.drain(request, exchange)
         },
-        row(.get, "/v1/revocations", .order("see revocations")) { r, q, _, x in r.operators.revocations(q, x) },
-        row(.post, "/v1/revocations", .orderAboutBody, body: .payload) { r, q, g, x throws(ProblemReport) in
-            try r.operators.revoke(q, g, x)
+        row(.post, "/v1/nodes/{node}/weight", .order("give orders"), body: .payload) { routes, request, _, exchange throws(ProblemReport) in
+            try routes.operators.setWeight(request, exchange)
+        },
+        row(.get, "/v1/revocations", .order("see revocations")) { routes, request, _, exchange in
+            routes.operators.revocations(request, exchange)
+        },
+        row(.post, "/v1/revocations", .orderAboutBody, body: .payload) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.operators.revoke(request, grant, exchange)
         },
     ])
 

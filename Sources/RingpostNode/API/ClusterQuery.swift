@@ -29,7 +29,8 @@ extension ShardGroup {
                 epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: context.lease.name,
                 ageMilliseconds: context.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - context.startedAt) / 1_000,
                 loops: context.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
-                sockets: .init(ws: counters.sockets[0], sse: counters.sockets[1], poll: counters.sockets[2]),
+                sockets: .init(
+                    ws: counters.sockets(.webSocket), sse: counters.sockets(.eventStream), poll: counters.sockets(.poll)),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
                 parked: snapshot.parked, draining: context.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
                 version: RingpostVersion.text)

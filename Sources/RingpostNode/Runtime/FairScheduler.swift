@@ -37,8 +37,8 @@ struct FairScheduler {
     private var newcomers: Deque<Connection> = []
     private var resting: Deque<Connection> = []
     private var isNewcomersTurn = false
-    /// A newcomer or a resting connection has been served in this turn.
-    private var hasServedOther = false
+    /// In this turn a newcomer or a resting connection has had its chance, and a fresh one.
+    private var (hasServedOther, hasServedFresh) = (false, false)
     private var work: [() -> Void] = []
     private var endings: Deque<any StopsInTurn> = []
     private var isScheduled = false
@@ -65,11 +65,19 @@ struct FairScheduler {
     mutating func append(_ ending: any StopsInTurn) { endings.append(ending) }
 
     /// The connection that this turn serves next; `nil` when the turn is over, or none waits. Half of a turn goes to fresh requests, the other
-    /// half to newcomers and resting connections in turn, so that none of the three keeps another one waiting for ever. One newcomer or
-    /// resting connection is served even where a large request has used up the turn.
+    /// half to newcomers and resting connections in turn, so that none of the three keeps another one waiting for ever. One of the
+    /// others and one fresh connection are served even where the turn is used up: by a large request, or by what was read before it began.
     mutating func next() -> Connection? {
-        if isOver { return hasServedOther ? nil : nextOther() }
-        return handled < Self.requestsMax / 2 ? fresh.popFirst() ?? nextOther() : nextOther() ?? fresh.popFirst()
+        if isOver {
+            if !hasServedOther, let other = nextOther() { return other }
+            return hasServedFresh ? nil : nextFresh()
+        }
+        return handled < Self.requestsMax / 2 ? nextFresh() ?? nextOther() : nextOther() ?? nextFresh()
+    }
+
+    private mutating func nextFresh() -> Connection? {
+        hasServedFresh = true
+        return fresh.popFirst()
     }
 
     private mutating func nextOther() -> Connection? {
@@ -92,7 +100,7 @@ struct FairScheduler {
 
     mutating func begin() {
         isScheduled = false
-        hasServedOther = false
+        (hasServedOther, hasServedFresh) = (false, false)
     }
 
     /// The endings of this turn.

@@ -87,6 +87,8 @@ package struct ShardCounters: Sendable {
 
     mutating func count(closed reason: CloseReason) { closed[CloseReason.allCases.firstIndex(of: reason) ?? 0] += 1 }
 
+    func sockets(_ transport: TransportKind) -> Int { sockets[transport.counterIndex] }
+
     mutating func count(_ admission: Admission) { admissions[admission.counterIndex] += 1 }
 
     mutating func count(_ limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += 1 }
@@ -136,6 +138,6 @@ struct LatencyBuckets: Sendable {
 
     static func += (one: inout LatencyBuckets, other: LatencyBuckets) {
         for counterIndex in one.counts.indices { one.counts[counterIndex] += other.counts[counterIndex] }
-        one.sumMicroseconds += other.sumMicroseconds
+        one.sumMicroseconds &+= other.sumMicroseconds
     }
 }

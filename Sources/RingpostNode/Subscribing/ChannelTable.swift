@@ -85,7 +85,10 @@ final class ChannelTable: @unchecked Sendable {
     /// the local channel must not outlive the node's; the next subscription makes a new one.
     func onLost(_ key: Key, _ reason: CloseReason) {
         dirtyLocal.remove(key)
-        local.removeValue(forKey: key)?.end(subscriptions.admission.disconnect(reason))
+        guard let channel = local.removeValue(forKey: key) else { return }
+        channel.end(subscriptions.admission.disconnect(reason))
+        // A node channel that was made meanwhile may count this shard already.
+        runtime.post(.removeShard(key, shard: runtime.index), to: runtime.shardIndex(key.slot))
     }
 
     private func removeIfOver(_ channel: LocalChannel) {

@@ -113,6 +113,9 @@ struct NodeSettings {
                 throw NodeError(
                     "advertise \"\(text)\" is no name or address that others can connect to, as push.example.com or 10.0.0.1:8080")
             }
+            if address.port == 0, ListenAddress(text) != nil {
+                throw NodeError("advertise \"\(text)\" has the port 0, which nobody can connect to")
+            }
             node.advertise = address.host
             node.advertiseClientPort = address.port == 0 ? nil : address.port
         } else if node.zookeeper != nil {

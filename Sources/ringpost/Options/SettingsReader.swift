@@ -14,6 +14,8 @@ struct SettingsReader {
 
     /// The largest configuration file.
     static let fileBytesMax = 1_048_576
+    /// Texts in a list.
+    static let listMax = 4_096
 
     private var sources: [Source]
 
@@ -50,7 +52,9 @@ struct SettingsReader {
             }
             guard let content = Self.content(member.value) else {
                 let given = String(decoding: member.value.prefix(40), as: UTF8.self)
-                throw NodeError("\(name) in \(path) must be a text, a whole number, true, false, or a list of texts, not \(given)")
+                throw NodeError(
+                    "\(name) in \(path) must be a text, a whole number, true, false, or a list of at most \(Self.listMax) texts, not \(given)"
+                )
             }
             values[AbsoluteConfigKey([name])] = ConfigValue(content, isSecret: false)
         }
@@ -62,7 +66,7 @@ struct SettingsReader {
         let word = String(decoding: json, as: UTF8.self)
         if let number = Int(word) ?? Double(word).flatMap(Int.init(exactly:)) { return .int(number) }
         if word == "true" || word == "false" { return .bool(word == "true") }
-        guard let elements = JSONArray.elements(of: json, countMax: JSONObject.countMax * JSONObject.countMax) else { return nil }
+        guard let elements = JSONArray.elements(of: json, countMax: Self.listMax), elements.count <= Self.listMax else { return nil }
         let texts = elements.compactMap(JSONText.string)
         return texts.count == elements.count ? .stringArray(texts) : nil
     }

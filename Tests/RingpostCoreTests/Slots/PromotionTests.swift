@@ -51,12 +51,14 @@ import Testing
         net.run()
         #expect(net.copies() == ["b t2@5 owns", "c t2@5"], "2 messages, a step for the attachment, the tail, and another attachment")
         #expect(net.heard(10) == [] && net.result(1) == "", "the promoted one may not show it yet")
+        #expect(net.nodes["b"]?.machine.summary(of: net.key()) == nil, "not to an operator either")
         net.letGo()
         net.pass(100)
         #expect(net.heard(10) == ["2…3: #3 live"])
         #expect(net.result(1) == "#3", "tried again, and found where it is")
         #expect(net.trace.contains("d>b publish 1 maybe again restarts"))
         #expect(net.copies() == ["b t2@5 serves", "c t2@5"])
+        #expect(net.nodes["b"]?.machine.summary(of: net.key())?.historyMessages == 3)
     }
 
     @Test func whatTheMirrorHasNotGotIsAppendedByTheRetry() {

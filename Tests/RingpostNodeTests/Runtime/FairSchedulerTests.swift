@@ -131,6 +131,25 @@ import Testing
         }
     }
 
+    /// What is read before a turn begins may use it up, each time.
+    @Test func aFreshRequestIsServedWhereReadingHasUsedUpTheTurn() throws {
+        let node = try EmbeddedNode()
+        let (fresh, resting) = (LinkServer(links: node.shard.links), LinkServer(links: node.shard.links))
+        var scheduler = FairScheduler()
+        for _ in 0..<2 {
+            scheduler.append(fresh, .fresh)
+            scheduler.append(resting, .resting)
+        }
+        for _ in 0..<2 {
+            scheduler.spend(requests: FairScheduler.requestsMax)
+            scheduler.begin()
+            #expect(scheduler.next() === resting)
+            #expect(scheduler.next() === fresh)
+            #expect(scheduler.next() == nil, "the turn is over")
+            _ = scheduler.end(hasMore: false)
+        }
+    }
+
     /// A crowd has half of a turn, however many it is.
     @Test func whoIsThereGoesBeforeThoseWhoCome() throws {
         let node = try EmbeddedNode()

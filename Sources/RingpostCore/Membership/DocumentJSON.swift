@@ -2,7 +2,7 @@
 
 import FoundationEssentials
 
-enum JSONText {
+enum DocumentJSON {
     static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
