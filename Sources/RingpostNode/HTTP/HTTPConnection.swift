@@ -98,6 +98,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         adjustReading()
     }
 
+    /// Nothing more comes: ends when what has been written is sent.
     private func endNow() {
         if isDrained { closeNow() } else { closeWhenFlushed() }
     }
@@ -228,7 +229,8 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have.
     override func shutDown() {
         if isClosing { return }
-        if machine.stop() { return closeNow() }
+        // An earlier answer may still wait for the end of the turn.
+        if machine.stop() { return endNow() }
         for request in held { request.finish(nil) }
     }
 

@@ -161,6 +161,16 @@ import Testing
         #expect(!idle.isActive)
     }
 
+    @Test func anAnswerThatIsWrittenWhenTheNodeStopsIsSent() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.apiConnection()
+        // Without a turn of the loop: the answer has not been flushed.
+        try channel.writeInbound(ByteBuffer(string: "POST /v1/users/alice/messages \(Self.host)Content-Length: 1\r\n\r\nx"))
+        node.shard.shutDown()
+        #expect(try channel.leaving().contains("\"seq\":1,"))
+        #expect(!channel.isActive)
+    }
+
     @Test func aRequestThatIsArrivingWhenTheNodeStopsIsAnswered() throws {
         let node = try EmbeddedNode()
         let channels = [try node.apiConnection(), try node.apiConnection()]
