@@ -94,4 +94,7 @@ extension EmbeddedChannel {
 
     /// Everything that has gone out since the last look, as text.
     func leaving() throws -> String { String(decoding: try writes().joined(), as: UTF8.self) }
+
+    /// Whether more is to be read, as it was said last; `nil` if nothing was said.
+    var reads: Bool? { options.last { $0.option is ChannelOptions.Types.AutoReadOption }?.value as? Bool }
 }

@@ -109,6 +109,8 @@ extension HTTPConnection {
         let leftover = input
         input = ByteBuffer()
         slot.replace(by: stream, context)
+        // What this connection has paused nobody else would turn on again.
+        if machine.isPaused { stream.setReading(true) }
         stream.write { writeHead(common, &$0) }
         return leftover
     }

@@ -260,8 +260,3 @@ import Testing
         #expect(node.shard.subscriptions.count == 0)
     }
 }
-
-extension EmbeddedChannel {
-    /// Whether more is to be read, as it was said last; `nil` if nothing was said.
-    fileprivate var reads: Bool? { options.last { $0.option is ChannelOptions.Types.AutoReadOption }?.value as? Bool }
-}
