@@ -49,16 +49,18 @@ final class EmbeddedNode {
         for channel in channels { _ = try? channel.finish(acceptAlreadyClosed: true) }
     }
 
-    func clientConnection() throws -> EmbeddedChannel {
-        try connect(
-            HTTPConnection(
-                routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.context.configuration.allowedOrigins)), shard: shard))
+    func clientConnection() throws -> EmbeddedChannel { try connect(clientHandler()) }
+
+    /// Of a connection to the client port.
+    func clientHandler() -> HTTPConnection {
+        HTTPConnection(
+            routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.context.configuration.allowedOrigins)), shard: shard)
     }
 
     func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }
     func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(links: shard.links)) }
 
-    private func connect(_ socket: Connection) throws -> EmbeddedChannel {
+    func connect(_ socket: Connection) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(handler: socket.handler, loop: eventLoop)
         channels.append(channel)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

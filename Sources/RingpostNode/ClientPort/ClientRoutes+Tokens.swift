@@ -24,6 +24,8 @@ extension ClientRoutes {
         shard.check(token, from: clientRequest.path.isStream ? nil : source(request, exchange)) { result in
             guard exchange.isAwaited else { return }
             do throws(ProblemReport) {
+                // Keys may have been waited for, and other requests have come meanwhile.
+                if clientRequest.path.isStream { try requireSole(exchange) }
                 switch result {
                 case .success(let grant): try enter(clientRequest, grant, exchange)
                 case .failure(let refusal):

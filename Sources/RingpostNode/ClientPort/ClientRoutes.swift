@@ -185,10 +185,14 @@ struct ClientRoutes: HTTPRoutes {
 
     /// A socket or stream wants to be opened; `nil` lets it in, anything else is what it is told instead.
     func checkAdmission(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> Disconnect? {
-        guard exchange.mayBecomeStream else {
-            throw ProblemReport(.badRequest, "a stream can't be opened behind requests that are not answered yet")
-        }
+        try requireSole(exchange)
         return try admit(request, exchange)
+    }
+
+    /// A stream takes the whole connection.
+    func requireSole(_ exchange: any HTTPExchange) throws(ProblemReport) {
+        if exchange.mayBecomeStream { return }
+        throw ProblemReport(.badRequest, "a stream can't be opened beside requests that are not answered yet")
     }
 
     /// Whom limits count the request for.

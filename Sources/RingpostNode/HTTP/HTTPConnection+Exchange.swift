@@ -99,7 +99,10 @@ extension HTTPConnection {
 
     /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
     func becomeStream(_ stream: Connection, _ writeHead: ([HTTPResponseWriter.Header], inout ByteBuffer) -> Void) -> ByteBuffer? {
-        let common = machine.end().first?.headers ?? []
+        let owed = machine.end()
+        let common = owed.first?.headers ?? []
+        // There is nobody any more who could be answered.
+        for other in owed.dropFirst() { other.held?.cancel() }
         // An earlier answer may wait for the end of the tick: it goes first.
         flush()
         guard let context, isDrained, let slot = context.handler as? ConnectionSlot else {
