@@ -7,7 +7,7 @@ extension ClientRoutes {
     /// Lets a client in that says who it is, or does not have to.
     func authenticate(_ clientRequest: ClientRequest, _ query: HTTPQuery, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let request = clientRequest.request
-        if clientRequest.path.isStream, let disconnect = try checkAdmission(request, exchange) {
+        if clientRequest.opensStream, let disconnect = try checkAdmission(request, exchange) {
             return try reject(clientRequest, disconnect, exchange)
         }
         guard shard.context.tokens != nil else { return try enter(clientRequest, shard.context.openGrant.grant, exchange) }
@@ -21,11 +21,11 @@ extension ClientRoutes {
         if case .subprotocol = credential, !request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
             throw ProblemReport(.badRequest, "offer the subprotocol \(ClientCredential.subprotocol) beside the one that carries the token")
         }
-        shard.check(token, from: clientRequest.path.isStream ? nil : source(request, exchange)) { result in
+        shard.check(token, from: clientRequest.opensStream ? nil : source(request, exchange)) { result in
             guard exchange.isAwaited else { return }
             do throws(ProblemReport) {
                 // Keys may have been waited for, and other requests have come meanwhile.
-                if clientRequest.path.isStream { try requireSole(exchange) }
+                if clientRequest.opensStream { try requireSole(exchange) }
                 switch result {
                 case .success(let grant): try enter(clientRequest, grant, exchange)
                 case .failure(let refusal):

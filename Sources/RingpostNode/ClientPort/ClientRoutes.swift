@@ -85,6 +85,8 @@ struct ClientRoutes: HTTPRoutes {
         let subscribeRequest: SubscribeRequest
 
         var isWebSocket: Bool { path == .webSocket }
+        /// HEAD only asks what would be answered: nobody stays.
+        var opensStream: Bool { path.isStream && request.head.method != .head }
     }
 
     private func subscribeRequest(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> SubscribeRequest
@@ -110,7 +112,7 @@ struct ClientRoutes: HTTPRoutes {
         switch clientRequest.path {
         case .webSocket: try openWebSocket(subscribeRequest, grant, clientRequest.request, exchange)
         case .eventStream where clientRequest.request.head.method == .head:
-            exchange.respond(HTTPResponse(headers: EventStreamTransport.headers))
+            exchange.respond(HTTPResponse(headers: EventStreamTransport.headers, isStreamHead: true))
         case .eventStream: try openEventStream(subscribeRequest, grant, clientRequest.request, exchange)
         case .poll: try poll(subscribeRequest, grant, clientRequest.request, exchange)
         case .locate:

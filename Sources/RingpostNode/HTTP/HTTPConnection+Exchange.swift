@@ -53,11 +53,17 @@ extension HTTPConnection {
     /// Answers a request; answers leave in the order of the requests.
     func respond(to number: UInt64, _ response: HTTPResponse) {
         guard isOpen, let persists = machine.persistence(of: number), let owed = machine.owed(number) else { return }
+        let persistence: HTTPResponseWriter.Persistence = persists ? owed.saysKeepAlive ? .keepAlive : .implied : .close
         var bytes = ByteBuffer()
-        HTTPResponseWriter.write(
-            status: response.status, headers: response.headers + owed.headers, body: response.body,
-            persistence: persists ? owed.saysKeepAlive ? .keepAlive : .implied : .close, date: runtime.date(),
-            isResponseToHead: owed.isHead, into: &bytes)
+        if response.isStreamHead {
+            HTTPResponseWriter.writeHeadOfStream(
+                status: response.status, headers: response.headers + owed.headers, persistence: persistence, date: runtime.date(),
+                into: &bytes)
+        } else {
+            HTTPResponseWriter.write(
+                status: response.status, headers: response.headers + owed.headers, body: response.body, persistence: persistence,
+                date: runtime.date(), isResponseToHead: owed.isHead, into: &bytes)
+        }
         machine.onAnswer(number, bytes)
         if response.status >= 400 { runtime.counters.badRequests[response.status, default: 0] += 1 }
         release()

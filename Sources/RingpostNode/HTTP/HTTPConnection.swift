@@ -168,12 +168,16 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     }
 
     private func refuse(_ report: ProblemReport, _ head: HTTPRequestHead, _ match: RouteMatch) {
-        refuse(routes.refusal(report, of: head, match), headers: routes.commonHeaders(for: head))
+        refuse(routes.refusal(report, of: head, match), to: head)
     }
 
     /// Answers what came before the request, then this, then closes.
-    private func refuse(_ response: HTTPResponse, headers: [HTTPResponseWriter.Header] = []) {
-        guard !isClosing, let number = machine.refuse(Owed(headers: headers, isHead: false, saysKeepAlive: false)) else { return }
+    ///
+    /// - Parameter head: the request's; without it, that of the one that is arriving, if there is one.
+    private func refuse(_ response: HTTPResponse, to head: HTTPRequestHead? = nil) {
+        let head = head ?? arriving?.head
+        let owed = Owed(headers: head.map(routes.commonHeaders) ?? [], isHead: head?.method == .head, saysKeepAlive: false)
+        guard !isClosing, let number = machine.refuse(owed) else { return }
         runtime.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         arriving = nil
         input.clear()

@@ -21,6 +21,8 @@ struct HTTPResponse {
     var status = 200
     var headers: [HTTPResponseWriter.Header] = []
     var body: [UInt8] = []
+    /// Answers HEAD at a path whose GET is a stream: there is no length that it could say.
+    var isStreamHead = false
 
     static let jsonType: HTTPResponseWriter.Header = ("Content-Type", "application/json")
 

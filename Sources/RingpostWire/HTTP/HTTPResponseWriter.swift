@@ -46,6 +46,14 @@ public enum HTTPResponseWriter {
         if !isResponseToHead, !HTTPStatus.hasNoBody(status) { output.writeBytes(body) }
     }
 
+    /// Writes a whole response to HEAD about what GET answers without an end: it has no Content-Length, because there is none
+    /// (RFC 9110 8.6).
+    public static func writeHeadOfStream(
+        status: Int, headers: [Header], persistence: Persistence, date: HTTPDate? = nil, into output: inout ByteBuffer
+    ) {
+        writeFramedHead(status: status, headers: headers, bodyLength: nil, persistence: persistence, date: date, into: &output)
+    }
+
     /// Writes a whole response of status 200 with JSON for a body, on a connection that goes on: the answer to each publish.
     public static func writeJSON(_ body: [UInt8], date: HTTPDate, into output: inout ByteBuffer) {
         output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
@@ -103,12 +111,12 @@ public enum HTTPResponseWriter {
     }
 
     private static func writeFramedHead(
-        status: Int, headers: [Header], bodyLength: Int, persistence: Persistence, date: HTTPDate?, into output: inout ByteBuffer
+        status: Int, headers: [Header], bodyLength: Int?, persistence: Persistence, date: HTTPDate?, into output: inout ByteBuffer
     ) {
         writeStatusLine(status, into: &output)
         if let date { output.writeBytes(date.line) }
         for header in headers where !isFraming(header.name) { write(header, into: &output) }
-        if !HTTPStatus.hasNoBody(status) {
+        if let bodyLength, !HTTPStatus.hasNoBody(status) {
             output.writeStaticString("Content-Length: ")
             writeDecimal(bodyLength, into: &output)
             output.writeStaticString("\r\n")

@@ -98,15 +98,6 @@ import Testing
         }
     }
 
-    @Test func anEventStreamsHead() throws {
-        let node = try EmbeddedNode()
-        let channel = try node.clientConnection()
-        try channel.arrive("HEAD /v1/sse?user=a \(Self.host)\r\n")
-        let answer = try channel.leaving()
-        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("Content-Type: text/event-stream") && answer.hasSuffix("\r\n\r\n"))
-        #expect(node.shard.counters.sockets[TransportKind.eventStream.counterIndex] == 0)
-    }
-
     // MARK: Balancers and pages
 
     @Test func aFullNodeSaysHowItIs() throws {

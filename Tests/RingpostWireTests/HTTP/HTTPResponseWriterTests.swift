@@ -27,6 +27,9 @@ import Testing
             written { HTTPResponseWriter.write(status: 200, body: [0x61], persistence: .implied, isResponseToHead: true, into: &$0) }
                 == "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
         #expect(
+            written { HTTPResponseWriter.writeHeadOfStream(status: 200, headers: [("A", "b")], persistence: .close, into: &$0) }
+                == "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n")
+        #expect(
             written { HTTPResponseWriter.write(status: 204, body: [0x61], persistence: .implied, into: &$0) }
                 == "HTTP/1.1 204 No Content\r\n\r\n"
         )
