@@ -11,10 +11,10 @@ extension ClientRoutes {
             return try reject(clientRequest, disconnect, exchange)
         }
         guard shard.context.tokens != nil else { return try enter(clientRequest, shard.context.openGrant.grant, exchange) }
-        let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: clientRequest.isWebSocket)
+        let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: clientRequest.path.isWebSocket)
         guard let token = credential.token else {
             // It may say so in its first frame.
-            if clientRequest.isWebSocket { return try enter(clientRequest, nil, exchange) }
+            if clientRequest.path.isWebSocket { return try enter(clientRequest, nil, exchange) }
             shard.counters.count(.missing)
             throw ProblemReport(.unauthorized, AuthError.missing.message)
         }
@@ -29,7 +29,7 @@ extension ClientRoutes {
                 switch result {
                 case .success(let grant): try enter(clientRequest, grant, exchange)
                 case .failure(let refusal):
-                    if !clientRequest.isWebSocket || credential.seesStatus { throw refusal.report }
+                    if !clientRequest.path.isWebSocket || credential.seesStatus { throw refusal.report }
                     let reason = refusal.closeReason
                     try reject(clientRequest, reason == .tryLater ? shard.admission.disconnect(reason) : Disconnect(reason), exchange)
                 }

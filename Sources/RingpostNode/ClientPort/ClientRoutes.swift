@@ -4,7 +4,7 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// What clients come to.
+/// What clients come to. A new one doesn't compile before all that is asked here has an answer.
 enum ClientPath {
     case webSocket
     case eventStream
@@ -12,7 +12,44 @@ enum ClientPath {
     case locate
 
     /// The client stays.
-    var isStream: Bool { self == .webSocket || self == .eventStream }
+    var isStream: Bool {
+        switch self {
+        case .webSocket, .eventStream: true
+        case .poll, .locate: false
+        }
+    }
+
+    /// It can bring its token as a subprotocol, or in its first frame, and say later what it listens to.
+    var isWebSocket: Bool {
+        switch self {
+        case .webSocket: true
+        case .eventStream, .poll, .locate: false
+        }
+    }
+
+    /// So many of a request's channels cost as much as a request does. A WebSocket listens to them slice by slice, later.
+    var channelsARequest: Int {
+        switch self {
+        case .webSocket: FairScheduler.namesARequest
+        case .eventStream, .poll, .locate: FairScheduler.channelsARequest
+        }
+    }
+
+    /// Channels of one client.
+    func channelsMax(_ limits: NodeLimits) -> Int {
+        switch self {
+        case .webSocket: limits.socketChannelsMax
+        case .eventStream, .poll, .locate: limits.streamChannelsMax
+        }
+    }
+
+    /// What more of them count as.
+    var channelsLimit: Limit {
+        switch self {
+        case .webSocket: .socketChannels
+        case .eventStream, .poll, .locate: .streamChannels
+        }
+    }
 }
 
 struct ClientRoutes: HTTPRoutes {
@@ -65,17 +102,19 @@ struct ClientRoutes: HTTPRoutes {
             let subscribeRequest = try subscribeRequest(path, request.head, query)
             try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, exchange)
         } catch {
-            if error.problem == .tooManyChannels { shard.counters.count(path == .webSocket ? .socketChannels : .streamChannels) }
+            if error.problem == .tooManyChannels { shard.counters.count(path.channelsLimit) }
             exchange.respond(refusal(error, of: request.head, request.match))
         }
     }
 
     /// An event stream that can be opened later is not refused but ended: an EventSource would not come again.
     func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse {
-        guard report.problem.retryAfterSeconds != nil, head.method == .get, Self.table[match]?.handler == .client(.eventStream) else {
-            return .problem(report.problem, report.message)
+        switch Self.table[match]?.handler {
+        case .client(.eventStream) where report.problem.retryAfterSeconds != nil && head.method == .get:
+            .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
+        case .client(.eventStream), .client(.webSocket), .client(.poll), .client(.locate), .health, .readiness, nil:
+            .problem(report.problem, report.message)
         }
-        return .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
     }
 
     /// What somebody has come for.
@@ -84,24 +123,21 @@ struct ClientRoutes: HTTPRoutes {
         let request: HTTPRequest
         let subscribeRequest: SubscribeRequest
 
-        var isWebSocket: Bool { path == .webSocket }
         /// HEAD only asks what would be answered: nobody stays.
         var opensStream: Bool { path.isStream && request.head.method != .head }
     }
 
     private func subscribeRequest(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> SubscribeRequest
     {
-        let limits = shard.context.configuration.limits
-        let isWebSocket = path == .webSocket
         let subscribeRequest = try SubscribeRequest(
-            head, query, channelsMax: isWebSocket ? limits.socketChannelsMax : limits.streamChannelsMax,
-            mayBeEmpty: isWebSocket || shard.context.tokens != nil, hasher: try hasher())
-        if path == .poll, subscribeRequest.watches {
+            head, query, channelsMax: path.channelsMax(shard.context.configuration.limits),
+            mayBeEmpty: path.isWebSocket || shard.context.tokens != nil, hasher: try hasher())
+        switch path {
+        case .poll where subscribeRequest.watches:
             throw ProblemReport(.badParameter, "a poll can't watch who comes and goes: use a WebSocket or an event stream")
+        case .webSocket, .eventStream, .poll, .locate: break
         }
-        // A WebSocket listens to its channels slice by slice, later.
-        shard.spendTurn(
-            requests: subscribeRequest.channels.count / (isWebSocket ? FairScheduler.namesARequest : FairScheduler.channelsARequest))
+        shard.spendTurn(requests: subscribeRequest.channels.count / path.channelsARequest)
         return subscribeRequest
     }
 
@@ -174,14 +210,16 @@ struct ClientRoutes: HTTPRoutes {
     /// Opens the WebSocket or event stream, only to say why it ends. The upgrade is done although the client is rejected: a page can't see
     /// why an upgrade was refused, but it reads a close reason.
     func reject(_ clientRequest: ClientRequest, _ disconnect: Disconnect, _ exchange: any HTTPExchange) throws(ProblemReport) {
-        if clientRequest.isWebSocket {
+        switch clientRequest.path {
+        case .webSocket:
             guard let answer = try upgrade(clientRequest.request, exchange) else { return }
             let client = webSocket(clientRequest.subscribeRequest, nil)
             if exchange.becomeStream(client, answer.write) != nil { client.reject(disconnect) }
-        } else {
+        case .eventStream:
             let request = clientRequest.subscribeRequest
             let client = ClientConnection(EventStreamTransport(request), request, grant: nil, shard: shard)
             if exchange.becomeStream(client, writeEventStreamHead) != nil { client.reject(disconnect) }
+        case .poll, .locate: exchange.respond(.problem(.overloaded, disconnect: disconnect))
         }
     }
 
