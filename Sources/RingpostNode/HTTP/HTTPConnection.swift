@@ -132,6 +132,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 runtime.counters.count(.memoryMegabytes)
                 return refuse(ProblemReport(.overloaded, "this node's memory is full; try another one, or again later"), head, match)
             }
+            machine.letIn()
         }
         let bodyBytesMax = routes.bodyBytesMax(match)
         arriving = Arriving(head: head, match: match, bodyBytesMax: bodyBytesMax)

@@ -76,6 +76,8 @@ struct HTTPConnectionMachine<Owed, Ready> {
     private var turn = Turn.ready(served: 0)
     private var course = Course.staying
     private var client = Client.sending
+    /// No request has been let in yet for which it matters how the node is: who only asks that, stays new.
+    private(set) var isNew = true
     private var flow = Flow.reading
     private var answers: Deque<Answer> = []
     /// Of the first answer that has not left.
@@ -88,8 +90,6 @@ struct HTTPConnectionMachine<Owed, Ready> {
 
     // MARK: Questions
 
-    /// No request has been looked at yet.
-    var isNew: Bool { firstNumber == 0 && answers.isEmpty }
     var answerCount: Int { answers.count }
     var isPaused: Bool { flow == .paused }
     /// What comes is dropped.
@@ -164,6 +164,9 @@ struct HTTPConnectionMachine<Owed, Ready> {
         case .body, .ended: break
         }
     }
+
+    /// A request has come for which it matters how the node is, and may be handled: so may those that follow.
+    mutating func letIn() { isNew = false }
 
     /// A request is whole; returns its number.
     ///

@@ -17,6 +17,7 @@ import Testing
         #expect(machine.onBytes(turnIsOver: false, turnIsOverForNewcomers: false) == .parse)
         machine.beginParsing()
         machine.onHead(now: now)
+        machine.letIn()
         let number = machine.onRequest(name, persists: persists, isMoving: isMoving, now: now)
         #expect(machine.onParsed(needsMore: true, hasBytes: false, now: now) == false)
         return number
@@ -132,6 +133,20 @@ import Testing
         let number = request(&machine, "a")
         _ = answer(&machine, number, "A")
         #expect(machine.onBytes(turnIsOver: true, turnIsOverForNewcomers: true) == .rest(.fresh))
+    }
+
+    @Test func whoOnlyAsksHowTheNodeIsStaysNew() {
+        var machine = machine()
+        machine.beginParsing()
+        machine.onHead(now: 1)
+        let number = machine.onRequest("health", persists: true, isMoving: false, now: 1)
+        #expect(machine.onParsed(needsMore: true, hasBytes: false, now: 1) == false)
+        #expect(answer(&machine, number, "ok") == ["ok"])
+        #expect(machine.isNew)
+        #expect(machine.onBytes(turnIsOver: false, turnIsOverForNewcomers: true) == .rest(.newcomer))
+        machine.onTurn()
+        _ = request(&machine, "a")
+        #expect(!machine.isNew)
     }
 
     @Test func anAnswerThatIsGivenAtOnceDoesNotParseAgain() {

@@ -124,6 +124,26 @@ import Testing
         #expect(node.shard.context.quotas.connectionCount == 1)
     }
 
+    @Test(arguments: ["/v1/poll?user=a&wait=0", "/v1/sse?user=a", "/nothing"])
+    func whoHasAskedHowAFullNodeIsIsNotLetInForThat(path: String) throws {
+        let node = try EmbeddedNode { $0.limits.memoryBytesMax = 1 }
+        let known = try node.clientConnection()
+        try known.arrive("GET /v1/poll?user=a&wait=0 \(Self.host)\r\n")
+        #expect(try known.leaving().hasPrefix("HTTP/1.1 200 "))
+        node.shard.context.quotas.checkMemory()
+        let channel = try node.clientConnection()
+        for _ in 0..<2 {
+            try channel.arrive("GET /healthz \(Self.host)\r\n")
+            #expect(try channel.leaving().hasPrefix("HTTP/1.1 200 "))
+        }
+        try channel.arrive("GET \(path) \(Self.host)\r\n")
+        let answer = try channel.leaving()
+        #expect(answer.contains("this node's memory is full"), "\(answer)")
+        #expect(!channel.isActive)
+        try known.arrive("GET /v1/poll?user=a&wait=0 \(Self.host)\r\n")
+        #expect(try known.leaving().hasPrefix("HTTP/1.1 200 "), "it was there before")
+    }
+
     @Test func aNameThatIsSetIsTaken() throws {
         let ask = { (node: EmbeddedNode, name: String) throws -> String in
             let channel = try node.clientConnection()
