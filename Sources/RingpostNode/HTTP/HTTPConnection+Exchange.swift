@@ -73,7 +73,7 @@ extension HTTPConnection {
         while let next = machine.nextReady() {
             var bytes = next.ready
             write { $0.writeBuffer(&bytes) }
-            if next.isLast { return closeWhenFlushed() }
+            if next.isLast { return endWhenFlushed() }
         }
         resume()
     }

@@ -100,7 +100,14 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     /// Nothing more comes: ends when what has been written is sent.
     private func endNow() {
-        if isDrained { closeNow() } else { closeWhenFlushed() }
+        if isDrained { closeNow() } else { endWhenFlushed() }
+    }
+
+    /// Nothing more is written. For the end of a client that is beyond the bound of connections nobody waits: its place is wanted.
+    func endWhenFlushed() {
+        if !machine.isSingle { return closeWhenFlushed() }
+        // Otherwise when it is.
+        if isDrained { closeNow() }
     }
 
     override func onTurn() {
@@ -228,7 +235,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     override func move(_ disconnect: Disconnect) {
         let isIdle = machine.leave()
         for request in held { request.finish(disconnect) }
-        if routes.isForClients, isIdle { closeWhenFlushed() }
+        if routes.isForClients, isIdle { endWhenFlushed() }
     }
 
     /// The node is stopping: no other request is taken, what was taken is answered, polls with what they have.
@@ -239,7 +246,9 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         for request in held { request.finish(nil) }
     }
 
-    override func onDrained() { resume() }
+    override func onDrained() {
+        if machine.isSpent { closeNow() } else { resume() }
+    }
 
     override func onGone() {
         for owed in machine.end() { owed.held?.cancel() }

@@ -44,8 +44,8 @@ struct HTTPConnectionMachine<Owed, Ready> {
     private enum Course {
         /// As long as the client wants. Can transition to `single` before its first request, and to `leaving`.
         case staying
-        /// For one request. Can transition to `leaving`.
-        case single
+        /// For one request, and until then at the latest, whatever has come or has been answered.
+        case single(until: Int64)
         /// Until the next answer behind which no request is arriving.
         case leaving
     }
@@ -97,6 +97,12 @@ struct HTTPConnectionMachine<Owed, Ready> {
     var isWorking: Bool { turn == .working }
     var clientHasFinished: Bool { client == .finished }
     var hasAsManyAsItMay: Bool { answers.count >= limits.pipelinedMax }
+
+    /// It has been let in for one request.
+    var isSingle: Bool { if case .single = course { true } else { false } }
+    private var isLeaving: Bool { if case .leaving = course { true } else { false } }
+    /// It has been let in for one request, and no answer follows.
+    var isSpent: Bool { isSingle && hasEnded && answers.isEmpty }
 
     private var isArriving: Bool {
         switch input {
@@ -172,10 +178,10 @@ struct HTTPConnectionMachine<Owed, Ready> {
     ///
     /// - Parameter persists: the client wants to send another one.
     mutating func onRequest(_ owed: Owed, persists: Bool, isMoving: Bool, now: Int64) -> UInt64 {
-        let persists = persists && course != .single
+        let persists = persists && !isSingle
         input = persists ? .idle(until: now + limits.keepAliveMilliseconds) : .ended
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
-        if isMoving { course = .leaving }
+        if isMoving { beginLeaving() }
         answers.append(Answer(state: .owed(owed), persists: persists))
         return firstNumber + UInt64(answers.count - 1)
     }
@@ -243,7 +249,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
     mutating func persistence(of number: UInt64) -> Bool? {
         guard let index = index(of: number), case .owed = answers[index].state else { return nil }
         // The last one says so. A request behind it has not been looked at: the client may send it again elsewhere.
-        if course == .leaving, index == answers.count - 1 {
+        if isLeaving, index == answers.count - 1 {
             if case .body = input {} else { endBehindLast() }
         }
         return answers[index].persists
@@ -275,7 +281,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
     ///
     /// - Returns: true if it is; then it counts as gone.
     mutating func passes(_ number: UInt64) -> Bool {
-        guard number == firstNumber, course == .staying, let first = answers.first, first.persists, case .owed = first.state else {
+        guard number == firstNumber, case .staying = course, let first = answers.first, first.persists, case .owed = first.state else {
             return false
         }
         answers.removeFirst()
@@ -296,10 +302,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
     // MARK: Ends
 
     /// It has been let in for one request, although there are as many connections as there may be.
-    mutating func beginSingle(until: Int64) {
-        course = .single
-        input = .idle(until: until)
-    }
+    mutating func beginSingle(until: Int64) { course = .single(until: until) }
 
     enum Overdue: Equatable {
         case nothing
@@ -309,7 +312,8 @@ struct HTTPConnectionMachine<Owed, Ready> {
     }
 
     func onDeadline(now: Int64, hasBytes: Bool) -> Overdue {
-        switch input {
+        if case .single(let until) = course { return now >= until ? .close : .nothing }
+        return switch input {
         case .idle(let until): now >= until && answers.isEmpty && !hasBytes ? .close : .nothing
         case .head(let until): now >= until ? .refuse(hasHead: false) : .nothing
         case .body(let until): now >= until ? .refuse(hasHead: true) : .nothing
@@ -324,8 +328,13 @@ struct HTTPConnectionMachine<Owed, Ready> {
     ///
     /// - Returns: true if nothing is under way, so that the connection can end now.
     mutating func leave() -> Bool {
-        course = .leaving
+        beginLeaving()
         return answers.isEmpty && !isArriving
+    }
+
+    /// One that is here for a single request leaves sooner than this would make it.
+    private mutating func beginLeaving() {
+        if !isSingle { course = .leaving }
     }
 
     /// The node stops. A request that is arriving may arrive, as long as the node waits for its sockets.

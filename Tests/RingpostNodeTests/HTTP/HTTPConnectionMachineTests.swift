@@ -251,7 +251,28 @@ import Testing
         machine.beginSingle(until: 2)
         #expect(machine.onDeadline(now: 2, hasBytes: false) == .close)
         let number = request(&machine, "health")
+        #expect(!machine.isSpent)
         #expect(answer(&machine, number, "ok") == ["ok, the last, end"])
+        #expect(machine.isSpent)
+    }
+
+    @Test func nothingExtendsTheTimeOfAConnectionForOneRequest() {
+        var machine = machine()
+        machine.beginSingle(until: 2)
+        func expectEnd() {
+            #expect(machine.onDeadline(now: 1, hasBytes: true) == .nothing)
+            #expect(machine.onDeadline(now: 2, hasBytes: true) == .close)
+        }
+        machine.beginParsing()
+        #expect(machine.onParsed(needsMore: true, hasBytes: true, now: 1) == false)
+        expectEnd()
+        machine.onHead(now: 1)
+        expectEnd()
+        #expect(machine.leave() == false)
+        let number = machine.onRequest("health", persists: true, isMoving: true, now: 1)
+        expectEnd()
+        _ = answer(&machine, number, "ok")
+        expectEnd()
     }
 
     @Test func aStreamTakesTheConnection() {

@@ -124,6 +124,24 @@ import Testing
         #expect(node.shard.context.quotas.connectionCount == 1)
     }
 
+    @Test func whoIsBeyondTheBoundOfConnectionsStaysNoLonger() throws {
+        let node = try EmbeddedNode { $0.limits.connectionsMax = 1 }
+        _ = try node.clientConnection()
+        let slow = node.clientHandler()
+        let channel = try node.connect(slow)
+        try channel.arrive("GET /heal")
+        #expect(slow.onRound(now: Moment.now().monotonic) == false)
+        #expect(slow.onRound(now: Moment.now().monotonic + HTTPConnection.singleMilliseconds) == true)
+        #expect(!channel.isActive)
+        // Its client is not waited for either.
+        let other = try node.clientConnection()
+        let closes = CloseRecorder()
+        try other.pipeline.syncOperations.addHandler(closes, position: .first)
+        try other.arrive("GET /healthz \(Self.host)\r\n")
+        #expect(try other.leaving().hasPrefix("HTTP/1.1 200 "))
+        #expect(closes.modes == [.all] && !other.isActive)
+    }
+
     @Test(arguments: ["/v1/poll?user=a&wait=0", "/v1/sse?user=a", "/nothing"])
     func whoHasAskedHowAFullNodeIsIsNotLetInForThat(path: String) throws {
         let node = try EmbeddedNode { $0.limits.memoryBytesMax = 1 }
@@ -237,5 +255,17 @@ import Testing
         }
         try channel.arrive(Self.post("alice"))
         #expect(try channel.leaving().contains("\"seq\":101,"))
+    }
+}
+
+/// How a connection is closed.
+private final class CloseRecorder: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    private(set) var modes: [CloseMode] = []
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        modes.append(mode)
+        context.close(mode: mode, promise: promise)
     }
 }
