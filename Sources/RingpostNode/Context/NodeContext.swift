@@ -16,6 +16,8 @@ package final class NodeContext: Sendable {
         var identity: MemberIdentity
         var lease = Lease(state: .frozen(since: 0), actUntil: .min, reachesZooKeeper: false)
         var view: MembershipView?
+        /// Shards that have been told of a ring: none forgets it.
+        var shardsWithRing = 0
         var isLeaving = false
         /// Alarms: an operator should look at each.
         var alarms: UInt64 = 0
@@ -96,6 +98,11 @@ package final class NodeContext: Sendable {
             facts.peers.apply(view, own: facts.identity)
         }
     }
+
+    /// One shard more has been told of a ring.
+    func onShardKnowsRing() { facts.withLock { $0.shardsWithRing += 1 } }
+    /// Every shard has been told of a ring.
+    var allShardsKnowRing: Bool { facts.withLock { $0.shardsWithRing == shardCount } }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }

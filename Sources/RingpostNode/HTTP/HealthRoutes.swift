@@ -10,21 +10,14 @@ struct HealthRoutes {
     /// The process runs.
     func health(_ request: HTTPRequest, _ exchange: any HTTPExchange) { exchange.respond(.text("ok\n")) }
 
-    /// The node is a member of the ring, with the right to act.
-    func readiness(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
-        exchange.respond(shardsAreReady().map { $0 ? readiness() : Self.notReady }, to: request.head, shard: shard)
-    }
+    /// The node is a member of the ring, with the right to act. Anybody may ask as often as he likes, so no other event loop is asked.
+    func readiness(_ request: HTTPRequest, _ exchange: any HTTPExchange) { exchange.respond(readiness()) }
 
     private static let notReady = HTTPResponse.failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
 
-    /// Every shard knows the ring: they hear of it a moment after it is known, and until then they refuse what comes.
-    private func shardsAreReady() -> EventLoopFuture<Bool> {
-        let parts = shard.group.shards.map { shard in shard.eventLoop.submit { shard.view != nil } }
-        return EventLoopFuture.whenAllSucceed(parts, on: shard.eventLoop).map { $0.allSatisfy { $0 } }
-    }
-
     private func readiness() -> HTTPResponse {
-        guard let view = context.view, view.selfIndex != nil else { return Self.notReady }
+        // Shards hear of the ring a moment after it is known, and until then they refuse what comes.
+        guard context.allShardsKnowRing, let view = context.view, view.selfIndex != nil else { return Self.notReady }
         let lease = context.lease
         guard lease.mayAct(now: Moment.now().monotonic) else {
             return .failure(

@@ -98,6 +98,7 @@ package final class Shard: @unchecked Sendable {
         links.apply(view)
         decide { $0.apply(view, now: $1, actions: &$2) }
         subscriptions.reattach(from: old, to: view)
+        if old == nil { context.onShardKnowsRing() }
     }
 
     package func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
