@@ -104,6 +104,15 @@ public enum LimitsDocument {
             rows: [
                 ("a connection without a request", "\(limits.keepAliveMilliseconds / 1_000) s, then it is closed"),
                 ("a request's target", "\(grouped(HTTPLimits.targetBytesMax)) bytes; more is answered 414"),
+                (
+                    "requests of one connection under way whose answers may be large: polls, questions about the node",
+                    "\(HTTPConnection.largeMax); the next one waits. So it does while more than `socket-bytes` of answers are ready behind an "
+                        + "earlier one"
+                ),
+                (
+                    "answers that are ready behind an earlier one, on all connections of a loop",
+                    "\(bytes(HTTPConnection.shardReadyBytesMax)); beyond it nothing is taken behind a request whose answer may be large"
+                ),
                 ("a line of a batch", "\(JSONObject.countMax) members"),
                 (
                     "requests that a loop serves before it looks at all its connections again",

@@ -23,7 +23,11 @@ struct HTTP1Exchange: HTTPExchange {
     }
 
     func hold(_ request: any HeldRequest) { connection.wait(.held(request), number) }
-    func runInTurns(_ work: @escaping () -> Bool) { connection.runInTurns(work) }
+
+    func runInTurns(_ work: @escaping () -> Bool) {
+        connection.wait(.batch, number)
+        connection.runInTurns(work)
+    }
 
     var mayBecomeStream: Bool { connection.mayBecomeStream(number) }
 
@@ -39,7 +43,17 @@ extension HTTPConnection {
             case route
             /// A publish; its receipt names the key.
             case receipt(Key)
+            /// A batch: a receipt a line.
+            case batch
             case held(any HeldRequest)
+
+            /// The answer may be far larger than the request; so few of them are under way at a time.
+            var mayBeLarge: Bool {
+                switch self {
+                case .route, .held: true
+                case .receipt, .batch: false
+                }
+            }
         }
         let headers: [HTTPResponseWriter.Header]
         let isHead: Bool
@@ -64,7 +78,7 @@ extension HTTPConnection {
                 status: response.status, headers: response.headers + owed.headers, body: response.body, persistence: persistence,
                 date: runtime.date(), isResponseToHead: owed.isHead, into: &bytes)
         }
-        machine.onAnswer(number, bytes)
+        machine.onAnswer(number, bytes, bytes: bytes.readableBytes)
         if response.status >= 400 { runtime.counters.badRequests[response.status, default: 0] += 1 }
         release()
     }
@@ -73,8 +87,12 @@ extension HTTPConnection {
         while let next = machine.nextReady() {
             var bytes = next.ready
             write { $0.writeBuffer(&bytes) }
-            if next.isLast { return endWhenFlushed() }
+            if next.isLast {
+                chargeReady()
+                return endWhenFlushed()
+            }
         }
+        chargeReady()
         resume()
     }
 
@@ -93,7 +111,7 @@ extension HTTPConnection {
     func wait(_ reason: Owed.Reason, _ number: UInt64) {
         guard var owed = machine.owed(number) else { return }
         owed.reason = reason
-        machine.setOwed(number, owed)
+        machine.setOwed(number, owed, mayBeLarge: reason.mayBeLarge)
     }
 
     /// The request has not been answered, and the connection stands.
@@ -106,6 +124,7 @@ extension HTTPConnection {
     /// Puts another handler in this one's place, after a head that opens the new protocol; returns bytes that came early.
     func becomeStream(_ stream: Connection, _ writeHead: ([HTTPResponseWriter.Header], inout ByteBuffer) -> Void) -> ByteBuffer? {
         let owed = machine.end()
+        chargeReady()
         let common = owed.first?.headers ?? []
         // There is nobody any more who could be answered.
         for other in owed.dropFirst() { other.held?.cancel() }

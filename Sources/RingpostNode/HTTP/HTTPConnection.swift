@@ -9,6 +9,12 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     static let aheadBytesMax = 16_384
     /// What a connection beyond the bound gets to ask how the node is.
     static let singleMilliseconds: Int64 = 1_000
+    /// Requests under way whose answers may be large, polls above all: the next one waits. What is read of their history when they come
+    /// is bounded for each, so this bounds what can come on top of the bytes that make a connection wait.
+    static let largeMax = 4
+    /// Bytes of answers that wait behind earlier ones, on all connections of a shard. Beyond it nothing is taken behind a request whose
+    /// answer may be large.
+    static let shardReadyBytesMax = 64 * 1_024 * 1_024
 
     let routes: any HTTPRoutes
     var machine: HTTPConnectionMachine<Owed, ByteBuffer>
@@ -17,6 +23,8 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private var arriving: Arriving?
     private var work: (() -> Bool)?
     private var admission = ConnectionAdmission.open
+    /// What the shard counts of this connection's answers that wait behind earlier ones.
+    private var chargedBytes = 0
 
     /// A request whose head is here.
     private struct Arriving {
@@ -35,15 +43,18 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 headerCountMax: limits.headerCountMax))
         machine = HTTPConnectionMachine(
             limits: .init(
-                pipelinedMax: limits.pipelinedMax, aheadBytesMax: Self.aheadBytesMax, sliceRequestsMax: FairScheduler.sliceRequestsMax,
-                headMilliseconds: limits.headMilliseconds, requestMilliseconds: limits.requestMilliseconds,
-                keepAliveMilliseconds: limits.keepAliveMilliseconds),
+                pipelinedMax: limits.pipelinedMax, largeMax: Self.largeMax, aheadBytesMax: Self.aheadBytesMax,
+                sliceRequestsMax: FairScheduler.sliceRequestsMax, headMilliseconds: limits.headMilliseconds,
+                requestMilliseconds: limits.requestMilliseconds, keepAliveMilliseconds: limits.keepAliveMilliseconds),
             now: Moment.now().monotonic)
         super.init(runtime: shard.runtime)
     }
 
     private var limits: NodeLimits { shard.context.configuration.limits }
-    private var isCrowded: Bool { pendingBytes > limits.socketBytesMax }
+    private var isCrowded: Bool {
+        pendingBytes + machine.readyBytes > limits.socketBytesMax
+            || runtime.readyBytes > Self.shardReadyBytesMax && machine.mayHoldMuch
+    }
 
     // MARK: In
 
@@ -165,7 +176,8 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         let owed = Owed(
             headers: routes.commonHeaders(for: head), isHead: head.method == .head, saysKeepAlive: head.minorVersion == 0 && head.keepAlive)
         let number = machine.onRequest(
-            owed, persists: head.keepAlive, isMoving: shard.admission.isMoving, now: runtime.turnMilliseconds())
+            owed, mayBeLarge: owed.reason.mayBeLarge, persists: head.keepAlive, isMoving: shard.admission.isMoving,
+            now: runtime.turnMilliseconds())
         routes.handle(
             HTTPRequest(head: head, body: arriving.body, match: arriving.match), on: HTTP1Exchange(connection: self, number: number))
     }
@@ -252,10 +264,19 @@ final class HTTPConnection: Connection, @unchecked Sendable {
 
     override func onGone() {
         for owed in machine.end() { owed.held?.cancel() }
+        chargeReady()
+    }
+
+    /// Answers have come to wait behind earlier ones, or have left.
+    func chargeReady() {
+        let bytes = machine.readyBytes
+        if bytes == chargedBytes { return }
+        runtime.readyBytes += bytes - chargedBytes
+        chargedBytes = bytes
     }
 
     override func onDeadline(now: Int64) {
-        switch machine.onDeadline(now: now, hasBytes: input.readableBytes > 0) {
+        switch machine.onDeadline(now: now, hasBytes: input.readableBytes > 0, isCrowded: isCrowded) {
         case .nothing: break
         case .close: closeNow()
         case .refuse(let hasHead):

@@ -7,6 +7,8 @@ struct HTTPConnectionMachine<Owed, Ready> {
     struct Limits {
         /// Requests that wait for their answer; then bytes wait.
         var pipelinedMax: Int
+        /// Of them those whose answers may be large.
+        var largeMax: Int
         /// Bytes that are read ahead while the connection waits for its turn.
         var aheadBytesMax: Int
         /// Requests that are looked at before other connections have their turn.
@@ -63,8 +65,9 @@ struct HTTPConnectionMachine<Owed, Ready> {
 
     struct Answer {
         enum State {
-            case owed(Owed)
-            case ready(Ready)
+            /// Can transition to itself and to `ready`.
+            case owed(Owed, mayBeLarge: Bool)
+            case ready(Ready, bytes: Int)
         }
         fileprivate(set) var state: State
         /// Another answer may follow.
@@ -80,6 +83,10 @@ struct HTTPConnectionMachine<Owed, Ready> {
     private(set) var isNew = true
     private var flow = Flow.reading
     private var answers: Deque<Answer> = []
+    /// Answers under way that may be large.
+    private var largeCount = 0
+    /// Of answers that wait behind an earlier one.
+    private(set) var readyBytes = 0
     /// Of the first answer that has not left.
     private(set) var firstNumber: UInt64 = 0
 
@@ -96,7 +103,9 @@ struct HTTPConnectionMachine<Owed, Ready> {
     var hasEnded: Bool { if case .ended = input { true } else { false } }
     var isWorking: Bool { turn == .working }
     var clientHasFinished: Bool { client == .finished }
-    var hasAsManyAsItMay: Bool { answers.count >= limits.pipelinedMax }
+    var hasAsManyAsItMay: Bool { answers.count >= limits.pipelinedMax || largeCount >= limits.largeMax }
+    /// Behind what is under way much may come to wait, or waits already.
+    var mayHoldMuch: Bool { largeCount > 0 || readyBytes > 0 }
 
     /// It has been let in for one request.
     var isSingle: Bool { if case .single = course { true } else { false } }
@@ -111,7 +120,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
         }
     }
 
-    /// - Parameter isCrowded: more bytes wait for the client than may.
+    /// - Parameter isCrowded: more bytes wait for the client, or behind an earlier answer, than may.
     func isFull(isCrowded: Bool) -> Bool { hasAsManyAsItMay || isCrowded }
 
     private func index(of number: UInt64) -> Int? {
@@ -120,17 +129,31 @@ struct HTTPConnectionMachine<Owed, Ready> {
 
     /// What the answer waits for; `nil` once it is there.
     func owed(_ number: UInt64) -> Owed? {
-        guard let index = index(of: number), case .owed(let owed) = answers[index].state else { return nil }
+        guard let index = index(of: number), case .owed(let owed, _) = answers[index].state else { return nil }
         return owed
     }
 
     /// All that answers wait for, in their order.
-    var allOwed: [Owed] { answers.compactMap { if case .owed(let owed) = $0.state { owed } else { nil } } }
+    var allOwed: [Owed] { answers.compactMap { if case .owed(let owed, _) = $0.state { owed } else { nil } } }
 
-    /// Notes what the answer waits for now.
-    mutating func setOwed(_ number: UInt64, _ owed: Owed) {
-        guard let index = index(of: number), case .owed = answers[index].state else { return }
-        answers[index].state = .owed(owed)
+    /// Notes what the answer waits for now, and whether it may be large.
+    mutating func setOwed(_ number: UInt64, _ owed: Owed, mayBeLarge: Bool) {
+        guard let index = index(of: number), case .owed(_, let mightBeLarge) = answers[index].state else { return }
+        answers[index].state = .owed(owed, mayBeLarge: mayBeLarge)
+        if mayBeLarge != mightBeLarge { largeCount += mayBeLarge ? 1 : -1 }
+    }
+
+    /// The answer leaves, or another one takes its place.
+    private mutating func uncount(_ answer: Answer) {
+        switch answer.state {
+        case .owed(_, let mayBeLarge): if mayBeLarge { largeCount -= 1 }
+        case .ready(_, let bytes): readyBytes -= bytes
+        }
+    }
+
+    private mutating func removeAllAnswers() {
+        answers.removeAll()
+        (largeCount, readyBytes) = (0, 0)
     }
 
     // MARK: Bytes
@@ -176,13 +199,16 @@ struct HTTPConnectionMachine<Owed, Ready> {
 
     /// A request is whole; returns its number.
     ///
-    /// - Parameter persists: the client wants to send another one.
-    mutating func onRequest(_ owed: Owed, persists: Bool, isMoving: Bool, now: Int64) -> UInt64 {
+    /// - Parameters:
+    ///   - mayBeLarge: its answer may be, as far as is known.
+    ///   - persists: the client wants to send another one.
+    mutating func onRequest(_ owed: Owed, mayBeLarge: Bool, persists: Bool, isMoving: Bool, now: Int64) -> UInt64 {
         let persists = persists && !isSingle
         input = persists ? .idle(until: now + limits.keepAliveMilliseconds) : .ended
         // While the node's clients go elsewhere, the next request belongs there too. What is pipelined already is answered here.
         if isMoving { beginLeaving() }
-        answers.append(Answer(state: .owed(owed), persists: persists))
+        answers.append(Answer(state: .owed(owed, mayBeLarge: mayBeLarge), persists: persists))
+        if mayBeLarge { largeCount += 1 }
         return firstNumber + UInt64(answers.count - 1)
     }
 
@@ -260,18 +286,20 @@ struct HTTPConnectionMachine<Owed, Ready> {
         input = .ended
     }
 
-    mutating func onAnswer(_ number: UInt64, _ ready: Ready) {
+    mutating func onAnswer(_ number: UInt64, _ ready: Ready, bytes: Int) {
         guard let index = index(of: number) else { return }
-        answers[index].state = .ready(ready)
+        uncount(answers[index])
+        answers[index].state = .ready(ready, bytes: bytes)
+        readyBytes += bytes
     }
 
     /// The next answer that can leave, and whether the connection ends with it.
     mutating func nextReady() -> (ready: Ready, isLast: Bool)? {
-        guard let first = answers.first, case .ready(let ready) = first.state else { return nil }
-        answers.removeFirst()
+        guard let first = answers.first, case .ready(let ready, _) = first.state else { return nil }
+        uncount(answers.removeFirst())
         firstNumber += 1
         if !first.persists {
-            answers.removeAll()
+            removeAllAnswers()
             input = .ended
         }
         return (ready, !first.persists)
@@ -284,7 +312,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
         guard number == firstNumber, case .staying = course, let first = answers.first, first.persists, case .owed = first.state else {
             return false
         }
-        answers.removeFirst()
+        uncount(answers.removeFirst())
         firstNumber += 1
         return true
     }
@@ -295,7 +323,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
     mutating func refuse(_ owed: Owed) -> UInt64? {
         if hasEnded { return nil }
         input = .ended
-        answers.append(Answer(state: .owed(owed), persists: false))
+        answers.append(Answer(state: .owed(owed, mayBeLarge: false), persists: false))
         return firstNumber + UInt64(answers.count - 1)
     }
 
@@ -311,8 +339,10 @@ struct HTTPConnectionMachine<Owed, Ready> {
         case refuse(hasHead: Bool)
     }
 
-    func onDeadline(now: Int64, hasBytes: Bool) -> Overdue {
+    func onDeadline(now: Int64, hasBytes: Bool, isCrowded: Bool) -> Overdue {
         if case .single(let until) = course { return now >= until ? .close : .nothing }
+        // The rest of the request may be here, and waits for the answers before it.
+        if isArriving, !answers.isEmpty, isFull(isCrowded: isCrowded) { return .nothing }
         return switch input {
         case .idle(let until): now >= until && answers.isEmpty && !hasBytes ? .close : .nothing
         case .head(let until): now >= until ? .refuse(hasHead: false) : .nothing
@@ -352,7 +382,7 @@ struct HTTPConnectionMachine<Owed, Ready> {
     /// The connection is another protocol's from now on, or gone; returns what was owed.
     mutating func end() -> [Owed] {
         input = .ended
-        defer { answers.removeAll() }
+        defer { removeAllAnswers() }
         return allOwed
     }
 }

@@ -29,6 +29,8 @@ package final class ShardRuntime: @unchecked Sendable {
     var spares = SpareBuffers()
     /// For bytes whose number has to be known before they are written; whoever uses it clears it first.
     var scratch: [UInt8] = []
+    /// Of HTTP answers that are ready and wait behind earlier ones, on all connections.
+    var readyBytes = 0
 
     private var responseDate = ResponseDate()
     private var connections = ConnectionTable()

@@ -7,18 +7,20 @@ import Testing
     private typealias Machine = HTTPConnectionMachine<String, String>
 
     private static let limits = Machine.Limits(
-        pipelinedMax: 3, aheadBytesMax: 100, sliceRequestsMax: 2, headMilliseconds: 5, requestMilliseconds: 10, keepAliveMilliseconds: 75)
+        pipelinedMax: 3, largeMax: 2, aheadBytesMax: 100, sliceRequestsMax: 2, headMilliseconds: 5, requestMilliseconds: 10,
+        keepAliveMilliseconds: 75)
 
     private func machine() -> Machine { Machine(limits: Self.limits, now: 0) }
 
     /// A request arrives whole, in one piece.
-    private func request(_ machine: inout Machine, _ name: String, persists: Bool = true, isMoving: Bool = false, now: Int64 = 1) -> UInt64
-    {
+    private func request(
+        _ machine: inout Machine, _ name: String, mayBeLarge: Bool = false, persists: Bool = true, isMoving: Bool = false, now: Int64 = 1
+    ) -> UInt64 {
         #expect(machine.onBytes(turnIsOver: false, turnIsOverForNewcomers: false) == .parse)
         machine.beginParsing()
         machine.onHead(now: now)
         machine.letIn()
-        let number = machine.onRequest(name, persists: persists, isMoving: isMoving, now: now)
+        let number = machine.onRequest(name, mayBeLarge: mayBeLarge, persists: persists, isMoving: isMoving, now: now)
         #expect(machine.onParsed(needsMore: true, hasBytes: false, now: now) == false)
         return number
     }
@@ -26,7 +28,7 @@ import Testing
     /// An answer is given; returns what leaves.
     private func answer(_ machine: inout Machine, _ number: UInt64, _ text: String) -> [String] {
         guard let persists = machine.persistence(of: number) else { return ["nobody waits"] }
-        machine.onAnswer(number, persists ? text : text + ", the last")
+        machine.onAnswer(number, persists ? text : text + ", the last", bytes: text.utf8.count)
         var left: [String] = []
         while let next = machine.nextReady() { left.append(next.isLast ? next.ready + ", end" : next.ready) }
         return left
@@ -95,7 +97,7 @@ import Testing
         machine.onInputClosed()
         machine.beginParsing()
         machine.onHead(now: 1)
-        let number = machine.onRequest("a", persists: true, isMoving: false, now: 1)
+        let number = machine.onRequest("a", mayBeLarge: false, persists: true, isMoving: false, now: 1)
         // The others wait for their turn.
         #expect(machine.spendSlice(hasMore: true, turnIsOver: false) == false)
         #expect(machine.spendSlice(hasMore: true, turnIsOver: false) == true)
@@ -139,7 +141,7 @@ import Testing
         var machine = machine()
         machine.beginParsing()
         machine.onHead(now: 1)
-        let number = machine.onRequest("health", persists: true, isMoving: false, now: 1)
+        let number = machine.onRequest("health", mayBeLarge: false, persists: true, isMoving: false, now: 1)
         #expect(machine.onParsed(needsMore: true, hasBytes: false, now: 1) == false)
         #expect(answer(&machine, number, "ok") == ["ok"])
         #expect(machine.isNew)
@@ -152,7 +154,7 @@ import Testing
     @Test func anAnswerThatIsGivenAtOnceDoesNotParseAgain() {
         var machine = machine()
         machine.beginParsing()
-        let number = machine.onRequest("a", persists: true, isMoving: false, now: 1)
+        let number = machine.onRequest("a", mayBeLarge: false, persists: true, isMoving: false, now: 1)
         #expect(answer(&machine, number, "A") == ["A"])
         #expect(machine.onBytes(turnIsOver: false, turnIsOverForNewcomers: false) == .wait)
         #expect(machine.parses(isCrowded: false))
@@ -161,7 +163,7 @@ import Testing
     @Test func theNextRequestWaitsForTheWorkBeforeIt() {
         var machine = machine()
         machine.beginParsing()
-        _ = machine.onRequest("batch", persists: true, isMoving: false, now: 1)
+        _ = machine.onRequest("batch", mayBeLarge: false, persists: true, isMoving: false, now: 1)
         #expect(machine.beginWork() == true)
         #expect(machine.isWorking && !machine.parses(isCrowded: false))
         #expect(machine.onParsed(needsMore: false, hasBytes: true, now: 1) == false)
@@ -194,25 +196,65 @@ import Testing
         #expect(machine.onBuffered(bytes: 100, isCrowded: false) == .paused)
     }
 
+    @Test func answersThatWaitBehindAnEarlierOneAreCounted() {
+        var machine = machine()
+        let numbers = ["a", "b", "c"].map { request(&machine, $0) }
+        #expect(answer(&machine, numbers[2], "12345") == [] && machine.readyBytes == 5 && machine.mayHoldMuch)
+        #expect(answer(&machine, numbers[1], "123") == [] && machine.readyBytes == 8)
+        #expect(answer(&machine, numbers[0], "1") == ["1", "123", "12345"] && machine.readyBytes == 0 && !machine.mayHoldMuch)
+        let first = request(&machine, "d")
+        let last = request(&machine, "e", persists: false)
+        #expect(answer(&machine, last, "12") == [] && machine.readyBytes == 2)
+        #expect(machine.end() == ["d"] && machine.readyBytes == 0)
+        #expect(machine.owed(first) == nil)
+    }
+
+    @Test func fewAreUnderWayWhoseAnswersMayBeLarge() {
+        var machine = machine()
+        let numbers = ["a", "b"].map { request(&machine, $0, mayBeLarge: true) }
+        #expect(machine.isFull(isCrowded: false))
+        #expect(machine.onBuffered(bytes: 1, isCrowded: false) == .paused)
+        machine.setOwed(numbers[0], "a small one", mayBeLarge: false)
+        #expect(!machine.isFull(isCrowded: false) && machine.mayHoldMuch)
+        machine.setOwed(numbers[0], "a large one", mayBeLarge: true)
+        #expect(machine.isFull(isCrowded: false))
+        #expect(answer(&machine, numbers[1], "B") == [] && !machine.isFull(isCrowded: false))
+        #expect(answer(&machine, numbers[0], "A") == ["A", "B"] && !machine.mayHoldMuch)
+        #expect(machine.onBuffered(bytes: 1, isCrowded: false) == .reading)
+        let passing = request(&machine, "c", mayBeLarge: true)
+        #expect(machine.passes(passing) && !machine.mayHoldMuch)
+    }
+
     // MARK: Time
+
+    @Test func whatWaitsForEarlierAnswersIsNotOverdue() {
+        var machine = machine()
+        let number = request(&machine, "a")
+        machine.beginParsing()
+        #expect(machine.onParsed(needsMore: true, hasBytes: true, now: 100) == false)
+        #expect(machine.onDeadline(now: 105, hasBytes: true, isCrowded: true) == .nothing, "the rest may be here")
+        #expect(machine.onDeadline(now: 105, hasBytes: true, isCrowded: false) == .refuse(hasHead: false))
+        _ = answer(&machine, number, "A")
+        #expect(machine.onDeadline(now: 105, hasBytes: true, isCrowded: true) == .refuse(hasHead: false), "the client does not read")
+    }
 
     @Test func deadlines() {
         var machine = machine()
-        #expect(machine.onDeadline(now: 4, hasBytes: false) == .nothing)
-        #expect(machine.onDeadline(now: 5, hasBytes: false) == .close)
+        #expect(machine.onDeadline(now: 4, hasBytes: false, isCrowded: false) == .nothing)
+        #expect(machine.onDeadline(now: 5, hasBytes: false, isCrowded: false) == .close)
         machine.beginParsing()
         #expect(machine.onParsed(needsMore: true, hasBytes: true, now: 100) == false)
-        #expect(machine.onDeadline(now: 104, hasBytes: true) == .nothing)
-        #expect(machine.onDeadline(now: 105, hasBytes: true) == .refuse(hasHead: false))
+        #expect(machine.onDeadline(now: 104, hasBytes: true, isCrowded: false) == .nothing)
+        #expect(machine.onDeadline(now: 105, hasBytes: true, isCrowded: false) == .refuse(hasHead: false))
         machine.onHead(now: 103)
-        #expect(machine.onDeadline(now: 109, hasBytes: false) == .nothing)
-        #expect(machine.onDeadline(now: 110, hasBytes: false) == .refuse(hasHead: true))
-        let number = machine.onRequest("a", persists: true, isMoving: false, now: 109)
-        #expect(machine.onDeadline(now: 1_000, hasBytes: false) == .nothing, "it waits for us")
+        #expect(machine.onDeadline(now: 109, hasBytes: false, isCrowded: false) == .nothing)
+        #expect(machine.onDeadline(now: 110, hasBytes: false, isCrowded: false) == .refuse(hasHead: true))
+        let number = machine.onRequest("a", mayBeLarge: false, persists: true, isMoving: false, now: 109)
+        #expect(machine.onDeadline(now: 1_000, hasBytes: false, isCrowded: false) == .nothing, "it waits for us")
         _ = answer(&machine, number, "A")
-        #expect(machine.onDeadline(now: 183, hasBytes: false) == .nothing)
-        #expect(machine.onDeadline(now: 184, hasBytes: false) == .close)
-        #expect(machine.onDeadline(now: 184, hasBytes: true) == .nothing, "its request waits for its turn")
+        #expect(machine.onDeadline(now: 183, hasBytes: false, isCrowded: false) == .nothing)
+        #expect(machine.onDeadline(now: 184, hasBytes: false, isCrowded: false) == .close)
+        #expect(machine.onDeadline(now: 184, hasBytes: true, isCrowded: false) == .nothing, "its request waits for its turn")
     }
 
     // MARK: Ends
@@ -234,7 +276,7 @@ import Testing
         #expect(machine.stop() == false)
         #expect(answer(&machine, first, "A") == ["A"])
         machine.beginParsing()
-        let second = machine.onRequest("b", persists: true, isMoving: true, now: 3)
+        let second = machine.onRequest("b", mayBeLarge: false, persists: true, isMoving: true, now: 3)
         #expect(answer(&machine, second, "B") == ["B, the last, end"])
     }
 
@@ -249,7 +291,7 @@ import Testing
     @Test func aConnectionForOneRequest() {
         var machine = machine()
         machine.beginSingle(until: 2)
-        #expect(machine.onDeadline(now: 2, hasBytes: false) == .close)
+        #expect(machine.onDeadline(now: 2, hasBytes: false, isCrowded: false) == .close)
         let number = request(&machine, "health")
         #expect(!machine.isSpent)
         #expect(answer(&machine, number, "ok") == ["ok, the last, end"])
@@ -260,8 +302,8 @@ import Testing
         var machine = machine()
         machine.beginSingle(until: 2)
         func expectEnd() {
-            #expect(machine.onDeadline(now: 1, hasBytes: true) == .nothing)
-            #expect(machine.onDeadline(now: 2, hasBytes: true) == .close)
+            #expect(machine.onDeadline(now: 1, hasBytes: true, isCrowded: false) == .nothing)
+            #expect(machine.onDeadline(now: 2, hasBytes: true, isCrowded: false) == .close)
         }
         machine.beginParsing()
         #expect(machine.onParsed(needsMore: true, hasBytes: true, now: 1) == false)
@@ -269,7 +311,7 @@ import Testing
         machine.onHead(now: 1)
         expectEnd()
         #expect(machine.leave() == false)
-        let number = machine.onRequest("health", persists: true, isMoving: true, now: 1)
+        let number = machine.onRequest("health", mayBeLarge: false, persists: true, isMoving: true, now: 1)
         expectEnd()
         _ = answer(&machine, number, "ok")
         expectEnd()

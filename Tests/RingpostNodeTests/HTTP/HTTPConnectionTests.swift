@@ -120,19 +120,63 @@ import Testing
     @Test func morePollsThanAConnectionMayHaveAreTakenLater() throws {
         let node = try EmbeddedNode()
         let channel = try node.clientConnection()
-        let most = NodeLimits().pipelinedMax
-        try channel.arrive(String(repeating: "GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n", count: most + 10))
-        for _ in 0...most / FairScheduler.sliceRequestsMax { node.eventLoop.advanceTime(by: .milliseconds(1)) }
+        let most = HTTPConnection.largeMax
+        try channel.arrive(String(repeating: "GET /v1/poll?user=alice&wait=25 \(Self.host)\r\n", count: most + 3))
+        for _ in 0..<3 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == most)
-        let api = try node.apiConnection()
-        try api.arrive("POST /v1/users/alice/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
-        // Together the polls' answers are more than a turn writes, so the receipt leaves with the next one.
-        node.eventLoop.advanceTime(by: .milliseconds(1))
-        #expect(try api.leaving().hasPrefix("HTTP/1.1 200 "))
+        #expect(channel.reads == false)
+        try node.publish("1", to: "alice")
         for _ in 0..<3 { node.eventLoop.advanceTime(by: .milliseconds(1)) }
         // The first ones have their answer, and the rest has come in.
         #expect(try channel.leaving().components(separatedBy: "HTTP/1.1 200 ").count == most + 1)
-        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 10)
+        #expect(node.shard.counters.sockets[TransportKind.poll.counterIndex] == 3)
+        #expect(channel.reads == true)
+    }
+
+    @Test func whatIsReadyBehindAHeldPollIsBounded() throws {
+        let node = try EmbeddedNode()
+        try node.publish(String(repeating: "x", count: 60_000), to: "alice")
+        let connection = node.clientHandler()
+        let channel = try node.connect(connection)
+        let count = 100
+        let history = String(repeating: "GET /v1/poll?user=alice&since=earliest&wait=0 \(Self.host)\r\n", count: count)
+        try channel.arrive("GET /v1/poll?user=bob&wait=60 \(Self.host)\r\n\(history)")
+        for _ in 0..<2 * count { node.eventLoop.advanceTime(by: .milliseconds(1)) }
+        let most = NodeLimits().socketBytesMax
+        #expect((most...most + 2 * 60_000).contains(connection.machine.readyBytes), "\(connection.machine.readyBytes)")
+        #expect(node.shard.runtime.readyBytes == connection.machine.readyBytes)
+        #expect(channel.reads == false)
+        try node.apiConnection().arrive("POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\n1")
+        var answers = ""
+        for _ in 0..<2 * count {
+            node.eventLoop.advanceTime(by: .milliseconds(1))
+            answers += try channel.leaving()
+        }
+        #expect(answers.components(separatedBy: "HTTP/1.1 200 ").count == count + 2)
+        #expect(node.shard.runtime.readyBytes == 0 && channel.reads == true)
+    }
+
+    @Test func whereMuchIsReadyOnAShardNothingIsTakenBehindAPoll() throws {
+        let node = try EmbeddedNode()
+        let (poll, api) = (try node.clientConnection(), try node.apiConnection())
+        node.shard.runtime.readyBytes = HTTPConnection.shardReadyBytesMax + 1
+        try poll.arrive("GET /v1/poll?user=alice&wait=25 \(Self.host)\r\nGET /v1/poll?user=alice&wait=0 \(Self.host)\r\n")
+        #expect(node.shard.counters.opened[TransportKind.poll.counterIndex] == 1)
+        // Others notice nothing.
+        try api.arrive(String(repeating: "POST /v1/users/bob/messages \(Self.host)Content-Length: 1\r\n\r\nx", count: 2))
+        #expect(try api.leaving().contains("\"seq\":2,"))
+        try node.publish("now", to: "alice")
+        #expect(try poll.leaving().components(separatedBy: "HTTP/1.1 200 ").count == 3, "one after the other")
+    }
+
+    @Test func whatIsReadyGoesWithItsConnection() throws {
+        let node = try EmbeddedNode()
+        let channel = try node.clientConnection()
+        try channel.arrive("GET /v1/poll?user=bob&wait=60 \(Self.host)\r\nGET /v1/locate?user=bob \(Self.host)\r\n")
+        #expect(node.shard.runtime.readyBytes > 0)
+        try channel.close().wait()
+        node.eventLoop.run()
+        #expect(node.shard.runtime.readyBytes == 0)
     }
 
     @Test func aPollEndsWithItsConnection() throws {
