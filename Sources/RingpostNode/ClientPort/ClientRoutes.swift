@@ -35,15 +35,7 @@ enum ClientPath {
         }
     }
 
-    /// Channels of one client.
-    func channelsMax(_ limits: NodeLimits) -> Int {
-        switch self {
-        case .webSocket: limits.socketChannelsMax
-        case .eventStream, .poll, .locate: limits.streamChannelsMax
-        }
-    }
-
-    /// What more of them count as.
+    /// What bounds the channels of one client.
     var channelsLimit: Limit {
         switch self {
         case .webSocket: .socketChannels
@@ -130,7 +122,7 @@ struct ClientRoutes: HTTPRoutes {
     private func subscribeRequest(_ path: ClientPath, _ head: HTTPRequestHead, _ query: HTTPQuery) throws(ProblemReport) -> SubscribeRequest
     {
         let subscribeRequest = try SubscribeRequest(
-            head, query, channelsMax: path.channelsMax(shard.context.configuration.limits),
+            head, query, channelsMax: channelsMax(path),
             mayBeEmpty: path.isWebSocket || shard.context.tokens != nil, hasher: try hasher())
         switch path {
         case .poll where subscribeRequest.watches:
@@ -139,6 +131,14 @@ struct ClientRoutes: HTTPRoutes {
         }
         shard.spendTurn(requests: subscribeRequest.channels.count / path.channelsARequest)
         return subscribeRequest
+    }
+
+    private func channelsMax(_ path: ClientPath) -> Int {
+        let limits = shard.context.configuration.limits
+        return switch path {
+        case .webSocket: limits.socketChannelsMax
+        case .eventStream, .poll, .locate: limits.streamChannelsMax
+        }
     }
 
     /// The client is known, or none is asked for who it is.
