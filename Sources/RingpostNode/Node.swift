@@ -79,14 +79,19 @@ public final class Node: Service {
         }
         let ports = Ports(
             channels: client.channels + api.channels + link.channels, client: client.address, api: api.address, link: link.address)
-        context.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
         return ports
     }
 
     // MARK: Membership
 
     private func runMembership(_ ports: Ports) async throws {
-        try await NodeMembership(group: group, member: announce(ports)).run()
+        let sayListening: @Sendable () -> Void = { [context] in
+            context.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
+        }
+        // A node without ZooKeeper is its own ring at once: whoever reads the line is served from then on.
+        let isAlone = context.configuration.zookeeper == nil
+        if !isAlone { sayListening() }
+        try await NodeMembership(group: group, member: announce(ports)) { if isAlone { sayListening() } }.run()
     }
 
     private func announce(_ ports: Ports) -> Member {

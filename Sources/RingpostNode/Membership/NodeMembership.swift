@@ -10,7 +10,8 @@ struct NodeMembership {
     private let context: NodeContext
     private let service: MembershipService
 
-    init(group: ShardGroup, member: Member) {
+    /// - Parameter whenInRing: called once, when all shards know the first ring.
+    init(group: ShardGroup, member: Member, whenInRing: @escaping @Sendable () -> Void) {
         let context = group.context
         self.context = context
         let zooKeeper = context.configuration.zookeeper
@@ -23,7 +24,7 @@ struct NodeMembership {
             configuration.credentials = context.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = context.configuration.sessionTimeoutMilliseconds
         }
-        service = MembershipService(configuration: configuration, hooks: Self.hooks(group), logger: context.logger)
+        service = MembershipService(configuration: configuration, hooks: Self.hooks(group, whenInRing), logger: context.logger)
     }
 
     /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
@@ -74,7 +75,7 @@ struct NodeMembership {
 // MARK: - What the membership asks of the node
 
 extension NodeMembership {
-    private static func hooks(_ group: ShardGroup) -> MembershipHooks {
+    private static func hooks(_ group: ShardGroup, _ whenInRing: @escaping @Sendable () -> Void) -> MembershipHooks {
         let context = group.context
         var hooks = MembershipHooks()
         hooks.onIdentity = { identity in
@@ -82,7 +83,11 @@ extension NodeMembership {
             group.onEachShard { $0.begin(as: identity) }
         }
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
-        hooks.onView = { group.apply($0) }
+        hooks.onView = { view in
+            let isFirst = context.view == nil
+            group.apply(view)
+            if isFirst { group.afterShards(whenInRing) }
+        }
         hooks.onLease = { group.apply($0) }
         hooks.onRevocations = { list in group.onEachShard { $0.applyRevocations(list) } }
         hooks.onAlarm = { _ in context.countAlarm() }
@@ -123,6 +128,12 @@ extension ShardGroup {
     fileprivate func apply(_ view: MembershipView) {
         context.setView(view)
         onEachShard { $0.apply(view) }
+    }
+
+    /// Does the work when every shard has done what it was given before.
+    fileprivate func afterShards(_ work: @escaping @Sendable () -> Void) {
+        guard let first = eventLoops.first else { return }
+        EventLoopFuture.andAllSucceed(shards.map { $0.eventLoop.submit {} }, on: first).whenSuccess(work)
     }
 
     fileprivate func apply(_ lease: Lease) {
