@@ -20,7 +20,7 @@ public enum HTTPResponseWriter {
 
     /// Writes a whole response.
     ///
-    /// Content-Length is always there, except on statuses that must not have a body (1xx, 204, 304; RFC 9110 8.6), on which
+    /// X-Content-Type-Options is always there, and Content-Length, except on statuses that must not have a body (1xx, 204, 304; RFC 9110 8.6), on which
     /// `body` is dropped. Connection is there unless `persistence` is implied. Content-Length, Transfer-Encoding and
     /// Connection among `headers` are left out: they are this function's to write.
     /// - Parameters:
@@ -56,7 +56,7 @@ public enum HTTPResponseWriter {
 
     /// Writes a whole response of status 200 with JSON for a body, on a connection that goes on: the answer to each publish.
     public static func writeJSON(_ body: [UInt8], date: HTTPDate, into output: inout ByteBuffer) {
-        output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        output.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n")
         output.writeBytes(date.line)
         output.writeStaticString("Content-Length: ")
         writeDecimal(body.count, into: &output)
@@ -116,6 +116,8 @@ public enum HTTPResponseWriter {
         writeStatusLine(status, into: &output)
         if let date { output.writeBytes(date.line) }
         for header in headers where !isFraming(header.name) { write(header, into: &output) }
+        // What a client has published stays what its type says, whatever it looks like.
+        output.writeStaticString("X-Content-Type-Options: nosniff\r\n")
         if let bodyLength, !HTTPStatus.hasNoBody(status) {
             output.writeStaticString("Content-Length: ")
             writeDecimal(bodyLength, into: &output)

@@ -16,27 +16,28 @@ import Testing
             written {
                 HTTPResponseWriter.write(status: 200, headers: [("A", "b")], body: Array("hi".utf8), persistence: .implied, into: &$0)
             }
-                == "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nhi")
+                == "HTTP/1.1 200 OK\r\nA: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 2\r\n\r\nhi")
         #expect(
             written { HTTPResponseWriter.write(status: 503, body: ByteBuffer(string: "no"), persistence: .close, into: &$0) }
-                == "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+                == "HTTP/1.1 503 Service Unavailable\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+        )
         #expect(
             written { HTTPResponseWriter.write(status: 299, persistence: .implied, into: &$0) }
-                == "HTTP/1.1 299 Unknown\r\nContent-Length: 0\r\n\r\n")
+                == "HTTP/1.1 299 Unknown\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n")
         #expect(
             written { HTTPResponseWriter.write(status: 200, body: [0x61], persistence: .implied, isResponseToHead: true, into: &$0) }
-                == "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+                == "HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 1\r\n\r\n")
         #expect(
             written { HTTPResponseWriter.writeHeadOfStream(status: 200, headers: [("A", "b")], persistence: .close, into: &$0) }
-                == "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n")
+                == "HTTP/1.1 200 OK\r\nA: b\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n")
         #expect(
             written { HTTPResponseWriter.write(status: 204, body: [0x61], persistence: .implied, into: &$0) }
-                == "HTTP/1.1 204 No Content\r\n\r\n"
+                == "HTTP/1.1 204 No Content\r\nX-Content-Type-Options: nosniff\r\n\r\n"
         )
         #expect(
             written {
                 HTTPResponseWriter.write(status: 304, body: ByteBuffer(string: "x"), persistence: .implied, into: &$0)
-            } == "HTTP/1.1 304 Not Modified\r\n\r\n")
+            } == "HTTP/1.1 304 Not Modified\r\nX-Content-Type-Options: nosniff\r\n\r\n")
     }
 
     @Test func datesAndPersistence() {
@@ -44,10 +45,11 @@ import Testing
         let line = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
         #expect(
             written { HTTPResponseWriter.write(status: 200, body: [0x61], persistence: .keepAlive, date: date, into: &$0) }
-                == "HTTP/1.1 200 OK\r\n\(line)Content-Length: 1\r\nConnection: keep-alive\r\n\r\na")
+                == "HTTP/1.1 200 OK\r\n\(line)X-Content-Type-Options: nosniff\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\na")
         #expect(
             written { HTTPResponseWriter.writeJSON([0x31], date: date, into: &$0) }
-                == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\(line)Content-Length: 1\r\n\r\n1")
+                == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n\(line)Content-Length: 1\r\n\r\n1"
+        )
         #expect(
             written { HTTPResponseWriter.writeHead(status: 200, headers: [], date: date, into: &$0) } == "HTTP/1.1 200 OK\r\n\(line)\r\n")
     }
@@ -90,6 +92,6 @@ import Testing
         ]
         #expect(
             written { HTTPResponseWriter.write(status: 200, headers: headers, persistence: .implied, into: &$0) }
-                == "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 0\r\n\r\n")
+                == "HTTP/1.1 200 OK\r\nA: b\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 0\r\n\r\n")
     }
 }

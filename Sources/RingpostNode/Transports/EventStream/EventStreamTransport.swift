@@ -15,6 +15,8 @@ struct EventStreamTransport: Transport {
     static let headers: [HTTPResponseWriter.Header] = [
         ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store, no-transform"), ("X-Accel-Buffering", "no"),
     ]
+    /// The rest of it, which answers that are written whole have anyway.
+    private static let streamHeaders: [HTTPResponseWriter.Header] = [("X-Content-Type-Options", "nosniff"), ("Connection", "close")]
 
     private var resumePoint: ResumePoint
     private var lastWrite = Moment.now().monotonic
@@ -24,7 +26,7 @@ struct EventStreamTransport: Transport {
     init(_ request: SubscribeRequest) { resumePoint = request.resumePoint }
 
     static func writeHead(_ headers: [HTTPResponseWriter.Header], into output: inout ByteBuffer) {
-        HTTPResponseWriter.writeHead(status: 200, headers: Self.headers + [("Connection", "close")] + headers, into: &output)
+        HTTPResponseWriter.writeHead(status: 200, headers: Self.headers + streamHeaders + headers, into: &output)
     }
 
     // MARK: Out
