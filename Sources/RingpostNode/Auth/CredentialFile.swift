@@ -1,4 +1,4 @@
-// Files that say whom to trust: read whole, bounded, with a sentence for each way in which that fails.
+// Files that say whom to trust: read whole, bounded, unless others could have written them, with a sentence for each way in which that fails.
 import Glibc
 
 enum CredentialFile {
@@ -12,6 +12,7 @@ enum CredentialFile {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw NodeError("\(what) can't be read: \(path): \(reason(errno)) (\(option))") }
         defer { close(file) }
+        if let sentence = FileExposure(descriptor: file).objection(to: path, what) { throw NodeError("\(sentence) (\(option))") }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -24,12 +25,6 @@ enum CredentialFile {
         }
         if bytes.isEmpty { throw NodeError("\(what) is empty: \(path) (\(option))") }
         return bytes
-    }
-
-    /// Whether others than the file's owner may read it, which nobody wants of a secret.
-    static func isOpenToOthers(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & 0o007 != 0
     }
 
     private static func reason(_ number: Int32) -> String {

@@ -51,9 +51,7 @@ final class NodeAuth: Sendable {
         if let path = configuration.linkSecretFile {
             try hold([path], logger, onAlarm) { [unowned self] () throws(NodeError) in
                 let secrets = try LinkSecretFile.read(path)
-                if CredentialFile.isOpenToOthers(path) {
-                    logger.warning("every user of this machine may read the link secret: chmod 600 it", metadata: ["file": "\(path)"])
-                }
+                if let sentence = FileExposure(path: path).warning(about: path, "the link secret") { logger.warning("\(sentence)") }
                 held.withLock { $0.secrets = secrets }
             }
         }

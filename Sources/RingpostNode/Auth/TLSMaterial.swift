@@ -113,9 +113,7 @@ struct TLSMaterial: Sendable {
         if leaf.notValidBefore > now {
             warnings.append("the certificate in \(files.certificate) is not valid yet: is this machine's clock right?")
         }
-        if CredentialFile.isOpenToOthers(files.key) {
-            warnings.append("every user of this machine may read the private key in \(files.key): chmod 600 it")
-        }
+        if let sentence = FileExposure(path: files.key).warning(about: files.key, "the private key") { warnings.append(sentence) }
         return warnings
     }
 }

@@ -24,11 +24,15 @@ enum TokenKeyFile {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw NodeError("there is no file or directory \(path) with keys for tokens (--token-keys)")
         }
-        if !isDirectory.boolValue { return try await load(file: path, id: nil, logger: logger) }
+        if !isDirectory.boolValue { return warned(try await load(file: path, id: nil, logger: logger), path, logger) }
+        if let sentence = FileExposure(path: path).objection(to: path, "the directory with keys for tokens") {
+            throw NodeError("\(sentence) (--token-keys)")
+        }
         var keys: [TokenKey] = []
         for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() where !name.hasPrefix(".") {
             do {
-                keys += try await load(file: "\(path)/\(name)", id: stem(name), logger: logger)
+                let file = "\(path)/\(name)"
+                keys += warned(try await load(file: file, id: stem(name), logger: logger), file, logger)
             } catch let error as NodeError {
                 logger.warning("a file with a key is left out", metadata: ["why": "\(error)"])
             }
@@ -40,6 +44,15 @@ enum TokenKeyFile {
         return keys
     }
 
+    /// Of a file with a secret in it, who could forge tokens.
+    private static func warned(_ keys: [TokenKey], _ path: String, _ logger: Logger) -> [TokenKey] {
+        guard keys.contains(where: { $0.algorithm.hasPrefix("HS") }) else { return keys }
+        if let sentence = FileExposure(path: path).warning(about: path, "the secret that tokens are checked with") {
+            logger.warning("\(sentence)")
+        }
+        return keys
+    }
+
     /// `acme.pub.pem` and `acme.hs256` are called acme.
     private static func stem(_ name: String) -> String {
         var stem = name.prefix(upTo: name.lastIndex(of: ".") ?? name.endIndex)
@@ -48,7 +61,7 @@ enum TokenKeyFile {
     }
 
     private static func load(file path: String, id: String?, logger: Logger) async throws -> [TokenKey] {
-        guard let data = FileManager.default.contents(atPath: path) else { throw NodeError("can't read the key file \(path)") }
+        let data = Data(try CredentialFile.read(path, "the key file", option: "--token-keys"))
         guard data.count <= bytesMax else { throw NodeError("the key file \(path) has more than \(bytesMax) bytes") }
         let ending = path.split(separator: "/").last?.split(separator: ".").last.map { $0.lowercased() } ?? ""
         if let (name, digest, bytesMin) = secrets[ending] {

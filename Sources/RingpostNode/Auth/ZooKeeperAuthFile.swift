@@ -14,5 +14,6 @@ extension NodeConfiguration {
             throw NodeError("\(path) does not hold \(ZooKeeperCredentials.lineForm) (--zookeeper-auth-file)")
         }
         zookeeperCredentials = credentials
+        zookeeperAuthFile = path
     }
 }

@@ -10,6 +10,8 @@ public struct NodeConfiguration: Sendable {
     public var zookeeper: ZooKeeperServers?
     /// For ZooKeeper: nobody else may read or change what the cluster keeps there.
     public var zookeeperCredentials: ZooKeeperCredentials?
+    /// Where these were read.
+    public internal(set) var zookeeperAuthFile: String?
     /// The cluster's name in ZooKeeper and in handshakes.
     public var cluster = "ringpost"
     /// For sockets of clients.

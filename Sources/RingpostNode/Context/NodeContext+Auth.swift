@@ -13,6 +13,10 @@ extension NodeContext {
             try await tokens.load()
             auth.files.add(paths: tokens.paths) { [self] in tokens.reload { self.countAlarm() } }
         }
+        if let path = configuration.zookeeperAuthFile, let sentence = FileExposure(path: path).warning(about: path, "ZooKeeper's password")
+        {
+            logger.warning("\(sentence)")
+        }
         guard let apiKeys else { return }
         auth.files.add(paths: [apiKeys.path]) { [self] in
             do throws(NodeError) { try apiKeys.load() } catch {
@@ -21,8 +25,8 @@ extension NodeContext {
             }
         }
         try apiKeys.load()
-        if CredentialFile.isOpenToOthers(apiKeys.path) {
-            logger.notice("every user of this machine may read the hashes of the API keys", metadata: ["file": "\(apiKeys.path)"])
+        if let sentence = FileExposure(path: apiKeys.path).warning(about: apiKeys.path, "the hashes of the API keys") {
+            logger.warning("\(sentence)")
         }
         auth.setLinkAdmission(LinkAdmission { credential in Self.pass(Array(credential.utf8), apiKeys) })
     }

@@ -1,5 +1,6 @@
 // Secrets on this machine's disk: read with a word of warning where others can read them too, written so that they can't.
 import RingpostClient
+import RingpostNode
 
 import Glibc
 
@@ -34,12 +35,8 @@ struct SecretFile: Sendable {
         throw SecretError("\(path) is empty; expected a line with the \(what)")
     }
 
-    /// A sentence if others than the owner can read it.
-    var warning: String? {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & (S_IRGRP | S_IROTH) != 0 else { return nil }
-        return "warning: \(path) can be read by others than its owner: chmod 600 \(path)"
-    }
+    /// A sentence if every user can read it.
+    var warning: String? { FileExposure(path: path).warning(about: path, "the \(what)").map { "warning: \($0)" } }
 
     // MARK: Options and environment
 
@@ -63,6 +60,7 @@ struct SecretFile: Sendable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw SecretError("can't read the \(what) in \(path): \(reason)") }
         defer { close(descriptor) }
+        if let sentence = FileExposure(descriptor: descriptor).objection(to: path, "the \(what)") { throw SecretError(sentence) }
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         var filled = 0
         while filled < bytes.count {

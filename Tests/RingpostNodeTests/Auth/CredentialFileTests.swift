@@ -125,13 +125,36 @@ import Testing
         #expect(alarms.withLock { $0 } == 1)
     }
 
-    @Test func anOpenLinkPortIsForLoopback() throws {
-        var configuration = NodeConfiguration(id: "n1")
-        configuration.link = ListenAddress(host: "0.0.0.0", port: 0)
+    /// Whoever can write into such a file decides whom the node believes. What was taken before stays when it becomes so.
+    @Test func aFileThatOthersMayWriteIsNotTaken() async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        #expect(throws: NodeError.self) { try NodeAuth().load(configuration, logger: logger) {} }
-        configuration.linkSecretFile = try folder.write(String(repeating: "s", count: 32), to: "secret")
-        try NodeAuth().load(configuration, logger: logger) {}
+        let files = try await certificate("n1")
+        let secret = try folder.write(String(repeating: "s", count: 32), to: "secret")
+        let credentials = try folder.write("ringpost:word\n", to: "zookeeper")
+        for mode in [0o620, 0o602, 0o666] as [mode_t] {
+            for path in [files.key, files.certificate, secret, credentials] { chmod(path, mode) }
+            var configuration = NodeConfiguration(id: "n1")
+            var faults: [String] = [fault(files), fault(TLSFiles(certificate: files.certificate, key: files.key))]
+            chmod(files.certificate, 0o600)
+            faults.append(fault(files))
+            #expect(
+                faults[0].contains("n1.pem: chmod go-w it (--tls-certificate)") && faults[2].contains("n1.key: chmod go-w it (--tls-key)"))
+            configuration.linkSecretFile = secret
+            do throws(NodeError) { try NodeAuth().load(configuration, logger: logger) {} } catch { faults.append("\(error)") }
+            do throws(NodeError) { try configuration.readZooKeeperCredentials(credentials) } catch { faults.append("\(error)") }
+            let keys = APIKeys(path: secret, messagesPerSecond: 1, logger: logger)
+            do throws(NodeError) { try keys.load() } catch { faults.append("\(error)") }
+            #expect(faults.count == 6 && faults.allSatisfy { $0.contains("is writable by others than its owner") }, "\(faults)")
+        }
+        chmod(secret, 0o600)
+        let auth = NodeAuth()
+        let alarms = Mutex(0)
+        var configuration = NodeConfiguration(id: "n1")
+        configuration.linkSecretFile = secret
+        try auth.load(configuration, logger: logger) { alarms.withLock { $0 += 1 } }
+        chmod(secret, 0o622)
+        auth.files.reloadNow()
+        #expect(auth.linkSecrets != nil && alarms.withLock { $0 } == 1)
     }
 
     // MARK: Changes
