@@ -31,7 +31,10 @@ public final class Node: Service {
     public func run() async throws {
         try await context.loadAuth()
         let ports = try await listen()
-        let watching = [Task { [context] in await context.auth.files.run() }, Task { [context] in await context.tokens?.run() ?? () }]
+        let watching = [
+            Task { [context] in await context.auth.files.run() }, Task { [context] in await context.tokens?.run() ?? () },
+            Task { [context] in await context.remindOfOpenZooKeeper() },
+        ]
         defer { for task in watching { task.cancel() } }
         group.onEachShard { shard in
             ThreadHeap.makeReady()

@@ -69,7 +69,7 @@ extension ClusterTests {
                 return sentence
             }
             #expect(try await refusal { $0.version = 99 }.contains("version \(LinkProtocol.version), not 99"))
-            #expect(try await refusal { $0.cluster = "other" }.contains(#"the cluster "ringpost", not "other""#))
+            #expect(try await refusal { $0.cluster = "other" }.contains(#"another cluster, not to "other""#))
             #expect(try await refusal { $0.generation ^= 1 }.contains("generation"))
             #expect(try await refusal { $0.from = "n1" }.contains(#"has the id "n1" itself"#))
             #expect(try await refusal { $0.to = "n2" }.contains(#"this node is "n1", not "n2""#))

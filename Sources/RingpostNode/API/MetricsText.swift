@@ -81,6 +81,9 @@ enum MetricsText {
         page.counter(
             "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
             zip(AuthError.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
+        page.gauge(
+            "ringpost_zookeeper_open", "1 while others reach this node and its ZooKeeper asks nobody for a password",
+            [([], context.configuration.isZooKeeperOpen ? 1 : 0)])
         page.gauge("ringpost_connections", "Open connections on the client and API ports", [([], context.quotas.connectionCount)])
         page.gauge("ringpost_users", "Users with sockets on this node", [([], context.quotas.counts.users)])
         page.gauge("ringpost_source_addresses", "Source addresses with sockets on this node", [([], context.quotas.counts.addresses)])

@@ -34,11 +34,6 @@ final class NodeAuth: Sendable {
     ///
     /// - Parameter onAlarm: somebody should look at the log.
     func load(_ configuration: NodeConfiguration, logger: Logger, onAlarm: @escaping @Sendable () -> Void) throws(NodeError) {
-        let isProtected = configuration.linkTLS != nil || configuration.linkSecretFile != nil
-        let remedy = "give all nodes one secret (--link-secret-file), or certificates (--link-certificate, --link-key, --link-authority)"
-        if let sentence = LoopbackPolicy.objection(to: configuration.link, port: "link", isProtected: isProtected, remedy: remedy) {
-            throw NodeError(sentence)
-        }
         if let files = configuration.tls {
             try hold(files, .clients, logger, onAlarm) { $0.tls = $1 }
         }

@@ -12,6 +12,8 @@ public struct NodeConfiguration: Sendable {
     public var zookeeperCredentials: ZooKeeperCredentials?
     /// Where these were read.
     public internal(set) var zookeeperAuthFile: String?
+    /// The operator says that strangers are kept away from a ZooKeeper without credentials by other means.
+    public var allowsOpenZooKeeper = false
     /// The cluster's name in ZooKeeper and in handshakes.
     public var cluster = "ringpost"
     /// For sockets of clients.
@@ -52,6 +54,8 @@ public struct NodeConfiguration: Sendable {
     public var linkTLS: TLSFiles?
     /// A file with the secret that links prove to each other: one line of at least 32 bytes, and a second while it is being replaced.
     public var linkSecretFile: String?
+    /// Producers may come to the link port; without it they use the API port.
+    public var takesLinkProducers = true
     /// What the node takes before it says no.
     public var limits = NodeLimits()
 
@@ -60,4 +64,10 @@ public struct NodeConfiguration: Sendable {
 
     /// Clients may publish without being asked who they are.
     var opensPublishing: Bool { !clientPublish.isEmpty || !clientPublishUsers.isEmpty }
+
+    /// Others than this machine reach one of its ports.
+    var isOpenToOthers: Bool { [client, api, link].contains { !HostName.isLoopback($0.host) } }
+
+    /// Strangers may reach the node, and its ZooKeeper asks for nothing: an alarm that stays.
+    var isZooKeeperOpen: Bool { zookeeper != nil && zookeeperCredentials == nil && isOpenToOthers }
 }

@@ -17,6 +17,11 @@ extension NodeContext {
         {
             logger.warning("\(sentence)")
         }
+        let producers = LinkProducers(configuration)
+        if case .nobody(let sentence) = producers {
+            logger.notice("no producers", metadata: ["why": "\(sentence)"])
+            auth.setLinkAdmission(.nobody(sentence))
+        }
         guard let apiKeys else { return }
         auth.files.add(paths: [apiKeys.path]) { [self] in
             do throws(NodeError) { try apiKeys.load() } catch {
@@ -28,8 +33,21 @@ extension NodeContext {
         if let sentence = FileExposure(path: apiKeys.path).warning(about: apiKeys.path, "the hashes of the API keys") {
             logger.warning("\(sentence)")
         }
-        auth.setLinkAdmission(LinkAdmission { credential in Self.pass(Array(credential.utf8), apiKeys) })
+        if producers == .withKey { auth.setLinkAdmission(LinkAdmission { credential in Self.pass(Array(credential.utf8), apiKeys) }) }
     }
+
+    /// While a ZooKeeper without credentials is all that stands between strangers and the ring, the log says so again and again.
+    func remindOfOpenZooKeeper() async {
+        guard configuration.isZooKeeperOpen else { return }
+        repeat {
+            countAlarm()
+            logger.error(
+                "ZooKeeper asks nobody for a password (--zookeeper-open): whoever reaches it has the cluster; give all nodes --zookeeper-auth-file"
+            )
+        } while (try? await Task.sleep(for: .seconds(Self.reminderSeconds))) != nil
+    }
+
+    private static let reminderSeconds = 3_600
 
     private static func pass(_ credential: [UInt8], _ keys: APIKeys) -> LinkPass? {
         guard let grant = keys.grant(credential, nowSeconds: Moment.now().wall / 1_000) else { return nil }

@@ -14,7 +14,8 @@ enum LinkGreeting {
         }
         let namesNoCluster = hello.cluster.isEmpty && hello.role != .node
         if !namesNoCluster, hello.cluster != cluster {
-            return "this node belongs to the cluster \"\(cluster)\", not \"\(LogText.escaped(hello.cluster))\""
+            // Not to which: a port without a secret says this to anybody.
+            return "this node belongs to another cluster, not to \"\(LogText.escaped(hello.cluster))\""
         }
         guard hello.role == .node else { return nil }
         let objection = LinkObjection.find(

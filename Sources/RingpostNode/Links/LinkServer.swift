@@ -194,18 +194,16 @@ final class LinkServer: Connection, @unchecked Sendable {
     private func greet(_ hello: LinkHello) {
         let me = links.context.identity
         let generation = links.shell.view?.generation
+        let admission = links.context.auth.linkAdmission
+        // Asked before anything else is said, but in which version.
+        let isProducer = hello.role == .producer && hello.version == LinkProtocol.version
+        let pass = isProducer ? admission.pass(hello.credential) : nil
+        if isProducer, pass == nil { return reject(hello, admission.refusal) }
         let isRefused = links.context.isRefused(MemberIdentity(id: hello.from, boot: hello.boot))
         let objection = LinkGreeting.objection(
             to: hello, cluster: links.context.configuration.cluster, generation: generation, me: me, isRefused: isRefused)
-        if let sentence = objection {
-            return reject(hello, sentence)
-        }
-        if hello.role == .producer {
-            guard let pass = links.context.auth.linkAdmission.pass(hello.credential) else {
-                return reject(hello, "producers need an API key here that may publish: RINGPOST_API_KEY or --api-key-file")
-            }
-            return welcome(hello, pass)
-        }
+        if let sentence = objection { return reject(hello, sentence) }
+        if let pass { return welcome(hello, pass) }
         guard hello.role == .node else { return welcome(hello) }
         switch links.registry.enter(hello, by: self) {
         case .late: reject(hello, "a later connection of this event loop is here already")

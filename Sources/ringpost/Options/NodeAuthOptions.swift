@@ -36,6 +36,10 @@ struct NodeAuthOptions: ParsableArguments {
     var linkSecretFile: String?
     @Option(help: "A file with user:password for ZooKeeper; what the cluster keeps there is closed to all others.")
     var zookeeperAuthFile: String?
+    @Option(help: "on: producers may come to the link port, with an API key if others reach it; off: none. (default: on)")
+    var linkProducers: String?
+    @Flag(help: "Start although others reach this node and ZooKeeper asks for no password: strangers are kept away from it otherwise.")
+    var zookeeperOpen = false
     @Option(help: "Whose X-Forwarded-For is believed: an address, a network as 10.0.0.0/8, or none. Repeatable. (default: loopback)")
     var trustedProxy: [String] = []
 
@@ -44,9 +48,10 @@ struct NodeAuthOptions: ParsableArguments {
         [
             "auth": auth, "tokenKeys": tokenKeys, "tokenJwks": tokenJwks, "apiKeys": apiKeys, "tlsCertificate": tlsCertificate,
             "tlsKey": tlsKey, "linkCertificate": linkCertificate, "linkKey": linkKey, "linkAuthority": linkAuthority,
-            "linkSecretFile": linkSecretFile, "zookeeperAuthFile": zookeeperAuthFile,
+            "linkSecretFile": linkSecretFile, "linkProducers": linkProducers, "zookeeperAuthFile": zookeeperAuthFile,
         ]
     }
+    var flags: [String: Bool] { ["zookeeperOpen": zookeeperOpen] }
     var numbers: [String: Int?] { ["tokenLeeway": tokenLeeway, "tokenLifetimeMax": tokenLifetimeMax, "tokenWarning": tokenWarning] }
     var lists: [String: [String]] {
         ["tokenIssuer": tokenIssuer, "tokenAudience": tokenAudience, "trustedProxy": trustedProxy]
@@ -68,6 +73,12 @@ extension NodeSettings {
         try readAuth(reader, &node)
         node.auth.trustedProxies = try proxies(try reader.list("trustedProxy")) ?? node.auth.trustedProxies
         if let path = try reader.text("zookeeperAuthFile") { try node.readZooKeeperCredentials(path) }
+        node.allowsOpenZooKeeper = try reader.flag("zookeeperOpen")
+        switch try reader.text("linkProducers") {
+        case nil, "on": break
+        case "off": node.takesLinkProducers = false
+        case let text?: throw NodeError("link producers \"\(text)\" is neither on nor off")
+        }
     }
 
     private static func readAuth(_ reader: SettingsReader, _ node: inout NodeConfiguration) throws(NodeError) {

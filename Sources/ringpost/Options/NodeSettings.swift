@@ -42,7 +42,9 @@ struct NodeSettings {
             for (name, list) in lists.merging(options.auth.lists, uniquingKeysWith: { $1 }) {
                 set(name, list.isEmpty ? nil : .stringArray(list))
             }
-            set("clientPublishUsers", options.clientPublishUsers ? .bool(true) : nil)
+            for (name, flag) in options.auth.flags.merging(["clientPublishUsers": options.clientPublishUsers], uniquingKeysWith: { $1 }) {
+                set(name, flag ? .bool(true) : nil)
+            }
         }
 
         private mutating func set(_ name: String, _ content: ConfigContent?) {

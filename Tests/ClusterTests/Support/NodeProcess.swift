@@ -23,14 +23,16 @@ final class NodeProcess: Sendable {
     /// Takes ports; `start()` starts it.
     ///
     /// - Parameters:
+    ///   - link: the link port, where the options name it.
     ///   - options: besides the id, the ports and ZooKeeper.
     ///   - authority: who has signed the certificates in these, a file.
     init(
-        _ id: String, zookeeper: String? = nil, weight: Int = 100, options: [String] = [], environment: [String: String] = [:],
+        _ id: String, zookeeper: String? = nil, weight: Int = 100, link: Int? = nil, options: [String] = [],
+        environment: [String: String] = [:],
         authority: String? = nil
     ) throws {
         let ports = try FreePorts.take(3)
-        (client, api, link) = (ports[0], ports[1], ports[2])
+        (client, api, self.link) = (ports[0], ports[1], link ?? ports[2])
         self.id = id
         self.weight = weight
         self.environment = environment
@@ -49,8 +51,8 @@ final class NodeProcess: Sendable {
     deinit { kill() }
 
     /// A node alone, started and ready.
-    static func alone(_ id: String = "n1", options: [String] = [], authority: String? = nil) async throws -> NodeProcess {
-        let node = try NodeProcess(id, options: options, authority: authority)
+    static func alone(_ id: String = "n1", link: Int? = nil, options: [String] = [], authority: String? = nil) async throws -> NodeProcess {
+        let node = try NodeProcess(id, link: link, options: options, authority: authority)
         try await node.start()
         return node
     }

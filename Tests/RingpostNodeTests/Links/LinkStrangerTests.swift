@@ -127,6 +127,19 @@ import Testing
 
     // MARK: Producers
 
+    @Test func aProducerWithoutAKeyLearnsNothing() throws {
+        let node = try Self.node()
+        node.shard.context.auth.setLinkAdmission(.nobody("no producers here"))
+        for cluster in ["", "ringpost", "guess"] {
+            let channel = try node.linkConnection()
+            let hello = LinkHello(
+                role: .producer, cluster: cluster, generation: 0, from: "n2", boot: 0, to: "", toBoot: 0, credential: "rp_any")
+            try channel.arrive(Self.bytes(.hello(hello)))
+            #expect(try Self.frames(channel) == [.refuse("no producers here")], "the same for all")
+        }
+        #expect(node.shard.counters.badLinks == 3)
+    }
+
     @Test func producersNeedAKeyThatMayPublish() throws {
         let node = try Self.node()
         var admission = LinkAdmission()

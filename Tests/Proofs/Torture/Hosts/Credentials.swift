@@ -40,6 +40,8 @@ struct Credentials: Sendable {
         }
         nodeOptions = [
             "--link-secret-file", "\(folder)/link-secret", "--token-keys", "\(folder)/tokens.hs256", "--api-keys", "\(folder)/api-keys",
+            // Hosts of their own, and a ZooKeeper that nobody else reaches.
+            "--zookeeper-open",
             // All clients come from few addresses, and are not to be counted by them.
             "--trusted-proxy", "10.77.0.0/16", "--trusted-proxy", "127.0.0.0/8",
         ]
