@@ -171,7 +171,8 @@ public enum LimitsDocument {
                 ("members of a cluster", grouped(MembershipView.membersMax)),
                 (
                     "connections to the link port that have not introduced themselves",
-                    "\(grouped(ShardLinks.strangersMax)) of a loop, \(limits.handshakeMilliseconds / 1_000) s each"
+                    "\(grouped(ShardLinks.strangersMax)) of a loop, of them \(ShardLinks.strangersPerAddressMax) from one source address (twice as "
+                        + "many from an IPv6 /48); \(limits.handshakeMilliseconds / 1_000) s each"
                 ),
                 (
                     "slots whose move a loop begins at a time",

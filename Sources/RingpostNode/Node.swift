@@ -17,6 +17,8 @@ public final class Node: Service {
     public init(_ configuration: NodeConfiguration, logger: Logger) {
         let count = min(max(1, configuration.shards ?? System.coreCount), ConnectionAddress.loopsMax)
         threads = MultiThreadedEventLoopGroup(numberOfThreads: count)
+        // Before anything is made that depends on how many there may be.
+        DescriptorLimit.raise(logger: logger)
         let context = NodeContext(configuration: configuration, shardCount: count, logger: logger)
         self.context = context
         let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))
@@ -76,7 +78,8 @@ public final class Node: Service {
             HTTPConnection(routes: APIRoutes(shard: shards[$0]), shard: shards[$0])
         }
         let client = try await Port(
-            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { auth.tls }
+            configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { auth.tls },
+            proxies: configuration.auth.trustedProxies
         ) {
             HTTPConnection(routes: ClientRoutes(shard: shards[$0], origins: origins), shard: shards[$0])
         }

@@ -15,9 +15,8 @@ extension ClusterTests {
             var options = Producer.Options()
             options.apiKey = key
             options.budgetMilliseconds = 3_000
-            options.linkTLS = linkTLS
             if let authority { options.trust = try TrustRoots(systemAnd: authority) }
-            let producer = Producer(links: [Endpoint(host: "localhost", port: node.link)], options: options)
+            let producer = Producer(links: [Endpoint(host: "localhost", port: node.link, isTLS: authority != nil)], options: options)
             var word = "sent"
             do throws(ProducerError) { _ = try await producer.send(.text("x"), to: .user("alice")) } catch { word = "\(error)" }
             await producer.close()
@@ -56,12 +55,12 @@ extension ClusterTests {
         @Test func producersNeedAKeyWhereTheLinksHaveCertificates() async throws {
             let certificates = try await Certificates.make(nodes: ["n1"])
             let node = try await Self.linked(certificates.links("n1"))
-            let word = try await Self.send(nil, to: node, linkTLS: true, authority: certificates.authority)
+            let word = try await Self.send(nil, to: node, authority: certificates.authority)
             #expect(word.contains("this link port takes no producers"), "TLS without a certificate of the client: \(word)")
             let ring = try KeyRing([#""scopes":["publish-users"]"#])
             defer { withExtendedLifetime(ring) {} }
             let keyed = try await Self.linked(certificates.links("n1") + ring.options)
-            #expect(try await Self.send(KeyRing.text("a"), to: keyed, linkTLS: true, authority: certificates.authority) == "sent")
+            #expect(try await Self.send(KeyRing.text("a"), to: keyed, authority: certificates.authority) == "sent")
         }
 
         // MARK: ZooKeeper
@@ -94,6 +93,48 @@ extension ClusterTests {
             try await closed.start()
             #expect(try await closed.metrics()["ringpost_zookeeper_open"] == 0)
             #expect(closed.log.contains("may read ZooKeeper's password"))
+        }
+
+        // MARK: Proxies
+
+        @Test func aNamedProxyIsBelievedAndNobodyElse() async throws {
+            let node = try await NodeProcess.alone(options: [
+                "--trusted-proxy", "127.0.0.1", "--limit", "sockets-per-address=1", "--limit", "connections-per-address=3",
+            ])
+            func stream(_ beginning: String, _ headers: [String: String] = [:]) async throws -> (RawConnection, HTTPAnswer) {
+                let connection = try RawConnection(port: node.client)
+                try await connection.send(beginning)
+                try await connection.send(RawConnection.request("GET", "/v1/sse?user=a", headers: headers))
+                return (connection, try await connection.answer())
+            }
+            let line = "PROXY TCP4 203.0.113.7 127.0.0.1 4711 80\r\n"
+            let held = [try await stream(line), try await stream("", ["Forwarded": "for=203.0.113.8"])]
+            #expect(held.allSatisfy { $0.1.isEndless })
+            for (beginning, headers) in [
+                (line, [:]), (line, ["X-Forwarded-For": "203.0.113.99"]), ("", ["X-Forwarded-For": "203.0.113.7"]),
+                ("", ["Forwarded": "for=198.51.100.1, for=\"203.0.113.8:80\""]),
+            ] {
+                #expect(try await stream(beginning, headers).1.putOffCode == "too_many_sockets", "\(beginning) \(headers)")
+            }
+            // Three of one address, and two are there.
+            var idle: [RawConnection] = []
+            for _ in 0..<4 {
+                let connection = try RawConnection(port: node.client)
+                try await connection.send("PROXY TCP4 203.0.113.20 127.0.0.1 4711 80\r\n")
+                idle.append(connection)
+            }
+            try await eventually(within: 20, "one too many is closed") {
+                for connection in idle { connection.readAvailable() }
+                return idle.count { $0.hasEnded } == 1
+            }
+            #expect(try await node.limited("connections-per-address") == 1)
+
+            let doubting = try await NodeProcess.alone()
+            let answer = try RawConnection(port: doubting.client)
+            try await answer.send(line)
+            #expect(try await answer.answer().status == 400)
+            #expect(doubting.log.contains("descriptors"), "which limit it is")
+            withExtendedLifetime(held) {}
         }
     }
 }

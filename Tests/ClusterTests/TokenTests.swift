@@ -57,7 +57,8 @@ extension ClusterTests {
                 #expect(answer.status == 200 && answer.text.contains("for alice"), "\(answer.text)")
                 #expect(try await node.ask("\(path)&access_token=\(token)").status == 200)
             }
-            #expect(try await node.ask("/v1/locate", token: token).text.contains(#""user":"alice""#))
+            let located = try await node.ask("/v1/locate", token: token).text
+            #expect(located.contains(#""user":"alice""#) && located.contains(#""client":"#) && !located.contains(#""api""#), "\(located)")
         }
 
         @Test func whoBringsNoneStaysOutside() async throws {

@@ -49,7 +49,10 @@ final class EmbeddedNode {
         for channel in channels { _ = try? channel.finish(acceptAlreadyClosed: true) }
     }
 
-    func clientConnection() throws -> EmbeddedChannel { try connect(clientHandler()) }
+    /// - Parameter address: where it comes from.
+    func clientConnection(from address: String = "127.0.0.1") throws -> EmbeddedChannel {
+        try connect(clientHandler(), from: address, shard.context.configuration.auth.trustedProxies)
+    }
 
     /// Of a connection to the client port.
     func clientHandler() -> HTTPConnection {
@@ -57,13 +60,22 @@ final class EmbeddedNode {
             routes: ClientRoutes(shard: shard, origins: OriginPolicy(shard.context.configuration.allowedOrigins)), shard: shard)
     }
 
-    func apiConnection() throws -> EmbeddedChannel { try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard)) }
-    func linkConnection() throws -> EmbeddedChannel { try connect(LinkServer(links: shard.links)) }
+    func apiConnection(from address: String = "127.0.0.1") throws -> EmbeddedChannel {
+        try connect(HTTPConnection(routes: APIRoutes(shard: shard), shard: shard), from: address)
+    }
 
-    func connect(_ socket: Connection) throws -> EmbeddedChannel {
-        let channel = EmbeddedChannel(handler: socket.handler, loop: eventLoop)
+    func linkConnection(from address: String = "127.0.0.1") throws -> EmbeddedChannel {
+        try connect(LinkServer(links: shard.links), from: address)
+    }
+
+    /// As a port does it.
+    func connect(_ socket: Connection, from address: String = "127.0.0.1", _ proxies: TrustedProxies = .nobody) throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(loop: eventLoop)
         channels.append(channel)
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        let peer = try SocketAddress(ipAddress: address, port: 1)
+        channel.remoteAddress = peer
+        try Port.add(socket, nil, proxies, to: channel)
+        try channel.connect(to: peer).wait()
         return channel
     }
 

@@ -4,6 +4,7 @@
 /// A limit that can be set.
 public enum Limit: String, Sendable, CaseIterable {
     case connections
+    case connectionsPerAddress = "connections-per-address"
     case sockets
     case socketsPerUser = "sockets-per-user"
     case socketsPerAddress = "sockets-per-address"
@@ -35,21 +36,26 @@ public enum Limit: String, Sendable, CaseIterable {
     public var meaning: String {
         switch self {
         case .connections:
-            "open connections on the client and API ports of a node; as many as the process may have descriptors, less 512, unless set; 32 "
-                + "more may ask once for `/healthz`, `/readyz` or `/metrics`, others are closed at once"
+            "open connections on the client and API ports of a node; as many as the process may have descriptors, less 512, unless set. An "
+                + "eighth of them, 256 at most, is the API port's alone. 32 more of each port may ask once for `/healthz`, `/readyz` or "
+                + "`/metrics`, others are closed at once"
+        case .connectionsPerAddress:
+            "of them those from one source address (of IPv6 the first 64 bits; the first 48 have four times as many, three quarters of all at "
+                + "most); half of all, 4,096 at most, unless set; one more is closed at once. This machine itself and trusted proxies are not "
+                + "counted, but whom a proxy names in the PROXY protocol"
         case .sockets:
             "WebSockets, event streams and waiting polls of a node, shared out evenly to its event loops; one more is told when to come back"
         case .socketsPerUser:
             "WebSockets, event streams and waiting polls of one user on a node; one more is answered 429 `too_many_sockets`, an event stream is "
                 + "told when to come back"
-        case .socketsPerAddress: "the same of one source address (of IPv6 the first 64 bits)"
+        case .socketsPerAddress: "the same of one source address (of IPv6 the first 64 bits; the first 48 have four times as many)"
         case .connectRate:
             "clients that a node lets in during one second; 5,000 for each event loop unless set; others are told when to come back"
         case .connectBurst:
             "clients that a node lets in at once; as many as in two seconds unless set; what is too much counts as `connect-rate`"
         case .connectRatePerAddress:
-            "clients and new tokens of one source address in a second, and four times as many at once; more are answered 429 `too_fast`, an "
-                + "event stream is told when to come back"
+            "clients and new tokens of one source address in a second (of an IPv6 /48 four times as many), and four times as many at once; more "
+                + "are answered 429 `too_fast`, an event stream is told when to come back"
         case .memoryMegabytes:
             "resident memory of the process; three quarters of the machine's unless set; above it new connections are answered 503 "
                 + "`overloaded`"

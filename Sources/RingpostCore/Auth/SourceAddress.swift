@@ -1,5 +1,4 @@
-// Where a client comes from, as limits count it: the address of the connection, or what a proxy that is trusted says in X-Forwarded-For.
-// Everybody else may write into that header what they like.
+// Where a client comes from, as limits count it: the address of the connection, or what a proxy that is trusted says (TrustedProxies).
 
 /// An address that limits are counted by: all of an IPv4 address; of an IPv6 address the first 64 bits, because one host has them all.
 public struct SourceAddress: Hashable, Sendable {
@@ -41,8 +40,14 @@ public struct SourceAddress: Hashable, Sendable {
     /// An IPv4 address, also one that is written as IPv6.
     public var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
+    /// This machine itself: 127.0.0.0/8 and ::1.
+    public var isLoopback: Bool { AddressRange.loopback.contains { $0.contains(self) } }
+
     /// What is counted together: see the type.
     public var counted: SourceAddress { isIPv4 ? self : SourceAddress(high: high, low: 0) }
+
+    /// The first 48 bits of an IPv6 address: what one site is given, with 65,536 of the networks that are counted together.
+    var site: SourceAddress? { isIPv4 ? nil : SourceAddress(high: high & ~0xFFFF, low: 0) }
 
     private static func dotted(_ text: some StringProtocol) -> UInt64? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
@@ -118,46 +123,5 @@ public struct AddressRange: Hashable, Sendable {
     public func contains(_ other: SourceAddress) -> Bool {
         func same(_ one: UInt64, _ other: UInt64, _ bits: Int) -> Bool { bits <= 0 || (one ^ other) >> UInt64(64 - min(bits, 64)) == 0 }
         return same(address.high, other.high, bits) && same(address.low, other.low, bits - 64)
-    }
-}
-
-/// Who may say for whom a connection is.
-public struct TrustedProxies: Sendable, Equatable {
-    /// Addresses of one X-Forwarded-For that are looked at.
-    public static let hopsMax = 16
-
-    private let ranges: [AddressRange]
-
-    /// - Parameter ranges: whence the header is believed.
-    public init(_ ranges: [AddressRange]) { self.ranges = ranges }
-
-    /// What comes from this machine itself.
-    public static let loopback = TrustedProxies(AddressRange.loopback)
-
-    /// Whom limits are counted for; `nil` where that is nobody in particular: a proxy that does not say for whom it speaks.
-    ///
-    /// - Parameters:
-    ///   - peer: the other end of the connection.
-    ///   - forwardedFor: the header's value: the client first, then each proxy's own peer.
-    public func source(peer: SourceAddress?, forwardedFor: String?) -> SourceAddress? {
-        guard let peer, isTrusted(peer) else { return peer?.counted }
-        // From the back: the first that no trusted proxy has vouched for is the client, whatever it has written in front of itself.
-        let hops = (forwardedFor ?? "").split(separator: ",").suffix(Self.hopsMax).reversed()
-        for hop in hops {
-            guard let address = Self.address(hop) else { return nil }
-            if !isTrusted(address) { return address.counted }
-        }
-        return nil
-    }
-
-    private func isTrusted(_ address: SourceAddress) -> Bool { ranges.contains { $0.contains(address) } }
-
-    /// `203.0.113.7`, `203.0.113.7:4711`, `[2001:db8::1]:4711` or `2001:db8::1`.
-    private static func address(_ hop: Substring) -> SourceAddress? {
-        var text = hop.drop { $0 == " " }
-        while text.last == " " { text.removeLast() }
-        if text.first == "[" { return SourceAddress(text.dropFirst().prefix { $0 != "]" }) }
-        if text.utf8.count(where: { $0 == UInt8(ascii: ":") }) == 1 { text = text.prefix { $0 != ":" } }
-        return SourceAddress(text)
     }
 }

@@ -40,6 +40,7 @@ extension NodeLimits {
     private static func row(_ limit: Limit) -> Row {
         switch limit {
         case .connections: optional(\.connectionsMax, 16...10_000_000)
+        case .connectionsPerAddress: optional(\.connectionsPerAddressMax, 1...10_000_000)
         case .sockets: number(\.socketsMax, 1...10_000_000)
         case .socketsPerUser: number(\.socketsPerUserMax, 1...1_000_000)
         case .socketsPerAddress: number(\.socketsPerAddressMax, 1...10_000_000)

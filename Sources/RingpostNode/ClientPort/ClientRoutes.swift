@@ -237,8 +237,7 @@ struct ClientRoutes: HTTPRoutes {
 
     /// Whom limits count the request for.
     func source(_ request: HTTPRequest, _ exchange: any HTTPExchange) -> SourceAddress? {
-        let proxies = shard.context.configuration.auth.trustedProxies
-        return proxies.source(peer: exchange.peerAddress, forwardedFor: request.head[.forwardedFor])
+        shard.context.configuration.auth.trustedProxies.source(peer: exchange.peerAddress, request.head)
     }
 
     private var hasRoom: Bool { shard.clientSockets < shard.socketsMax }
@@ -290,7 +289,8 @@ struct ClientRoutes: HTTPRoutes {
     private func locate(_ key: Key) throws(ProblemReport) -> HTTPResponse {
         guard let view = shard.view, let owner = view.owner(ofSlot: key.slot) else { throw ProblemReport(.noOwner) }
         let answer = LocateAnswer(
-            user: key.text, slot: key.slot, owner: .init(id: owner.id, client: owner.client, api: owner.api),
+            user: key.text, slot: key.slot,
+            owner: .init(id: owner.id, client: owner.client, api: shard.context.tokens == nil ? owner.api : nil),
             isSelf: owner.id == shard.context.configuration.id)
         return .json(JSONDocument.encode(answer))
     }

@@ -23,8 +23,8 @@ public struct AuthConfiguration: Sendable {
     public var warningSeconds: Int64 = 30
     /// A file with the hashes of producers' and operators' keys.
     public var apiKeysFile: String?
-    /// Whose X-Forwarded-For is believed.
-    public var trustedProxies = TrustedProxies.loopback
+    /// Whose word is believed about for whom a connection or request is.
+    public var trustedProxies = TrustedProxies.nobody
 
     /// Nobody is asked for anything.
     public init() {}

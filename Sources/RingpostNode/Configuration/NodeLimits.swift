@@ -12,6 +12,8 @@ public struct NodeLimits: Sendable {
     public var batchMessagesMax = 1_000
     /// Connections on the client and API ports; as many as the process may have descriptors, less some for itself, unless given.
     public var connectionsMax: Int?
+    /// Of them those from one source address; half of all, 4,096 at most, unless given.
+    public var connectionsPerAddressMax: Int?
     /// Client sockets and waiting polls of the node, shared out to its event loops.
     public var socketsMax = 100_000
     /// Of them those of one user.

@@ -66,7 +66,7 @@ package final class NodeContext: Sendable {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
         }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
-        quotas = NodeQuotas(limits: configuration.limits)
+        quotas = NodeQuotas(limits: configuration.limits, proxies: configuration.auth.trustedProxies)
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
     }
 

@@ -10,7 +10,7 @@ struct HTTP1Exchange: HTTPExchange {
     let number: UInt64
 
     var peer: HTTPPeer { connection.peer }
-    var peerAddress: SourceAddress? { connection.peerAddress }
+    var peerAddress: SourceAddress? { connection.peer.proxied ?? connection.peerAddress }
     var remoteText: String { connection.remoteText }
     var isAwaited: Bool { connection.awaitsAnswer(number) }
     var clientHasFinished: Bool { connection.machine.clientHasFinished }

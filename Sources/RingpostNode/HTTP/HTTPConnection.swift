@@ -22,7 +22,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private var parser: HTTPRequestParser
     private var arriving: Arriving?
     private var work: (() -> Bool)?
-    private var admission = ConnectionAdmission.open
+    private var admission = ConnectionRoom.Answer.open
     /// What the shard counts of this connection's answers that wait behind earlier ones.
     private var chargedBytes = 0
 
@@ -61,12 +61,27 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     override var handler: any ChannelInboundHandler { ConnectionSlot(self) }
 
     override func onConnected() {
-        admission = runtime.quotas.openConnection()
-        isCountedConnection = admission != .refused
-        if admission == .open { return }
-        runtime.counters.count(.connections)
-        if admission == .refused { return closeNow() }
-        machine.beginSingle(until: Moment.now().monotonic + Self.singleMilliseconds)
+        (admission, place) = runtime.quotas.open(routes.isForClients ? .client : .api, peer: peerAddress)
+        switch admission {
+        case .open: break
+        case .refused(let limit):
+            runtime.counters.count(limit)
+            closeNow()
+        case .single:
+            runtime.counters.count(.connections)
+            machine.beginSingle(until: Moment.now().monotonic + Self.singleMilliseconds)
+        }
+    }
+
+    override func onProxied(for source: SourceAddress) {
+        peer.proxied = source
+        guard let place else { return }
+        if let named = runtime.quotas.name(place, source) {
+            self.place = named
+        } else {
+            runtime.counters.count(.connectionsPerAddress)
+            closeNow()
+        }
     }
 
     override func onBytes() {

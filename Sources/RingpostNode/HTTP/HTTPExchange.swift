@@ -62,6 +62,8 @@ final class HTTPPeer {
     var isAdmitted = false
     /// The API key that was brought last, so that it is looked up once a connection and not once a message.
     var apiKey: KnownAPIKey?
+    /// Whom a proxy has named before the first request.
+    var proxied: SourceAddress?
     /// A host that requests may be for.
     var host: [UInt8] = []
 }

@@ -42,6 +42,8 @@ final class LinkServer: Connection, @unchecked Sendable {
 
     /// Closes the connection unless it has introduced itself by then. Set while it counts as a stranger.
     private var introduction: Scheduled<Void>?
+    /// Whom it is counted for then.
+    private var strangerSource: SourceAddress?
 
     static let producerInFlightMax = 16_384
 
@@ -140,7 +142,8 @@ final class LinkServer: Connection, @unchecked Sendable {
     // MARK: Introduction
 
     override func onConnected() {
-        guard links.addStranger() else {
+        strangerSource = TrustedProxies.nobody.connectionSource(peerAddress)
+        guard links.addStranger(from: strangerSource) else {
             runtime.counters.badLinks += 1
             state = .over
             return closeNow()
@@ -167,7 +170,7 @@ final class LinkServer: Connection, @unchecked Sendable {
         guard let introduction else { return }
         introduction.cancel()
         self.introduction = nil
-        links.removeStranger()
+        links.removeStranger(from: strangerSource)
     }
 
     /// What TLS says of the other side. It has answered by the time that a frame is here.

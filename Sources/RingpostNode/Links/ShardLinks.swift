@@ -20,6 +20,9 @@ package protocol LinkDelegate: AnyObject {
 package final class ShardLinks {
     /// Accepted connections that have not introduced themselves; one more is closed at once.
     static let strangersMax = 1_024
+    /// Of them those of one source address, so that one can't keep all others out; an IPv6 site has twice as many. This machine itself is not
+    /// counted.
+    static let strangersPerAddressMax = 128
     /// One refusal is logged in so long.
     private static let refusalLogMilliseconds: Int64 = 1_000
 
@@ -36,6 +39,8 @@ package final class ShardLinks {
     private var accepted: [Int: LinkServer] = [:]
     private var lastAccepted = 0
     private(set) var strangers = 0
+    private var strangersByAddress = AddressCounts(
+        perAddress: ShardLinks.strangersPerAddressMax, perSite: 2 * ShardLinks.strangersPerAddressMax)
     private var refusalLoggedAt: Int64 = -ShardLinks.refusalLogMilliseconds
     private var dials: UInt64 = 0
 
@@ -121,13 +126,17 @@ package final class ShardLinks {
     // MARK: Strangers
 
     /// - Returns: false when there is no room for one more.
-    func addStranger() -> Bool {
+    func addStranger(from source: SourceAddress?) -> Bool {
         if strangers >= Self.strangersMax { return false }
+        if let source, !strangersByAddress.open(source) { return false }
         strangers += 1
         return true
     }
 
-    func removeStranger() { strangers -= 1 }
+    func removeStranger(from source: SourceAddress?) {
+        strangers -= 1
+        if let source { strangersByAddress.close(source) }
+    }
 
     /// Strangers can come as often as they like: one refusal a second is logged as a warning, all are counted.
     func warnsOfRefusal(now: Int64) -> Bool {

@@ -43,8 +43,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var connectionIndex: Int32 = -1
     /// NIO holds a piece that the kernel has not accepted yet: nothing may overtake it.
     private var isBackedUp = false
-    /// The connection counts as one of a client or producer.
-    var isCountedConnection = false
+    /// What is counted for the connection among those of clients and of the API port.
+    var place: ConnectionRoom.Place?
     private var isDirty = false
     /// The connection is to be closed when its bytes are sent.
     private(set) var isClosing = false
@@ -77,6 +77,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     func onConnected() {}
     /// The TLS handshake is over: the other side's certificate is known.
     func onSecured() {}
+    /// A trusted proxy says before everything else whom the connection is for.
+    func onProxied(for source: SourceAddress) {}
     /// The connection has failed; it is closed next.
     func onFailure(_ error: any Error) {}
     /// Bytes have arrived in ``input``.
@@ -270,8 +272,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         descriptor = -1
         runtime.unregister(Int(connectionIndex))
         dropPending()
-        if isCountedConnection { runtime.quotas.closeConnection() }
-        isCountedConnection = false
+        if let place { runtime.quotas.close(place) }
+        place = nil
         onGone()
     }
 
@@ -296,8 +298,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Takes over the socket of another handler.
     func inherit(from other: Connection) {
-        (tls, descriptor, isCountedConnection) = (other.tls, other.descriptor, other.isCountedConnection)
-        other.isCountedConnection = false
+        (tls, descriptor, place) = (other.tls, other.descriptor, other.place)
+        other.place = nil
     }
 
     /// NIO says it before anything else when a connection ends, so that no descriptor is used that has been closed.

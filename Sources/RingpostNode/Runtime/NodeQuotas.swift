@@ -5,51 +5,47 @@ import HashRing
 import RingpostCore
 import Synchronization
 
-/// What a new connection may do.
-enum ConnectionAdmission {
-    case open
-    /// Ask once how the node is: whoever watches a full node must not take it for a dead one.
-    case single
-    /// Nothing.
-    case refused
-}
-
 final class NodeQuotas: Sendable {
-    /// Connections beyond the bound that may ask how the node is.
-    static let singleConnectionsMax = 32
+    /// As many connections as there are where the process may have more descriptors than anybody needs.
+    private static let connectionsMax = 1_000_000
     /// Descriptors that the node keeps for itself: links, ZooKeeper, files.
     static let descriptorsKept = 512
 
     private let sockets: Mutex<ConnectionQuotas>
-    private let connections = Atomic<Int>(0)
-    private let connectionsMax: Int
+    private let room: Mutex<ConnectionRoom>
+    private let proxies: TrustedProxies
     private let isFull = Atomic<Bool>(false)
     private let memoryBytesMax: Int
     private let resident = Atomic<Int>(0)
 
-    init(limits: NodeLimits) {
+    init(limits: NodeLimits, proxies: TrustedProxies = .nobody) {
+        self.proxies = proxies
         sockets = Mutex(
             ConnectionQuotas(
                 perUser: limits.socketsPerUserMax, perAddress: limits.socketsPerAddressMax,
                 ratePerAddress: limits.connectionsPerAddressPerSecond))
-        connectionsMax = limits.connectionsMax ?? max(16, Self.descriptorsMax - Self.descriptorsKept)
+        let most = limits.connectionsMax ?? min(max(16, DescriptorLimit.now - Self.descriptorsKept), Self.connectionsMax)
+        room = Mutex(ConnectionRoom(max: most, perAddress: limits.connectionsPerAddressMax))
         memoryBytesMax = limits.memoryBytesMax ?? Self.machineBytes / 4 * 3
     }
 
     // MARK: Connections
 
-    /// One more, unless there are as many as there may be.
-    func openConnection() -> ConnectionAdmission {
-        let count = connections.add(1, ordering: .relaxed).newValue
-        if count <= connectionsMax { return .open }
-        if count <= connectionsMax + Self.singleConnectionsMax { return .single }
-        connections.subtract(1, ordering: .relaxed)
-        return .refused
+    /// One more; its place, unless it is refused.
+    func open(_ port: ConnectionRoom.Port, peer: SourceAddress?) -> (ConnectionRoom.Answer, ConnectionRoom.Place?) {
+        let source = proxies.connectionSource(peer)
+        return room.withLock { $0.open(port, from: source) }
     }
 
-    func closeConnection() { connections.subtract(1, ordering: .relaxed) }
+    /// A proxy has said whom a connection is for; `nil` if that one has as many as it may.
+    func name(_ place: ConnectionRoom.Place, _ source: SourceAddress) -> ConnectionRoom.Place? {
+        guard let source = proxies.connectionSource(source) else { return place }
+        return room.withLock { $0.name(place, source) }
+    }
 
-    var connectionCount: Int { connections.load(ordering: .relaxed) }
+    func close(_ place: ConnectionRoom.Place) { room.withLock { $0.close(place) } }
+
+    var connectionCount: Int { room.withLock { $0.count } }
 
     // MARK: Sockets
 
@@ -88,12 +84,6 @@ final class NodeQuotas: Sendable {
         let machine = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
         let group = firstLine("/sys/fs/cgroup/memory.max").flatMap { Int($0) }
         return min(machine, group ?? machine)
-    }
-
-    private static var descriptorsMax: Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
-        return Int(clamping: limit.rlim_cur)
     }
 
     private static func firstLine(_ path: String) -> String? {

@@ -6,6 +6,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import RingpostCore
 
 package struct Port {
     /// Connections that wait to be accepted.
@@ -25,10 +26,11 @@ package struct Port {
     ///   - readBytesMax: what is read from a socket before others have their turn.
     ///   - allowsHalfClosure: a client that has closed its side may still read.
     ///   - tls: asked once a connection; `nil` for a plain one.
+    ///   - proxies: whose PROXY protocol is read.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
         _ address: ListenAddress, _ name: String, readBytesMax: Int, allowsHalfClosure: Bool = false, eventLoops: [any EventLoop],
-        tls: @escaping @Sendable () -> NIOSSLContext?,
+        tls: @escaping @Sendable () -> NIOSSLContext?, proxies: TrustedProxies = .nobody,
         _ connection: @escaping @Sendable (_ shardIndex: Int) -> Connection
     ) async throws {
         self.address = address
@@ -50,7 +52,7 @@ package struct Port {
                             try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
                             try channel.syncOptions?.setOption(.recvAllocator, value: sizes)
                             if allowsHalfClosure { try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true) }
-                            try Self.add(connection(shardIndex), tls(), to: channel)
+                            try Self.add(connection(shardIndex), tls(), proxies, to: channel)
                         }
                     }
                     .bind(host: self.address.host, port: self.address.port).get()
@@ -69,7 +71,9 @@ package struct Port {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
     }
 
-    private static func add(_ socket: Connection, _ context: NIOSSLContext?, to channel: any Channel) throws {
+    static func add(_ socket: Connection, _ context: NIOSSLContext?, _ proxies: TrustedProxies, to channel: any Channel) throws {
+        // Before TLS, which the proxy passes on.
+        if !proxies.isEmpty { try channel.pipeline.syncOperations.addHandler(ProxyHeaderHandler(proxies, for: socket)) }
         if let context {
             let tls = NIOSSLServerHandler(context: context)
             socket.tls = tls

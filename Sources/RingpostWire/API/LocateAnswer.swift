@@ -8,11 +8,11 @@ public struct LocateAnswer: Codable, Equatable, Sendable {
         public let id: String
         /// "host:port" for clients.
         public let client: String
-        /// "host:port" for producers and operators.
-        public let api: String
+        /// "host:port" for producers and operators; told only where nobody is asked for a token.
+        public let api: String?
 
         /// A member, by what it announces.
-        public init(id: String, client: String, api: String) {
+        public init(id: String, client: String, api: String?) {
             (self.id, self.client, self.api) = (id, client, api)
         }
     }

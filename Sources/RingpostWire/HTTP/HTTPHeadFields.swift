@@ -34,7 +34,7 @@ struct HTTPHeadFields: Sendable {
     var expectsContinue = false
     var body = HTTPRequestHead.Body.none
 
-    private var values = InlineArray<20, HTTPSpan>(repeating: .empty)
+    private var values = InlineArray<21, HTTPSpan>(repeating: .empty)
     /// One bit a known header: which were there, and which lists had more than one line.
     private var present: UInt32 = 0
     private var repeated: UInt32 = 0

@@ -6,11 +6,11 @@ public enum KnownHeader: Int, CaseIterable, Sendable {
     case host, connection, upgrade, contentLength, transferEncoding, contentType, origin, expect
     case secWebSocketKey, secWebSocketVersion, secWebSocketProtocol
     case lastEventID, idempotencyKey, ringpostTTL
-    case accept, acceptEncoding, authorization, forwardedFor
+    case accept, acceptEncoding, authorization, forwardedFor, forwarded
     case accessControlRequestMethod, accessControlRequestHeaders
 
     /// How many there are: the length of a head's table.
-    static let count = 20
+    static let count = 21
 
     /// The header's name in lower case.
     public var name: StaticString {
@@ -33,6 +33,7 @@ public enum KnownHeader: Int, CaseIterable, Sendable {
         case .acceptEncoding: "accept-encoding"
         case .authorization: "authorization"
         case .forwardedFor: "x-forwarded-for"
+        case .forwarded: "forwarded"
         case .accessControlRequestMethod: "access-control-request-method"
         case .accessControlRequestHeaders: "access-control-request-headers"
         }
@@ -42,7 +43,9 @@ public enum KnownHeader: Int, CaseIterable, Sendable {
     /// header a request may have one line only: two programs that pick different ones are how requests get smuggled.
     public var isList: Bool {
         switch self {
-        case .connection, .upgrade, .secWebSocketProtocol, .accept, .acceptEncoding, .forwardedFor, .accessControlRequestHeaders: true
+        case .connection, .upgrade, .secWebSocketProtocol, .accept, .acceptEncoding, .forwardedFor, .forwarded,
+            .accessControlRequestHeaders:
+            true
         default: false
         }
     }
@@ -86,6 +89,7 @@ public enum KnownHeader: Int, CaseIterable, Sendable {
         case (6, UInt8(ascii: "e")): .expect
         case (6, UInt8(ascii: "o")): .origin
         case (7, UInt8(ascii: "u")): .upgrade
+        case (9, UInt8(ascii: "f")): .forwarded
         case (10, UInt8(ascii: "c")): .connection
         case (12, UInt8(ascii: "c")): .contentType
         case (12, UInt8(ascii: "r")): .ringpostTTL

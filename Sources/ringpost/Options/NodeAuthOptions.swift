@@ -40,7 +40,10 @@ struct NodeAuthOptions: ParsableArguments {
     var linkProducers: String?
     @Flag(help: "Start although others reach this node and ZooKeeper asks for no password: strangers are kept away from it otherwise.")
     var zookeeperOpen = false
-    @Option(help: "Whose X-Forwarded-For is believed: an address, a network as 10.0.0.0/8, or none. Repeatable. (default: loopback)")
+    @Option(
+        help:
+            "Who is believed about whom a connection is for (PROXY protocol, Forwarded, X-Forwarded-For): a proxy's address, or a network as 10.0.0.0/8. Repeatable. (default: nobody)"
+    )
     var trustedProxy: [String] = []
 
     /// By the names under which the environment and the configuration file have them too.

@@ -4,8 +4,9 @@ import random
 import time
 
 from crowd import Flood, Tally, connect, ended, request, send_some, somewhere
+from node import CONNECTIONS_PER_ADDRESS_MAX
 
-HALF_OPEN, SLOW_HEADS, SLOW_BODIES = 5_000, 500, 300
+HALF_OPEN, SLOW_HEADS, SLOW_BODIES, ONE_ADDRESS = 5_000, 500, 300, 5_000
 # Those who are slow are ended by then: the time of a head or a request, and what a busy machine adds.
 GRACE_SECONDS = 4.0
 
@@ -36,6 +37,23 @@ def half_open(node, seconds, is_quick):
         sockets.append(each)
         send_some(each, beginnings[place % 3])
     return hold(node, sockets, node.head_seconds + GRACE_SECONDS)
+
+
+def one_address(node, seconds, is_quick):
+    """Connections of one address that say nothing, as a proxy names it: of all but so many nothing is left."""
+    sockets = []
+    for _ in range(ONE_ADDRESS // (5 if is_quick else 1)):
+        each = connect(node.client)
+        sockets.append(each)
+        send_some(each, b"PROXY TCP4 198.18.203.1 127.0.0.1 4711 80\r\n")
+    time.sleep(1.0)
+    tally = Tally(attempts=len(sockets), refused=ended(sockets))
+    tally.got_in = max(0, tally.attempts - tally.refused - CONNECTIONS_PER_ADDRESS_MAX)
+    if tally.got_in:
+        tally.problems.append(f"{tally.got_in} connections more than one address may have")
+    for each in sockets:
+        each.close()
+    return tally
 
 
 def slow_heads(node, seconds, is_quick):
@@ -115,6 +133,7 @@ def large_bodies(node, seconds, is_quick):
 
 def attacks():
     yield "5,000 half-open handshakes", half_open
+    yield "5,000 idle connections of one address", one_address
     yield "500 heads, byte by byte", slow_heads
     yield "300 bodies, byte by byte", slow_bodies
     yield "huge and many headers", large_heads

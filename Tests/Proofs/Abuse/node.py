@@ -17,8 +17,10 @@ STOP_SECONDS_MAX = 30.0
 RESIDENT_MEGABYTES_MAX = 400
 # What may wait for one socket in this run.
 SOCKET_BYTES_MAX = 131_072
+# Connections of one address, as a proxy names it.
+CONNECTIONS_PER_ADDRESS_MAX = 200
 # Who may do it, and how often, as the run has it; everything else is as it comes.
-LIMITS = {"socket-bytes": SOCKET_BYTES_MAX, "memory-megabytes": RESIDENT_MEGABYTES_MAX}
+LIMITS = {"connections-per-address": CONNECTIONS_PER_ADDRESS_MAX, "socket-bytes": SOCKET_BYTES_MAX, "memory-megabytes": RESIDENT_MEGABYTES_MAX}
 # A short run can't wait long for those who are slow.
 QUICK_LIMITS = {"head-seconds": 2, "request-seconds": 3}
 ISSUER, AUDIENCE = "abuse-login", "abuse-chat"
@@ -62,7 +64,8 @@ class Node:
             program, "node", "--client", address(self.client), "--api", address(self.api), "--link", address(self.link),
             "--loops", str(len(processors)),
             "--drain-seconds", "1", "--token-keys", self.path("keys"), "--token-issuer", ISSUER, "--token-audience", AUDIENCE,
-            "--api-keys", self.path("api-keys"), "--link-secret-file", self.path("link.secret"),
+            # The sources that requests name are those of a proxy on this machine.
+            "--trusted-proxy", "127.0.0.1", "--api-keys", self.path("api-keys"), "--link-secret-file", self.path("link.secret"),
             "--log-level", log_level, *(f"--limit={name}={value}" for name, value in limits.items()),
         ]
         with open(self.log, "wb") as log:

@@ -22,6 +22,7 @@ package struct Fuzzer: Sendable {
         Fuzzer(name: "batch", bytesMax: 2_048, words: CommandFuzzer.words + ["\n"]) { BatchFuzzer.check($0) },
         Fuzzer(name: "cursor", bytesMax: 512, words: CursorFuzzer.words) { CursorFuzzer.check($0) },
         Fuzzer(name: "token", bytesMax: 1_024, words: TokenFuzzer.words) { TokenFuzzer.check($0) },
+        Fuzzer(name: "proxy", bytesMax: 4_096, words: ProxyFuzzer.words) { ProxyFuzzer.check($0) },
         Fuzzer(name: "events", bytesMax: 1_024, words: EventFuzzer.words) { EventFuzzer.check($0) },
     ]
 }

@@ -67,6 +67,27 @@ import Testing
         #expect(quotas.onHandshake(Self.here, now: 1_500) == false)
     }
 
+    /// Who has a /48 has more networks than addresses are remembered.
+    @Test func aSiteHasABudgetAboveThatOfItsNetworks() {
+        var quotas = ConnectionQuotas(perUser: 9, perAddress: 2, ratePerAddress: 1)
+        let burst = Int(ConnectionQuotas.burstSeconds) * AddressCounts.siteFactor
+        var (handshakes, sockets) = (0, 0)
+        for network in 0..<UInt64(ConnectionQuotas.addressesMax) + 10 {
+            let address = SourceAddress(high: 0x2001_0DB8_0001_0000 | network & 0xFFFF, low: 0)
+            if quotas.onHandshake(address, now: 0) { handshakes += 1 }
+            if quotas.open(user: nil, address: address) == nil { sockets += 1 }
+        }
+        #expect(handshakes == burst)
+        #expect(sockets == 2 * AddressCounts.siteFactor)
+        let neighbour = SourceAddress(high: 0x2001_0DB8_0002_0000, low: 0)
+        #expect(quotas.onHandshake(neighbour, now: 0) == true)
+        #expect(quotas.open(user: nil, address: neighbour) == nil)
+        for _ in 0..<Int(ConnectionQuotas.burstSeconds) { #expect(quotas.onHandshake(Self.here, now: 0) == true) }
+        #expect(quotas.onHandshake(Self.here, now: 0) == false, "there is still room to remember others")
+        for network in 0..<UInt64(8) { quotas.close(user: nil, address: SourceAddress(high: 0x2001_0DB8_0001_0000 | network, low: 0)) }
+        #expect(quotas.open(user: nil, address: SourceAddress(high: 0x2001_0DB8_0001_9999, low: 0)) == nil)
+    }
+
     @Test func addressesAreForgottenWhenTheyAreQuiet() {
         var quotas = ConnectionQuotas(perUser: 9, perAddress: 9, ratePerAddress: 1)
         // All but one place are taken by who came once.

@@ -105,7 +105,7 @@ import Testing
         _ = try node.clientConnection()
         for connect in [node.clientConnection, node.apiConnection] {
             for path in ["/healthz", "/readyz"] {
-                let channel = try connect()
+                let channel = try connect("127.0.0.1")
                 try channel.arrive("GET \(path) \(Self.host)\r\n")
                 let answer = try channel.leaving()
                 #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("\r\nConnection: close\r\n"), "\(answer)")
@@ -117,8 +117,8 @@ import Testing
         #expect(try client.leaving().hasPrefix("HTTP/1.1 503 "))
         #expect(!client.isActive)
         // These are bounded as well.
-        let crowd = try (0..<2 * NodeQuotas.singleConnectionsMax).map { _ in try node.apiConnection() }
-        #expect(crowd.count { $0.isActive } == NodeQuotas.singleConnectionsMax)
+        let crowd = try (0..<2 * ConnectionRoom.singlesMax).map { _ in try node.apiConnection() }
+        #expect(crowd.count { $0.isActive } == ConnectionRoom.singlesMax)
         for channel in crowd { _ = try? channel.finish(acceptAlreadyClosed: true) }
         node.eventLoop.run()
         #expect(node.shard.context.quotas.connectionCount == 1)

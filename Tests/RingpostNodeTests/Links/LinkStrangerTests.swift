@@ -125,6 +125,31 @@ import Testing
         #expect(try node.linkConnection().isActive)
     }
 
+    @Test func oneAddressDoesNotKeepOthersOut() throws {
+        let node = try Self.node()
+        let channels = try (0..<2 * ShardLinks.strangersPerAddressMax).map { _ in try node.linkConnection(from: "203.0.113.7") }
+        #expect(channels.count { $0.isActive } == ShardLinks.strangersPerAddressMax)
+        #expect(node.shard.counters.badLinks == UInt64(ShardLinks.strangersPerAddressMax))
+        #expect(try node.linkConnection(from: "203.0.113.8").isActive)
+        for number in 0..<3 * ShardLinks.strangersPerAddressMax {
+            _ = try node.linkConnection(from: "2001:db8:1:\(String(number, radix: 16))::1")
+        }
+        #expect(node.shard.links.strangers == 3 * ShardLinks.strangersPerAddressMax + 1, "a site has twice as many")
+        // Whoever has introduced itself is none any more.
+        let hello = Self.hello()
+        let member = try node.linkConnection(from: "203.0.113.8")
+        try member.arrive(Self.bytes(.hello(hello)))
+        guard case .challenge(let nonce, _) = try Self.frames(member).first else {
+            Issue.record("no challenge")
+            return
+        }
+        try member.arrive(Self.bytes(.proof(Self.secrets.proof(.dialling, hello, nonce))))
+        #expect(node.shard.links.strangers == 3 * ShardLinks.strangersPerAddressMax + 1)
+        node.eventLoop.advanceTime(by: .seconds(1))
+        #expect(node.shard.links.strangers == 0)
+        #expect(try node.linkConnection(from: "203.0.113.7").isActive)
+    }
+
     // MARK: Producers
 
     @Test func aProducerWithoutAKeyLearnsNothing() throws {

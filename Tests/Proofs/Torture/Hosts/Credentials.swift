@@ -43,7 +43,8 @@ struct Credentials: Sendable {
             // Hosts of their own, and a ZooKeeper that nobody else reaches.
             "--zookeeper-open",
             // All clients come from few addresses, and are not to be counted by them.
-            "--trusted-proxy", "10.77.0.0/16", "--trusted-proxy", "127.0.0.0/8",
+            "--limit", "sockets-per-address=1000000", "--limit", "connections-per-address=1000000", "--limit",
+            "connect-rate-per-address=1000000",
         ]
     }
 

@@ -55,6 +55,7 @@ import Testing
         let node = try EmbeddedNode {
             $0.limits.socketsPerAddressMax = 1
             $0.limits.connectionsPerAddressPerSecond = 1
+            $0.auth.trustedProxies = TrustedProxies(AddressRange.loopback)
         }
         let from = "X-Forwarded-For: 203.0.113.9\r\n"
         _ = try Self.answer(node, to: Self.stream("user=a", headers: from))
