@@ -24,14 +24,14 @@ import Testing
             configuration: MembershipConfiguration(servers: nil, cluster: "test", me: me), hooks: hooks,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         async let running: Void = service.run()
-        try await eventually(within: 30, "the view") { told.views.withLock { $0.count } == 1 }
+        try await eventually(within: 120, "the view") { told.views.withLock { $0.count } == 1 }
         let first = try #require(told.views.withLock { $0.first })
         #expect(first.epoch == 1)
         #expect(first.slotsOwned == 65_536)
         #expect(first.own?.boot != 0)
         #expect(told.leases.withLock { $0 } == [.forever])
         try await service.setWeight(0)
-        try await eventually(within: 30, "the second view") { told.views.withLock { $0.count } == 2 }
+        try await eventually(within: 120, "the second view") { told.views.withLock { $0.count } == 2 }
         let second = try #require(told.views.withLock { $0.last })
         #expect(second.epoch == 2)
         #expect(second.owner(ofSlot: 0) == nil)
