@@ -81,8 +81,8 @@ struct SlotLog {
         let receipt = Receipt(
             sequence: message.sequence, epoch: epoch, owner: owner,
             outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped, mirrored: mirrored, id: publish.id)
-        guard publish.isRepeatable, !publish.isForgettable || mailboxes.windowHasRoomForAll else { return (message, receipt, nil) }
-        return (message, receipt, mailboxes.remember(receipt, to: publish.key.hash, now: now.monotonic))
+        guard publish.isRepeatable, mailboxes.windowHasRoom(for: publish) else { return (message, receipt, nil) }
+        return (message, receipt, mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic))
     }
 
     /// The number of the next step of a log, which exists from here on.

@@ -1,5 +1,6 @@
 // Remembers the receipts of publishes that carried an idempotency key, so that a repeat gets the first receipt.
-// Entries leave when their time has come, never earlier: a full window refuses new keys instead of forgetting old ones.
+// Entries leave when their time has come, never earlier: a full window refuses new keys instead of forgetting old ones. Nobody who brings a
+// credential can fill it alone.
 import DequeModule
 import HashRing
 
@@ -27,6 +28,8 @@ struct IdempotencyWindow {
     private var order: Deque<(entryIndex: Int32, until: Int64)> = []
     /// The newest entry of each slot, so that a slot's receipts can travel with it; empty until there is one.
     private var heads: [Int32] = []
+    /// How many entries each principal has that has any; those that nobody asks for a key are not counted.
+    private var counts: [Principal: Int] = [:]
     private let shardCount: Int
     private let entriesMax: Int
     let milliseconds: Int64
@@ -47,7 +50,16 @@ struct IdempotencyWindow {
         return entries[Int(entryIndex)].remembered?.receipt
     }
 
-    var isFull: Bool { entryIndices.count >= entriesMax }
+    /// A principal has at most this many times the entries that are free: one takes three quarters of the window, two take three sevenths
+    /// each, and there is always room for another one.
+    static let shareOfFree = 3
+
+    /// Whether one more key of a principal may be remembered.
+    func hasRoom(for principal: Principal) -> Bool {
+        let free = entriesMax - entryIndices.count
+        return principal.isUnnamed ? free > 0 : counts[principal, default: 0] < Self.shareOfFree * free
+    }
+
     /// Whether there is room also for what need not be remembered.
     var hasRoomForAll: Bool { entryIndices.count < entriesMax / 2 }
 
@@ -58,8 +70,11 @@ struct IdempotencyWindow {
         if entryIndex == next {
             insert(remembered, to: key, at: entryIndex)
         } else {
-            let before = entries[Int(entryIndex)].remembered?.until ?? .min
-            entries[Int(entryIndex)].remembered = remembered
+            let first = entries[Int(entryIndex)].remembered
+            let before = first?.until ?? .min
+            // A receipt may be corrected, and does not change hands with that.
+            entries[Int(entryIndex)].remembered = Remembered(
+                receipt: remembered.receipt, until: remembered.until, principal: first?.principal ?? remembered.principal)
             // A copy's entry can be renewed before anybody has looked whether its first time is over.
             if before >= remembered.until { return }
         }
@@ -72,6 +87,7 @@ struct IdempotencyWindow {
     private static func look(at entryIndex: inout Int32) -> Int32 { entryIndex }
 
     private mutating func insert(_ remembered: Remembered, to key: KeyHash, at entryIndex: Int32) {
+        if !remembered.principal.isUnnamed { counts[remembered.principal, default: 0] += 1 }
         if heads.isEmpty { heads = Array(repeating: -1, count: (HashRing.slotCount + shardCount - 1) / shardCount) }
         let head = key.slot / shardCount
         let entry = Entry(key: key, remembered: remembered, after: heads[head])
@@ -91,8 +107,14 @@ struct IdempotencyWindow {
         entryIndices[Repeatable(id: id, key: key)] = nil
         if before >= 0 { entries[Int(before)].after = after } else { heads[key.slot / shardCount] = after }
         if after >= 0 { entries[Int(after)].before = before }
+        if let principal = entries[Int(entryIndex)].remembered?.principal, !principal.isUnnamed { discount(principal) }
         entries[Int(entryIndex)].remembered = nil
         free.append(entryIndex)
+    }
+
+    private mutating func discount(_ principal: Principal) {
+        let left = counts[principal, default: 1] - 1
+        counts[principal] = left > 0 ? left : nil
     }
 
     /// All that is remembered for a slot, the oldest first.

@@ -46,15 +46,16 @@ struct MailboxStore {
 
     /// Idempotency keys that are remembered.
     var windowCount: Int { window.count }
-    var windowIsFull: Bool { window.isFull }
-    /// Whether receipts are remembered for idempotency keys that need not be.
-    var windowHasRoomForAll: Bool { window.hasRoomForAll }
+    /// Whether one more idempotency key of a principal may be remembered; a key that need not be only while there is room for all.
+    func windowHasRoom(for publish: Publish) -> Bool {
+        window.hasRoom(for: publish.principal) && (!publish.isForgettable || window.hasRoomForAll)
+    }
 
     mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? { window.receipt(of: id, to: key, now: now) }
 
     /// - Returns: the receipt with the time until which it is remembered.
-    mutating func remember(_ receipt: Receipt, to key: KeyHash, now: Int64) -> Remembered {
-        let remembered = Remembered(receipt: receipt, until: now + window.milliseconds)
+    mutating func remember(_ receipt: Receipt, to key: KeyHash, of principal: Principal, now: Int64) -> Remembered {
+        let remembered = Remembered(receipt: receipt, until: now + window.milliseconds, principal: principal)
         window.remember(remembered, to: key)
         return remembered
     }

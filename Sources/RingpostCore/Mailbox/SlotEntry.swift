@@ -31,12 +31,15 @@ public struct Remembered: Hashable, Sendable {
     public let receipt: Receipt
     /// When it may be forgotten.
     public let until: Int64
+    /// Whose idempotency key it was.
+    public let principal: Principal
 
     /// A receipt and when it may be forgotten.
-    public init(receipt: Receipt, until: Int64) {
+    public init(receipt: Receipt, until: Int64, principal: Principal = .unnamed) {
         self.receipt = receipt
         self.until = until
+        self.principal = principal
     }
 
-    func shifted(by offset: Int64) -> Remembered { Remembered(receipt: receipt, until: until &+ offset) }
+    func shifted(by offset: Int64) -> Remembered { Remembered(receipt: receipt, until: until &+ offset, principal: principal) }
 }

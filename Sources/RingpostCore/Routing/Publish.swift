@@ -39,6 +39,8 @@ public struct Publish: Equatable, Sendable {
     public let key: Key
     /// The same in every repeat.
     public let id: MessageID
+    /// With whose its idempotency key is counted.
+    public let principal: Principal
     /// True when the producer gave the idempotency key: then a repeat within the window gets the first receipt.
     public let isRepeatable: Bool
     /// The key is one that only its producer's library knows, which says of every repeat that it ``mayBeRepeat``. Where the window is
@@ -59,11 +61,12 @@ public struct Publish: Equatable, Sendable {
 
     /// All of it, made where it entered or read from a link.
     public init(
-        key: Key, id: MessageID, isRepeatable: Bool, isForgettable: Bool = false, data: [UInt8], timeToLiveSeconds: UInt32? = nil,
-        deadline: Int64, publishedAt: Int64 = 0, mayBeRepeat: Bool = false
+        key: Key, id: MessageID, principal: Principal = .unnamed, isRepeatable: Bool, isForgettable: Bool = false, data: [UInt8],
+        timeToLiveSeconds: UInt32? = nil, deadline: Int64, publishedAt: Int64 = 0, mayBeRepeat: Bool = false
     ) {
         self.key = key
         self.id = id
+        self.principal = principal
         self.isRepeatable = isRepeatable
         self.isForgettable = isForgettable
         self.data = data

@@ -15,7 +15,7 @@ extension ShardMachine {
         }
         if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
             if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
-            if publish.isRepeatable, !publish.isForgettable, log.mailboxes.windowIsFull {
+            if publish.isRepeatable, !publish.isForgettable, !log.mailboxes.windowHasRoom(for: publish) {
                 publishes.answer(request, .failure(.windowFull))
                 return
             }

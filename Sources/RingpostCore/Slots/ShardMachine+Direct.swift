@@ -12,7 +12,7 @@ extension ShardMachine {
             limits.faults.isEmpty, log.hasRoom, !publish.mayBeRepeat
         else { return false }
         if publish.isRepeatable {
-            guard publish.isForgettable || !log.mailboxes.windowIsFull, log.receipt(of: publish, now: now.monotonic) == nil
+            guard publish.isForgettable || log.mailboxes.windowHasRoom(for: publish), log.receipt(of: publish, now: now.monotonic) == nil
             else { return false }
         }
         guard let mailboxIndex = log.mailboxIndex(creating: publish.key, now: now.monotonic),

@@ -99,7 +99,7 @@ final class BatchPublish: PublishSink {
             let line = try BatchLine(text, hasher: hasher, payloadBytesMax: limits.payloadBytesMax)
             try shard.publisher.admit(.apiKey(grant), to: line.request.key)
             keys[lineIndex] = line.request.key
-            let message = try shard.publisher.message(line.request, hasher: hasher)
+            let message = try shard.publisher.message(line.request, by: .apiKey(grant), hasher: hasher)
             shard.publisher.send(message, stream: stream, to: self, tag: UInt64(lineIndex))
         } catch {
             if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }

@@ -19,7 +19,8 @@ struct ProducerRoutes {
         let idempotencyKey = request.head.withBytes(of: .idempotencyKey) { $0.map { Array($0) } }
         let timeToLive = try PublishRequest.timeToLive(request.head[.ringpostTTL])
         let message = try publisher.message(
-            PublishRequest(key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: timeToLive), hasher: view.hasher)
+            PublishRequest(key: key, data: data, idempotencyKey: idempotencyKey ?? [], timeToLive: timeToLive), by: .apiKey(grant),
+            hasher: view.hasher)
         let receipt = exchange.awaitReceipt(for: key)
         publisher.send(message, to: receipt.sink, tag: receipt.tag)
     }

@@ -51,7 +51,7 @@ extension NodeContext {
 
     private static func pass(_ credential: [UInt8], _ keys: APIKeys) -> LinkPass? {
         guard let grant = keys.grant(credential, nowSeconds: Moment.now().wall / 1_000) else { return nil }
-        return LinkPass { kind, name in
+        return LinkPass(grant: grant) { kind, name in
             if !grant.allowsPublish(kind, name) { return ProblemReport(.forbidden) }
             return keys.objection(to: grant, now: .now())
         }

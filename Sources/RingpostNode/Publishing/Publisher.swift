@@ -5,14 +5,6 @@ import NIOCore
 import RingpostCore
 import RingpostWire
 
-/// Who publishes, by what it is allowed with.
-enum PublishCaller {
-    /// A producer over HTTP, with an API key or, where none is asked for, without one.
-    case apiKey(APIGrant)
-    /// A client on a WebSocket.
-    case client(ClientGrant)
-}
-
 /// Used on its shard's event loop only.
 package final class Publisher {
     private let runtime: ShardRuntime
@@ -49,7 +41,7 @@ package final class Publisher {
             guard let report = keys.objection(to: grant, now: .now()) else { return }
             if report.problem == .tooFast { runtime.counters.count(.keyRate) }
             throw report
-        case .client(let grant):
+        case .client(let grant, _):
             if !grant.allowsPublish(to: key) { throw ProblemReport(.forbidden, "you may not publish this here") }
         }
     }
@@ -66,11 +58,14 @@ package final class Publisher {
     /// The message with its id and deadline.
     ///
     /// - Throws: that its idempotency key is too long.
-    func message(_ request: PublishRequest, hasher: KeyHasher) throws(ProblemReport) -> Publish {
+    func message(_ request: PublishRequest, by caller: PublishCaller, hasher: KeyHasher) throws(ProblemReport) -> Publish {
         try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
-        let id = request.idempotencyKey.withUnsafeBytes { MessageID(repeatableBy: $0, to: request.key, hasher: hasher) }
+        let principal = caller.principal(hasher: hasher)
+        let id = request.idempotencyKey.withUnsafeBytes {
+            MessageID(repeatableBy: $0, of: caller.scope(of: principal, hasher: hasher), to: request.key, hasher: hasher)
+        }
         return Publish(
-            key: request.key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil, data: request.data,
+            key: request.key, id: id ?? runtime.numbers.messageID(), principal: principal, isRepeatable: id != nil, data: request.data,
             timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
             publishedAt: Moment.wallMicroseconds())
     }
@@ -86,10 +81,13 @@ package final class Publisher {
         let key = try Key(requested: produce.kind, name: produce.name, hasher: hasher)
         let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
         try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
-        let id = produce.idempotencyKey.withUnsafeReadableBytes { MessageID(repeatableBy: $0, to: key, hasher: hasher) }
+        let principal = PublishCaller.apiKey(pass.grant).principal(hasher: hasher)
+        let id = produce.idempotencyKey.withUnsafeReadableBytes {
+            MessageID(repeatableBy: $0, of: principal, to: key, hasher: hasher)
+        }
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
-            key: key, id: id ?? runtime.numbers.messageID(), isRepeatable: id != nil,
+            key: key, id: id ?? runtime.numbers.messageID(), principal: principal, isRepeatable: id != nil,
             isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
             deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
         )
@@ -127,22 +125,5 @@ package final class Publisher {
         guard let waiter = waiters.remove(number) else { return }
         runtime.counters.count(result)
         waiter.sink.onAnswer(tag: waiter.tag, result)
-    }
-}
-
-extension MessageID {
-    /// An idempotency key's hash under the cluster's secret: the same on every node, and one user's keys never meet another's. `nil` for no
-    /// key.
-    init?(repeatableBy idempotencyKey: UnsafeRawBufferPointer, to key: Key, hasher: KeyHasher) {
-        if idempotencyKey.isEmpty { return nil }
-        let count = 1 + key.name.count + 1 + idempotencyKey.count
-        self = withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { bytes in
-            bytes[0] = key.kind.rawValue
-            UnsafeMutableRawBufferPointer(rebasing: bytes[1...]).copyBytes(from: key.name)
-            bytes[1 + key.name.count] = 0
-            UnsafeMutableRawBufferPointer(rebasing: bytes[(2 + key.name.count)...]).copyMemory(from: idempotencyKey)
-            let bytes = UnsafeRawBufferPointer(bytes)
-            return MessageID(high: hasher.hash(.user, utf8: bytes).rawValue, low: hasher.hash(.channel, utf8: bytes).rawValue)
-        }
     }
 }

@@ -166,12 +166,12 @@ extension LinkDecoder {
             let epoch = body.readWord(),
             let outcome = body.readInteger(as: UInt8.self).flatMap(Receipt.Outcome.init(rawValue:)),
             let flags = body.readInteger(as: UInt8.self), let high = body.readWord(), let low = body.readWord(),
-            let owner = body.readShortText()
+            let owner = body.readShortText(), let principal = principal(flags & LinkFlag.isSomebodys != 0, &body)
         else { return nil }
         let receipt = Receipt(
             sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
             id: MessageID(high: high, low: low))
-        return Remembered(receipt: receipt, until: until)
+        return Remembered(receipt: receipt, until: until, principal: principal)
     }
 }
 

@@ -163,9 +163,10 @@ extension LinkEncoder {
         buffer.writeInteger(receipt.sequence, endianness: .little)
         buffer.writeInteger(receipt.epoch, endianness: .little)
         buffer.writeInteger(receipt.outcome.rawValue)
-        buffer.writeInteger(receipt.mirrored ? LinkFlag.mirrored : 0)
+        buffer.writeInteger((receipt.mirrored ? LinkFlag.mirrored : 0) | (remembered.principal.isUnnamed ? 0 : LinkFlag.isSomebodys))
         buffer.writeInteger(receipt.id.high, endianness: .little)
         buffer.writeInteger(receipt.id.low, endianness: .little)
         buffer.writeShort(receipt.owner)
+        if !remembered.principal.isUnnamed { buffer.writeInteger(remembered.principal.rawValue, endianness: .little) }
     }
 }

@@ -106,8 +106,8 @@ public enum LinkEncoder {
 
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {
         let publish = Publish(
-            key: forward.key, id: forward.id, isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
-            deadline: 0, publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
+            key: forward.key, id: forward.id, principal: forward.principal, isRepeatable: forward.isRepeatable,
+            isForgettable: forward.isForgettable, data: forward.data, deadline: 0, publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         writeForward(
             forward.request, publish, timeToLive: forward.timeToLiveSeconds ?? noTimeToLive, epoch: forward.epoch, hops: forward.hops,
             restarts: forward.restarts, budgetMilliseconds: forward.budgetMilliseconds, into: &buffer)
@@ -134,8 +134,10 @@ public enum LinkEncoder {
         let flags =
             (restarts ? LinkFlag.restarts : 0) | (publish.isRepeatable ? LinkFlag.isRepeatable : 0)
             | (publish.isForgettable ? LinkFlag.isForgettable : 0) | (publish.mayBeRepeat ? LinkFlag.mayBeRepeat : 0)
+            | (publish.principal.isUnnamed ? 0 : LinkFlag.hasPrincipal)
         let nameBytes = min(publish.key.name.count, Int(UInt16.max))
-        let length = forwardBytes + nameBytes + publish.data.count
+        let principalBytes = publish.principal.isUnnamed ? 0 : MemoryLayout<UInt64>.size
+        let length = forwardBytes + nameBytes + principalBytes + publish.data.count
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 4 + length) { bytes in
             bytes.storeBytes(of: UInt32(length).littleEndian, as: UInt32.self)
             bytes[4] = LinkFrameType.forward.rawValue
@@ -153,7 +155,10 @@ public enum LinkEncoder {
             bytes.storeBytes(of: UInt16(nameBytes).littleEndian, toByteOffset: 62, as: UInt16.self)
             let name = UnsafeMutableRawBufferPointer(rebasing: bytes[64..<64 + nameBytes])
             publish.key.name.withUnsafeBytes { name.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<nameBytes])) }
-            let data = UnsafeMutableRawBufferPointer(rebasing: bytes[(64 + nameBytes)...])
+            if principalBytes > 0 {
+                bytes.storeBytes(of: publish.principal.rawValue.littleEndian, toByteOffset: 64 + nameBytes, as: UInt64.self)
+            }
+            let data = UnsafeMutableRawBufferPointer(rebasing: bytes[(64 + nameBytes + principalBytes)...])
             publish.data.withUnsafeBytes { data.copyMemory(from: $0) }
             return 4 + length
         }

@@ -8,7 +8,7 @@ import RingpostCore
 /// Bounds and constants of the link protocol.
 public enum LinkProtocol {
     /// Nodes of different versions don't link.
-    public static let version: UInt16 = 2
+    public static let version: UInt16 = 3
     /// "RPL1": the first bytes of every hello's body.
     public static let magic: UInt32 = 0x314C_5052
     /// A frame's largest length; a longer one ends the connection before it is read.
@@ -114,6 +114,8 @@ public struct LinkForward: Hashable, Sendable {
     public let key: Key
     /// The same in every repeat.
     public let id: MessageID
+    /// See `Publish.principal`.
+    public let principal: Principal
     /// See `Publish.isRepeatable`.
     public let isRepeatable: Bool
     /// See `Publish.isForgettable`.
@@ -131,8 +133,8 @@ public struct LinkForward: Hashable, Sendable {
 
     /// All of it.
     public init(
-        request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, isRepeatable: Bool,
-        isForgettable: Bool = false, timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0,
+        request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, principal: Principal = .unnamed,
+        isRepeatable: Bool, isForgettable: Bool = false, timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0,
         mayBeRepeat: Bool = false, data: [UInt8]
     ) {
         self.request = request
@@ -141,6 +143,7 @@ public struct LinkForward: Hashable, Sendable {
         self.restarts = restarts
         self.key = key
         self.id = id
+        self.principal = principal
         self.isRepeatable = isRepeatable
         self.isForgettable = isForgettable
         self.timeToLiveSeconds = timeToLiveSeconds

@@ -44,6 +44,7 @@ enum LinkFlag {
     static let isJSON: UInt8 = 4
     static let mayBeRepeat: UInt8 = 8
     static let isForgettable: UInt8 = 16
+    static let hasPrincipal: UInt8 = 32
 
     static let gap: UInt8 = 1
     static let isLive: UInt8 = 2
@@ -51,6 +52,7 @@ enum LinkFlag {
 
     static let mirrored: UInt8 = 1
     static let repeated: UInt8 = 2
+    static let isSomebodys: UInt8 = 4
 
     static let isWhole: UInt8 = 1
     static let wantsNews: UInt8 = 2

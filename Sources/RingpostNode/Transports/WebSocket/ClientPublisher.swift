@@ -23,19 +23,19 @@ final class ClientPublisher: PublishSink {
 
     /// - Parameters:
     ///   - reference: JSON that the answer repeats.
-    ///   - grant: what the client may do now.
-    func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant) {
+    ///   - client: who it is, and what it may do now.
+    func publish(_ request: PublishRequest, reference: [UInt8]?, by client: PublishCaller) {
         do throws(ProblemReport) {
             let limits = shard.context.configuration.limits
             let publisher = shard.publisher
-            try publisher.admit(.client(grant), to: request.key)
+            try publisher.admit(client, to: request.key)
             let view = try shard.currentView()
             guard bucket.take(now: Moment.now().monotonic) else {
                 shard.counters.count(.clientPublishes)
                 throw ProblemReport(.tooFast, "a client publishes at most \(limits.clientPublishesPerSecond) messages a second")
             }
             if waiting.count >= Self.inFlightMax { throw ProblemReport(.overloaded) }
-            let message = try publisher.message(request, hasher: view.hasher)
+            let message = try publisher.message(request, by: client, hasher: view.hasher)
             lastTag += 1
             waiting[lastTag] = (request.key, reference)
             publisher.send(message, to: self, tag: lastTag)
