@@ -89,6 +89,7 @@ private struct MessageFields {
     var cursor: String?
     var id: String?
     var channel: String?
+    var from: Message.Sender?
     var at: UInt64 = 0
     var data: [UInt8]?
     var subscribers = 0
@@ -104,6 +105,7 @@ private struct MessageFields {
         if bytes.holds("cursor", at: name) { cursor = bytes.text(at: value) }
         if bytes.holds("id", at: name) { id = bytes.text(at: value) }
         if bytes.holds("channel", at: name) { channel = bytes.text(at: value) }
+        if bytes.holds("from", at: name) { from = Self.sender(bytes, value) }
         if bytes.holds("expires", at: name) { expires = Int64(clamping: bytes.unsigned(at: value) ?? 0) }
         if bytes.holds("subscribers", at: name) { subscribers = bytes.unsigned(at: value).map(Int.init(clamping:)) ?? 0 }
         if bytes.holds("users", at: name) {
@@ -112,6 +114,16 @@ private struct MessageFields {
         }
         if bytes.holds("error", at: name) { refusal = Self.refusal(bytes, value) }
         if bytes.holds("at", at: name) { at = bytes.unsigned(at: value) ?? 0 }
+    }
+
+    /// `{"user":"…"}` or `{"key":"…"}`.
+    private static func sender(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Message.Sender? {
+        var reader = JSONReader(bytes, range)
+        while let (name, value) = reader.nextMember() {
+            if bytes.holds("user", at: name) { return bytes.text(at: value).map(Message.Sender.user) }
+            if bytes.holds("key", at: name) { return bytes.text(at: value).map(Message.Sender.key) }
+        }
+        return nil
     }
 
     /// A command was refused: `{"code":"…","message":"…"}`. What is full may have room another time; what is wrong stays wrong.
@@ -132,7 +144,8 @@ private struct MessageFields {
 
     var message: Message? {
         guard let sequence, let cursor, let id, let data else { return nil }
-        return Message(channel: channel, sequence: sequence, cursor: cursor, id: id, at: Int64(clamping: at), data: data)
+        return Message(
+            channel: channel, from: from, sequence: sequence, cursor: cursor, id: id, at: Int64(clamping: at), data: data)
     }
 }
 

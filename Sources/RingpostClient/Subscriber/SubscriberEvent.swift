@@ -4,6 +4,8 @@
 public struct Message: Hashable, Sendable {
     /// The channel that it came on; `nil` for one to the user.
     public var channel: String? = nil
+    /// Who sent it, as a node has verified; `nil` for a sender that is not named.
+    public var from: Sender? = nil
     /// Its number in the user's or the channel's order, without holes within one incarnation of the cursor.
     public let sequence: UInt64
     /// Where to resume after this message.
@@ -14,6 +16,14 @@ public struct Message: Hashable, Sendable {
     public let at: Int64
     /// The payload as JSON, byte for byte as the producer sent it; a JSON string when the producer sent text.
     public let data: [UInt8]
+
+    /// Who sent a message.
+    public enum Sender: Hashable, Sendable {
+        /// A client, by the user that its token names.
+        case user(String)
+        /// A producer, by the id of its API key.
+        case key(String)
+    }
 
     /// The payload's text when it is a JSON string; otherwise `nil`.
     public var text: String? { data.withUnsafeBytes { $0.text(at: 0..<$0.count) } }

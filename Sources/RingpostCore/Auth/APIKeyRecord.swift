@@ -35,10 +35,13 @@ public struct APIKeyRecord: Codable, Hashable, Sendable {
     public let expires: Int64?
     /// Messages in a second, and twice as many at once, on each node; `nil` for no bound of its own.
     public let rate: Int?
+    /// Whether messages that come with it name its id in `from`; `nil` for no.
+    public let named: Bool?
 
     /// All of it.
     public init(
-        id: String, hash: String, scopes: [APIScope], names: [String]? = nil, note: String? = nil, expires: Int64? = nil, rate: Int? = nil
+        id: String, hash: String, scopes: [APIScope], names: [String]? = nil, note: String? = nil, expires: Int64? = nil, rate: Int? = nil,
+        named: Bool? = nil
     ) {
         self.id = id
         self.hash = hash
@@ -47,6 +50,7 @@ public struct APIKeyRecord: Codable, Hashable, Sendable {
         self.note = note
         self.expires = expires
         self.rate = rate
+        self.named = named
     }
 
     /// What is wrong with it, as the end of a sentence; `nil` when nothing is.
@@ -56,6 +60,9 @@ public struct APIKeyRecord: Codable, Hashable, Sendable {
             return "has a hash that is not \(Self.hashPrefix) and 64 hexadecimal digits"
         }
         if id.isEmpty || id.utf8.count > 64 { return "has an id that is empty or too long" }
+        if named == true, NameError.find(in: Array(id.utf8), bytesMax: 64) != nil {
+            return "is to be named, but has an id with a control character"
+        }
         if let names, NamePatterns(names) == nil { return "has names that are no patterns" }
         if let rate, rate < 1 { return "has a rate of \(rate)" }
         return nil
@@ -68,6 +75,8 @@ public struct APIKeyRecord: Codable, Hashable, Sendable {
 public struct APIGrant: Hashable, Sendable {
     /// Which key it is, for logs and for counting; `nil` where none is asked for.
     public let id: String?
+    /// What messages that come with it say of their sender; see ``SenderText``.
+    public let from: [UInt8]
     private let scopes: Set<APIScope>
     /// Users and channels that it is limited to.
     public let names: NamePatterns
@@ -77,17 +86,19 @@ public struct APIGrant: Hashable, Sendable {
     public let expires: Int64?
 
     /// Everything: where no key is asked for.
-    public static let all = APIGrant(id: nil, scopes: Set(APIScope.allCases), names: .all, rate: nil, expires: nil)
+    public static let all = APIGrant(
+        id: nil, from: SenderText.nobody, scopes: Set(APIScope.allCases), names: .all, rate: nil, expires: nil)
 
     /// - Parameter record: one without a fault.
     public init(_ record: APIKeyRecord) {
         self.init(
-            id: record.id, scopes: Set(record.scopes), names: record.names.map { NamePatterns($0) ?? .none } ?? .all, rate: record.rate,
-            expires: record.expires)
+            id: record.id, from: record.named == true ? SenderText.key(record.id) : SenderText.nobody, scopes: Set(record.scopes),
+            names: record.names.map { NamePatterns($0) ?? .none } ?? .all, rate: record.rate, expires: record.expires)
     }
 
-    private init(id: String?, scopes: Set<APIScope>, names: NamePatterns, rate: Int?, expires: Int64?) {
+    private init(id: String?, from: [UInt8], scopes: Set<APIScope>, names: NamePatterns, rate: Int?, expires: Int64?) {
         self.id = id
+        self.from = from
         self.scopes = scopes
         self.names = names
         self.rate = rate

@@ -2,15 +2,16 @@
 
 enum Envelope {
     /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer. A
-    /// channel's message names it: `…,"channel":"room","data":…`.
+    /// channel's message names it: `…,"channel":"room","data":…`, and one whose sender is named that: `…,"from":{"user":"bob"},"data":…`.
     static func encode(
-        _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, data: [UInt8]
+        _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, from: [UInt8], data: [UInt8]
     ) -> [UInt8] {
         let at = UInt64(max(0, wallMilliseconds))
         var bytes: [UInt8] = []
         // Exactly, because histories keep it: what is too much is kept too.
         let numbers = 2 * decimalDigits(sequence) + decimalDigits(at)
-        bytes.reserveCapacity(91 + numbers + data.count + (key.kind == .channel ? 13 + escapedLength(key.name) : 0))
+        let channelBytes = key.kind == .channel ? 13 + escapedLength(key.name) : 0
+        bytes.reserveCapacity(91 + numbers + data.count + channelBytes + (from.isEmpty ? 0 : 8 + from.count))
         bytes.append(text: "{\"seq\":")
         bytes.append(decimal: sequence)
         bytes.append(text: ",\"cursor\":\"")
@@ -21,12 +22,12 @@ enum Envelope {
         bytes.append(decimal: at)
         if key.kind == .channel {
             bytes.append(text: ",\"channel\":\"")
-            // A valid name holds no control character: nothing else has to be escaped.
-            for byte in key.name {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-                bytes.append(byte)
-            }
+            bytes.append(name: key.name)
             bytes.append(UInt8(ascii: "\""))
+        }
+        if !from.isEmpty {
+            bytes.append(text: ",\"from\":")
+            bytes.append(contentsOf: from)
         }
         bytes.append(text: ",\"data\":")
         bytes.append(contentsOf: data)

@@ -79,7 +79,7 @@ struct MailboxStore {
         let sequence = mailboxes.all[mailboxIndex].appended + 1
         let envelope = Envelope.encode(
             publish.key, sequence: sequence, incarnation: mailboxes.all[mailboxIndex].incarnation, id: publish.id, at: now.wall,
-            data: publish.data)
+            from: publish.from, data: publish.data)
         let expiresAt = publish.timeToLiveSeconds.map { now.monotonic + Int64($0) * 1_000 } ?? .max
         let message = StoredMessage(
             sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: publish.publishedAt, id: publish.id)

@@ -41,6 +41,8 @@ public struct Publish: Equatable, Sendable {
     public let id: MessageID
     /// With whose its idempotency key is counted.
     public let principal: Principal
+    /// Who sends it, as ``SenderText`` says it; empty for nobody who is named.
+    public let from: [UInt8]
     /// True when the producer gave the idempotency key: then a repeat within the window gets the first receipt.
     public let isRepeatable: Bool
     /// The key is one that only its producer's library knows, which says of every repeat that it ``mayBeRepeat``. Where the window is
@@ -61,12 +63,14 @@ public struct Publish: Equatable, Sendable {
 
     /// All of it, made where it entered or read from a link.
     public init(
-        key: Key, id: MessageID, principal: Principal = .unnamed, isRepeatable: Bool, isForgettable: Bool = false, data: [UInt8],
-        timeToLiveSeconds: UInt32? = nil, deadline: Int64, publishedAt: Int64 = 0, mayBeRepeat: Bool = false
+        key: Key, id: MessageID, principal: Principal = .unnamed, from: [UInt8] = SenderText.nobody, isRepeatable: Bool,
+        isForgettable: Bool = false, data: [UInt8], timeToLiveSeconds: UInt32? = nil, deadline: Int64, publishedAt: Int64 = 0,
+        mayBeRepeat: Bool = false
     ) {
         self.key = key
         self.id = id
         self.principal = principal
+        self.from = from
         self.isRepeatable = isRepeatable
         self.isForgettable = isForgettable
         self.data = data

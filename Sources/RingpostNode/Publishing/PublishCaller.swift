@@ -6,14 +6,22 @@ import RingpostCore
 enum PublishCaller {
     /// A producer over HTTP or a link, with an API key or, where none is asked for, without one.
     case apiKey(APIGrant)
-    /// A client on a WebSocket, and where it comes from.
-    case client(ClientGrant, SourceAddress?)
+    /// A client on a WebSocket, where it comes from, and what its messages say of their sender.
+    case client(ClientGrant, SourceAddress?, from: [UInt8])
+
+    /// What messages say of their sender; see ``SenderText``.
+    var from: [UInt8] {
+        switch self {
+        case .apiKey(let grant): grant.from
+        case .client(_, _, let from): from
+        }
+    }
 
     /// With whose the owner counts what the publisher takes there.
     func principal(hasher: KeyHasher) -> Principal {
         switch self {
         case .apiKey(let grant): grant.id.map { Principal(key: $0, hasher: hasher) } ?? .unnamed
-        case .client(let grant, let source):
+        case .client(let grant, let source, _):
             if let user = grant.user {
                 Principal(user: user, hasher: hasher)
             } else if let source {
@@ -27,7 +35,7 @@ enum PublishCaller {
     /// Whose idempotency keys its keys are: nobody else's message is taken for a repeat of one of its own. A client that nobody asked who it
     /// is may come from another address with its second try.
     func scope(of principal: Principal, hasher: KeyHasher) -> Principal {
-        if case .client(let grant, _) = self, grant.user == nil { .anybody(hasher: hasher) } else { principal }
+        if case .client(let grant, _, _) = self, grant.user == nil { .anybody(hasher: hasher) } else { principal }
     }
 }
 

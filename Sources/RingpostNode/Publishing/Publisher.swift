@@ -41,7 +41,7 @@ package final class Publisher {
             guard let report = keys.objection(to: grant, now: .now()) else { return }
             if report.problem == .tooFast { runtime.counters.count(.keyRate) }
             throw report
-        case .client(let grant, _):
+        case .client(let grant, _, _):
             if !grant.allowsPublish(to: key) { throw ProblemReport(.forbidden, "you may not publish this here") }
         }
     }
@@ -65,8 +65,8 @@ package final class Publisher {
             MessageID(repeatableBy: $0, of: caller.scope(of: principal, hasher: hasher), to: request.key, hasher: hasher)
         }
         return Publish(
-            key: request.key, id: id ?? runtime.numbers.messageID(), principal: principal, isRepeatable: id != nil, data: request.data,
-            timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
+            key: request.key, id: id ?? runtime.numbers.messageID(), principal: principal, from: caller.from, isRepeatable: id != nil,
+            data: request.data, timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
             publishedAt: Moment.wallMicroseconds())
     }
 
@@ -87,7 +87,7 @@ package final class Publisher {
         }
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
-            key: key, id: id ?? runtime.numbers.messageID(), principal: principal, isRepeatable: id != nil,
+            key: key, id: id ?? runtime.numbers.messageID(), principal: principal, from: pass.grant.from, isRepeatable: id != nil,
             isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
             deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
         )

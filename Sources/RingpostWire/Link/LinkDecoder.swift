@@ -135,11 +135,12 @@ public struct LinkDecoder: Sendable {
             let timeToLive = body.readInteger(as: UInt32.self),
             timeToLive == noTimeToLive || timeToLive <= Publish.timeToLiveSecondsMax,
             let publishedAt = body.readInteger(as: Int64.self), let high = body.readWord(), let low = body.readWord(),
-            let key = key(&body), let principal = principal(flags & LinkFlag.hasPrincipal != 0, &body)
+            let key = key(&body), let principal = principal(flags & LinkFlag.hasPrincipal != 0, &body),
+            let from = sender(flags & LinkFlag.hasSender != 0, &body)
         else { return nil }
         return LinkForward(
             request: request, epoch: epoch, hops: hops, restarts: flags & LinkFlag.restarts != 0, key: key,
-            id: MessageID(high: high, low: low), principal: principal, isRepeatable: flags & LinkFlag.isRepeatable != 0,
+            id: MessageID(high: high, low: low), principal: principal, from: from, isRepeatable: flags & LinkFlag.isRepeatable != 0,
             isForgettable: flags & LinkFlag.isForgettable != 0,
             timeToLiveSeconds: timeToLive == noTimeToLive ? nil : timeToLive, budgetMilliseconds: budget, publishedAt: publishedAt,
             mayBeRepeat: flags & LinkFlag.mayBeRepeat != 0, data: body.readRest())
@@ -255,6 +256,11 @@ public struct LinkDecoder: Sendable {
     }
 
     private static func problem(_ body: inout LinkReader) -> Problem? { body.readInteger(as: UInt8.self).flatMap(Problem.init(rawValue:)) }
+
+    private static func sender(_ isThere: Bool, _ body: inout LinkReader) -> [UInt8]? {
+        if !isThere { return SenderText.nobody }
+        return body.readShort().flatMap { !$0.isEmpty && $0.count <= SenderText.bytesMax ? $0 : nil }
+    }
 
     /// Of a publish or a receipt that somebody with a credential brought.
     static func principal(_ isThere: Bool, _ body: inout LinkReader) -> Principal? {

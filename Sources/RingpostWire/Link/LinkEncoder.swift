@@ -106,7 +106,7 @@ public enum LinkEncoder {
 
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {
         let publish = Publish(
-            key: forward.key, id: forward.id, principal: forward.principal, isRepeatable: forward.isRepeatable,
+            key: forward.key, id: forward.id, principal: forward.principal, from: forward.from, isRepeatable: forward.isRepeatable,
             isForgettable: forward.isForgettable, data: forward.data, deadline: 0, publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         writeForward(
             forward.request, publish, timeToLive: forward.timeToLiveSeconds ?? noTimeToLive, epoch: forward.epoch, hops: forward.hops,
@@ -134,10 +134,11 @@ public enum LinkEncoder {
         let flags =
             (restarts ? LinkFlag.restarts : 0) | (publish.isRepeatable ? LinkFlag.isRepeatable : 0)
             | (publish.isForgettable ? LinkFlag.isForgettable : 0) | (publish.mayBeRepeat ? LinkFlag.mayBeRepeat : 0)
-            | (publish.principal.isUnnamed ? 0 : LinkFlag.hasPrincipal)
+            | (publish.principal.isUnnamed ? 0 : LinkFlag.hasPrincipal) | (publish.from.isEmpty ? 0 : LinkFlag.hasSender)
         let nameBytes = min(publish.key.name.count, Int(UInt16.max))
         let principalBytes = publish.principal.isUnnamed ? 0 : MemoryLayout<UInt64>.size
-        let length = forwardBytes + nameBytes + principalBytes + publish.data.count
+        let senderBytes = publish.from.isEmpty ? 0 : 2 + min(publish.from.count, Int(UInt16.max))
+        let length = forwardBytes + nameBytes + principalBytes + senderBytes + publish.data.count
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 4 + length) { bytes in
             bytes.storeBytes(of: UInt32(length).littleEndian, as: UInt32.self)
             bytes[4] = LinkFrameType.forward.rawValue
@@ -158,10 +159,17 @@ public enum LinkEncoder {
             if principalBytes > 0 {
                 bytes.storeBytes(of: publish.principal.rawValue.littleEndian, toByteOffset: 64 + nameBytes, as: UInt64.self)
             }
-            let data = UnsafeMutableRawBufferPointer(rebasing: bytes[(64 + nameBytes + principalBytes)...])
+            if senderBytes > 0 { write(sender: publish.from, length: senderBytes - 2, at: 64 + nameBytes + principalBytes, bytes) }
+            let data = UnsafeMutableRawBufferPointer(rebasing: bytes[(64 + nameBytes + principalBytes + senderBytes)...])
             publish.data.withUnsafeBytes { data.copyMemory(from: $0) }
             return 4 + length
         }
+    }
+
+    private static func write(sender: [UInt8], length: Int, at offset: Int, _ bytes: UnsafeMutableRawBufferPointer) {
+        bytes.storeBytes(of: UInt16(length).littleEndian, toByteOffset: offset, as: UInt16.self)
+        let place = UnsafeMutableRawBufferPointer(rebasing: bytes[(offset + 2)..<(offset + 2 + length)])
+        sender.withUnsafeBytes { place.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<length])) }
     }
 
     private static func write(_ produce: LinkProduce, into buffer: inout ByteBuffer) {

@@ -116,6 +116,8 @@ public struct LinkForward: Hashable, Sendable {
     public let id: MessageID
     /// See `Publish.principal`.
     public let principal: Principal
+    /// See `Publish.from`.
+    public let from: [UInt8]
     /// See `Publish.isRepeatable`.
     public let isRepeatable: Bool
     /// See `Publish.isForgettable`.
@@ -134,8 +136,8 @@ public struct LinkForward: Hashable, Sendable {
     /// All of it.
     public init(
         request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, key: Key, id: MessageID, principal: Principal = .unnamed,
-        isRepeatable: Bool, isForgettable: Bool = false, timeToLiveSeconds: UInt32?, budgetMilliseconds: UInt16, publishedAt: Int64 = 0,
-        mayBeRepeat: Bool = false, data: [UInt8]
+        from: [UInt8] = SenderText.nobody, isRepeatable: Bool, isForgettable: Bool = false, timeToLiveSeconds: UInt32?,
+        budgetMilliseconds: UInt16, publishedAt: Int64 = 0, mayBeRepeat: Bool = false, data: [UInt8]
     ) {
         self.request = request
         self.epoch = epoch
@@ -144,6 +146,7 @@ public struct LinkForward: Hashable, Sendable {
         self.key = key
         self.id = id
         self.principal = principal
+        self.from = from
         self.isRepeatable = isRepeatable
         self.isForgettable = isForgettable
         self.timeToLiveSeconds = timeToLiveSeconds

@@ -45,6 +45,7 @@ enum LinkFlag {
     static let mayBeRepeat: UInt8 = 8
     static let isForgettable: UInt8 = 16
     static let hasPrincipal: UInt8 = 32
+    static let hasSender: UInt8 = 64
 
     static let gap: UInt8 = 1
     static let isLive: UInt8 = 2

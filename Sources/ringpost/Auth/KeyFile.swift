@@ -19,7 +19,7 @@ struct NewAPIKey {
     let record: APIKeyRecord
 
     /// - Parameter expires: in seconds since 1970; `nil` for never.
-    init(scopes: [APIScope], names: [String], note: String?, expires: Int64?, rate: Int?) {
+    init(scopes: [APIScope], names: [String], note: String?, expires: Int64?, rate: Int?, isNamed: Bool = false) {
         // The system's generator: nobody can foresee it.
         var generator = SystemRandomNumberGenerator()
         let id = String((0..<Self.idLength).map { _ in Self.idAlphabet[Int.random(in: 0..<Self.idAlphabet.count, using: &generator)] })
@@ -28,7 +28,7 @@ struct NewAPIKey {
         text = "\(Self.prefix)\(id)_\(secret)"
         record = APIKeyRecord(
             id: id, hash: APIKeyRecord.hashPrefix + digest, scopes: scopes, names: names.isEmpty ? nil : names, note: note,
-            expires: expires, rate: rate)
+            expires: expires, rate: rate, named: isNamed ? true : nil)
     }
 }
 

@@ -47,6 +47,9 @@ extension KeyCommand {
         @Option(help: "Messages in a second, and twice as many at once, on each node. (default: no bound of its own)")
         var rate: Int?
 
+        @Flag(help: "Name the key's id in the messages that come with it: \"from\":{\"key\":\"…\"}.")
+        var named = false
+
         @OptionGroup var keys: FileOptions
 
         func validate() throws {
@@ -62,7 +65,7 @@ extension KeyCommand {
 
         func run() async throws {
             let expires = expiresIn.map { Int64(time(nil)) + $0 * Self.secondsADay }
-            let key = NewAPIKey(scopes: scopes, names: names, note: note, expires: expires, rate: rate)
+            let key = NewAPIKey(scopes: scopes, names: names, note: note, expires: expires, rate: rate, isNamed: named)
             let file = SecretFile(keys.file, what: "API keys")
             do throws(SecretError) { try KeyFile(path: keys.file).append(key.record) } catch { throw Console.fail(error) }
             if let warning = file.warning { Console.note(warning) }
@@ -87,7 +90,7 @@ extension KeyCommand {
             let lines: [KeyFile.Line]
             do throws(SecretError) { lines = try KeyFile(path: keys.file).lines() } catch { throw Console.fail(error) }
             var table = TextTable([
-                ("id", .left), ("scopes", .left), ("names", .left), ("expires", .left), ("rate", .right), ("note", .left),
+                ("id", .left), ("scopes", .left), ("names", .left), ("expires", .left), ("rate", .right), ("named", .left), ("note", .left),
             ])
             var faults: [String] = []
             for line in lines {
@@ -106,7 +109,7 @@ extension KeyCommand {
             return [
                 Console.printable(record.id), record.scopes.map(\.rawValue).joined(separator: ","),
                 record.names.map { $0.map(Console.printable).joined(separator: ",") } ?? "all", expires, record.rate.text,
-                Console.printable(record.note ?? ""),
+                record.named == true ? "yes" : "no", Console.printable(record.note ?? ""),
             ]
         }
     }

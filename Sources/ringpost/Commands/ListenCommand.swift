@@ -109,15 +109,27 @@ enum Signals {
 }
 
 extension Message {
-    /// `HH:MM:SS  #42  text`, the time on this machine's clock.
+    /// `HH:MM:SS  #42  text`, the time on this machine's clock; `HH:MM:SS  #42  alice  text` where the sender is named.
     fileprivate var line: String {
         let position = channel.map { "\(Console.printable($0))#\(sequence)" } ?? "#\(sequence)"
-        return "\(Clock.time(at))  \(position)  \(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
+        let sender =
+            switch from {
+            case .user(let user): "\(Console.printable(user))  "
+            case .key(let id): "key \(Console.printable(id))  "
+            case nil: ""
+            }
+        return "\(Clock.time(at))  \(position)  \(sender)\(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
     }
 
     fileprivate var jsonLine: String {
         let name = channel.map { ",\"channel\":\(jsonQuoted($0))" } ?? ""
+        let sender =
+            switch from {
+            case .user(let user): ",\"from\":{\"user\":\(jsonQuoted(user))}"
+            case .key(let id): ",\"from\":{\"key\":\(jsonQuoted(id))}"
+            case nil: ""
+            }
         return
-            "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at)\(name),\"data\":\(String(decoding: data, as: UTF8.self))}"
+            "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at)\(name)\(sender),\"data\":\(String(decoding: data, as: UTF8.self))}"
     }
 }

@@ -12,6 +12,8 @@ final class ClientPublisher: PublishSink {
     /// What waits for its receipt, by tag: whom it was for, and how the client named it.
     private var waiting: [UInt64: (key: Key, reference: [UInt8]?)] = [:]
     private var lastTag: UInt64 = 0
+    /// What the client's messages say of their sender, and as whom it was when that was made.
+    private var sender: (user: [UInt8], from: [UInt8])?
 
     /// - Parameter answer: writes a text frame.
     init(shard: Shard, answer: @escaping ([UInt8]) -> Void) {
@@ -23,8 +25,10 @@ final class ClientPublisher: PublishSink {
 
     /// - Parameters:
     ///   - reference: JSON that the answer repeats.
-    ///   - client: who it is, and what it may do now.
-    func publish(_ request: PublishRequest, reference: [UInt8]?, by client: PublishCaller) {
+    ///   - grant: what the client may do now.
+    ///   - source: where it comes from.
+    func publish(_ request: PublishRequest, reference: [UInt8]?, grant: ClientGrant, source: SourceAddress?) {
+        let client = PublishCaller.client(grant, source, from: from(grant.user))
         do throws(ProblemReport) {
             let limits = shard.context.configuration.limits
             let publisher = shard.publisher
@@ -43,6 +47,14 @@ final class ClientPublisher: PublishSink {
             shard.counters.count(.failure(error.problem))
             answer(ControlEvent.error(error.problem.code, error.message, reference: reference))
         }
+    }
+
+    private func from(_ user: [UInt8]?) -> [UInt8] {
+        guard let user else { return SenderText.nobody }
+        if let sender, sender.user == user { return sender.from }
+        let from = SenderText.user(user)
+        sender = (user, from)
+        return from
     }
 
     func onAnswer(tag: UInt64, _ result: PublishResult) {

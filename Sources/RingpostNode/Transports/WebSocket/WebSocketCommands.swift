@@ -32,7 +32,7 @@ extension ClientConnection where T == WebSocketTransport {
             transport.names = channels.reversed().map(WebSocketTransport.ChannelName.unsubscribe)
             handleSomeNames()
         case .publish(.success(let request), let reference): 
-            publisher().publish(request, reference: reference, by: .client(grant, source))
+            publisher().publish(request, reference: reference, grant: grant, source: source)
         case .publish(.failure(let report), let reference):
             writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))
         case .token: break
