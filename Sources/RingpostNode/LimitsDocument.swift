@@ -55,13 +55,20 @@ public enum LimitsDocument {
                     "\(bytes(mailbox.storeBytesMax)); those that were used longest ago lose theirs first"
                 ),
                 (
-                    "users and channels that a loop knows",
-                    "\(grouped(mailbox.mailboxesMax)); one that nobody uses is forgotten after \(mailbox.idleMilliseconds / 3_600_000) h"
+                    "users and channels with messages that a loop knows",
+                    "\(grouped(mailbox.mailboxesMax)), those of whoever has more than an even share go first; one that nobody uses is forgotten "
+                        + "after \(mailbox.idleMilliseconds / 3_600_000) h"
+                ),
+                (
+                    "users and channels without messages",
+                    "\(grouped(mailbox.unwrittenMax)) that somebody listens to; one more is answered `overloaded`. When the last one leaves a "
+                        + "channel it is forgotten, and of users when they left is remembered of the last \(grouped(mailbox.departedMax))"
                 ),
                 (
                     "idempotency keys that a loop remembers",
                     "\(grouped(mailbox.windowEntriesMax)), \(mailbox.windowMilliseconds / 1_000) s each. Keys that `RingpostClient` makes for "
-                        + "itself take half of them at most; a repeat of one that is not remembered is looked for in the history"
+                        + "itself take half of them at most; a repeat of one that is not remembered is looked for in the history. One client or API key has "
+                        + "at most \(MailboxLimits.windowShareOfFree) times as many as are free; more are answered `window_full`"
                 ),
             ])
     }()

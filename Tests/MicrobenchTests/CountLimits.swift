@@ -60,6 +60,6 @@ extension CountLimit {
         CountLimit(name: "bytes.websocket.message", most: 244),
         CountLimit(name: "bytes.eventstream.message", most: 274),
         CountLimit(name: "bytes.mailbox.message", most: 365),
-        CountLimit(name: "bytes.mailbox.idle", most: 588),
+        CountLimit(name: "bytes.mailbox.idle", most: 336),
     ]
 }

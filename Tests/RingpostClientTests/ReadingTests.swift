@@ -54,6 +54,16 @@ import Testing
         #expect(Message(sequence: 1, cursor: "", id: "", at: 0, data: Array(#""h\u0069""#.utf8)).text == "hi")
     }
 
+    @Test func messagesNameTheirSenders() {
+        func from(_ member: String) -> Message.Sender? {
+            guard case .message(let message) = Self.read(#"{"seq":1,"cursor":"a-1","id":"00",\#(member)"data":{"from":{"user":"x"}}}"#)
+            else { return nil }
+            return message.from
+        }
+        #expect(from(#""from":{"user":"al\"ice"},"#) == .user("al\"ice") && from(#""from":{"key":"k"},"#) == .key("k"))
+        #expect(from("") == nil && from(#""from":{"other":1},"#) == nil && from(#""from":"alice","#) == nil)
+    }
+
     @Test func events() {
         #expect(Self.read(#"{"event":"attached","cursor":"c-1"}"#) == .attached(cursor: "c-1"))
         #expect(Self.read(#"{"event":"gap","cursor":"c-2"}"#) == .gap(cursor: "c-2"))

@@ -31,6 +31,8 @@ public enum Limit: String, Sendable, CaseIterable {
     case userRate = "user-rate"
     case channelRate = "channel-rate"
     case keyRate = "key-rate"
+    case clientNames = "client-names"
+    case keyNames = "key-names"
 
     /// What is counted, and what happens to what is too much.
     public var meaning: String {
@@ -84,6 +86,10 @@ public enum Limit: String, Sendable, CaseIterable {
         case .keyRate:
             "messages with one API key in a second on a node, and twice as many at once, unless the key has a rate of its own; more are "
                 + "answered `too_fast`"
+        case .clientNames:
+            "users and channels with messages of one event loop that were first written to by one client, by its user or else its address; a "
+                + "message to one more is answered 429 `too_many_names`"
+        case .keyNames: "the same of one API key; producers without one have no such limit"
         }
     }
 }

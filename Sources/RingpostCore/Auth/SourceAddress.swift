@@ -1,4 +1,5 @@
 // Where a client comes from, as limits count it: the address of the connection, or what a proxy that is trusted says (TrustedProxies).
+import HashRing
 
 /// An address that limits are counted by: all of an IPv4 address; of an IPv6 address the first 64 bits, because one host has them all.
 public struct SourceAddress: Hashable, Sendable {
@@ -123,5 +124,13 @@ public struct AddressRange: Hashable, Sendable {
     public func contains(_ other: SourceAddress) -> Bool {
         func same(_ one: UInt64, _ other: UInt64, _ bits: Int) -> Bool { bits <= 0 || (one ^ other) >> UInt64(64 - min(bits, 64)) == 0 }
         return same(address.high, other.high, bits) && same(address.low, other.low, bits - 64)
+    }
+}
+
+extension Principal {
+    /// A client whom nobody asked who it is, by where it comes from.
+    public init(source: SourceAddress, hasher: KeyHasher) {
+        let counted = source.counted
+        self = withUnsafeBytes(of: (counted.high, counted.low)) { Principal(.source, $0, hasher: hasher) }
     }
 }

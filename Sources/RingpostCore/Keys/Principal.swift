@@ -47,12 +47,6 @@ public struct Principal: Hashable, Sendable, RawRepresentable {
     /// A client whose token names a user.
     public init(user: [UInt8], hasher: KeyHasher) { self = user.withUnsafeBytes { Principal(.user, $0, hasher: hasher) } }
 
-    /// A client at a source address.
-    public init(source: SourceAddress, hasher: KeyHasher) {
-        let counted = source.counted
-        self = withUnsafeBytes(of: (counted.high, counted.low)) { Principal(.source, $0, hasher: hasher) }
-    }
-
     /// Clients whom nobody asked who they are, all of them.
     public static func anybody(hasher: KeyHasher) -> Principal {
         Principal(.anybody, UnsafeRawBufferPointer(start: nil, count: 0), hasher: hasher)

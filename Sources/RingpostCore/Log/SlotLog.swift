@@ -19,15 +19,12 @@ struct SlotLog {
     /// Steps of owned slots that are not committed, and the bytes of their messages.
     private(set) var uncommittedCount = 0
     private(set) var uncommittedBytes = 0
-    /// For incarnations.
-    private var random: SplitMix64
 
-    init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits, seed: UInt64) {
+    init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits) {
         self.layout = layout
         self.limits = limits
         slots = Array(repeating: Slot(), count: layout.count)
         mailboxes = MailboxStore(shardCount: layout.shardCount, limits: mailboxLimits)
-        random = SplitMix64(seed: seed)
     }
 
     // MARK: Looking
@@ -64,31 +61,59 @@ struct SlotLog {
 
     // MARK: The owner appends
 
-    /// Finds or creates the mailbox of a key; `nil` when the store is full.
-    mutating func mailboxIndex(creating key: Key, now: Int64) -> Int? {
-        mailboxes.mailboxIndex(creating: key, fresh: random.next(), now: now)
+    /// Finds or creates the mailbox of a message's key; `nil` when the store is full.
+    ///
+    /// - Parameter boot: this node's.
+    mutating func mailboxIndex(writing publish: Publish, boot: UInt64, now: Int64) -> Int? {
+        beginLineage(of: publish.key, boot: boot)
+        return mailboxes.mailboxIndex(writing: publish.key, by: publish.principal, now: now)
+    }
+
+    /// Finds or creates the mailbox of a user who attaches, or of whatever an attachment stays at; `nil` when there are too many.
+    ///
+    /// - Parameter boot: this node's.
+    mutating func mailboxIndex(listening key: Key, boot: UInt64, now: Int64) -> Int? {
+        beginLineage(of: key, boot: boot)
+        return mailboxes.mailboxIndex(listening: key, now: now)
+    }
+
+    /// Before the first step of a log, because that step may need an incarnation.
+    private mutating func beginLineage(of key: Key, boot: UInt64) {
+        let copy = slots[layout.slotIndex(key.slot)].copy
+        if copy.position == 0 { mailboxes.beginLineage(slot: key.slot, term: copy.term, boot: boot) }
     }
 
     /// Counts one more message against a mailbox's rate; false when it has come too fast.
     mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool { mailboxes.admitMessage(at: mailboxIndex, now: now) }
 
-    /// Gives a publish its sequence number, keeps it, and remembers its receipt for repeats. The step still has to be appended.
+    /// Gives a publish its sequence number, keeps it, and remembers its receipt for repeats. The step still has to be appended, and where the
+    /// name has changed hands another one that says so.
     mutating func write(
         _ publish: Publish, at mailboxIndex: Int, epoch: UInt64, owner: String, mirrored: Bool, now: Moment
-    ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?) {
+    ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?, isClaimed: Bool) {
         let isAttached = mailboxes.isAttached(at: mailboxIndex)
         let message = mailboxes.append(publish, at: mailboxIndex, now: now)
         let receipt = Receipt(
             sequence: message.sequence, epoch: epoch, owner: owner,
             outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped, mirrored: mirrored, id: publish.id)
-        guard publish.isRepeatable, mailboxes.windowHasRoom(for: publish) else { return (message, receipt, nil) }
-        return (message, receipt, mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic))
+        let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
+        guard publish.isRepeatable, mailboxes.windowHasRoom(for: publish) else { return (message, receipt, nil, isClaimed) }
+        let remembered = mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic)
+        return (message, receipt, remembered, isClaimed)
     }
 
     /// The number of the next step of a log, which exists from here on.
-    mutating func nextPosition(at slotIndex: Int) -> UInt64 {
+    ///
+    /// - Parameter boot: this node's.
+    mutating func nextPosition(at slotIndex: Int, boot: UInt64) -> UInt64 {
         slots[slotIndex].copy.position += 1
+        beginLineage(at: slotIndex, boot: boot)
         return slots[slotIndex].copy.position
+    }
+
+    private mutating func beginLineage(at slotIndex: Int, boot: UInt64) {
+        let copy = slots[slotIndex].copy
+        if copy.position == 1 { mailboxes.beginLineage(slot: layout.slot(at: slotIndex), term: copy.term, boot: boot) }
     }
 
     /// Appends a step that other members have to confirm.
@@ -206,19 +231,22 @@ struct SlotLog {
     /// This node is not the owner any more; its copy stays.
     ///
     /// - Returns: what was left undone, and who was attached; `nil` if this node was not the owner.
-    mutating func endTerm(at slotIndex: Int) -> (owner: Ownership, detached: [(address: ReturnAddress, key: Key)])? {
+    mutating func endTerm(at slotIndex: Int, now: Int64) -> (owner: Ownership, detached: [(address: ReturnAddress, key: Key)])? {
         guard let owner = slots[slotIndex].owner.take() else { return nil }
         uncommittedCount -= owner.entries.count
         uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
-        return (owner, mailboxes.detachAll(slot: layout.slot(at: slotIndex)))
+        return (owner, mailboxes.detachAll(slot: layout.slot(at: slotIndex), now: now))
     }
 
     // MARK: Copies
 
     /// Applies the next step of another owner's log to the copy.
-    mutating func apply(_ entry: SlotEntry, position: UInt64, at slotIndex: Int, now: Int64) {
-        mailboxes.apply(entry.since(now), now: now)
+    ///
+    /// - Parameter boot: the owner's.
+    mutating func apply(_ entry: SlotEntry, position: UInt64, at slotIndex: Int, boot: UInt64, now: Int64) {
         slots[slotIndex].copy.position = position
+        beginLineage(at: slotIndex, boot: boot)
+        mailboxes.apply(entry.since(now), now: now)
     }
 
     /// The owner goes on from this very copy.

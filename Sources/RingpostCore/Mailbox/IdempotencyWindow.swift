@@ -50,14 +50,10 @@ struct IdempotencyWindow {
         return entries[Int(entryIndex)].remembered?.receipt
     }
 
-    /// A principal has at most this many times the entries that are free: one takes three quarters of the window, two take three sevenths
-    /// each, and there is always room for another one.
-    static let shareOfFree = 3
-
     /// Whether one more key of a principal may be remembered.
     func hasRoom(for principal: Principal) -> Bool {
         let free = entriesMax - entryIndices.count
-        return principal.isUnnamed ? free > 0 : counts[principal, default: 0] < Self.shareOfFree * free
+        return principal.isUnnamed ? free > 0 : counts[principal, default: 0] < MailboxLimits.windowShareOfFree * free
     }
 
     /// Whether there is room also for what need not be remembered.

@@ -52,8 +52,17 @@ public struct MailboxLimits: Sendable {
     public var historyBytesMax = 1_024 * 1_024
     /// Bytes of envelopes that the whole store keeps. Beyond it the mailboxes that were used longest ago lose their history.
     public var storeBytesMax = 512 * 1_024 * 1_024
-    /// Mailboxes in the store. Beyond it the one used longest ago that nobody is attached to is forgotten.
+    /// Mailboxes with messages in the store. Beyond it one is forgotten that nobody is attached to: of whoever has more names than an even
+    /// share, or else the one used longest ago.
     public var mailboxesMax = 1_000_000
+    /// Names that nobody has written to, and that somebody is attached to; beyond it an attachment is answered "overloaded".
+    public var unwrittenMax = 1_000_000
+    /// Users to whom nobody has written, of whom the store knows when they left; those who left first are forgotten first.
+    public var departedMax = 100_000
+    /// Names of mailboxes with messages that count for one client, by its user or its address; beyond it a publish to a new one is refused.
+    public var clientNamesMax = 1_000
+    /// The same of one API key.
+    public var keyNamesMax = 1_000_000
     /// How long a mailbox that nobody uses is remembered: its incarnation, its last sequence number, and what history is left.
     public var idleMilliseconds: Int64 = 24 * 3_600 * 1_000
     /// Messages that one channel takes in a second, and twice as many at once; beyond it they are refused as too fast.
@@ -66,6 +75,9 @@ public struct MailboxLimits: Sendable {
     public var replayBytesMax = 64 * 1_024
     /// Idempotency keys that the store remembers; beyond it a publish with a new one is answered "window full".
     public var windowEntriesMax = 262_144
+    /// Of these one principal has at most so many times as many as are free: one takes three quarters of all, two take three sevenths each,
+    /// and there is always room for another one.
+    public static let windowShareOfFree = 3
     /// How long an idempotency key is remembered: three budgets.
     public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
 
@@ -92,17 +104,25 @@ struct Mailbox {
     var lastSeen: Int64 = 0
     /// How fast messages come.
     var pace = Pace()
-    /// Neighbours in the order of use; -1 for none.
-    var older = -1
-    var newer = -1
-    /// Neighbours among the mailboxes of the slot; -1 for none.
-    var before = -1
-    var after = -1
+    /// Neighbours in the order of use.
+    var older = MailboxLink.unlinked
+    var newer = MailboxLink.none
+    /// Neighbours among the mailboxes of the slot.
+    var before = MailboxLink.none
+    var after = MailboxLink.none
+    /// To whom the name is counted.
+    var principal = Principal.unnamed
+    /// Neighbours among the names of that principal.
+    var earlier = MailboxLink.none
+    var later = MailboxLink.none
 
     init(key: Key, incarnation: UInt64) {
         self.key = key
         self.incarnation = incarnation
     }
+
+    /// Somebody has written to it: it has a history, or had one.
+    var isWritten: Bool { appended > 0 }
 
     func isOver(_ limits: MailboxLimits) -> Bool {
         history.count > limits.historyMessagesMax || (historyBytes > limits.historyBytesMax && history.count > 1)

@@ -5,8 +5,10 @@ import HashRing
 /// The mailboxes of one shard.
 struct MailboxStore {
     private let limits: MailboxLimits
-    private var mailboxes: MailboxTable
+    /// To look into; only the functions here change it.
+    private(set) var mailboxes: MailboxTable
     private var window: IdempotencyWindow
+    private var lineages: Lineages
     /// Bytes of envelopes in all histories.
     private(set) var historyBytes = 0
     /// Attachments to all mailboxes.
@@ -20,6 +22,7 @@ struct MailboxStore {
     init(shardCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
         self.limits = limits
         mailboxes = MailboxTable(shardCount: shardCount)
+        lineages = Lineages(shardCount: shardCount)
         window = IdempotencyWindow(
             entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
     }
@@ -31,6 +34,8 @@ struct MailboxStore {
 
     /// Where a key's mailbox is; `nil` when there is none. Valid until the next mailbox is created or removed.
     func mailboxIndex(of key: Key) -> Int? { mailboxes.index(of: key) }
+    /// The incarnation of a mailbox that begins now, or would begin.
+    func incarnation(ofNew key: Key) -> UInt64 { lineages.incarnation(of: key) }
     func incarnation(at mailboxIndex: Int) -> UInt64 { mailboxes.all[mailboxIndex].incarnation }
     func attachments(at mailboxIndex: Int) -> [ReturnAddress] { mailboxes.all[mailboxIndex].attachments }
     func isAttached(at mailboxIndex: Int) -> Bool { !mailboxes.all[mailboxIndex].attachments.isEmpty }
@@ -90,7 +95,7 @@ struct MailboxStore {
 
     /// Puts a message at the end of a history.
     private mutating func keep(_ message: StoredMessage, at mailboxIndex: Int, now: Int64) {
-        mailboxes.all[mailboxIndex].appended = message.sequence
+        mailboxes.setEnd(message.sequence, at: mailboxIndex, now: now)
         let kept = message.kept(now: now)
         mailboxes.all[mailboxIndex].history.append(kept)
         mailboxes.all[mailboxIndex].historyBytes += kept.envelope.count
@@ -102,16 +107,24 @@ struct MailboxStore {
     mutating func apply(_ entry: SlotEntry, now: Int64) {
         switch entry {
         case .nothing: break
-        case .created(let key, let incarnation): _ = open(key, incarnation: incarnation, now: now)
+        case .created(let key, let incarnation):
+            replaceOther(key, incarnation: incarnation, nextSequence: .max)
+            _ = mailboxIndex(listening: key, fresh: incarnation, now: now)
+        case .belongs(let key, let principal):
+            if let mailboxIndex = mailboxes.index(of: key), mailboxes.all[mailboxIndex].isWritten {
+                mailboxes.give(mailboxIndex, to: principal)
+            }
         case .seen(let key, let wall):
             guard let mailboxIndex = mailboxes.index(of: key) else { return }
             mailboxes.touch(mailboxIndex, now: now)
             mailboxes.all[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
-            guard let mailboxIndex = open(key, incarnation: incarnation, now: now) else { return }
+            replaceOther(key, incarnation: incarnation, nextSequence: message.sequence)
+            guard let mailboxIndex = mailboxIndex(writing: key, fresh: incarnation, by: .unnamed, now: now) else { return }
             mailboxes.touch(mailboxIndex, now: now)
             // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
             if mailboxes.all[mailboxIndex].appended + 1 != message.sequence {
+                mailboxes.setEnd(message.sequence - 1, at: mailboxIndex, now: now)
                 historyBytes -= mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
             }
             keep(message, at: mailboxIndex, now: now)
@@ -120,11 +133,15 @@ struct MailboxStore {
         }
     }
 
-    /// The mailbox of this incarnation, in place of any other one.
-    private mutating func open(_ key: Key, incarnation: UInt64, now: Int64) -> Int? {
-        if let mailboxIndex = mailboxes.index(of: key), mailboxes.all[mailboxIndex].incarnation != incarnation { remove(mailboxIndex) }
-        return mailboxIndex(creating: key, fresh: incarnation, now: now)
+    /// The mailbox of this incarnation comes in place of any other one, and of one that is further than it can be.
+    private mutating func replaceOther(_ key: Key, incarnation: UInt64, nextSequence: UInt64) {
+        guard let mailboxIndex = mailboxes.index(of: key) else { return }
+        let mailbox = mailboxes.all[mailboxIndex]
+        if mailbox.incarnation != incarnation || mailbox.appended >= nextSequence { remove(mailboxIndex) }
     }
+
+    /// See ``Lineages/begin(slot:term:boot:)``.
+    mutating func beginLineage(slot: Int, term: UInt64, boot: UInt64) { lineages.begin(slot: slot, term: term, boot: boot) }
 
     /// Commits up to a sequence number: sockets, replays and polls may be shown so much.
     mutating func commit(_ sequence: UInt64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].committed = sequence }
@@ -138,7 +155,13 @@ struct MailboxStore {
 
     /// The committed messages after a request's start.
     func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        Self.read(mailboxes.all[mailboxIndex], from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+        mailboxes.all[mailboxIndex].read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+    }
+
+    /// What a request gets for a name that nobody has written to, before anything is kept for it.
+    func readUnwritten(_ request: AttachRequest, now: Int64) -> AttachReply {
+        Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key))
+            .read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
@@ -146,6 +169,7 @@ struct MailboxStore {
         if mailboxes.all[mailboxIndex].attachments.contains(address) { return true }
         if mailboxes.all[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
         mailboxes.all[mailboxIndex].attachments.append(address)
+        mailboxes.unlinkDeparted(mailboxIndex)
         attachmentCount += 1
         return true
     }
@@ -172,57 +196,27 @@ struct MailboxStore {
             let before = mailboxes.all[mailboxIndex].attachments.count
             mailboxes.all[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
             attachmentCount -= before - mailboxes.all[mailboxIndex].attachments.count
-            if noteDeparture(at: mailboxIndex, now: now) { departed.append(mailboxes.all[mailboxIndex].key) }
+            let key = mailboxes.all[mailboxIndex].key
+            if noteDeparture(at: mailboxIndex, now: now) { departed.append(key) }
         }
         return departed
     }
 
+    /// - Returns: whether it was the last attachment of a user.
     private mutating func noteDeparture(at mailboxIndex: Int, now: Moment) -> Bool {
-        guard mailboxes.all[mailboxIndex].attachments.isEmpty, mailboxes.all[mailboxIndex].key.kind == .user else { return false }
-        mailboxes.all[mailboxIndex].lastSeen = now.wall
-        return true
+        guard mailboxes.all[mailboxIndex].attachments.isEmpty else { return false }
+        let isUser = mailboxes.all[mailboxIndex].key.kind == .user
+        if isUser { mailboxes.all[mailboxIndex].lastSeen = now.wall }
+        endListening(at: mailboxIndex, now: now.monotonic)
+        return isUser
     }
 
-    private static func read(_ mailbox: Mailbox, from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int)
-        -> AttachReply
-    {
-        let (gap, from) = beginning(of: start, in: mailbox)
-        var through = from
-        var messages: [StoredMessage] = []
-        var bytes = 0
-        var mailboxIndex = mailbox.firstIndex(after: from)
-        while mailboxIndex < mailbox.history.count, mailbox.history[mailboxIndex].sequence <= mailbox.committed {
-            let message = mailbox.history[mailboxIndex]
-            // An expired message is skipped, which is no gap.
-            if message.expiresAt > now {
-                // One message always fits, or a large one could never be replayed.
-                if !messages.isEmpty, bytes + message.envelope.count > bytesMax { break }
-                messages.append(message)
-                bytes += message.envelope.count
-            }
-            through = message.sequence
-            mailboxIndex += 1
-        }
-        let hasMore = mailboxIndex < mailbox.history.count && mailbox.history[mailboxIndex].sequence <= mailbox.committed
-        if !hasMore { through = max(through, mailbox.committed) }
-        let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
-        return AttachReply(
-            incarnation: mailbox.incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive,
-            hasMore: hasMore)
-    }
-
-    private static func beginning(of start: AttachStart, in mailbox: Mailbox) -> (gap: Bool, from: UInt64) {
-        switch start {
-        case .now: return (false, mailbox.committed)
-        case .earliest: return (false, min(mailbox.resumableFrom, mailbox.committed))
-        case .after(let cursor):
-            // Another incarnation: the client has seen no message of this one.
-            if cursor.incarnation != mailbox.incarnation { return (true, min(mailbox.resumableFrom, mailbox.committed)) }
-            // Ahead of the owner, by a mistake: the client has seen all that is here.
-            if cursor.sequence > mailbox.committed { return (true, mailbox.committed) }
-            if cursor.sequence < mailbox.resumableFrom { return (true, min(mailbox.resumableFrom, mailbox.committed)) }
-            return (false, cursor.sequence)
-        }
+    /// A name that nobody has written to keeps nothing, but for when a user was there, as long as there is room for that.
+    private mutating func endListening(at mailboxIndex: Int, now: Int64) {
+        if mailboxes.all[mailboxIndex].isWritten { return }
+        if mailboxes.all[mailboxIndex].key.kind == .channel { return remove(mailboxIndex) }
+        if mailboxes.departedCount >= limits.departedMax, let oldest = mailboxes.oldestDeparted { remove(oldest) }
+        mailboxes.leave(mailboxIndex, now: now)
     }
 
     /// What `locate` shows of a key, without touching it.
@@ -236,23 +230,49 @@ struct MailboxStore {
 
     // MARK: Bounds
 
-    /// Finds a mailbox or creates it; `nil` when the store is full and every mailbox has attachments.
-    mutating func mailboxIndex(creating key: Key, fresh: UInt64, now: Int64) -> Int? {
-        if let mailboxIndex = mailboxes.index(of: key) { return mailboxIndex }
-        if mailboxes.count >= limits.mailboxesMax {
-            guard let victim = oldestUnattached() else { return nil }
+    /// See ``MailboxTable/mayTakeName(_:limits:)``.
+    func mayTakeName(_ publish: Publish) -> Bool { publish.principal.isUnnamed || mailboxes.mayTakeName(publish, limits: limits) }
+    /// See ``MailboxTable/claim(_:by:)``.
+    mutating func claim(_ mailboxIndex: Int, by principal: Principal) -> Bool { mailboxes.claim(mailboxIndex, by: principal) }
+
+    /// Finds a mailbox for a message, or creates it; `nil` when the store is full and every mailbox has attachments.
+    mutating func mailboxIndex(writing key: Key, fresh: UInt64? = nil, by principal: Principal, now: Int64) -> Int? {
+        let known = mailboxes.index(of: key)
+        if let known, mailboxes.all[known].isWritten { return known }
+        if mailboxes.writtenCount >= limits.mailboxesMax {
+            guard let victim = mailboxes.victim(for: principal, mailboxesMax: limits.mailboxesMax) else { return nil }
             evictedThrough = max(evictedThrough, mailboxes.all[victim].lastUsed)
             remove(victim)
             evictedCount += 1
         }
-        var mailbox = Mailbox(key: key, incarnation: fresh)
+        return known ?? create(key, fresh, now: now)
+    }
+
+    /// Finds a mailbox for who listens, or creates one that holds nothing; `nil` when there are too many of these. No history goes for it.
+    mutating func mailboxIndex(listening key: Key, fresh: UInt64? = nil, now: Int64) -> Int? {
+        if let mailboxIndex = mailboxes.index(of: key) { return mailboxIndex }
+        if mailboxes.departedCount >= limits.departedMax || mailboxes.unwrittenCount >= limits.unwrittenMax {
+            if let departed = mailboxes.oldestDeparted { remove(departed) }
+            if mailboxes.unwrittenCount >= limits.unwrittenMax { return nil }
+        }
+        let mailboxIndex = create(key, fresh, now: now)
+        if key.kind == .user { mailboxes.leave(mailboxIndex, now: now) }
+        return mailboxIndex
+    }
+
+    private mutating func create(_ key: Key, _ fresh: UInt64?, now: Int64) -> Int {
+        var mailbox = Mailbox(key: key, incarnation: fresh ?? incarnation(ofNew: key))
         // It may have been here before, and its messages of that time are lost.
         mailbox.lostThrough = evictedThrough
-        return mailboxes.insert(mailbox, now: now)
+        mailbox.lastUsed = now
+        return mailboxes.insert(mailbox)
     }
 
     /// Forgets a mailbox with all it holds.
     private mutating func remove(_ mailboxIndex: Int) {
+        if mailboxes.all[mailboxIndex].isWritten {
+            lineages.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
+        }
         historyBytes -= mailboxes.all[mailboxIndex].historyBytes
         attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
         mailboxes.remove(mailboxIndex)
@@ -268,25 +288,14 @@ struct MailboxStore {
     /// Forgets mailboxes that nobody has used for long; at most `limit` in one go, so that no tick takes long.
     mutating func forgetIdle(now: Int64, limit: Int = 256) {
         var looked = 0
-        while looked < limit, case let oldest = mailboxes.oldest, oldest >= 0,
-            mailboxes.all[oldest].lastUsed + limits.idleMilliseconds <= now
-        {
+        while looked < limit, let oldest = mailboxes.oldestWritten, mailboxes.all[oldest].lastUsed + limits.idleMilliseconds <= now {
             looked += 1
             if mailboxes.all[oldest].attachments.isEmpty { remove(oldest) } else { mailboxes.touch(oldest, now: now) }
         }
-    }
-
-    /// The one used longest ago that nobody is attached to. Attached ones that are met move to the other end, so the search
-    /// is paid for once.
-    private mutating func oldestUnattached() -> Int? {
-        let searchMax = 1_024
-        for _ in 0..<min(searchMax, mailboxes.count) {
-            let oldest = mailboxes.oldest
-            guard oldest >= 0 else { return nil }
-            if mailboxes.all[oldest].attachments.isEmpty { return oldest }
-            mailboxes.touch(oldest, now: mailboxes.all[oldest].lastUsed)
+        while looked < limit, let oldest = mailboxes.oldestDeparted, mailboxes.all[oldest].lastUsed + limits.idleMilliseconds <= now {
+            looked += 1
+            remove(oldest)
         }
-        return nil
     }
 
     // MARK: Slots
@@ -307,17 +316,15 @@ struct MailboxStore {
     }
 
     /// Ends all attachments to a slot's mailboxes and returns them, with what they were attached to.
-    mutating func detachAll(slot: Int) -> [(address: ReturnAddress, key: Key)] {
+    mutating func detachAll(slot: Int, now: Int64) -> [(address: ReturnAddress, key: Key)] {
         var detached: [(address: ReturnAddress, key: Key)] = []
-        var next = mailboxes.first(inSlot: slot)
-        while let mailboxIndex = next {
-            if !mailboxes.all[mailboxIndex].attachments.isEmpty {
-                detached += mailboxes.all[mailboxIndex].attachments.map { ($0, mailboxes.all[mailboxIndex].key) }
-                mailboxes.all[mailboxIndex].attachments = []
-            }
-            next = mailboxes.next(inSlotAfter: mailboxIndex)
+        // Collected, because some of them go, and others for them.
+        for mailboxIndex in mailboxes.indices(inSlot: slot) where !mailboxes.all[mailboxIndex].attachments.isEmpty {
+            detached += mailboxes.all[mailboxIndex].attachments.map { ($0, mailboxes.all[mailboxIndex].key) }
+            attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
+            mailboxes.all[mailboxIndex].attachments = []
+            endListening(at: mailboxIndex, now: now)
         }
-        attachmentCount -= detached.count
         return detached
     }
 
@@ -339,36 +346,39 @@ struct MailboxStore {
             (mailboxes.all[$0].lastUsed, $0) < (mailboxes.all[$1].lastUsed, $1)
         }) {
             let mailbox = mailboxes.all[mailboxIndex]
+            if !mailbox.isWritten, mailbox.key.kind == .channel { continue }
             let lostAgo = mailbox.lostThrough == .min ? Int64.max : max(0, now - mailbox.lostThrough)
             add(
                 .mailbox(
                     MailboxHead(
                         key: mailbox.key, incarnation: mailbox.incarnation, appended: mailbox.appended,
                         resumableFrom: mailbox.resumableFrom,
-                        lostAgo: lostAgo, lastSeen: mailbox.lastSeen)))
+                        lostAgo: lostAgo, lastSeen: mailbox.lastSeen, principal: mailbox.principal)))
             for message in mailbox.history { add(.message(message.shifted(by: -now))) }
         }
         for (key, remembered) in window.entries(ofSlot: slot, now: now) { add(.remembered(key, remembered.shifted(by: -now))) }
         return chunks.enumerated().map { number, items in
-            SnapshotChunk(isFirst: number == 0, isLast: number == chunks.count - 1, base: base, position: position, items: items)
+            SnapshotChunk(
+                isFirst: number == 0, isLast: number == chunks.count - 1, base: base, position: position,
+                lineage: lineages[slot], items: items)
         }
     }
 
     /// Replaces all that is here of a slot by another node's copy.
     mutating func replace(slot: Int, with chunks: [SnapshotChunk], now: Int64) {
         drop(slot: slot)
+        lineages[slot] = chunks.first?.lineage ?? 0
         var current = -1
         for item in chunks.lazy.flatMap(\.items) {
             switch item {
             case .mailbox(let head):
-                current = mailboxIndex(creating: head.key, fresh: head.incarnation, now: now) ?? -1
+                current = receive(head, now: now) ?? -1
                 guard current >= 0 else { continue }
-                mailboxes.all[current].appended = head.appended
                 mailboxes.all[current].resumableFrom = head.resumableFrom
                 mailboxes.all[current].lastSeen = head.lastSeen
                 mailboxes.all[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
             case .message(let message):
-                guard current >= 0 else { continue }
+                guard current >= 0, mailboxes.all[current].isWritten else { continue }
                 let message = message.shifted(by: now)
                 mailboxes.all[current].history.append(message)
                 mailboxes.all[current].historyBytes += message.envelope.count
@@ -377,5 +387,13 @@ struct MailboxStore {
             }
         }
         shed(now: now)
+    }
+
+    private mutating func receive(_ head: MailboxHead, now: Int64) -> Int? {
+        guard head.appended > 0 else { return mailboxIndex(listening: head.key, fresh: head.incarnation, now: now) }
+        guard let mailboxIndex = mailboxIndex(writing: head.key, fresh: head.incarnation, by: head.principal, now: now) else { return nil }
+        mailboxes.setEnd(head.appended, at: mailboxIndex, now: now)
+        mailboxes.give(mailboxIndex, to: head.principal)
+        return mailboxIndex
     }
 }

@@ -4,8 +4,10 @@
 public enum SlotEntry: Hashable, Sendable {
     /// A message got its sequence number; its mailbox is created if it isn't there.
     case message(Key, incarnation: UInt64, StoredMessage, Remembered?)
-    /// A mailbox was created by a first attachment.
+    /// A user's mailbox was created by a first attachment. A channel's is not, before its first message: see ``Lineages``.
     case created(Key, incarnation: UInt64)
+    /// The name counts for this principal from now on.
+    case belongs(Key, to: Principal)
     /// A user was there, in milliseconds since 1970; proves too that the owner still is one.
     case seen(Key, at: Int64)
     /// Changes nothing; its commit proves that the owner still is one.

@@ -11,15 +11,18 @@ public struct SnapshotChunk: Hashable, Sendable {
     public let base: UInt64
     /// The end of the log that the copy holds.
     public let position: UInt64
+    /// See ``Lineages``.
+    public let lineage: UInt64
     /// Mailboxes, each followed by its messages, and receipts.
     public let items: [SnapshotItem]
 
     /// A chunk with all its parts.
-    public init(isFirst: Bool, isLast: Bool, base: UInt64, position: UInt64, items: [SnapshotItem]) {
+    public init(isFirst: Bool, isLast: Bool, base: UInt64, position: UInt64, lineage: UInt64 = 0, items: [SnapshotItem]) {
         self.isFirst = isFirst
         self.isLast = isLast
         self.base = base
         self.position = position
+        self.lineage = lineage
         self.items = items
     }
 
@@ -37,7 +40,7 @@ public enum SnapshotItem: Hashable, Sendable {
 
     var payloadBytes: Int {
         switch self {
-        case .mailbox(let head): head.key.name.count + 56
+        case .mailbox(let head): head.key.name.count + 64
         case .message(let message): message.envelope.count + 48
         case .remembered: 96
         }
@@ -58,14 +61,20 @@ public struct MailboxHead: Hashable, Sendable {
     public let lostAgo: Int64
     /// When a socket of the user was last there, in milliseconds since 1970; 0 for never.
     public let lastSeen: Int64
+    /// To whom its name is counted.
+    public let principal: Principal
 
     /// A mailbox's head with all its parts.
-    public init(key: Key, incarnation: UInt64, appended: UInt64, resumableFrom: UInt64, lostAgo: Int64, lastSeen: Int64 = 0) {
+    public init(
+        key: Key, incarnation: UInt64, appended: UInt64, resumableFrom: UInt64, lostAgo: Int64, lastSeen: Int64 = 0,
+        principal: Principal = .unnamed
+    ) {
         self.key = key
         self.incarnation = incarnation
         self.appended = appended
         self.resumableFrom = resumableFrom
         self.lostAgo = lostAgo
         self.lastSeen = lastSeen
+        self.principal = principal
     }
 }

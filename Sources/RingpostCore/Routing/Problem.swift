@@ -44,6 +44,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     /// The node is stopping.
     case stopping = 27
     case internalError = 28
+    /// The publisher has written to as many different users and channels as it may.
+    case tooManyNames = 29
 
     /// Stable; programs compare it.
     public var code: String {
@@ -76,6 +78,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .outcomeUnknown: "outcome_unknown"
         case .stopping: "stopping"
         case .internalError: "internal_error"
+        case .tooManyNames: "too_many_names"
         }
     }
 
@@ -92,7 +95,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .tooLarge: 413
         case .unsupportedMediaType: 415
         case .upgradeRequired: 426
-        case .windowFull, .tooFast, .tooManySockets: 429
+        case .windowFull, .tooFast, .tooManySockets, .tooManyNames: 429
         case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping, .channelFull: 503
         case .internalError: 500
         }
@@ -129,6 +132,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .outcomeUnknown: "the owner went silent; the message may have been delivered: repeat it with the same Idempotency-Key"
         case .stopping: "this node is stopping; send to another one"
         case .internalError: "something went wrong inside this node"
+        case .tooManyNames:
+            "you have written to as many users and channels as you may; those that nobody uses are forgotten after a day"
         }
     }
 
@@ -136,7 +141,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     public var retryAfterSeconds: Int? {
         switch self {
         case .windowFull, .overloaded, .noOwner, .frozen, .channelFull: 2
-        case .tooManySockets: 10
+        case .tooManySockets, .tooManyNames: 10
         case .tooFast: 1
         case .retry, .ownerUnreachable, .outcomeUnknown, .stopping: 1
         default: nil

@@ -15,6 +15,10 @@ struct PublishQueue {
     private(set) var tooFastForUsers: UInt64 = 0
     private(set) var tooFastForChannels: UInt64 = 0
 
+    /// Messages that were refused because their publisher has too many names.
+    private(set) var tooManyNamesOfClients: UInt64 = 0
+    private(set) var tooManyNamesOfKeys: UInt64 = 0
+
     init(limits: LaneLimits) { lanes = PublishLanes(limits: limits) }
 
     // MARK: Events
@@ -25,6 +29,12 @@ struct PublishQueue {
 
     /// A publish that was sent or appended is answered.
     mutating func answer(_ request: UInt64, _ result: PublishResult) { answers.append((request, result)) }
+
+    /// A message would take one more name than its publisher may have.
+    mutating func refuseName(_ request: UInt64, of principal: Principal) {
+        if principal.isClient { tooManyNamesOfClients += 1 } else { tooManyNamesOfKeys += 1 }
+        answers.append((request, .failure(.tooManyNames)))
+    }
 
     /// A message came too fast.
     mutating func refuseTooFast(_ request: UInt64, kind: KeyKind) {

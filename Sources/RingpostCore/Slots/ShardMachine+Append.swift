@@ -20,7 +20,11 @@ extension ShardMachine {
                 return
             }
         }
-        guard log.hasRoom, let mailboxIndex = log.mailboxIndex(creating: publish.key, now: now.monotonic) else {
+        guard log.mailboxes.mayTakeName(publish) else {
+            publishes.refuseName(request, of: publish.principal)
+            return
+        }
+        guard log.hasRoom, let mailboxIndex = log.mailboxIndex(writing: publish, boot: peers.me.boot, now: now.monotonic) else {
             publishes.answer(request, .failure(.overloaded))
             return
         }
@@ -28,7 +32,7 @@ extension ShardMachine {
             publishes.refuseTooFast(request, kind: publish.key.kind)
             return
         }
-        let (message, receipt, remembered) = log.write(
+        let (message, receipt, remembered, isClaimed) = log.write(
             publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: peers.hasMirror(slot), now: now)
         let entry = SlotEntry.message(
             publish.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex), message, remembered)
@@ -38,6 +42,10 @@ extension ShardMachine {
         }
         let waiter = SlotWaiter.publish(request: request, publish.key, receipt, remembered: remembered?.until)
         append(entry, to: slot, waiter: waiter, now: now, actions: &actions)
+        // Only for the count: where there is no room the holders are not told.
+        if isClaimed, log.hasRoom {
+            append(.belongs(publish.key, to: publish.principal), to: slot, waiter: nil, now: now, actions: &actions)
+        }
     }
 
     /// Answers a publish that was appended before, as soon as the first one is committed; false when it was not.
@@ -70,7 +78,7 @@ extension ShardMachine {
     /// Puts one more step at the end of a slot's log and sends it to all who have a copy.
     mutating func append(_ entry: SlotEntry, to slot: Int, waiter: SlotWaiter?, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        let position = log.nextPosition(at: slotIndex)
+        let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
         if commitsAtOnce(slot, now: now) {
             log.commitAtOnce(position, at: slotIndex)
             show(entry, actions: &actions)

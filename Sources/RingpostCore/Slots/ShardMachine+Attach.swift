@@ -69,12 +69,16 @@ extension ShardMachine {
             return
         }
         let isKnown = log.mailboxes.mailboxIndex(of: request.key) != nil
-        guard log.hasRoom, let mailboxIndex = log.mailboxIndex(creating: request.key, now: now.monotonic) else {
+        // For a channel that nobody has written to there is nothing to remember but the attachment, and that not before it stands.
+        let mailboxIndex =
+            isKnown || request.key.kind == .user
+            ? log.mailboxIndex(listening: request.key, boot: peers.me.boot, now: now.monotonic) : nil
+        guard log.hasRoom, mailboxIndex != nil || request.key.kind == .channel else {
             actions.append(.attached(request.address, .failure(.overloaded)))
             return
         }
-        log.touch(mailboxIndex, isSeen: request.key.kind == .user, now: now)
-        if isKnown, log.isServing(at: slotIndex) {
+        if let mailboxIndex { log.touch(mailboxIndex, isSeen: request.key.kind == .user, now: now) }
+        if isKnown, let mailboxIndex, log.isServing(at: slotIndex) {
             let reply = log.mailboxes.read(request, at: mailboxIndex, now: now.monotonic)
             let onlyContinues = !reply.gap && !reply.messages.isEmpty && request.start.isCursor
             if onlyContinues || log.commitsAtOnce(at: slotIndex) {
@@ -83,24 +87,26 @@ extension ShardMachine {
             }
         }
         let entry: SlotEntry =
-            if !isKnown {
-                .created(request.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex))
-            } else if request.key.kind == .user {
-                .seen(request.key, at: now.wall)
-            } else {
+            if request.key.kind == .channel {
                 .nothing
+            } else if !isKnown, let mailboxIndex {
+                .created(request.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex))
+            } else {
+                .seen(request.key, at: now.wall)
             }
         append(entry, to: request.key.slot, waiter: .attach(request), now: now, actions: &actions)
     }
 
     /// Answers an edge's question and attaches the address if it wants to stay and has caught up.
     mutating func answerAttach(_ request: AttachRequest, now: Moment, actions: inout [ShardAction]) {
-        guard let mailboxIndex = log.mailboxes.mailboxIndex(of: request.key) else {
-            actions.append(.attached(request.address, .failure(.retry)))
-            return
+        var mailboxIndex = log.mailboxes.mailboxIndex(of: request.key)
+        let reply =
+            mailboxIndex.map { log.mailboxes.read(request, at: $0, now: now.monotonic) }
+            ?? log.mailboxes.readUnwritten(request, now: now.monotonic)
+        if reply.isLive, mailboxIndex == nil {
+            mailboxIndex = log.mailboxIndex(listening: request.key, boot: peers.me.boot, now: now.monotonic)
         }
-        let reply = log.mailboxes.read(request, at: mailboxIndex, now: now.monotonic)
-        if reply.isLive, !log.attach(request.address, at: mailboxIndex) {
+        if reply.isLive, mailboxIndex.map({ log.attach(request.address, at: $0) }) != true {
             actions.append(.attached(request.address, .failure(.overloaded)))
             return
         }

@@ -15,12 +15,13 @@ extension ShardMachine {
             guard publish.isForgettable || log.mailboxes.windowHasRoom(for: publish), log.receipt(of: publish, now: now.monotonic) == nil
             else { return false }
         }
-        guard let mailboxIndex = log.mailboxIndex(creating: publish.key, now: now.monotonic),
+        guard log.mailboxes.mayTakeName(publish),
+            let mailboxIndex = log.mailboxIndex(writing: publish, boot: peers.me.boot, now: now.monotonic),
             log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
-        let (message, receipt, _) = log.write(
+        let (message, receipt, _, _) = log.write(
             publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
-        let position = log.nextPosition(at: slotIndex)
+        let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
         log.commitAtOnce(position, at: slotIndex)
         show(message, at: mailboxIndex, actions: &actions)
         actions.append(.answer(context.address, .success(receipt)))

@@ -30,7 +30,7 @@ extension ShardMachine {
             }
         case .append(let term, let slot, let position, let entry):
             if accepts(Int(slot), term: term, from: sender, actions: &actions) {
-                append(entry, at: position, to: Int(slot), term: term, connectionID: connectionID, now: now, actions: &actions)
+                append(entry, at: position, to: Int(slot), term: term, from: sender, now: now, actions: &actions)
             }
         case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: break
         }
@@ -138,18 +138,21 @@ extension ShardMachine {
     }
 
     private mutating func append(
-        _ entry: SlotEntry, at position: UInt64, to slot: Int, term: UInt64, connectionID: UInt32, now: Moment, actions: inout [ShardAction]
+        _ entry: SlotEntry, at position: UInt64, to slot: Int, term: UInt64, from sender: Sender, now: Moment,
+        actions: inout [ShardAction]
     ) {
         let copy = log.copy(at: slotIndex(slot))
         let fits = copy.state == .complete && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
         guard fits else {
             // A snapshot that is on its way will bring the step.
             if !snapshots.contains(slot) {
-                actions.append(.reply(connectionID: connectionID, .mismatch(term: term, slot: UInt16(slot))))
+                actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: term, slot: UInt16(slot))))
             }
             return
         }
-        if position == copy.position + 1 { log.apply(entry, position: position, at: slotIndex(slot), now: now.monotonic) }
+        if position == copy.position + 1 {
+            log.apply(entry, position: position, at: slotIndex(slot), boot: sender.member.boot, now: now.monotonic)
+        }
         acknowledge(slot, now: now, actions: &actions)
     }
 

@@ -26,6 +26,10 @@ extension ShardMachine {
     public var tooFastForUsers: UInt64 { publishes.tooFastForUsers }
     /// See ``tooFastForUsers``.
     public var tooFastForChannels: UInt64 { publishes.tooFastForChannels }
+    /// Publishes that were refused because a client would have taken more names than it may.
+    public var tooManyNamesOfClients: UInt64 { publishes.tooManyNamesOfClients }
+    /// The same of API keys.
+    public var tooManyNamesOfKeys: UInt64 { publishes.tooManyNamesOfKeys }
     /// Slots that this node is to own and whose history it has not got yet.
     public var inheritingCount: Int {
         var count = takeovers.count

@@ -55,7 +55,7 @@ extension ShardMachine {
             waitingAttaches.endWaitForSlot(takeover.attaches.count)
             for request in takeover.attaches { actions.append(.attached(request.address, .failure(.retry))) }
         }
-        guard let (owner, detached) = log.endTerm(at: slotIndex) else { return }
+        guard let (owner, detached) = log.endTerm(at: slotIndex, now: now.monotonic) else { return }
         lease.forgetCommit(of: slot)
         for holder in owner.holders.all { copies.end(slot, to: holder.peer) }
         for (address, key) in detached {

@@ -86,9 +86,8 @@ public struct ShardMachine {
     ///   - me: this node's id and boot.
     ///   - index: this shard's number; it has the slots with `slot % shardCount == index`.
     ///   - shardCount: how many shards the node has.
-    ///   - seed: 64 random bits, from which incarnations are drawn.
     ///   - limits: its bounds.
-    public init(me: MemberIdentity, index: Int, shardCount: Int, seed: UInt64, limits: ShardLimits = ShardLimits()) {
+    public init(me: MemberIdentity, index: Int, shardCount: Int, limits: ShardLimits = ShardLimits()) {
         let slots = limits.slots
         layout = ShardSlots(shardIndex: index, shardCount: shardCount)
         self.limits = limits
@@ -97,7 +96,7 @@ public struct ShardMachine {
         publishes = PublishQueue(limits: limits.lanes)
         log = SlotLog(
             layout: layout, limits: SlotLogLimits(uncommittedMax: slots.uncommittedMax, uncommittedBytesMax: slots.uncommittedBytesMax),
-            mailboxLimits: limits.mailbox, seed: seed)
+            mailboxLimits: limits.mailbox)
         lease = LeaseGate(isOff: limits.faults.contains(.noLease))
         vacancy = Vacancy(slotCount: layout.count, rosterRetryMilliseconds: slots.rosterRetryMilliseconds)
         staleSlots = StaleSlots(slotCount: layout.count)

@@ -36,7 +36,8 @@ extension SlotFrame {
             }
         }
         switch self {
-        case .append(_, let slot, _, .message(let key, _, _, _)), .append(_, let slot, _, .created(let key, _)):
+        case .append(_, let slot, _, .message(let key, _, _, _)), .append(_, let slot, _, .created(let key, _)),
+            .append(_, let slot, _, .belongs(let key, _)):
             return fits(key, slot)
         case .snapshots(let transfers): return transfers.allSatisfy { fits($0.chunk, $0.slot) }
         case .chunk(_, let slot, .some(let chunk)): return fits(chunk, slot)

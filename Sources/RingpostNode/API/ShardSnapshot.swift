@@ -51,6 +51,8 @@ extension Shard {
         snapshot.counters = counters
         snapshot.counters.add(machine.tooFastForUsers, to: .userRate)
         snapshot.counters.add(machine.tooFastForChannels, to: .channelRate)
+        snapshot.counters.add(machine.tooManyNamesOfClients, to: .clientNames)
+        snapshot.counters.add(machine.tooManyNamesOfKeys, to: .keyNames)
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount

@@ -67,6 +67,8 @@ extension NodeLimits {
         case .streamChannels: number(\.streamChannelsMax, 1...32)
         case .channelSubscribers: number(\.channelListenersMax, 1...1_000_000)
         case .socketBytes: number(\.socketBytesMax, 65_536...1_073_741_824)
+        case .clientNames: number(\.mailbox.clientNamesMax, 1...100_000_000)
+        case .keyNames: number(\.mailbox.keyNamesMax, 1...100_000_000)
         case .userRate: number(\.mailbox.userMessagesPerSecond, 1...1_000_000)
         case .channelRate: number(\.mailbox.channelMessagesPerSecond, 1...1_000_000)
         case .keyRate: number(\.keyMessagesPerSecond, 1...10_000_000)

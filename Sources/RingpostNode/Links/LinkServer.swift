@@ -328,7 +328,8 @@ final class LinkServer: Connection, @unchecked Sendable {
         try check(forward.key)
         let publish = Publish(
             key: forward.key, id: forward.id, principal: forward.principal, from: forward.from,
-            isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data, timeToLiveSeconds: forward.timeToLiveSeconds,
+            isRepeatable: forward.isRepeatable, isForgettable: forward.isForgettable, data: forward.data,
+            timeToLiveSeconds: forward.timeToLiveSeconds,
             deadline: lastHeard + Int64(forward.budgetMilliseconds), publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
         // The connection is the stream: what a sender forwards on it stays in order.
         let context = PublishContext(

@@ -34,7 +34,7 @@ package final class Shard: @unchecked Sendable {
             logger: context.logger)
         shell = MachineShell(
             ShardMachine(
-                me: context.identity, index: index, shardCount: context.shardCount, seed: runtime.numbers.random(),
+                me: context.identity, index: index, shardCount: context.shardCount,
                 limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes)))
         publisher = Publisher(runtime: runtime, apiKeys: context.apiKeys, payloadBytesMax: limits.payloadBytesMax)
         links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, context: context, registry: linkRegistry)

@@ -108,6 +108,7 @@ extension LinkDecoder {
         if kind == .nothing { return .nothing }
         guard let key = key(&body) else { return nil }
         if kind == .seen { return body.readTime().map { .seen(key, at: $0) } }
+        if kind == .belongs { return body.readWord().map { .belongs(key, to: Principal(rawValue: $0)) } }
         guard let incarnation = body.readWord() else { return nil }
         if kind == .created { return .created(key, incarnation: incarnation) }
         var remembered: Remembered?
@@ -120,7 +121,7 @@ extension LinkDecoder {
 
     private static func chunk(_ body: inout LinkReader) -> SnapshotChunk? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
-            let position = body.readPosition()
+            let position = body.readPosition(), let lineage = body.readWord()
         else { return nil }
         var items: [SnapshotItem] = []
         while body.readableBytes > 0 {
@@ -130,7 +131,8 @@ extension LinkDecoder {
             items.append(item)
         }
         return SnapshotChunk(
-            isFirst: flags & LinkFlag.isFirst != 0, isLast: flags & LinkFlag.isLast != 0, base: base, position: position, items: items)
+            isFirst: flags & LinkFlag.isFirst != 0, isLast: flags & LinkFlag.isLast != 0, base: base, position: position,
+            lineage: lineage, items: items)
     }
 
     private static func item(_ kind: LinkItem, _ body: inout LinkReader) -> SnapshotItem? {
@@ -138,12 +140,12 @@ extension LinkDecoder {
         case .mailbox:
             guard let key = key(&body), let incarnation = body.readWord(), let appended = body.readPosition(),
                 let resumableFrom = body.readWord(), resumableFrom <= appended, let lostAgo = body.readTime(), lostAgo >= 0,
-                let lastSeen = body.readTime()
+                let lastSeen = body.readTime(), let principal = body.readWord()
             else { return nil }
             return .mailbox(
                 MailboxHead(
                     key: key, incarnation: incarnation, appended: appended, resumableFrom: resumableFrom, lostAgo: lostAgo,
-                    lastSeen: lastSeen))
+                    lastSeen: lastSeen, principal: Principal(rawValue: principal)))
         case .message: return body.readTime().flatMap { message(&body, appendedAt: $0) }.map(SnapshotItem.message)
         case .remembered:
             guard let key = body.readWord(), let remembered = readRemembered(&body) else { return nil }

@@ -113,6 +113,10 @@ extension LinkEncoder {
             buffer.writeInteger(LinkEntry.created.rawValue)
             write(key, into: &buffer)
             buffer.writeInteger(incarnation, endianness: .little)
+        case .belongs(let key, let principal):
+            buffer.writeInteger(LinkEntry.belongs.rawValue)
+            write(key, into: &buffer)
+            buffer.writeInteger(principal.rawValue, endianness: .little)
         case .seen(let key, let wall):
             buffer.writeInteger(LinkEntry.seen.rawValue)
             write(key, into: &buffer)
@@ -125,6 +129,7 @@ extension LinkEncoder {
         buffer.writeInteger(LinkFlag.isThere | (chunk.isFirst ? LinkFlag.isFirst : 0) | (chunk.isLast ? LinkFlag.isLast : 0))
         buffer.writeInteger(chunk.base, endianness: .little)
         buffer.writeInteger(chunk.position, endianness: .little)
+        buffer.writeInteger(chunk.lineage, endianness: .little)
         for item in chunk.items {
             switch item {
             case .mailbox(let head):
@@ -135,6 +140,7 @@ extension LinkEncoder {
                 buffer.writeInteger(head.resumableFrom, endianness: .little)
                 buffer.writeInteger(head.lostAgo, endianness: .little)
                 buffer.writeInteger(head.lastSeen, endianness: .little)
+                buffer.writeInteger(head.principal.rawValue, endianness: .little)
             case .message(let message):
                 buffer.writeInteger(LinkItem.message.rawValue)
                 buffer.writeInteger(message.appendedAt, endianness: .little)

@@ -107,7 +107,8 @@ public enum LinkEncoder {
     private static func write(_ forward: LinkForward, into buffer: inout ByteBuffer) {
         let publish = Publish(
             key: forward.key, id: forward.id, principal: forward.principal, from: forward.from, isRepeatable: forward.isRepeatable,
-            isForgettable: forward.isForgettable, data: forward.data, deadline: 0, publishedAt: forward.publishedAt, mayBeRepeat: forward.mayBeRepeat)
+            isForgettable: forward.isForgettable, data: forward.data, deadline: 0, publishedAt: forward.publishedAt,
+            mayBeRepeat: forward.mayBeRepeat)
         writeForward(
             forward.request, publish, timeToLive: forward.timeToLiveSeconds ?? noTimeToLive, epoch: forward.epoch, hops: forward.hops,
             restarts: forward.restarts, budgetMilliseconds: forward.budgetMilliseconds, into: &buffer)

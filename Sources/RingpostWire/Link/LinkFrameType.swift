@@ -84,6 +84,7 @@ enum LinkEntry: UInt8 {
     case created = 3
     case nothing = 4
     case seen = 5
+    case belongs = 6
 }
 
 enum LinkItem: UInt8 {

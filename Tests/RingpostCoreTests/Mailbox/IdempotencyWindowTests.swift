@@ -39,13 +39,13 @@ import Testing
     @Test func aFullWindowForgetsNothingEarly() {
         var window = IdempotencyWindow(entriesMax: 2, milliseconds: 100)
         window.remember(receipt(1, until: 100), to: slotOne)
-        #expect(!window.isFull)
+        #expect(window.hasRoom(for: .unnamed))
         window.remember(receipt(2, until: 110), to: slotOne)
-        #expect(window.isFull)
+        #expect(!window.hasRoom(for: .unnamed))
         #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
-        #expect(window.isFull)
+        #expect(!window.hasRoom(for: .unnamed))
         #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
-        #expect(!window.isFull)
+        #expect(window.hasRoom(for: .unnamed))
     }
 
     @Test func slotsThatChangeHandsTakeTheirEntriesAlong() {
@@ -116,5 +116,41 @@ import Testing
         #expect(window.receipt(of: id(1), to: slotOne, now: 200) == nil)
         #expect(window.count == 0)
         #expect(window.entries(ofSlot: 1, now: 0).isEmpty)
+    }
+
+    @Test func nobodyWithACredentialFillsItAlone() {
+        var window = IdempotencyWindow(entriesMax: 80, milliseconds: 100)
+        var next: UInt64 = 0
+        func fill(_ principal: Principal) -> Int {
+            var count = 0
+            while window.hasRoom(for: principal) {
+                next += 1
+                window.remember(Remembered(receipt: receipt(next), until: 100, principal: principal), to: slotOne)
+                count += 1
+            }
+            return count
+        }
+        let (one, other, third) = (Principal(rawValue: 2), Principal(rawValue: 3), Principal(rawValue: 4))
+        #expect(fill(one) == 60, "three times what is left")
+        #expect(fill(other) == 15)
+        #expect(fill(third) == 4)
+        #expect(fill(.unnamed) == 1, "whoever needs no key takes all that is left")
+        #expect(!window.hasRoom(for: one))
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil)
+        #expect(window.count == 0)
+        #expect(fill(other) == 60, "all are forgotten, and nobody counts for them any more")
+        window.forget(slot: 1)
+        #expect(fill(third) == 60)
+    }
+
+    @Test func aCorrectedReceiptIsStillWhoseItWas() {
+        var window = IdempotencyWindow(entriesMax: 4, milliseconds: 100)
+        let one = Principal(rawValue: 2)
+        for number: UInt64 in 1...3 {
+            window.remember(Remembered(receipt: receipt(number), until: 100, principal: one), to: slotOne)
+            window.remember(Remembered(receipt: receipt(number).with(mirrored: true), until: 100), to: slotOne)
+        }
+        #expect(!window.hasRoom(for: one) && window.hasRoom(for: Principal(rawValue: 4)))
+        #expect(window.entries(ofSlot: 1, now: 0).allSatisfy { $0.1.principal == one && $0.1.receipt.mirrored })
     }
 }

@@ -96,6 +96,23 @@ import Testing
                     data: ["n": 1]))
     }
 
+    @Test mutating func anEnvelopeSaysWhoSentIt() throws {
+        func envelope(_ key: Key, _ from: [UInt8]) throws -> String {
+            let publish = Publish(
+                key: key, id: MessageID(high: 0, low: 1), from: from, isRepeatable: false, data: Array("1".utf8), deadline: .max)
+            _ = loop.publish(publish, answerTo: Self.address(1, channel: 9), at: Moment(monotonic: 0, wall: 7))
+            let request = AttachRequest(key: key, address: Self.address(1), start: .earliest, stay: .never)
+            return String(decoding: try #require(try loop.attach(request, at: 0).get().messages.last).envelope, as: UTF8.self)
+        }
+        let channel = Key(.channel, trusted: Array("r\"m".utf8), hash: Self.key().hash)
+        #expect(try envelope(Self.key(), SenderText.nobody).hasSuffix(#","at":7,"data":1}"#))
+        let bytes = store.historyBytes
+        let named = try envelope(Self.key(), SenderText.user(Array("bob".utf8)))
+        #expect(named.hasSuffix(#","at":7,"from":{"user":"bob"},"data":1}"#))
+        #expect(store.historyBytes == bytes + named.utf8.count, "its bytes are counted")
+        #expect(try envelope(channel, SenderText.key("k1")).hasSuffix(#","at":7,"channel":"r\"m","from":{"key":"k1"},"data":1}"#))
+    }
+
     @Test mutating func aRepeatGetsTheFirstReceipt() {
         #expect(publish(11, isRepeatable: true) == [receipt(1, id: 11)])
         #expect(publish(11, isRepeatable: true, at: 29_999) == [receipt(1, id: 11, repeated: true)])

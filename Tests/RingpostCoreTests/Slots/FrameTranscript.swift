@@ -71,6 +71,7 @@ extension SlotEntry {
         switch self {
         case .message(_, _, let message, let remembered): "#\(message.sequence)\(remembered == nil ? "" : " with key")"
         case .created: "created"
+        case .belongs: "belongs"
         case .seen: "seen"
         case .nothing: "nothing"
         }

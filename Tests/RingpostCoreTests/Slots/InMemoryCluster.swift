@@ -135,8 +135,7 @@ final class InMemoryCluster {
         let identity = MemberIdentity(id: id, boot: (identities[id]?.boot ?? 0) + 1)
         identities[id] = identity
         let letter = UInt64(id.utf8.first ?? 0)
-        let seed = letter << 8 | identity.boot
-        let machine = ShardMachine(me: identity, index: index, shardCount: shardCount, seed: seed, limits: limits)
+        let machine = ShardMachine(me: identity, index: index, shardCount: shardCount, limits: limits)
         nodes[id] = Node(machine: machine, identity: identity, skew: Int64(letter) * 1_000_000)
         lease(id)
     }
@@ -337,11 +336,12 @@ final class InMemoryCluster {
     /// The message's id is the number, unless another one or an idempotency key is given.
     func publish(
         _ number: UInt64, at id: String, _ key: Key? = nil, id message: UInt64? = nil, idempotency: UInt64? = nil, stream: UInt64 = 0,
-        restarts: Bool = false, timeToLive: UInt32? = nil, budget: Int64 = 10_000, bytes: Int = 2
+        restarts: Bool = false, timeToLive: UInt32? = nil, budget: Int64 = 10_000, bytes: Int = 2, of principal: Principal = .unnamed
     ) {
         let publish = Publish(
             key: key ?? self.key(), id: MessageID(high: idempotency == nil ? 0 : 1, low: idempotency ?? message ?? number),
-            isRepeatable: idempotency != nil, data: Array(repeating: 0x31, count: bytes), timeToLiveSeconds: timeToLive,
+            principal: principal, isRepeatable: idempotency != nil, data: Array(repeating: 0x31, count: bytes),
+            timeToLiveSeconds: timeToLive,
             deadline: now(id).monotonic + budget)
         let context = PublishContext(address: ReturnAddress(connectionID: 0, id: number), stream: stream, restarts: restarts)
         if isTold { note("\(id): \(number) is sent\(restarts ? " and restarts" : "")\(message.map { ", message \($0)" } ?? "")") }

@@ -18,7 +18,7 @@ struct LoneShard {
         var loopLimits = ShardLimits(mailbox: limits)
         loopLimits.faults = faults
         loopLimits.slots.looksMax = .max
-        machine = ShardMachine(me: Self.me, index: 0, shardCount: Self.shardCount, seed: 0xAA, limits: loopLimits)
+        machine = ShardMachine(me: Self.me, index: 0, shardCount: Self.shardCount, limits: loopLimits)
         let now = Moment(monotonic: 0, wall: 0)
         var actions: [ShardAction] = []
         machine.setLease(until: .max, now: now, actions: &actions)

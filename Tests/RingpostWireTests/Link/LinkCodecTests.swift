@@ -15,10 +15,12 @@ import Testing
     private static let proof = LinkProof(Array(0..<32)) ?? { preconditionFailure("32 bytes are a proof") }()
 
     private static func forward(
-        _ key: Key = user, hops: UInt8 = 1, timeToLive: UInt32? = nil, budget: UInt16 = 10_000, data: String = "1"
+        _ key: Key = user, hops: UInt8 = 1, timeToLive: UInt32? = nil, budget: UInt16 = 10_000, data: String = "1",
+        principal: UInt64 = 0, from: [UInt8] = []
     ) -> LinkForward {
         LinkForward(
-            request: 1 << 32, epoch: 77, hops: hops, restarts: hops == 2, key: key, id: id, isRepeatable: hops == 1,
+            request: 1 << 32, epoch: 77, hops: hops, restarts: hops == 2, key: key, id: id, principal: Principal(rawValue: principal),
+            from: from, isRepeatable: hops == 1,
             isForgettable: timeToLive == nil, timeToLiveSeconds: timeToLive, budgetMilliseconds: budget, publishedAt: 1_700_000_000_000_000,
             data: Array(data.utf8))
     }
@@ -50,6 +52,9 @@ import Testing
             .refuse("another cluster"), .refuse(""),
             .forward(forward()), .forward(forward(channel, hops: 2, timeToLive: 0, budget: 0, data: "")),
             .forward(forward(timeToLive: Publish.timeToLiveSecondsMax, data: "{\"a\":[1,2,3]}")),
+            .forward(forward(principal: .max)),
+            .forward(forward(channel, data: "", principal: 3, from: SenderText.user(Array("bob".utf8)))),
+            .forward(forward(data: "", from: Array(repeating: 0x20, count: SenderText.bytesMax))),
             .produce(LinkProduce(request: 1, kind: .user, name: [0xFF], isJSON: true, data: [])),
             .produce(
                 LinkProduce(
@@ -200,6 +205,18 @@ import Testing
         #expect(fault(.slot(frame)).hasPrefix("a broken slot"))
     }
 
+    @Test func sendersAndPrincipals() {
+        let long = Array(repeating: UInt8(ascii: " "), count: SenderText.bytesMax + 1)
+        #expect(fault(.forward(Self.forward(from: long))) == "a broken forward frame")
+        let principal = LinkFrame.forward(Self.forward(data: "", principal: 1))
+        #expect(fault(principal) { $0.setInteger(UInt64(0), at: $0.writerIndex - 8) } == "a broken forward frame", "nobody has one form")
+        let from = LinkFrame.forward(Self.forward(data: "", from: [0x7B]))
+        #expect(fault(from) { $0.setInteger(UInt16(0), at: $0.writerIndex - 3) } == "a broken forward frame", "nobody has one form")
+        var without = ByteBuffer()
+        LinkEncoder.write(.forward(Self.forward()), into: &without)
+        #expect(without.readableBytes == 4 + 60 + 3 + 1, "who has none costs nothing")
+    }
+
     @Test func budgetsAndTimesToLive() {
         #expect(fault(.forward(Self.forward(budget: 10_001))) == "a broken forward frame")
         #expect(fault(.forward(Self.forward(timeToLive: Publish.timeToLiveSecondsMax + 1))) == "a broken forward frame")
@@ -281,7 +298,7 @@ import Testing
             case .slot(.snapshots(let fills)): #expect(fills.count < 2)
             case .slot(.release(let slots)), .slot(.released(let slots)): #expect(slots.count < 2)
             case .slot(.acknowledgeCopies(let positions)): #expect(positions.count < 2)
-            case .slot(.chunk(_, _, .some(let piece))): #expect(piece.items.count < 5)
+            case .slot(.chunk(_, _, .some(let piece))): #expect(piece.items.count < 6)
             default: Issue.record("\(length) bytes of \(frame) became \(decoded)")
             }
         }
@@ -330,7 +347,7 @@ import Testing
         switch frame {
         case .forward(let forward):
             isWithinBounds(forward.key) && (1...2).contains(forward.hops) && forward.budgetMilliseconds <= 10_000
-                && forward.timeToLiveSeconds ?? 0 <= Publish.timeToLiveSecondsMax
+                && forward.timeToLiveSeconds ?? 0 <= Publish.timeToLiveSecondsMax && forward.from.count <= SenderText.bytesMax
         case .attach(_, _, let key, _, _), .detach(_, let key): isWithinBounds(key)
         case .presenceReport(_, let key, let report):
             isWithinBounds(key) && report.listeners.count <= LinkProtocol.presenceNamesMax

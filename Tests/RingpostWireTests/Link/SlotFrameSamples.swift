@@ -11,11 +11,13 @@ enum SlotFrameSamples {
     private static let remembered = Remembered(
         receipt: Receipt(
             sequence: 4, epoch: 9, owner: "nöd", outcome: .dropped, mirrored: true, id: MessageID(high: 1, low: 2)), until: 29_999)
+    private static let somebodys = Remembered(receipt: remembered.receipt, until: 5, principal: Principal(rawValue: 7))
     private static let items: [SnapshotItem] = [
         .mailbox(MailboxHead(key: user, incarnation: .max, appended: 9, resumableFrom: 9, lostAgo: .max, lastSeen: 1_700_000_000_000)),
         .message(message),
-        .message(late), .mailbox(MailboxHead(key: user, incarnation: 0, appended: 1, resumableFrom: 0, lostAgo: 0)),
-        .remembered(user.hash, remembered),
+        .message(late),
+        .mailbox(MailboxHead(key: user, incarnation: 0, appended: 1, resumableFrom: 0, lostAgo: 0, principal: Principal(rawValue: .max))),
+        .remembered(user.hash, remembered), .remembered(user.hash, somebodys),
     ]
 
     static let all: [LinkFrame] = [
@@ -25,12 +27,15 @@ enum SlotFrameSamples {
         .snapshots(
             [
                 SnapshotTransfer(
-                    slot: 258, term: 1, chunk: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, items: items)),
+                    slot: 258, term: 1,
+                    chunk: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, lineage: .max, items: items)),
                 SnapshotTransfer(slot: 258, term: 1, chunk: SnapshotChunk(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
             ]), .snapshots([]),
         .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
         .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
+        .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, message, somebodys)),
         .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
+        .append(term: 1, slot: 258, position: 2, .belongs(user, to: Principal(rawValue: 9))),
         .append(term: 1, slot: 258, position: 3, .nothing), .append(term: 1, slot: 258, position: 4, .seen(user, at: 1_700_000_000_000)),
         .release([SlotTerm(slot: 0, term: 2), SlotTerm(slot: .max, term: 1)]),
         .holdings(

@@ -31,7 +31,7 @@ extension ClientConnection where T == WebSocketTransport {
             try checkCount(channels.count)
             transport.names = channels.reversed().map(WebSocketTransport.ChannelName.unsubscribe)
             handleSomeNames()
-        case .publish(.success(let request), let reference): 
+        case .publish(.success(let request), let reference):
             publisher().publish(request, reference: reference, grant: grant, source: source)
         case .publish(.failure(let report), let reference):
             writeText(ControlEvent.error(report.problem.code, report.message, reference: reference))

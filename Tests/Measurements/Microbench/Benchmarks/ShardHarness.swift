@@ -22,7 +22,7 @@ final class ShardHarness {
 
     /// - Parameter others: members besides this one, n2 and so on, all of one weight; `nil` if no epoch has come yet.
     init(others: Int? = 0) {
-        machine = ShardMachine(me: Self.me, index: 0, shardCount: 1, seed: 7)
+        machine = ShardMachine(me: Self.me, index: 0, shardCount: 1)
         machine.setLease(until: .max, now: now, actions: &actions)
         if let others { apply(view(1...others + 1)) }
     }

@@ -91,6 +91,7 @@ extension SimFrame {
             "\(key.text) \(incarnation.hexadecimal)-\(message.sequence) is "
                 + "\(SimMessage.number(inEnvelope: message.envelope).map(String.init) ?? "?")"
         case .created(let key, let incarnation): "\(key.text) is \(incarnation.hexadecimal)"
+        case .belongs(let key, let principal): "\(key.text) is \(principal.rawValue)'s"
         case .seen(let key, _): "\(key.text) is seen"
         case .nothing: "nothing"
         }

@@ -104,11 +104,16 @@ extension SimProcess {
         let id = idempotencyID(message)
         simulation.checker.name(id, message)
         let publish = Publish(
-            key: message.key, id: id, isRepeatable: message.isRepeatable, data: message.payload,
+            key: message.key, id: id, principal: principal(of: message), isRepeatable: message.isRepeatable, data: message.payload,
             deadline: now + min(budgetMilliseconds, Publish.budgetMillisecondsMax))
         let context = PublishContext(
             address: ReturnAddress(connectionID: 0, id: lastWaiter), stream: message.isStreamed ? end.stream : 0, restarts: restarts)
         withLoop { $0.submit(publish, context, now: self.moment, actions: &$1) }
+    }
+
+    /// Every other producer has a credential.
+    private func principal(of message: SimMessage) -> Principal {
+        message.producer % 2 == 0 ? .unnamed : Principal(rawValue: UInt64(message.producer) + 1)
     }
 
     /// The idempotency key's, or one that this router draws.

@@ -90,7 +90,7 @@ final class SimProcess: SimEnd {
         }
         machine = NodeMachine(membership, drain: drain, now: simulation.time / 1_000 + clockOffset)
         loop = ShardMachine(
-            me: identity, index: simulation.settings.loopIndex, shardCount: SimulationSettings.shardCount, seed: random.next(),
+            me: identity, index: simulation.settings.loopIndex, shardCount: SimulationSettings.shardCount,
             limits: simulation.loopLimits)
     }
 

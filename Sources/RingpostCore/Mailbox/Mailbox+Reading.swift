@@ -1,0 +1,43 @@
+// What a mailbox shows to whoever asks: what is committed after a place, and whether there is a hole before it.
+
+extension Mailbox {
+    /// The committed messages after a request's start.
+    func read(from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int) -> AttachReply {
+        let (gap, from) = beginning(of: start)
+        var through = from
+        var messages: [StoredMessage] = []
+        var bytes = 0
+        var index = firstIndex(after: from)
+        while index < history.count, history[index].sequence <= committed {
+            let message = history[index]
+            // An expired message is skipped, which is no gap.
+            if message.expiresAt > now {
+                // One message always fits, or a large one could never be replayed.
+                if !messages.isEmpty, bytes + message.envelope.count > bytesMax { break }
+                messages.append(message)
+                bytes += message.envelope.count
+            }
+            through = message.sequence
+            index += 1
+        }
+        let hasMore = index < history.count && history[index].sequence <= committed
+        if !hasMore { through = max(through, committed) }
+        let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
+        return AttachReply(
+            incarnation: incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive, hasMore: hasMore)
+    }
+
+    private func beginning(of start: AttachStart) -> (gap: Bool, from: UInt64) {
+        switch start {
+        case .now: return (false, committed)
+        case .earliest: return (false, min(resumableFrom, committed))
+        case .after(let cursor):
+            // Another incarnation: the client has seen no message of this one.
+            if cursor.incarnation != incarnation { return (true, min(resumableFrom, committed)) }
+            // Ahead of the owner, by a mistake: the client has seen all that is here.
+            if cursor.sequence > committed { return (true, committed) }
+            if cursor.sequence < resumableFrom { return (true, min(resumableFrom, committed)) }
+            return (false, cursor.sequence)
+        }
+    }
+}
