@@ -11,12 +11,15 @@ struct TokenCheck: Sendable {
     let audiences: [String]
     let leewaySeconds: Int64
     let tokenSecondsMax: Int64
+    /// Where grants stand.
+    let claimsMap: ClaimsMap
 
     init(_ configuration: AuthConfiguration) {
         issuers = configuration.issuers
         audiences = configuration.audiences
         leewaySeconds = configuration.leewaySeconds
         tokenSecondsMax = configuration.tokenSecondsMax
+        claimsMap = configuration.claimsMap
     }
 
     /// One name or a list (RFC 7519, 4.1.3). Not the library's claim: an empty list ends the process there.
@@ -37,10 +40,6 @@ struct TokenCheck: Sendable {
         let iss: IssuerClaim?
         let aud: Audiences?
         let jti: IDClaim?
-        let subscribe: [String]?
-        let presence: [String]?
-        let publish: [String]?
-        let publishUsers: [String]?
     }
 
     /// - Parameter nowSeconds: since 1970.
@@ -85,11 +84,12 @@ struct TokenCheck: Sendable {
         if let issuedAt, issuedAt > nowSeconds + leewaySeconds {
             throw AuthRefusal(.notYetValid, "\"iat\" is in the future: the token was made later than now")
         }
+        let user = try Self.name(claims.sub.value, "sub", bytesMax: Key.userBytesMax)
+        let grants = try Grants(payload, claimsMap, user: user)
         return ClientGrant(
-            user: try Self.name(claims.sub.value, "sub", bytesMax: Key.userBytesMax),
-            subscribe: try Self.patterns(claims.subscribe, "subscribe"), presence: try Self.patterns(claims.presence, "presence"),
-            publish: try Self.patterns(claims.publish, "publish"),
-            publishUsers: try Self.patterns(claims.publishUsers, "publishUsers"), expires: expires + leewaySeconds, issuedAt: issuedAt,
+            user: user, subscribe: try grants.patterns(.subscribe), presence: try grants.patterns(.presence),
+            publish: try grants.patterns(.publish), publishUsers: try grants.patterns(.publishUsers), expires: expires + leewaySeconds,
+            issuedAt: issuedAt,
             tokenID: try claims.jti.map { claim throws(AuthRefusal) in
                 String(decoding: try Self.name(claim.value, "jti", bytesMax: Revocation.tokenIDBytesMax), as: UTF8.self)
             })
@@ -104,8 +104,6 @@ struct TokenCheck: Sendable {
     private static let forms: [String: String] = [
         "sub": "a string", "exp": "a number of seconds since 1970", "nbf": "a number of seconds since 1970",
         "iat": "a number of seconds since 1970", "iss": "a string", "aud": "a string or a list of strings", "jti": "a string",
-        "subscribe": "a list of channel names", "presence": "a list of channel names", "publish": "a list of channel names",
-        "publishUsers": "a list of user ids",
     ]
 
     private static func claims(_ payload: [UInt8]) throws(AuthRefusal) -> Claims {
@@ -136,13 +134,25 @@ struct TokenCheck: Sendable {
         return bytes
     }
 
-    private static func patterns(_ texts: [String]?, _ claim: String) throws(AuthRefusal) -> NamePatterns {
-        guard let patterns = NamePatterns(texts ?? []) else {
-            throw AuthRefusal(
-                .badClaims,
-                "\"\(claim)\" takes at most \(NamePatterns.countMax) names of 1 to \(NamePattern.bytesMax) bytes each")
+    /// What a user is granted in claims whose form was checked.
+    private struct Grants {
+        private let claims: JSONObject
+        private let map: ClaimsMap
+        private let user: [UInt8]
+
+        init(_ payload: [UInt8], _ map: ClaimsMap, user: [UInt8]) throws(AuthRefusal) {
+            do throws(JSONFault) { claims = try JSONObject(valid: payload[...], countMax: .max) } catch {
+                throw AuthRefusal(.badClaims, "the token's claims can't be read: \(error.message)")
+            }
+            self.map = map
+            self.user = user
         }
-        return patterns
+
+        func patterns(_ grant: GrantClaim) throws(AuthRefusal) -> NamePatterns {
+            do throws(ClaimsMapFault) { return try map.patterns(of: grant, in: claims, user: user) } catch {
+                throw AuthRefusal(.badClaims, error.message)
+            }
+        }
     }
 
     /// Whole seconds since 1970, of times that make sense: the sums above must not overflow.

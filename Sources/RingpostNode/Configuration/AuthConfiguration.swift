@@ -1,5 +1,6 @@
 // Whom a node believes, and whence: what an operator says about tokens, API keys and proxies.
 import RingpostCore
+import RingpostWire
 
 /// Settings of a node's trust.
 public struct AuthConfiguration: Sendable {
@@ -15,6 +16,8 @@ public struct AuthConfiguration: Sendable {
     public var issuers: [String] = []
     /// For whom tokens must be (`aud`), one of these; for anybody, if empty.
     public var audiences: [String] = []
+    /// In which claims tokens say what they grant.
+    public var claimsMap = ClaimsMap()
     /// How far the issuer's clock may be off: for so long a token is good before it begins and after it ends.
     public var leewaySeconds: Int64 = 0
     /// A token that is valid for longer from now is not taken, so that a revocation can end some time.

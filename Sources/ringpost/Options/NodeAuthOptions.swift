@@ -2,6 +2,7 @@
 import ArgumentParser
 import RingpostCore
 import RingpostNode
+import RingpostWire
 
 struct NodeAuthOptions: ParsableArguments {
     @Option(help: "tokens: clients must bring a token; none: nobody is asked, on loopback only. (default: tokens if keys are given)")
@@ -14,6 +15,8 @@ struct NodeAuthOptions: ParsableArguments {
     var tokenIssuer: [String] = []
     @Option(help: "For whom tokens must be (aud). Repeatable. (default: anybody)")
     var tokenAudience: [String] = []
+    @Option(help: "Where tokens say what they grant: \(ClaimsMap.form). Repeatable. (default: ringpost)")
+    var tokenClaims: [String] = []
     @Option(help: "Seconds by which the issuer's clock may be off, 0 to 120. (default: 0)")
     var tokenLeeway: Int?
     @Option(help: "The longest time in seconds for which a token may still be valid. (default: 86400)")
@@ -57,7 +60,9 @@ struct NodeAuthOptions: ParsableArguments {
     var flags: [String: Bool] { ["zookeeperOpen": zookeeperOpen] }
     var numbers: [String: Int?] { ["tokenLeeway": tokenLeeway, "tokenLifetimeMax": tokenLifetimeMax, "tokenWarning": tokenWarning] }
     var lists: [String: [String]] {
-        ["tokenIssuer": tokenIssuer, "tokenAudience": tokenAudience, "trustedProxy": trustedProxy]
+        [
+            "tokenIssuer": tokenIssuer, "tokenAudience": tokenAudience, "tokenClaims": tokenClaims, "trustedProxy": trustedProxy,
+        ]
     }
 }
 
@@ -68,6 +73,8 @@ extension NodeSettings {
         node.auth.tokenKeysURL = try reader.text("tokenJwks")
         node.auth.issuers = try reader.list("tokenIssuer")
         node.auth.audiences = try reader.list("tokenAudience")
+        let claims = try reader.list("tokenClaims")
+        do throws(ClaimsMapFault) { node.auth.claimsMap = try ClaimsMap(claims) } catch { throw NodeError("tokenClaims: \(error.message)") }
         node.auth.apiKeysFile = try reader.text("apiKeys")
         let leewayMax = Int(AuthConfiguration.leewaySecondsMax)
         if let seconds = try reader.number("tokenLeeway", 0...leewayMax) { node.auth.leewaySeconds = Int64(seconds) }

@@ -59,4 +59,61 @@ import Testing
         #expect(NamePatterns(many + ["b"]) == nil)
         #expect(NamePatterns(["a", ""]) == nil, "one that is none is not left out silently")
     }
+
+    // MARK: {user}
+
+    private static func grants(_ pattern: String, to user: String?, _ name: String) -> Bool? {
+        NamePatterns([pattern], user: user.map { Array($0.utf8) })?.matches(Array(name.utf8))
+    }
+
+    @Test func theUsersIdStandsInItsPlace() {
+        #expect(Self.grants("inbox:{user}", to: "alice", "inbox:alice") == true)
+        #expect(Self.grants("inbox:{user}:*", to: "alice", "inbox:alice:mail") == true)
+        #expect(Self.grants("{user}", to: "alice", "alice") == true)
+        #expect(Self.grants("{user}:{user}", to: "alice", "alice:alice") == true)
+        for other in ["inbox:alic", "inbox:alices", "inbox:bob", "inbox:", "inbox:{user}", "inbox"] {
+            #expect(Self.grants("inbox:{user}", to: "alice", other) == false, "\(other)")
+        }
+        for other in ["inbox:alice", "inbox:alice2:mail", "inbox:bob:mail", "inbox:{user}:mail"] {
+            #expect(Self.grants("inbox:{user}:*", to: "alice", other) == false, "\(other)")
+        }
+    }
+
+    @Test(arguments: ["*", "a*", "*a", "a:b", ":", "alice:", "a/b", "a:*"])
+    func anIdWidensNoPattern(user: String) {
+        for pattern in ["inbox:{user}", "inbox:{user}:*", "{user}", "{user}:x", "https://x/{user}/y"] {
+            for name in ["inbox:", "inbox:alice", "inbox:\(user)", "inbox:\(user):", "inbox:\(user):x", user, "\(user):x", "alice"] {
+                #expect(Self.grants(pattern, to: user, name) == false, "\(pattern) to \(user): \(name)")
+            }
+        }
+        #expect(Self.grants("room", to: user, "room") == true, "other patterns are what they were")
+    }
+
+    @Test func anIdIsPutInOnce() {
+        // An id that looks like the place of an id is only an id.
+        #expect(Self.grants("inbox:{user}", to: "{user}", "inbox:{user}") == true)
+        #expect(Self.grants("inbox:{user}", to: "{user}", "inbox:alice") == false)
+        #expect(Self.grants("inbox:{use", to: "alice", "inbox:{use") == true)
+        #expect(Self.grants("inbox:{User}", to: "alice", "inbox:alice") == false)
+    }
+
+    @Test func whereThereIsNoUserItMeansNothing() {
+        for name in ["inbox:", "inbox:{user}", "inbox:alice", "inbox:*"] {
+            #expect(Self.grants("inbox:{user}", to: nil, name) == false, "\(name)")
+            #expect(Self.grants("inbox:{user}", to: "", name) == false, "\(name)")
+        }
+        #expect(NamePatterns(["inbox:{user}"])?.isEmpty == true)
+    }
+
+    @Test func aStarRightBehindTheUserIsNoPattern() {
+        #expect(NamePattern("{user}*") == nil && NamePattern("inbox:{user}*") == nil)
+        #expect(NamePattern("inbox:{user}:*") != nil)
+    }
+
+    @Test func aPatternThatBecomesTooLongMeansNothing() {
+        let user = String(repeating: "u", count: Key.userBytesMax)
+        #expect(Self.grants("{user}", to: user, user) == true, "a user may publish to itself")
+        let many = String(repeating: "{user}", count: 40)
+        #expect(NamePatterns([many], user: Array(user.utf8))?.isEmpty == true)
+    }
 }

@@ -3,6 +3,7 @@
 import Foundation
 import Logging
 import RingpostCore
+import RingpostWire
 import TestSupport
 import Testing
 
@@ -225,6 +226,18 @@ import Testing
         let bare = try Self.check().check(try key.token(Self.claims()), keys: set, nowSeconds: Self.now)
         #expect(bare.subscribe.isEmpty && bare.presence.isEmpty && bare.publish.isEmpty && bare.publishUsers.isEmpty)
         #expect(bare.issuedAt == nil && bare.tokenID == nil)
+    }
+
+    @Test func grantsAreReadWhereTheMapSays() async throws {
+        let (key, set) = try await secretSet()
+        let claims = #""channels":["news"],"mercure":{"publish":["*"]},"presence":["watch:{user}"],"subscribe":7"#
+        let map = try ClaimsMap(["centrifugo", "publish=mercure.publish"])
+        let grant = try Self.check { $0.claimsMap = map }.check(try key.token(Self.claims(claims)), keys: set, nowSeconds: Self.now)
+        #expect(grant.subscribe.matches(Array("news".utf8)) && !grant.subscribe.matches(Array("new".utf8)))
+        #expect(
+            grant.publish.isAll && grant.presence.matches(Array("watch:alice".utf8)) && !grant.presence.matches(Array("watch:bob".utf8)))
+        let refusal = Self.refusal(try key.token(Self.claims(#""channels":["a*"]"#)), set, Self.check { $0.claimsMap = map })
+        #expect(refusal?.error == .badClaims && refusal?.message.contains(#""channels" has "a*""#) == true)
     }
 
     @Test(arguments: ["subscribe", "presence", "publish", "publishUsers"])
