@@ -64,6 +64,7 @@ public enum LimitsDocument {
                     "\(grouped(mailbox.unwrittenMax)) that somebody listens to; one more is answered `overloaded`. When the last one leaves a "
                         + "channel it is forgotten, and of users when they left is remembered of the last \(grouped(mailbox.departedMax))"
                 ),
+                ("namespaces", "\(NamespaceTable.countMax), in a file of at most \(bytes(NamespaceFile.bytesMax))"),
                 (
                     "idempotency keys that a loop remembers",
                     "\(grouped(mailbox.windowEntriesMax)), \(mailbox.windowMilliseconds / 1_000) s each. Keys that `RingpostClient` makes for "

@@ -32,6 +32,10 @@ public final class Node: Service {
     /// - Throws: ``NodeError`` when a port is taken, the id is in use, or ZooKeeper can't be used.
     public func run() async throws {
         try await context.loadAuth()
+        let namespaces = context.configuration.namespaces
+        if !namespaces.isEmpty {
+            context.logger.info("namespaces", metadata: ["count": "\(namespaces.all.count)", "digest": "\(namespaces.digest.hexadecimal)"])
+        }
         let ports = try await listen()
         let watching = [
             Task { [context] in await context.auth.files.run() }, Task { [context] in await context.tokens?.run() ?? () },

@@ -60,6 +60,35 @@ public struct ClientGrant: Hashable, Sendable {
         }
     }
 
+    // MARK: Where the name's namespace has a say
+
+    /// Whether it is a token's. Where nobody is asked for one, nobody has been granted anything.
+    private var isFromToken: Bool { user != nil }
+
+    /// Whether the client may publish to the key.
+    public func allowsPublish(to key: Key, in namespaces: NamespaceTable) -> Bool {
+        allows(namespaces[key]?.publish, isGranted: allowsPublish(to: key))
+    }
+
+    /// Whether the client may listen to the key.
+    public func allowsSubscribe(to key: Key, in namespaces: NamespaceTable) -> Bool {
+        allows(namespaces[key]?.subscribe, isGranted: allowsSubscribe(to: key))
+    }
+
+    /// Whether the client may see who listens to a channel.
+    public func allowsPresence(of key: Key, in namespaces: NamespaceTable) -> Bool {
+        presence.matches(key.name) && namespaces[key]?.allowsPresence != false
+    }
+
+    private func allows(_ audience: Namespace.Audience?, isGranted: Bool) -> Bool {
+        switch audience {
+        case nil: isGranted
+        case .nobody: isFromToken && isGranted
+        case .tokens: isFromToken
+        case .anybody: true
+        }
+    }
+
     /// Whether the time is over.
     public func isOver(nowSeconds: Int64) -> Bool { expires.map { nowSeconds >= $0 } ?? false }
 }

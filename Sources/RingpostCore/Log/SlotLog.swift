@@ -19,6 +19,8 @@ struct SlotLog {
     /// Steps of owned slots that are not committed, and the bytes of their messages.
     private(set) var uncommittedCount = 0
     private(set) var uncommittedBytes = 0
+    /// What was refused because of namespaces.
+    private(set) var refusals = (channels: UInt64(0), rate: UInt64(0))
 
     init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits) {
         self.layout = layout
@@ -61,7 +63,7 @@ struct SlotLog {
 
     // MARK: The owner appends
 
-    /// Finds or creates the mailbox of a message's key; `nil` when the store is full.
+    /// Finds or creates the mailbox of a message's key; `nil` when the store or the key's namespace is full.
     ///
     /// - Parameter boot: this node's.
     mutating func mailboxIndex(writing publish: Publish, boot: UInt64, now: Int64) -> Int? {
@@ -86,6 +88,11 @@ struct SlotLog {
     /// Counts one more message against a mailbox's rate; false when it has come too fast.
     mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool { mailboxes.admitMessage(at: mailboxIndex, now: now) }
 
+    /// A publish or an attachment was refused; counts it where a namespace's rule was what stood in the way.
+    mutating func noteRefusal(of key: Key) { if mailboxes.isFull(for: key) { refusals.channels += 1 } }
+    /// A message came too fast.
+    mutating func noteTooFast(at mailboxIndex: Int) { if mailboxes.isInNamespace(at: mailboxIndex) { refusals.rate += 1 } }
+
     /// Gives a publish its sequence number, keeps it, and remembers its receipt for repeats. The step still has to be appended, and where the
     /// name has changed hands another one that says so.
     mutating func write(
@@ -95,7 +102,9 @@ struct SlotLog {
         let message = mailboxes.append(publish, at: mailboxIndex, now: now)
         let receipt = Receipt(
             sequence: message.sequence, epoch: epoch, owner: owner,
-            outcome: isAttached ? .delivered : message.expiresAt > now.monotonic ? .stored : .dropped, mirrored: mirrored, id: publish.id)
+            outcome: isAttached
+                ? .delivered : message.expiresAt > now.monotonic && mailboxes.keepsHistory(at: mailboxIndex) ? .stored : .dropped,
+            mirrored: mirrored, id: publish.id)
         let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
         guard publish.isRepeatable, mailboxes.windowHasRoom(for: publish) else { return (message, receipt, nil, isClaimed) }
         let remembered = mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic)
@@ -297,12 +306,14 @@ struct SlotLog {
     /// A mailbox is used; a user is there now.
     mutating func touch(_ mailboxIndex: Int, isSeen: Bool, now: Moment) {
         mailboxes.touch(mailboxIndex, now: now.monotonic)
+        mailboxes.letGo(at: mailboxIndex, now: now.monotonic)
         if isSeen { mailboxes.setLastSeen(now.wall, at: mailboxIndex) }
     }
 
     /// Forgets some of the mailboxes that nobody has used for long, and receipts that have had their time.
     mutating func forgetIdle(now: Int64, limit: Int = 256) {
         mailboxes.forgetIdle(now: now, limit: limit)
+        mailboxes.letSomeGo(now: now)
         mailboxes.expireWindow(now: now)
     }
 }

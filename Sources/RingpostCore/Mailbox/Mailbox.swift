@@ -78,6 +78,8 @@ public struct MailboxLimits: Sendable {
     /// Of these one principal has at most so many times as many as are free: one takes three quarters of all, two take three sevenths each,
     /// and there is always room for another one.
     public static let windowShareOfFree = 3
+    /// What is said of channels by the beginning of their names.
+    public var namespaces = NamespaceTable()
     /// How long an idempotency key is remembered: three budgets.
     public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
 
@@ -115,6 +117,8 @@ struct Mailbox {
     /// Neighbours among the names of that principal.
     var earlier = MailboxLink.none
     var later = MailboxLink.none
+    /// The number of the channel's namespace; 0 for none.
+    var namespace: UInt16 = 0
 
     init(key: Key, incarnation: UInt64) {
         self.key = key
@@ -124,8 +128,8 @@ struct Mailbox {
     /// Somebody has written to it: it has a history, or had one.
     var isWritten: Bool { appended > 0 }
 
-    func isOver(_ limits: MailboxLimits) -> Bool {
-        history.count > limits.historyMessagesMax || (historyBytes > limits.historyBytesMax && history.count > 1)
+    func isOver(messagesMax: Int, bytesMax: Int) -> Bool {
+        history.count > messagesMax || (historyBytes > bytesMax && history.count > 1)
     }
 
     /// Takes the oldest message out; returns its bytes. A message that was past its time to live leaves no gap.

@@ -4,15 +4,19 @@ import HashRing
 
 /// The mailboxes of one shard.
 struct MailboxStore {
-    private let limits: MailboxLimits
-    /// To look into; only the functions here change it.
-    private(set) var mailboxes: MailboxTable
+    let limits: MailboxLimits
+    /// To look into; only the functions of this type change it.
+    var mailboxes: MailboxTable
+    /// What is here of each namespace, by its number less 1.
+    var uses: [NamespaceUse]
+    /// The last namespace whose old messages were looked for.
+    var nextToAge = 0
     private var window: IdempotencyWindow
     private var lineages: Lineages
     /// Bytes of envelopes in all histories.
     private(set) var historyBytes = 0
     /// Attachments to all mailboxes.
-    private(set) var attachmentCount = 0
+    var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
     private(set) var evictedCount: UInt64 = 0
     /// No forgotten mailbox was used later than this. A message that was sent after it is in no forgotten mailbox.
@@ -23,6 +27,7 @@ struct MailboxStore {
         self.limits = limits
         mailboxes = MailboxTable(shardCount: shardCount)
         lineages = Lineages(shardCount: shardCount)
+        uses = limits.namespaces.all.map { NamespaceUse($0, limits: limits, shardCount: shardCount) }
         window = IdempotencyWindow(
             entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
     }
@@ -74,7 +79,11 @@ struct MailboxStore {
 
     /// Counts one more message against a mailbox's rate; false when it has come too fast.
     mutating func admitMessage(at mailboxIndex: Int, now: Int64) -> Bool {
-        let rate = mailboxes.all[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
+        let namespace = Int(mailboxes.all[mailboxIndex].namespace)
+        let rate =
+            namespace > 0
+            ? uses[namespace - 1].messagesPerSecond
+            : mailboxes.all[mailboxIndex].key.kind == .user ? limits.userMessagesPerSecond : limits.channelMessagesPerSecond
         return mailboxes.all[mailboxIndex].pace.take(now: now, ratePerSecond: rate, burst: 2 * rate)
     }
 
@@ -95,12 +104,31 @@ struct MailboxStore {
 
     /// Puts a message at the end of a history.
     private mutating func keep(_ message: StoredMessage, at mailboxIndex: Int, now: Int64) {
-        mailboxes.setEnd(message.sequence, at: mailboxIndex, now: now)
+        setEnd(message.sequence, at: mailboxIndex, now: now)
         let kept = message.kept(now: now)
         mailboxes.all[mailboxIndex].history.append(kept)
         mailboxes.all[mailboxIndex].historyBytes += kept.envelope.count
-        historyBytes += kept.envelope.count
-        while mailboxes.all[mailboxIndex].isOver(limits) { historyBytes -= mailboxes.all[mailboxIndex].dropOldest(now: now) }
+        count(bytes: kept.envelope.count, at: mailboxIndex)
+        let namespace = Int(mailboxes.all[mailboxIndex].namespace)
+        let messagesMax = namespace > 0 ? uses[namespace - 1].historyMessagesMax : limits.historyMessagesMax
+        let bytesMax = namespace > 0 ? uses[namespace - 1].historyBytesMax : limits.historyBytesMax
+        while mailboxes.all[mailboxIndex].isOver(messagesMax: messagesMax, bytesMax: bytesMax) { dropOldest(at: mailboxIndex, now: now) }
+        if namespace == 0 { return }
+        letGo(at: mailboxIndex, now: now)
+        shed(inNamespaceOf: mailboxIndex, now: now)
+    }
+
+    /// Takes the oldest message out of a history.
+    mutating func dropOldest(at mailboxIndex: Int, now: Int64) {
+        let bytes = mailboxes.all[mailboxIndex].dropOldest(now: now)
+        count(bytes: -bytes, at: mailboxIndex)
+    }
+
+    /// Histories hold so much more.
+    private mutating func count(bytes: Int, at mailboxIndex: Int) {
+        historyBytes += bytes
+        let namespace = Int(mailboxes.all[mailboxIndex].namespace)
+        if namespace > 0 { uses[namespace - 1].add(bytes: bytes) }
     }
 
     /// Applies a step of an owner's log to this copy.
@@ -124,8 +152,9 @@ struct MailboxStore {
             mailboxes.touch(mailboxIndex, now: now)
             // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
             if mailboxes.all[mailboxIndex].appended + 1 != message.sequence {
-                mailboxes.setEnd(message.sequence - 1, at: mailboxIndex, now: now)
-                historyBytes -= mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
+                setEnd(message.sequence - 1, at: mailboxIndex, now: now)
+                let bytes = mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
+                count(bytes: -bytes, at: mailboxIndex)
             }
             keep(message, at: mailboxIndex, now: now)
             if let remembered { window.remember(remembered, to: key.hash) }
@@ -148,77 +177,6 @@ struct MailboxStore {
 
     mutating func touch(_ mailboxIndex: Int, now: Int64) { mailboxes.touch(mailboxIndex, now: now) }
 
-    // MARK: Attaching
-
-    /// A socket of the user is there now.
-    mutating func setLastSeen(_ wall: Int64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].lastSeen = wall }
-
-    /// The committed messages after a request's start.
-    func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        mailboxes.all[mailboxIndex].read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
-    }
-
-    /// What a request gets for a name that nobody has written to, before anything is kept for it.
-    func readUnwritten(_ request: AttachRequest, now: Int64) -> AttachReply {
-        Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key))
-            .read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
-    }
-
-    /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.
-    mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool {
-        if mailboxes.all[mailboxIndex].attachments.contains(address) { return true }
-        if mailboxes.all[mailboxIndex].attachments.count >= limits.attachmentsMax { return false }
-        mailboxes.all[mailboxIndex].attachments.append(address)
-        mailboxes.unlinkDeparted(mailboxIndex)
-        attachmentCount += 1
-        return true
-    }
-
-    /// Ends an attachment; one that isn't there is no fault (it may have been ended from the other side).
-    ///
-    /// - Returns: whether it was the last one of a user.
-    mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
-        guard let mailboxIndex = mailboxes.index(of: key), let found = mailboxes.all[mailboxIndex].attachments.firstIndex(of: address)
-        else {
-            return false
-        }
-        mailboxes.all[mailboxIndex].attachments.swapAt(found, mailboxes.all[mailboxIndex].attachments.count - 1)
-        mailboxes.all[mailboxIndex].attachments.removeLast()
-        attachmentCount -= 1
-        return noteDeparture(at: mailboxIndex, now: now)
-    }
-
-    /// Ends every attachment of a link that has closed; returns the users who have no other.
-    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
-        var departed: [Key] = []
-        for mailboxIndex in mailboxes.allIndices
-        where mailboxes.all[mailboxIndex].attachments.contains(where: { $0.connectionID == connectionID }) {
-            let before = mailboxes.all[mailboxIndex].attachments.count
-            mailboxes.all[mailboxIndex].attachments.removeAll { $0.connectionID == connectionID }
-            attachmentCount -= before - mailboxes.all[mailboxIndex].attachments.count
-            let key = mailboxes.all[mailboxIndex].key
-            if noteDeparture(at: mailboxIndex, now: now) { departed.append(key) }
-        }
-        return departed
-    }
-
-    /// - Returns: whether it was the last attachment of a user.
-    private mutating func noteDeparture(at mailboxIndex: Int, now: Moment) -> Bool {
-        guard mailboxes.all[mailboxIndex].attachments.isEmpty else { return false }
-        let isUser = mailboxes.all[mailboxIndex].key.kind == .user
-        if isUser { mailboxes.all[mailboxIndex].lastSeen = now.wall }
-        endListening(at: mailboxIndex, now: now.monotonic)
-        return isUser
-    }
-
-    /// A name that nobody has written to keeps nothing, but for when a user was there, as long as there is room for that.
-    private mutating func endListening(at mailboxIndex: Int, now: Int64) {
-        if mailboxes.all[mailboxIndex].isWritten { return }
-        if mailboxes.all[mailboxIndex].key.kind == .channel { return remove(mailboxIndex) }
-        if mailboxes.departedCount >= limits.departedMax, let oldest = mailboxes.oldestDeparted { remove(oldest) }
-        mailboxes.leave(mailboxIndex, now: now)
-    }
-
     /// What `locate` shows of a key, without touching it.
     func summary(of key: Key) -> MailboxSummary? {
         guard let mailboxIndex = mailboxes.index(of: key) else { return nil }
@@ -235,10 +193,13 @@ struct MailboxStore {
     /// See ``MailboxTable/claim(_:by:)``.
     mutating func claim(_ mailboxIndex: Int, by principal: Principal) -> Bool { mailboxes.claim(mailboxIndex, by: principal) }
 
-    /// Finds a mailbox for a message, or creates it; `nil` when the store is full and every mailbox has attachments.
+    /// Finds a mailbox for a message, or creates it; `nil` when its namespace is full, or the store is and every mailbox has attachments.
+    ///
+    /// - Parameter fresh: the incarnation that another owner gave it: a copy is kept as that one says, whatever the namespace's quota.
     mutating func mailboxIndex(writing key: Key, fresh: UInt64? = nil, by principal: Principal, now: Int64) -> Int? {
         let known = mailboxes.index(of: key)
         if let known, mailboxes.all[known].isWritten { return known }
+        if known == nil, fresh == nil, !makeRoom(for: key, now: now) { return nil }
         if mailboxes.writtenCount >= limits.mailboxesMax {
             guard let victim = mailboxes.victim(for: principal, mailboxesMax: limits.mailboxesMax) else { return nil }
             evictedThrough = max(evictedThrough, mailboxes.all[victim].lastUsed)
@@ -248,32 +209,25 @@ struct MailboxStore {
         return known ?? create(key, fresh, now: now)
     }
 
-    /// Finds a mailbox for who listens, or creates one that holds nothing; `nil` when there are too many of these. No history goes for it.
-    mutating func mailboxIndex(listening key: Key, fresh: UInt64? = nil, now: Int64) -> Int? {
-        if let mailboxIndex = mailboxes.index(of: key) { return mailboxIndex }
-        if mailboxes.departedCount >= limits.departedMax || mailboxes.unwrittenCount >= limits.unwrittenMax {
-            if let departed = mailboxes.oldestDeparted { remove(departed) }
-            if mailboxes.unwrittenCount >= limits.unwrittenMax { return nil }
-        }
-        let mailboxIndex = create(key, fresh, now: now)
-        if key.kind == .user { mailboxes.leave(mailboxIndex, now: now) }
-        return mailboxIndex
-    }
-
-    private mutating func create(_ key: Key, _ fresh: UInt64?, now: Int64) -> Int {
+    mutating func create(_ key: Key, _ fresh: UInt64?, now: Int64) -> Int {
         var mailbox = Mailbox(key: key, incarnation: fresh ?? incarnation(ofNew: key))
         // It may have been here before, and its messages of that time are lost.
         mailbox.lostThrough = evictedThrough
         mailbox.lastUsed = now
-        return mailboxes.insert(mailbox)
+        mailbox.namespace = UInt16(truncatingIfNeeded: limits.namespaces.number(of: key))
+        let mailboxIndex = mailboxes.insert(mailbox)
+        if mailbox.namespace > 0 { uses[Int(mailbox.namespace) - 1].insert() }
+        return mailboxIndex
     }
 
     /// Forgets a mailbox with all it holds.
-    private mutating func remove(_ mailboxIndex: Int) {
+    mutating func remove(_ mailboxIndex: Int) {
         if mailboxes.all[mailboxIndex].isWritten {
             lineages.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
         }
-        historyBytes -= mailboxes.all[mailboxIndex].historyBytes
+        count(bytes: -mailboxes.all[mailboxIndex].historyBytes, at: mailboxIndex)
+        let namespace = Int(mailboxes.all[mailboxIndex].namespace)
+        if namespace > 0 { uses[namespace - 1].remove() }
         attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
         mailboxes.remove(mailboxIndex)
     }
@@ -281,7 +235,7 @@ struct MailboxStore {
     /// Drops history of the mailboxes used longest ago until the store is within its bytes.
     private mutating func shed(now: Int64) {
         while historyBytes > limits.storeBytesMax, let mailboxIndex = mailboxes.nextToShed() {
-            historyBytes -= mailboxes.all[mailboxIndex].dropOldest(now: now)
+            dropOldest(at: mailboxIndex, now: now)
         }
     }
 
@@ -313,19 +267,6 @@ struct MailboxStore {
             mailboxes.all[mailboxIndex].committed = mailboxes.all[mailboxIndex].appended
             next = mailboxes.next(inSlotAfter: mailboxIndex)
         }
-    }
-
-    /// Ends all attachments to a slot's mailboxes and returns them, with what they were attached to.
-    mutating func detachAll(slot: Int, now: Int64) -> [(address: ReturnAddress, key: Key)] {
-        var detached: [(address: ReturnAddress, key: Key)] = []
-        // Collected, because some of them go, and others for them.
-        for mailboxIndex in mailboxes.indices(inSlot: slot) where !mailboxes.all[mailboxIndex].attachments.isEmpty {
-            detached += mailboxes.all[mailboxIndex].attachments.map { ($0, mailboxes.all[mailboxIndex].key) }
-            attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
-            mailboxes.all[mailboxIndex].attachments = []
-            endListening(at: mailboxIndex, now: now)
-        }
-        return detached
     }
 
     /// A slot's copy in chunks of about `bytesMax` bytes, at least one.
@@ -382,7 +323,8 @@ struct MailboxStore {
                 let message = message.shifted(by: now)
                 mailboxes.all[current].history.append(message)
                 mailboxes.all[current].historyBytes += message.envelope.count
-                historyBytes += message.envelope.count
+                count(bytes: message.envelope.count, at: current)
+                shed(inNamespaceOf: current, now: now)
             case .remembered(let key, let remembered): window.remember(remembered.shifted(by: now), to: key)
             }
         }
@@ -392,7 +334,7 @@ struct MailboxStore {
     private mutating func receive(_ head: MailboxHead, now: Int64) -> Int? {
         guard head.appended > 0 else { return mailboxIndex(listening: head.key, fresh: head.incarnation, now: now) }
         guard let mailboxIndex = mailboxIndex(writing: head.key, fresh: head.incarnation, by: head.principal, now: now) else { return nil }
-        mailboxes.setEnd(head.appended, at: mailboxIndex, now: now)
+        setEnd(head.appended, at: mailboxIndex, now: now)
         mailboxes.give(mailboxIndex, to: head.principal)
         return mailboxIndex
     }

@@ -25,10 +25,12 @@ extension ShardMachine {
             return
         }
         guard log.hasRoom, let mailboxIndex = log.mailboxIndex(writing: publish, boot: peers.me.boot, now: now.monotonic) else {
+            log.noteRefusal(of: publish.key)
             publishes.answer(request, .failure(.overloaded))
             return
         }
         guard log.admitMessage(at: mailboxIndex, now: now.monotonic) else {
+            log.noteTooFast(at: mailboxIndex)
             publishes.refuseTooFast(request, kind: publish.key.kind)
             return
         }

@@ -106,6 +106,7 @@ extension ShardMachine {
         if reply.isLive, mailboxIndex == nil {
             mailboxIndex = log.mailboxIndex(listening: request.key, boot: peers.me.boot, now: now.monotonic)
         }
+        if reply.isLive, mailboxIndex == nil { log.noteRefusal(of: request.key) }
         if reply.isLive, mailboxIndex.map({ log.attach(request.address, at: $0) }) != true {
             actions.append(.attached(request.address, .failure(.overloaded)))
             return

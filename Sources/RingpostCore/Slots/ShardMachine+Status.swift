@@ -30,6 +30,10 @@ extension ShardMachine {
     public var tooManyNamesOfClients: UInt64 { publishes.tooManyNamesOfClients }
     /// The same of API keys.
     public var tooManyNamesOfKeys: UInt64 { publishes.tooManyNamesOfKeys }
+    /// New channels that were refused because their namespace has as many as it may.
+    public var channelsRefused: UInt64 { log.refusals.channels }
+    /// Messages that were refused because they came faster than their namespace takes them on one channel.
+    public var tooFastForNamespaces: UInt64 { log.refusals.rate }
     /// Slots that this node is to own and whose history it has not got yet.
     public var inheritingCount: Int {
         var count = takeovers.count

@@ -115,7 +115,9 @@ final class BatchPublish: PublishSink {
             receipt.appendJSON(key: key, to: &line)
             line.append(UInt8(ascii: "\n"))
             set(Int(tag), line)
-        case .failure(let problem): set(Int(tag), HTTPResponse.problem(problem).body)
+        case .failure(let problem):
+            let message = keys[Int(tag)].map { shard.publisher.report(problem, $0).message }
+            set(Int(tag), HTTPResponse.problem(problem, message).body)
         }
     }
 

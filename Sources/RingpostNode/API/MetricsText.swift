@@ -79,6 +79,9 @@ enum MetricsText {
             "ringpost_limited_total", "What was too much, by limit",
             zip(Limit.allCases, counters.limited).map { ([("limit", $0.rawValue)], $1) })
         page.counter(
+            "ringpost_namespace_refused_total", "What the rules of namespaces have refused, by rule",
+            zip(NamespaceRefusal.allCases, counters.namespaceRefused).map { ([("reason", $0.rawValue)], $1) })
+        page.counter(
             "ringpost_distrusted_total", "Tokens and API keys that were not good, by what was wrong",
             zip(AuthError.allCases, counters.distrusted).map { ([("reason", $0.rawValue)], $1) })
         page.gauge(

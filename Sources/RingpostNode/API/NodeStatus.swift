@@ -16,6 +16,8 @@ struct NodeStatus: Codable, Sendable {
     let messages: NodeReport.Messages
     let parked: Int
     let draining: NodeReport.Draining?
+    /// The digest of the namespaces; `nil` where there are none.
+    let namespaces: String?
     let version: String
 }
 
@@ -27,7 +29,8 @@ extension NodeReport {
             protocol: member.protocolVersion, weight: member.weight, zone: member.zone, slots: slots, answered: status != nil,
             epoch: status?.epoch, digest: status?.digest, users: status?.users, sockets: status?.sockets, lease: status?.lease,
             ageMilliseconds: status?.ageMilliseconds, uptimeSeconds: status?.uptimeSeconds, loops: status?.loops,
-            historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining, version: status?.version,
+            historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining, namespaces: status?.namespaces,
+            version: status?.version,
             messages: status?.messages)
     }
 }

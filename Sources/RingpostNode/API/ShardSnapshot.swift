@@ -53,6 +53,8 @@ extension Shard {
         snapshot.counters.add(machine.tooFastForChannels, to: .channelRate)
         snapshot.counters.add(machine.tooManyNamesOfClients, to: .clientNames)
         snapshot.counters.add(machine.tooManyNamesOfKeys, to: .keyNames)
+        snapshot.counters.add(machine.channelsRefused, to: NamespaceRefusal.channels)
+        snapshot.counters.add(machine.tooFastForNamespaces, to: NamespaceRefusal.rate)
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
         snapshot.attachments = machine.attachmentCount

@@ -59,6 +59,12 @@ public struct NodeConfiguration: Sendable {
     /// What the node takes before it says no.
     public var limits = NodeLimits()
 
+    /// Rules for channels by the beginning of their names. All nodes of a cluster need the same.
+    public var namespaces: NamespaceTable {
+        get { limits.mailbox.namespaces }
+        set { limits.mailbox.namespaces = newValue }
+    }
+
     /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
 

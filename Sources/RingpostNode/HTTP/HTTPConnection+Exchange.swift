@@ -149,7 +149,10 @@ extension HTTPConnection: PublishSink {
     func onAnswer(tag: UInt64, _ result: PublishResult) {
         switch result {
         case .success(let receipt): respond(to: tag, receipt)
-        case .failure(let problem): respond(to: tag, .problem(problem))
+        case .failure(let problem):
+            var report = ProblemReport(problem)
+            if case .receipt(let key)? = machine.owed(tag)?.reason { report = runtime.limits.mailbox.namespaces.report(problem, key) }
+            respond(to: tag, .problem(report.problem, report.message))
         }
     }
 }

@@ -74,11 +74,9 @@ struct SubscribeRequest {
             subscribeRequest.user = (try Key(requested: .user, name: name, hasher: view.hasher), userStart)
         }
         for (channel, _) in channels {
-            if !grant.allowsSubscribe(to: channel) || watches && !grant.presence.matches(channel.name) {
-                shard.counters.count(.notGranted)
-                let what = watches ? "to watch" : "to listen to"
-                throw ProblemReport(.forbidden, "the token does not grant \(what) \(LogText.escaped(channel.text))")
-            }
+            try shard.check(
+                grant, listensTo: channel, watches: watches,
+                otherwise: "the token does not grant \(watches ? "to watch" : "to listen to") \(LogText.escaped(channel.text))")
         }
         return subscribeRequest
     }

@@ -10,6 +10,7 @@ package final class Publisher {
     private let runtime: ShardRuntime
     private let apiKeys: APIKeys?
     private let payloadBytesMax: Int
+    private let namespaces: NamespaceTable
     private var waiters = PublishWaiters()
     /// The cluster's; `nil` while the node is in no ring.
     private var hasher: KeyHasher?
@@ -21,6 +22,7 @@ package final class Publisher {
         self.runtime = runtime
         self.apiKeys = apiKeys
         self.payloadBytesMax = payloadBytesMax
+        namespaces = runtime.limits.mailbox.namespaces
     }
 
     func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
@@ -42,7 +44,13 @@ package final class Publisher {
             if report.problem == .tooFast { runtime.counters.count(.keyRate) }
             throw report
         case .client(let grant, _, _):
-            if !grant.allowsPublish(to: key) { throw ProblemReport(.forbidden, "you may not publish this here") }
+            guard grant.allowsPublish(to: key, in: namespaces) else {
+                guard let namespace = namespaces[key], namespace.publish != nil else {
+                    throw ProblemReport(.forbidden, "you may not publish this here")
+                }
+                runtime.counters.count(NamespaceRefusal.publish)
+                throw ProblemReport(.forbidden, namespace.sentence(.publish))
+            }
         }
     }
 
@@ -60,13 +68,14 @@ package final class Publisher {
     /// - Throws: that its idempotency key is too long.
     func message(_ request: PublishRequest, by caller: PublishCaller, hasher: KeyHasher) throws(ProblemReport) -> Publish {
         try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
+        let timeToLive = try timeToLive(request.timeToLive, of: request.key, payloadBytes: request.data.count)
         let principal = caller.principal(hasher: hasher)
         let id = request.idempotencyKey.withUnsafeBytes {
             MessageID(repeatableBy: $0, of: caller.scope(of: principal, hasher: hasher), to: request.key, hasher: hasher)
         }
         return Publish(
             key: request.key, id: id ?? runtime.numbers.messageID(), principal: principal, from: caller.from, isRepeatable: id != nil,
-            data: request.data, timeToLiveSeconds: request.timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
+            data: request.data, timeToLiveSeconds: timeToLive, deadline: Moment.now().monotonic + request.budgetMilliseconds,
             publishedAt: Moment.wallMicroseconds())
     }
 
@@ -81,6 +90,7 @@ package final class Publisher {
         let key = try Key(requested: produce.kind, name: produce.name, hasher: hasher)
         let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
         try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
+        let timeToLive = try timeToLive(produce.timeToLiveSeconds, of: key, payloadBytes: data.count)
         let principal = PublishCaller.apiKey(pass.grant).principal(hasher: hasher)
         let id = produce.idempotencyKey.withUnsafeReadableBytes {
             MessageID(repeatableBy: $0, of: principal, to: key, hasher: hasher)
@@ -88,9 +98,28 @@ package final class Publisher {
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
             key: key, id: id ?? runtime.numbers.messageID(), principal: principal, from: pass.grant.from, isRepeatable: id != nil,
-            isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: produce.timeToLiveSeconds,
+            isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: timeToLive,
             deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
         )
+    }
+
+    /// The time to live that the message's namespace gives to those that say none.
+    ///
+    /// - Throws: that the namespace takes no payload of this size.
+    private func timeToLive(_ said: UInt32?, of key: Key, payloadBytes: Int) throws(ProblemReport) -> UInt32? {
+        if namespaces.isEmpty { return said }
+        guard let namespace = namespaces[key] else { return said }
+        if let most = namespace.payloadBytes, payloadBytes > most {
+            runtime.counters.count(NamespaceRefusal.payload)
+            throw ProblemReport(
+                .tooLarge, "as JSON the payload has \(payloadBytes) bytes; the namespace \"\(namespace.text)\" takes at most \(most)")
+        }
+        return said ?? namespace.timeToLiveSeconds
+    }
+
+    /// A problem that came back, in words that fit the key's namespace.
+    func report(_ problem: Problem, _ key: Key) -> ProblemReport {
+        namespaces.isEmpty ? ProblemReport(problem) : namespaces.report(problem, key)
     }
 
     private static func check(idempotencyKeyBytes count: Int) throws(ProblemReport) {

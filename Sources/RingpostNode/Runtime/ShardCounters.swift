@@ -59,6 +59,8 @@ package struct ShardCounters: Sendable {
     var badRequests: [Int: UInt64] = [:]
     /// Refusals by limit.
     private(set) var limited = [UInt64](repeating: 0, count: Limit.allCases.count)
+    /// What namespaces have refused, by reason.
+    private(set) var namespaceRefused = [UInt64](repeating: 0, count: NamespaceRefusal.allCases.count)
     /// Refused tokens and API keys, by reason.
     private(set) var distrusted = [UInt64](repeating: 0, count: AuthError.allCases.count)
     /// Strangers, garbage and silence on the link port.
@@ -96,6 +98,13 @@ package struct ShardCounters: Sendable {
     /// What is counted elsewhere.
     mutating func add(_ count: UInt64, to limit: Limit) { limited[Limit.allCases.firstIndex(of: limit) ?? 0] += count }
 
+    mutating func count(_ refusal: NamespaceRefusal) { add(1, to: refusal) }
+
+    /// What is counted elsewhere.
+    mutating func add(_ count: UInt64, to refusal: NamespaceRefusal) {
+        namespaceRefused[NamespaceRefusal.allCases.firstIndex(of: refusal) ?? 0] += count
+    }
+
     mutating func count(_ distrust: AuthError) { distrusted[AuthError.allCases.firstIndex(of: distrust) ?? 0] += 1 }
 
     static func += (one: inout ShardCounters, other: ShardCounters) {
@@ -106,7 +115,7 @@ package struct ShardCounters: Sendable {
             \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }
         for path: WritableKeyPath<ShardCounters, [UInt64]> in [
-            \.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted,
+            \.refused, \.written, \.opened, \.closed, \.admissions, \.limited, \.distrusted, \.namespaceRefused,
         ] {
             for counterIndex in one[keyPath: path].indices { one[keyPath: path][counterIndex] += other[keyPath: path][counterIndex] }
         }

@@ -15,6 +15,25 @@ extension Shard {
         }
     }
 
+    /// Checks that a client may listen to a channel, and see who is there if it wants to.
+    ///
+    /// - Parameter otherwise: what is said where the channel's namespace has no rule for it.
+    /// - Throws: that it may not; counted.
+    func check(
+        _ grant: ClientGrant, listensTo channel: Key, watches: Bool, otherwise: @autoclosure () -> String
+    ) throws(ProblemReport) {
+        let namespaces = context.configuration.namespaces
+        let listens = grant.allowsSubscribe(to: channel, in: namespaces)
+        if listens, !watches || grant.allowsPresence(of: channel, in: namespaces) { return }
+        counters.count(AuthError.notGranted)
+        guard let namespace = namespaces[channel], listens ? !namespace.allowsPresence : namespace.subscribe != nil else {
+            throw ProblemReport(.forbidden, otherwise())
+        }
+        let refusal: NamespaceRefusal = listens ? .presence : .subscribe
+        counters.count(refusal)
+        throw ProblemReport(.forbidden, namespace.sentence(refusal))
+    }
+
     /// The list of revocations has changed: clients whose token is on it are disconnected.
     func applyRevocations(_ revocations: RevocationList) {
         tokenGate.setRevocations(revocations)

@@ -12,6 +12,7 @@ final class ChannelTable: @unchecked Sendable {
     let runtime: ShardRuntime
     private let channelsMax: Int
     private let listenersMax: Int
+    private let namespaces: NamespaceTable
     private var local: [Key: LocalChannel] = [:]
     private var node: [Key: NodeChannelSubscription] = [:]
     /// Node channels that nobody listens to any more, and when they end unless somebody does.
@@ -28,6 +29,7 @@ final class ChannelTable: @unchecked Sendable {
         runtime = subscriptions.runtime
         channelsMax = limits.channelsMax
         listenersMax = limits.channelListenersMax
+        namespaces = limits.mailbox.namespaces
     }
 
     var localCount: Int { local.count }
@@ -42,12 +44,15 @@ final class ChannelTable: @unchecked Sendable {
     func objection(to key: Key) -> Problem? {
         let problem: Problem? =
             if let channel = local[key] {
-                channel.count >= listenersMax ? .channelFull : nil
+                channel.count >= min(listenersMax, namespaces[key]?.subscribers ?? .max) ? .channelFull : nil
             } else {
                 local.count >= channelsMax ? .overloaded : nil
             }
         if problem != nil { runtime.counters.channelsRefused += 1 }
-        if problem == .channelFull { runtime.counters.count(.channelSubscribers) }
+        if problem == .channelFull {
+            runtime.counters.count(.channelSubscribers)
+            if namespaces[key]?.subscribers != nil { runtime.counters.count(NamespaceRefusal.subscribers) }
+        }
         return problem
     }
 

@@ -68,7 +68,10 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     func replaceGrant(by grant: ClientGrant) -> [Key] {
         sharedGrant = SharedGrant(grant)
         hasToldExpiry = false
-        let lost = channels.filter { !grant.allowsSubscribe(to: $0.key) || $0.isWatching && !grant.presence.matches($0.key.name) }
+        let namespaces = shard.context.configuration.namespaces
+        let lost = channels.filter {
+            !grant.allowsSubscribe(to: $0.key, in: namespaces) || $0.isWatching && !grant.allowsPresence(of: $0.key, in: namespaces)
+        }
         for subscription in lost { unsubscribe(subscription) }
         return lost.map(\.key)
     }

@@ -151,6 +151,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
     public let parked: Int?
     /// Set while the node drains.
     public let draining: Draining?
+    /// A digest of the node's `--namespaces`: 16 hexadecimal digits, the same on nodes with the same rules. Missing where there are none.
+    public let namespaces: String?
     /// The program's version.
     public let version: String?
     /// Counters.
@@ -161,7 +163,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
         id: String, boot: String? = nil, client: String, api: String, link: String, `protocol`: Int? = nil, weight: UInt16,
         zone: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil, users: Int? = nil,
         sockets: Sockets? = nil, lease: String? = nil, ageMilliseconds: Int64? = nil, uptimeSeconds: Int64? = nil, loops: Int? = nil,
-        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, version: String? = nil, messages: Messages? = nil
+        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, namespaces: String? = nil, version: String? = nil,
+        messages: Messages? = nil
     ) {
         self.id = id
         self.boot = boot
@@ -184,6 +187,7 @@ public struct NodeReport: Codable, Equatable, Sendable {
         self.historyBytes = historyBytes
         self.parked = parked
         self.draining = draining
+        self.namespaces = namespaces
         self.version = version
         self.messages = messages
     }

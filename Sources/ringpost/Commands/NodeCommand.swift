@@ -72,6 +72,8 @@ struct NodeCommand: AsyncParsableCommand {
     var auth: NodeAuthOptions
     @Option(help: "Sets a limit, as sockets-per-user=20; `ringpost limits` lists them. Repeatable.")
     var limit: [String] = []
+    @Option(help: "A JSON file with rules for channels by the beginning of their names; the same for all nodes.")
+    var namespaces: String?
     @Option(help: "Messages that one channel takes in a second, and twice as many at once. (default: 2000)")
     var channelRate: Int?
     @Option(help: "Sockets of one event loop that may listen to one channel. (default: 50000)")

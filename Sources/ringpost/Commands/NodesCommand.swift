@@ -23,6 +23,9 @@ struct NodesCommand: AsyncParsableCommand {
                 if index > 0 { Console.line("") }
                 for line in Self.lines(node) { Console.line(line) }
             }
+            if Set(report.nodes.filter(\.answered).map(\.namespaces)).count > 1 {
+                Console.line("\nThese nodes have different namespaces: give all of them the same file (--namespaces).")
+            }
         } catch {
             throw Console.fail(error)
         }
@@ -44,6 +47,7 @@ struct NodesCommand: AsyncParsableCommand {
         add("epoch", node.epoch.map { "\($0)" + (node.digest.map { ", digest \($0)" } ?? "") })
         add("lease", node.lease)
         add("draining", node.draining.map { DrainWatch.text($0) + ($0.seconds.map { ", for \(Self.duration(Double($0)))" } ?? "") })
+        add("namespaces", node.namespaces)
         add("version", node.version)
         add("uptime", node.uptimeSeconds.map { Self.duration(Double($0)) })
         add("loops", node.loops.map { "\($0)" })

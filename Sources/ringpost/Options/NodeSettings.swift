@@ -26,7 +26,7 @@ struct NodeSettings {
             let texts = [
                 "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
                 "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
-                "logLevel": options.logLevel, "config": options.config,
+                "logLevel": options.logLevel, "config": options.config, "namespaces": options.namespaces,
             ]
             for (name, text) in texts.merging(options.auth.texts, uniquingKeysWith: { $1 }) { set(name, text.map { .string($0) }) }
             let numbers = [
@@ -85,6 +85,7 @@ struct NodeSettings {
         node.sessionTimeoutMilliseconds = try reader.number("sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
+        if let path = try reader.text("namespaces") { try node.readNamespaces(path) }
         for text in try reader.list("allowOrigin") { node.allowedOrigins.append(try WebOrigin.canonical(text)) }
         for name in try reader.list("host") {
             guard HostName.isValid(name) else {

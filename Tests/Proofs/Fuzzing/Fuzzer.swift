@@ -24,6 +24,7 @@ package struct Fuzzer: Sendable {
         Fuzzer(name: "token", bytesMax: 1_024, words: TokenFuzzer.words) { TokenFuzzer.check($0) },
         Fuzzer(name: "proxy", bytesMax: 4_096, words: ProxyFuzzer.words) { ProxyFuzzer.check($0) },
         Fuzzer(name: "claims", bytesMax: 1_024, words: ClaimsFuzzer.words) { ClaimsFuzzer.check($0) },
+        Fuzzer(name: "namespaces", bytesMax: 1_024, words: NamespaceFuzzer.words) { NamespaceFuzzer.check($0) },
         Fuzzer(name: "events", bytesMax: 1_024, words: EventFuzzer.words) { EventFuzzer.check($0) },
     ]
 }

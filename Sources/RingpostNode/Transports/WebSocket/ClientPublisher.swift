@@ -61,7 +61,8 @@ final class ClientPublisher: PublishSink {
         guard let (key, reference) = waiting.removeValue(forKey: tag) else { return }
         switch result {
         case .success(let receipt): answer(ControlEvent.receipt(receipt, key: key, reference: reference))
-        case .failure(let problem): answer(ControlEvent.error(problem.code, problem.message, reference: reference))
+        case .failure(let problem):
+            answer(ControlEvent.error(problem.code, shard.publisher.report(problem, key).message, reference: reference))
         }
     }
 }

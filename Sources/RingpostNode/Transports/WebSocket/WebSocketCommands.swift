@@ -79,14 +79,12 @@ extension ClientConnection where T == WebSocketTransport {
         do throws(ProblemReport) {
             let key = try key(wanted.channel)
             let start = try SubscribeRequest.start(wanted.since.map { Array($0.utf8) })
-            guard let grant, grant.allowsSubscribe(to: key), !wanted.presence || grant.presence.matches(key.name) else {
-                shard.counters.count(.notGranted)
-                throw ProblemReport(.forbidden, "your token does not grant this")
-            }
+            guard let grant else { throw ProblemReport(.unauthorized) }
+            try shard.check(grant, listensTo: key, watches: wanted.presence, otherwise: "your token does not grant this")
             if let subscription = channel(key) { return subscribeAgain(subscription, start: start, watches: wanted.presence) }
             let most = shard.context.configuration.limits.socketChannelsMax
             if channels.count >= most { throw tooManyChannels("a socket listens to at most \(most) channels") }
-            if let problem = shard.channels.objection(to: key) { throw ProblemReport(problem) }
+            if let problem = shard.channels.objection(to: key) { throw shard.publisher.report(problem, key) }
             subscribe(key, start: start, watches: wanted.presence)
         } catch {
             writeText(ControlEvent.error(error.problem.code, error.message, channel: wanted.channel))
