@@ -10,7 +10,7 @@ struct ChannelCommand: AsyncParsableCommand {
 
     @OptionGroup var api: APIOptions
 
-    @Flag(help: "Print the node's answer as it came.")
+    @Flag(help: "Print the node's answer, JSON.")
     var json = false
 
     @Argument(help: "The channel.")
@@ -20,7 +20,7 @@ struct ChannelCommand: AsyncParsableCommand {
         let client = try api.client()
         do throws(OperatorError) {
             let body = try await client.get(OperatorClient.path(channel: channel))
-            if json { return Console.line(body) }
+            if json { return Console.json(body) }
             let report: ChannelReport = try OperatorClient.decode(body)
             for line in Self.lines(report) { Console.line(line) }
         } catch {

@@ -70,7 +70,7 @@ extension KeyCommand {
             do throws(SecretError) { try KeyFile(path: keys.file).append(key.record) } catch { throw Console.fail(error) }
             if let warning = file.warning { Console.note(warning) }
             Console.line(key.text)
-            Console.note(
+            Console.notes(
                 """
                 Key \(key.record.id) is in \(keys.file), as a hash. What stands on standard output, rp_\(key.record.id)_…, is the key itself, and
                 is shown this once: keep it in a file that only its user can read (--api-key-file, RINGPOST_API_KEY_FILE), or in
@@ -105,7 +105,7 @@ extension KeyCommand {
         }
 
         static func cells(_ record: APIKeyRecord, now: Int64) -> [String] {
-            let expires = record.expires.map { ($0 <= now ? "ended " : "") + Clock.text($0 * 1_000) } ?? "never"
+            let expires = record.expires.map { ($0 <= now ? "ended " : "") + Clock.text(seconds: $0) } ?? "never"
             return [
                 Console.printable(record.id), record.scopes.map(\.rawValue).joined(separator: ","),
                 record.names.map { $0.map(Console.printable).joined(separator: ",") } ?? "all", expires, record.rate.text,

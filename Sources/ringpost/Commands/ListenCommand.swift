@@ -79,7 +79,7 @@ struct ListenCommand: AsyncParsableCommand {
                 Console.note(
                     "gap: messages of \(Console.printable(channel)) were lost to the bounds of its history; it goes on after \(position)")
             case .message(let message):
-                Console.line(json ? message.jsonLine : message.line)
+                if json { Console.json(message.jsonLine) } else { Console.line(message.line) }
             case .present(let channel, let subscribers, let users):
                 Console.note("\(Console.printable(channel)) has \(subscribers) subscribers: \(users.printable)")
             case .joined(let channel, let users): Console.note("\(users.printable) joined \(Console.printable(channel))")
@@ -121,7 +121,7 @@ extension Message {
         return "\(Clock.time(at))  \(position)  \(sender)\(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
     }
 
-    fileprivate var jsonLine: String {
+    fileprivate var jsonLine: [UInt8] {
         let name = channel.map { ",\"channel\":\(jsonQuoted($0))" } ?? ""
         let sender =
             switch from {
@@ -129,7 +129,9 @@ extension Message {
             case .key(let id): ",\"from\":{\"key\":\(jsonQuoted(id))}"
             case nil: ""
             }
-        return
-            "{\"seq\":\(sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id)\",\"at\":\(at)\(name)\(sender),\"data\":\(String(decoding: data, as: UTF8.self))}"
+        let head =
+            "{\"seq\":\(sequence),\"cursor\":\(jsonQuoted(cursor)),\"id\":\(jsonQuoted(id)),\"at\":\(at)\(name)\(sender),\"data\":"
+        // One line, whatever a node sends.
+        return Array(head.utf8) + data.filter { $0 != 0x0A && $0 != 0x09 } + [UInt8(ascii: "}")]
     }
 }

@@ -10,7 +10,7 @@ struct LocateCommand: AsyncParsableCommand {
 
     @OptionGroup var api: APIOptions
 
-    @Flag(help: "Print the node's answer as it came.")
+    @Flag(help: "Print the node's answer, JSON.")
     var json = false
 
     @Argument(help: "The user.")
@@ -20,7 +20,7 @@ struct LocateCommand: AsyncParsableCommand {
         let client = try api.client()
         do throws(OperatorError) {
             let body = try await client.get(OperatorClient.path(user: user))
-            if json { return Console.line(body) }
+            if json { return Console.json(body) }
             let report: UserReport = try OperatorClient.decode(body)
             for line in Self.lines(report) { Console.line(line) }
         } catch {

@@ -10,14 +10,14 @@ struct NodesCommand: AsyncParsableCommand {
 
     @OptionGroup var api: APIOptions
 
-    @Flag(help: "Print the node's answer as it came.")
+    @Flag(help: "Print the node's answer, JSON.")
     var json = false
 
     func run() async throws {
         let client = try api.client()
         do throws(OperatorError) {
             let body = try await client.get("/v1/nodes")
-            if json { return Console.line(body) }
+            if json { return Console.json(body) }
             let report: NodesReport = try OperatorClient.decode(body)
             for (index, node) in report.nodes.enumerated() {
                 if index > 0 { Console.line("") }
@@ -62,7 +62,8 @@ struct NodesCommand: AsyncParsableCommand {
 
     /// 1 d 2 h 3 min 4 s, without the parts before the first that counts.
     static func duration(_ seconds: Double) -> String {
-        let whole = Int(seconds)
+        // What a node sends may be any number.
+        let whole = Int(min(max(seconds, 0), 1e15))
         let parts = [(whole / 86_400, "d"), (whole / 3_600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")]
         let first = parts.firstIndex { $0.0 > 0 } ?? 3
         return parts[first...].map { "\($0.0) \($0.1)" }.joined(separator: " ")

@@ -26,7 +26,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try api.client()
         do {
-            let members = try await client.nodes().nodes.map { RingMember(id: $0.id, weight: $0.weight) }
+            let members = try await client.nodes().nodes.ring().members
             for line in try RingPlan(members: members, add: add, remove: remove).lines() { Console.line(line) }
         } catch let error as RingPlanError {
             Console.note("ringpost: \(error)")

@@ -12,16 +12,16 @@ struct RingCommand: AsyncParsableCommand {
 
     @OptionGroup var api: APIOptions
 
-    @Flag(help: "Print the node's answer as it came.")
+    @Flag(help: "Print the node's answer, JSON.")
     var json = false
 
     func run() async throws {
         let client = try api.client()
         do throws(OperatorError) {
             let body = try await client.get("/v1/ring")
-            if json { return Console.line(body) }
+            if json { return Console.json(body) }
             let report: RingReport = try OperatorClient.decode(body)
-            for line in try RingView(report, hasColours: Console.outHasColours).lines() { Console.line(line) }
+            for line in try RingView(report, hasColours: Console.outHasColours).lines() { Console.text(line + "\n") }
         } catch {
             throw Console.fail(error)
         }
@@ -44,7 +44,9 @@ struct RingView {
         let age = report.epochAgeMilliseconds
         let ageText = age < 10_000 ? "\(age) ms" : "\(age / 1_000) s"
         var lines = [
-            "cluster \(report.cluster)  epoch \(report.epoch)  confirmed \(ageText) ago  digest \(report.digest)  says \(report.answeredBy)"
+            Console.printable(
+                "cluster \(report.cluster)  epoch \(report.epoch)  confirmed \(ageText) ago  digest \(report.digest)  says \(report.answeredBy)"
+            )
         ]
         lines += [""] + table().lines() + [""] + RingBar(ring, hasColours: hasColours).lines()
         let warnings = self.warnings()
@@ -89,7 +91,7 @@ struct RingView {
         if ring.digest.hexadecimal != report.digest {
             warnings.append("warning: the ring computed here has digest \(ring.digest.hexadecimal): is this program of another version?")
         }
-        return warnings
+        return warnings.map(Console.printable)
     }
 }
 

@@ -116,7 +116,7 @@ struct TokenCommand: AsyncParsableCommand {
             } catch {
                 throw Console.fail(error)
             }
-            Console.note(
+            Console.notes(
                 """
                 \(file) is the private key, for `ringpost token new --key`; \(publicFile) is the public one, which nodes take with
                 --token-keys, alone or in a directory with others

@@ -61,7 +61,10 @@ final class ChatTerminal: Sendable {
     func show(_ line: String) { write(line) }
 
     /// A line about the room.
-    func note(_ line: String) { write(Console.outHasColours ? "\u{1B}[2m* \(line)\u{1B}[0m" : "* \(line)") }
+    func note(_ line: String) {
+        let line = Console.printable(line)
+        write(Console.outHasColours ? "\u{1B}[2m* \(line)\u{1B}[0m" : "* \(line)")
+    }
 
     private func write(_ line: String) {
         state.withLock { state in

@@ -15,8 +15,15 @@ enum Clock {
         return "\(parts.tm_year + 1_900)-\(twoDigits(parts.tm_mon + 1))-\(twoDigits(parts.tm_mday)) \(time(milliseconds))"
     }
 
+    /// The same of seconds since 1970.
+    static func text(seconds: Int64) -> String { text(min(max(seconds, secondsMin), secondsMax) * 1_000) }
+
+    /// The years 1 to 9999: what is beyond is shown as the last that is not.
+    private static let secondsMin: Int64 = -62_135_510_400
+    private static let secondsMax: Int64 = 253_402_214_400
+
     private static func parts(_ milliseconds: Int64) -> tm {
-        var seconds = time_t(milliseconds / 1_000)
+        var seconds = time_t(min(max(milliseconds / 1_000, secondsMin), secondsMax))
         var parts = tm()
         localtime_r(&seconds, &parts)
         return parts

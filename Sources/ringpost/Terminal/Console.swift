@@ -2,6 +2,7 @@
 // whoever pipes a running command somewhere wants to see them when they happen.
 import ArgumentParser
 import RingpostClient
+import RingpostCore
 
 import Glibc
 
@@ -11,24 +12,28 @@ enum Console {
     /// See no-color.org: any value that isn't empty means no colours.
     static let outHasColours = outIsTerminal && (Environment.value("NO_COLOR") ?? "").isEmpty && Environment.value("TERM") != "dumb"
 
-    /// A line on standard output.
-    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    /// A line on standard output. Whatever is in it, it is one line, and moves no cursor: parts of it may come from a node or a publisher.
+    static func line(_ text: String) { write(printable(text) + "\n", to: STDOUT_FILENO) }
 
-    /// Text on standard output, as it is.
+    /// Text on standard output, as it is: with colours, or of more than one line. Whoever calls it has made all foreign parts printable.
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-    /// Bytes and a line's end on standard output.
-    static func line(_ bytes: [UInt8]) { write(bytes + [0x0A], to: STDOUT_FILENO) }
+    /// A JSON text and a line's end on standard output.
+    static func json(_ bytes: [UInt8]) { write(ShownText.escapedJSON(bytes) + "\n", to: STDOUT_FILENO) }
 
-    /// A line on standard error.
-    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    /// A line on standard error, as harmless as ``line(_:)``.
+    static func note(_ text: String) { write(printable(text) + "\n", to: STDERR_FILENO) }
+
+    /// Lines on standard error.
+    static func notes(_ text: String) { for line in text.split(separator: "\n", omittingEmptySubsequences: false) { note(String(line)) } }
 
     /// A line on standard error that the next one overwrites; needs a terminal.
-    static func status(_ text: String) { write("\r\u{1B}[2K\(text)", to: STDERR_FILENO) }
+    static func status(_ text: String) { write("\r\u{1B}[2K\(printable(text))", to: STDERR_FILENO) }
 
     /// Ends the command with an error that says what to do.
     static func fail(_ error: any Error) -> ExitCode {
-        note("ringpost: \(error)")
+        // Of several addresses each has a line.
+        notes("ringpost: \(error)")
         if case .refused(401, _, _)? = error as? OperatorError {
             note("give an API key: --api-key-file FILE, or RINGPOST_API_KEY (`ringpost key new` makes one)")
         }
@@ -39,15 +44,7 @@ enum Console {
     }
 
     /// Text from elsewhere, made fit for a terminal: control characters could move the cursor or change colours.
-    static func printable(_ text: String) -> String {
-        let isClean = !text.unicodeScalars.contains { isControl($0) }
-        if isClean { return text }
-        return text.unicodeScalars.map { isControl($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
-    }
+    static func printable(_ text: String) -> String { ShownText.escaped(text) }
 
     private static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
 
@@ -71,7 +68,7 @@ func jsonQuoted(_ text: String) -> String {
     for scalar in text.unicodeScalars {
         switch scalar {
         case "\"", "\\": output += "\\\(scalar)"
-        case _ where scalar.value < 0x20: output += (scalar.value < 16 ? "\\u000" : "\\u00") + String(scalar.value, radix: 16)
+        case _ where ShownText.isUnsafe(scalar): output += ShownText.jsonEscape(scalar)
         default: output.unicodeScalars.append(scalar)
         }
     }

@@ -24,7 +24,7 @@ struct RingBar {
             let most = counts.max() ?? 0
             return most > 0 ? counts.firstIndex(of: most) : nil
         }
-        names = ring.members.map(\.id)
+        names = ring.members.map { Console.printable($0.id) }
         self.hasColours = hasColours
     }
 

@@ -16,7 +16,7 @@ struct TextTable {
     }
 
     /// A row with fewer cells than there are columns ends early; what its last cell says may be of any length.
-    mutating func append(_ cells: [String]) { rows.append(cells) }
+    mutating func append(_ cells: [String]) { rows.append(cells.map(Console.printable)) }
 
     /// The lines, without spaces at their ends.
     func lines() -> [String] {
@@ -42,7 +42,8 @@ extension Double {
     func text(decimals: Int, plus: Bool = false) -> String {
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }
-        let scaled = Int64((magnitude * scale).rounded())
+        // What a node sends may be any number.
+        let scaled = Int64(min(magnitude * scale, 1e18).rounded())
         let sign = self < 0 && scaled > 0 ? "-" : plus && scaled > 0 ? "+" : ""
         if decimals == 0 { return "\(sign)\(scaled)" }
         let rest = String(scaled % Int64(scale))
