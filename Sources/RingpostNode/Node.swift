@@ -56,8 +56,12 @@ public final class Node: Service {
     /// Told to end once more: what is left of the drain is skipped.
     public func hasten() { context.onSignal() }
 
-    /// Reads certificates, keys and secrets anew, as it does by itself when they change. Sockets that are open stay.
-    public func reload() { context.auth.files.reloadNow() }
+    /// Reads certificates, keys and secrets anew, as it does by itself when they change, and fetches what is published.
+    /// Sockets that are open stay.
+    public func reload() {
+        context.auth.files.reloadNow()
+        context.tokens?.refetch()
+    }
 
     // MARK: Ports
 

@@ -19,6 +19,8 @@ public struct ClientGrant: Hashable, Sendable {
     public let issuedAt: Int64?
     /// Which token it is (`jti`), if it has a name.
     public let tokenID: String?
+    /// The key that the token was signed with; `nil` where no token is asked for.
+    public var signer: TokenSigner?
 
     /// All of it.
     public init(

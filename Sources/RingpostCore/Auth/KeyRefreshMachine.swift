@@ -11,7 +11,7 @@ public struct KeyRefreshMachine: Sendable {
         /// The server's word (`Cache-Control: max-age`) counts within these.
         public var refreshMillisecondsMin: Int64 = 30_000
         /// See ``refreshMillisecondsMin``.
-        public var refreshMillisecondsMax: Int64 = 86_400_000
+        public var refreshMillisecondsMax: Int64 = 3_600_000
         /// Unknown keys cause at most one fetch in so long.
         public var unknownKeyMilliseconds: Int64 = 10_000
         /// The pause after a failure doubles between these.
@@ -36,8 +36,8 @@ public struct KeyRefreshMachine: Sendable {
     private enum State: Equatable {
         /// Can transition to fetching.
         case idle(next: Int64)
-        /// Can transition to idle.
-        case fetching
+        /// Can transition to idle. `isStale`: it began before the last order to fetch, and may bring what was so before that.
+        case fetching(isStale: Bool)
     }
 
     private let times: Times
@@ -63,11 +63,22 @@ public struct KeyRefreshMachine: Sendable {
         return .fetch
     }
 
+    /// An operator wants the keys as they are now: true when a fetch begins now, otherwise one follows the one that is under way.
+    public mutating func onOrder(now: Int64) -> Bool {
+        if case .fetching = state {
+            state = .fetching(isStale: true)
+            return false
+        }
+        begin(now: now)
+        return true
+    }
+
     /// The keys are here.
     ///
     /// - Parameter maxAgeSeconds: how long the server says that they can be kept.
     public mutating func onFetched(maxAgeSeconds: Int64?, now: Int64) {
         failures = 0
+        if case .fetching(isStale: true) = state { return state = .idle(next: now) }
         let seconds = min(max(maxAgeSeconds ?? times.refreshMilliseconds / 1_000, 0), times.refreshMillisecondsMax / 1_000)
         state = .idle(next: now + max(seconds * 1_000, times.refreshMillisecondsMin))
     }
@@ -75,11 +86,12 @@ public struct KeyRefreshMachine: Sendable {
     /// They could not be fetched, or read.
     public mutating func onFailed(now: Int64) {
         failures += 1
+        if case .fetching(isStale: true) = state { return state = .idle(next: now) }
         state = .idle(next: now + min(times.retryMillisecondsMax, times.retryMillisecondsMin << Int64(min(failures - 1, 16))))
     }
 
     private mutating func begin(now: Int64) {
-        state = .fetching
+        state = .fetching(isStale: false)
         lastFetch = now
     }
 }

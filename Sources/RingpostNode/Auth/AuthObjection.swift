@@ -9,6 +9,9 @@ enum AuthObjection {
             return "with tokens it is the token that says what a client may publish: leave out --client-publish and "
                 + "--client-publish-users, and have the issuer put \"publish\" and \"publishUsers\" into the tokens"
         }
+        if auth.discoversKeys, auth.issuers.isEmpty {
+            return "--token-discovery needs to know whose keys to discover: --token-issuer https://login.example.com"
+        }
         if !auth.asksForTokens, !auth.issuers.isEmpty || !auth.audiences.isEmpty {
             return "--token-issuer and --token-audience need keys to check tokens with: --token-keys FILE or --token-jwks URL"
         }

@@ -46,20 +46,30 @@ struct TokenCheck: Sendable {
     func check(_ token: [UInt8], keys: TokenKeySet, nowSeconds: Int64) throws(AuthRefusal) -> ClientGrant {
         let text: TokenText
         do throws(TokenError) { text = try TokenText(token) } catch { throw AuthRefusal(.malformed, error.message) }
-        switch keys.lookup(id: text.keyID, algorithm: text.algorithm) {
+        let issuer = keys.asksForIssuer ? Self.issuer(of: text) : nil
+        switch keys.lookup(id: text.keyID, algorithm: text.algorithm, issuer: issuer) {
         case .unknownKey: throw AuthRefusal(.unknownKey)
         case .wrongAlgorithm: throw AuthRefusal(.wrongAlgorithm)
         case .found(let candidates):
             // An error of the library is as bad as a wrong signature: its length may be none for the algorithm.
-            guard candidates.contains(where: { (try? $0.verifier.verify(text.signature, signs: Array(text.signedBytes))) == true }) else {
-                throw AuthRefusal(.badSignature)
-            }
+            let key = candidates.first { (try? $0.verifier.verify(text.signature, signs: Array(text.signedBytes))) == true }
+            guard let key else { throw AuthRefusal(.badSignature) }
+            var grant = try grant(text.payload, key, nowSeconds: nowSeconds)
+            grant.signer = key.signer
+            return grant
         }
-        return try grant(text.payload, nowSeconds: nowSeconds)
     }
 
-    private func grant(_ payload: [UInt8], nowSeconds: Int64) throws(AuthRefusal) -> ClientGrant {
+    /// Whom a token says that it is of. Chooses among keys and among those who publish them; nothing else is done with it before the
+    /// signature is found good.
+    static func issuer(of text: TokenText) -> String? {
+        guard JSONText.isValid(text.payload), let claims = try? JSONObject(valid: text.payload[...], countMax: .max) else { return nil }
+        return claims["iss"].flatMap(JSONText.string)
+    }
+
+    private func grant(_ payload: [UInt8], _ key: TokenKey, nowSeconds: Int64) throws(AuthRefusal) -> ClientGrant {
         let claims = try Self.claims(payload)
+        if let issuer = key.issuer, claims.iss?.value != issuer { throw AuthRefusal(.wrongIssuer) }
         let expires = try Self.seconds(claims.exp.value, "exp")
         if nowSeconds >= expires + leewaySeconds { throw AuthRefusal(.expired) }
         if expires - nowSeconds > tokenSecondsMax + leewaySeconds {

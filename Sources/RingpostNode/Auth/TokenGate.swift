@@ -99,9 +99,10 @@ final class TokenGate {
             grants.remember(grant, hash)
             body(answer(grant))
         case .refused(let refusal): body(.failure(.refused(refusal)))
-        case .keysMissing, .mayHelpToFetch:
+        case .keysMissing: body(.failure(Self.keysMissing))
+        case .mayHelpToFetch(let issuer):
             let waiting = NIOLoopBound((self, body), eventLoop: eventLoop)
-            tokens.awaitKeys { [eventLoop] in
+            tokens.awaitKeys(of: issuer) { [eventLoop] in
                 eventLoop.execute {
                     let (gate, body) = waiting.value
                     body(gate.checkAgain(token, hash, tokens))
@@ -116,10 +117,12 @@ final class TokenGate {
             grants.remember(grant, hash)
             return answer(grant)
         case .refused(let refusal): return .failure(.refused(refusal))
-        case .keysMissing, .mayHelpToFetch:
-            return .failure(.problem(ProblemReport(.overloaded, "the keys for tokens could not be fetched yet; try again later")))
+        case .keysMissing, .mayHelpToFetch: return .failure(Self.keysMissing)
         }
     }
+
+    private static let keysMissing = TokenRefusal.problem(
+        ProblemReport(.overloaded, "the keys for tokens could not be fetched yet; try again later"))
 
     private func answer(_ grant: ClientGrant) -> Result<ClientGrant, TokenRefusal> {
         guard revocations != nil else {

@@ -1,5 +1,6 @@
 // Keys for tokens, read from files and from published sets: PEM public keys and certificates, secrets, JSON Web Keys (RFC 7517). What can't
 // be used is left out of a set with a word in the log, because a set may hold keys for other purposes; a single file must be usable.
+import Crypto
 import Foundation
 import JWTKit
 import Logging
@@ -71,7 +72,7 @@ enum TokenKeyFile {
                 throw NodeError("the secret in \(path) has \(secret.count) bytes; \(name) needs \(bytesMin) at least")
             }
             let verifier = try await algorithm { await $0.add(hmac: HMACKey(from: Array(secret)), digestAlgorithm: digest) }
-            return [TokenKey(id: id, algorithm: name, verifier: verifier)]
+            return [TokenKey(id: id, algorithm: name, verifier: verifier, fingerprint: fingerprint(name, [secret]))]
         }
         if ending == "json" || ending == "jwks" || ending == "jwk" {
             let keys = try await load(set: data, defaultID: id, allowsSecrets: true, source: path, logger: logger)
@@ -82,20 +83,31 @@ enum TokenKeyFile {
         if text.contains("PRIVATE KEY") {
             throw NodeError("\(path) holds a private key, which has no business on a node: give it the public one")
         }
-        guard let (name, verifier) = await publicKey(text) else { throw NodeError("\(path) can't be used: \(usage)") }
-        return [TokenKey(id: id, algorithm: name, verifier: verifier)]
+        guard let (name, verifier, material) = await publicKey(text) else { throw NodeError("\(path) can't be used: \(usage)") }
+        return [TokenKey(id: id, algorithm: name, verifier: verifier, fingerprint: fingerprint(name, [material]))]
     }
 
-    private static func publicKey(_ pem: String) async -> (String, any JWTAlgorithm)? {
+    /// Tells one key from another: the same bytes give the same number whenever they are read.
+    private static func fingerprint(_ algorithm: String, _ material: [Data]) -> UInt64 {
+        var hash = SHA256()
+        for part in [Data(algorithm.utf8)] + material {
+            withUnsafeBytes(of: UInt64(part.count).littleEndian) { hash.update(bufferPointer: $0) }
+            hash.update(data: part)
+        }
+        return hash.finalize().prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private static func publicKey(_ pem: String) async -> (name: String, verifier: any JWTAlgorithm, material: Data)? {
         let isCertificate = pem.contains("BEGIN CERTIFICATE")
         if let key = try? isCertificate ? ES256PublicKey(certificate: pem) : ES256PublicKey(pem: pem) {
-            return (try? await algorithm { await $0.add(ecdsa: key) }).map { ("ES256", $0) }
+            let material = Data(key.pemRepresentation.utf8)
+            return (try? await algorithm { await $0.add(ecdsa: key) }).map { ("ES256", $0, material) }
         }
         if let key = try? isCertificate ? Insecure.RSA.PublicKey(certificatePEM: pem) : Insecure.RSA.PublicKey(pem: pem) {
-            return (try? await algorithm { await $0.add(rsa: key, digestAlgorithm: .sha256) }).map { ("RS256", $0) }
+            return (try? await algorithm { await $0.add(rsa: key, digestAlgorithm: .sha256) }).map { ("RS256", $0, key.derRepresentation) }
         }
-        if !isCertificate, let key = try? EdDSA.PublicKey(pem: pem) {
-            return (try? await algorithm { await $0.add(eddsa: key) }).map { ("EdDSA", $0) }
+        if !isCertificate, let key = try? EdDSA.PublicKey(pem: pem), !EdwardsPoint.isOfSmallOrder(Array(key.rawRepresentation)) {
+            return (try? await algorithm { await $0.add(eddsa: key) }).map { ("EdDSA", $0, key.rawRepresentation) }
         }
         return nil
     }
@@ -110,6 +122,13 @@ enum TokenKeyFile {
         let use: String?
         let crv: String?
         let k: String?
+        let n: String?
+        let e: String?
+        let x: String?
+        let y: String?
+
+        /// What makes a public key that key and no other (as in RFC 7638).
+        var material: [Data] { [kty, crv, n, e, x, y].map { Data(($0 ?? "").utf8) } }
 
         /// The algorithm that it is for, where it says none itself.
         var algorithm: String? {
@@ -127,9 +146,10 @@ enum TokenKeyFile {
     /// - Parameters:
     ///   - defaultID: the name of a key that has none.
     ///   - allowsSecrets: what is published to everybody is no secret.
+    ///   - issuer: whose tokens they are for; `nil` for anybody's.
     /// - Throws: `NodeError` when it is neither.
     static func load(
-        set data: Data, defaultID: String?, allowsSecrets: Bool, source: String, logger: Logger
+        set data: Data, defaultID: String?, allowsSecrets: Bool, issuer: String? = nil, source: String, logger: Logger
     ) async throws -> [TokenKey] {
         let json = Array(JSONText.withoutByteOrderMark(data))
         do throws(JSONFault) { try JSONText.check(document: json) } catch { throw NodeError("\(source) holds no keys: \(error.message)") }
@@ -143,7 +163,7 @@ enum TokenKeyFile {
         var keys: [TokenKey] = []
         for (index, entry) in entries.enumerated() {
             do {
-                keys.append(try await key(entry, defaultID: defaultID, allowsSecrets: allowsSecrets))
+                keys.append(try await key(entry, defaultID: defaultID, allowsSecrets: allowsSecrets, issuer: issuer))
             } catch {
                 logger.info("a key of a set is left out", metadata: ["set": "\(source)", "index": "\(index)", "why": "\(error)"])
             }
@@ -151,7 +171,7 @@ enum TokenKeyFile {
         return keys
     }
 
-    private static func key(_ entry: Any, defaultID: String?, allowsSecrets: Bool) async throws -> TokenKey {
+    private static func key(_ entry: Any, defaultID: String?, allowsSecrets: Bool, issuer: String?) async throws -> TokenKey {
         guard JSONSerialization.isValidJSONObject(entry) else { throw NodeError("it is no object") }
         let json = try JSONSerialization.data(withJSONObject: entry)
         let note = try JSONDecoder().decode(KeyNote.self, from: json)
@@ -160,11 +180,16 @@ enum TokenKeyFile {
         guard let name = note.algorithm, ["RS256", "ES256", "EdDSA"].contains(name) else {
             throw NodeError("it is for no algorithm that is taken here (RS256, ES256, EdDSA)")
         }
+        if name == "EdDSA", EdwardsPoint.isOfSmallOrder(Base64URL.decode(Array((note.x ?? "").utf8)[...]) ?? []) {
+            throw NodeError("it is a point for which everybody can make signatures")
+        }
         var jwk = try JSONDecoder().decode(JWK.self, from: json)
         jwk.algorithm = JWK.Algorithm(rawValue: name)
         jwk.keyIdentifier = JWKIdentifier(string: note.kid ?? defaultID ?? "")
         let complete = jwk
-        return TokenKey(id: note.kid ?? defaultID, algorithm: name, verifier: try await algorithm { try await $0.add(jwk: complete) })
+        return TokenKey(
+            id: note.kid ?? defaultID, algorithm: name, issuer: issuer, verifier: try await algorithm { try await $0.add(jwk: complete) },
+            fingerprint: fingerprint(name, note.material))
     }
 
     private static func secret(_ note: KeyNote, defaultID: String?, isAllowed: Bool) async throws -> TokenKey {
@@ -178,7 +203,7 @@ enum TokenKeyFile {
             throw NodeError("its secret is shorter than the \(bytesMin) bytes that \(name) needs")
         }
         let verifier = try await algorithm { await $0.add(hmac: HMACKey(from: Array(bytes)), digestAlgorithm: digest) }
-        return TokenKey(id: note.kid ?? defaultID, algorithm: name, verifier: verifier)
+        return TokenKey(id: note.kid ?? defaultID, algorithm: name, verifier: verifier, fingerprint: fingerprint(name, [bytes]))
     }
 
     /// JWTKit makes its algorithms inside a collection.

@@ -1,27 +1,49 @@
-// The tokens' keys as they are at this moment, and who waits for newer ones: files that are read again when they change, and a published set
-// that is fetched now and then, or when a token names a key nobody knows. A check itself is a function on the event loop that asks.
-import AsyncHTTPClient
-import Foundation
+// The tokens' keys as they are at this moment, and who waits for newer ones: files that are read again when they change, and published sets
+// that are fetched now and then, or when a token names a key nobody knows. A check itself is a function on the event loop that asks.
 import Logging
-import NIOCore
 import RingpostCore
+import RingpostWire
 import Synchronization
 
 final class TokenVerifier: Sendable {
-    /// Requests that wait for one fetch; more are refused at once.
+    /// Requests that wait for fetches; more are refused at once.
     static let waitersMax = 4_096
-    static let fetchSecondsMax: Int64 = 5
-    /// Files and the published set are looked after so often.
-    static let tickMilliseconds = 1_000
+    /// So long a request waits for keys that may never come; looked at in every tick.
+    static let waitMillisecondsMax: Int64 = 2_000
+    /// Files and published sets are looked after so often.
+    static let tickMilliseconds = 500
+
+    /// A published set.
+    private struct Source {
+        let address: KeyAddress
+        /// `nil` as long as it has never been fetched.
+        var keys: [TokenKey]?
+        var machine = KeyRefreshMachine()
+    }
+
+    /// Somebody who waits for fetches.
+    private struct Waiter {
+        /// Indices of the sources that may have the key.
+        var sources: Set<Int>
+        let until: Int64
+        let body: @Sendable () -> Void
+    }
 
     private struct State {
         var fromFiles: [TokenKey] = []
-        var fromURL: [TokenKey]?
-        var machine = KeyRefreshMachine()
-        var waiters: [@Sendable () -> Void] = []
+        var sources: [Source]
+        /// All of them.
+        var keys = TokenKeySet(keys: [])
+        var waiters: [Waiter] = []
         /// Grows with every change of the keys: what was found good with earlier ones has to be looked at again.
         var generation: UInt64 = 0
         var failedFetches: UInt64 = 0
+        var onKeys: @Sendable (_ old: TokenKeySet, _ new: TokenKeySet) -> Void = { _, _ in }
+
+        /// The sources that may have a key for this issuer's tokens.
+        func sources(for issuer: String?) -> [Int] {
+            sources.indices.filter { sources[$0].address.issuer == nil || sources[$0].address.issuer == issuer }
+        }
     }
 
     /// What came of a check.
@@ -30,58 +52,76 @@ final class TokenVerifier: Sendable {
         case refused(AuthRefusal)
         /// The keys have never been fetched yet: nobody can tell.
         case keysMissing
-        /// Ask again when the function that ``awaitKeys(_:)`` was given is called.
-        case mayHelpToFetch
+        /// Ask again when the function that ``awaitKeys(of:_:)`` was given is called.
+        case mayHelpToFetch(issuer: String?)
     }
 
     let check: TokenCheck
     let warningSeconds: Int64
     private let path: String?
-    private let url: String?
+    private let hasSources: Bool
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(_ configuration: AuthConfiguration, logger: Logger) {
         check = TokenCheck(configuration)
         warningSeconds = configuration.warningSeconds
         path = configuration.tokenKeysPath
-        url = configuration.tokenKeysURL
+        let addresses = KeyAddress.all(configuration)
+        hasSources = !addresses.isEmpty
+        state = Mutex(State(sources: addresses.map { Source(address: $0) }))
         self.logger = logger
     }
 
     var generation: UInt64 { state.withLock { $0.generation } }
-    var keyCount: Int { state.withLock { $0.fromFiles.count + ($0.fromURL?.count ?? 0) } }
+    var keyCount: Int { state.withLock { $0.keys.keys.count } }
     var failedFetches: UInt64 { state.withLock { $0.failedFetches } }
+
+    /// Calls back whenever there are other keys than before, in order. Set once, before anything is read.
+    func onKeys(_ body: @escaping @Sendable (_ old: TokenKeySet, _ new: TokenKeySet) -> Void) { state.withLock { $0.onKeys = body } }
 
     // MARK: Checking
 
     /// - Parameter isSecondTry: newer keys have been waited for already.
     func verify(_ token: [UInt8], nowSeconds: Int64, isSecondTry: Bool = false) -> Answer {
-        let (keys, isMissing) = state.withLock { state in
-            (TokenKeySet(keys: state.fromFiles + (state.fromURL ?? [])), url != nil && state.fromURL == nil)
-        }
+        let keys = state.withLock { $0.keys }
         do throws(AuthRefusal) {
             return .granted(try check.check(token, keys: keys, nowSeconds: nowSeconds))
         } catch {
-            guard error.error == .unknownKey, url != nil else { return .refused(error) }
+            guard error.error == .unknownKey, hasSources, let text = try? TokenText(token) else { return .refused(error) }
+            let issuer = TokenCheck.issuer(of: text)
+            let (mayHelp, isMissing) = state.withLock { state in
+                let sources = state.sources(for: issuer)
+                return (!sources.isEmpty, sources.contains { state.sources[$0].keys == nil })
+            }
+            guard mayHelp else { return .refused(error) }
             if isSecondTry { return isMissing ? .keysMissing : .refused(error) }
-            return .mayHelpToFetch
+            return .mayHelpToFetch(issuer: issuer)
         }
     }
 
-    /// Calls back when the published keys are as new as they get: at once, or after one fetch, whoever has caused it.
-    func awaitKeys(_ body: @escaping @Sendable () -> Void) {
-        let answer = state.withLock { state in
-            if state.waiters.count >= Self.waitersMax { return KeyRefreshMachine.Answer.refuse }
-            let answer = state.machine.onUnknownKey(now: MonotonicClock.nowMilliseconds())
-            if answer != .refuse { state.waiters.append(body) }
-            return answer
+    /// Calls back when the published keys are as new as they get: at once, after one fetch, whoever has caused it, or when that takes too long.
+    ///
+    /// - Parameter issuer: whom the token says it is of.
+    func awaitKeys(of issuer: String? = nil, _ body: @escaping @Sendable () -> Void) {
+        let now = MonotonicClock.nowMilliseconds()
+        let (fetches, waits) = state.withLock { state -> ([Int], Bool) in
+            if state.waiters.count >= Self.waitersMax { return ([], false) }
+            var (fetches, awaited): ([Int], Set<Int>) = ([], [])
+            for index in state.sources(for: issuer) {
+                switch state.sources[index].machine.onUnknownKey(now: now) {
+                case .refuse: continue
+                case .wait: break
+                case .fetch: fetches.append(index)
+                }
+                awaited.insert(index)
+            }
+            if awaited.isEmpty { return ([], false) }
+            state.waiters.append(Waiter(sources: awaited, until: now + Self.waitMillisecondsMax, body: body))
+            return (fetches, true)
         }
-        switch answer {
-        case .refuse: body()
-        case .wait: break
-        case .fetch: Task { await fetch() }
-        }
+        for index in fetches { Task { await fetch(index) } }
+        if !waits { body() }
     }
 
     // MARK: Keys
@@ -90,9 +130,15 @@ final class TokenVerifier: Sendable {
     ///
     /// - Throws: `NodeError` when the files can't be used. That nothing could be fetched is an error in the log: it goes on trying.
     func load() async throws {
-        if let url { try Self.check(url) }
+        let addresses = state.withLock { $0.sources.map(\.address) }
+        if addresses.count > KeyAddress.countMax {
+            throw NodeError("keys for tokens are fetched from \(KeyAddress.countMax) addresses at most")
+        }
+        for address in addresses {
+            try KeyAddress.check(address.url, option: address.issuer == nil ? "--token-jwks" : "--token-issuer, --token-jwks")
+        }
         try await readFiles()
-        if url != nil, state.withLock({ $0.machine.onTick(now: MonotonicClock.nowMilliseconds()) }) { await fetch() }
+        await fetchWhatIsDue()
     }
 
     /// The paths to watch.
@@ -108,22 +154,50 @@ final class TokenVerifier: Sendable {
         }
     }
 
-    /// Keeps the published set fresh until the task is cancelled.
+    /// Published sets are fetched now, whether they are due or not: what an operator means by SIGHUP.
+    func refetch() {
+        let now = MonotonicClock.nowMilliseconds()
+        let ordered = state.withLock { state in state.sources.indices.filter { state.sources[$0].machine.onOrder(now: now) } }
+        for index in ordered { Task { await fetch(index) } }
+    }
+
+    /// Keeps published sets fresh until the task is cancelled, and nobody waiting for too long.
     func run() async {
-        guard url != nil else { return }
+        if !hasSources { return }
         while (try? await Task.sleep(for: .milliseconds(Self.tickMilliseconds))) != nil {
-            if state.withLock({ $0.machine.onTick(now: MonotonicClock.nowMilliseconds()) }) { await fetch() }
+            wake { $0.until <= MonotonicClock.nowMilliseconds() }
+            for index in due() { Task { await fetch(index) } }
+        }
+    }
+
+    private func due() -> [Int] {
+        let now = MonotonicClock.nowMilliseconds()
+        return state.withLock { state in state.sources.indices.filter { state.sources[$0].machine.onTick(now: now) } }
+    }
+
+    /// Side by side: one that is silent takes its time for itself.
+    private func fetchWhatIsDue() async {
+        await withTaskGroup(of: Void.self) { group in
+            for index in due() { group.addTask { await self.fetch(index) } }
         }
     }
 
     private func readFiles() async throws {
         guard let path else { return }
         let keys = try await TokenKeyFile.load(path, logger: logger)
-        state.withLock { state in
-            state.fromFiles = keys
-            state.generation += 1
-        }
+        change { $0.fromFiles = keys }
         logger.info("keys for tokens", metadata: ["from": "\(path)", "keys": "\(Self.names(keys))"])
+    }
+
+    /// The lock is held while it is told: changes are told in the order in which they were made.
+    private func change(_ body: (inout State) -> Void) {
+        state.withLock { state in
+            let old = state.keys
+            body(&state)
+            state.keys = TokenKeySet(keys: state.fromFiles + state.sources.flatMap { $0.keys ?? [] })
+            state.generation += 1
+            if state.keys.signers != old.signers { state.onKeys(old, state.keys) }
+        }
     }
 
     /// For the log. Whoever publishes keys chooses their names.
@@ -132,49 +206,38 @@ final class TokenVerifier: Sendable {
         return keys.count > 16 ? names + ", …" : names
     }
 
-    /// Who can put himself between would choose the keys.
-    private static func check(_ url: String) throws {
-        guard let parsed = URL(string: url), let host = parsed.host, !host.isEmpty else {
-            throw NodeError("\"\(url)\" is no address of a key set (--token-jwks): give https://host/path")
-        }
-        if parsed.scheme != "https", !(parsed.scheme == "http" && LoopbackPolicy.isLoopback(host)) {
-            throw NodeError("keys for tokens are fetched over https only, except from this machine: \(url) (--token-jwks)")
-        }
-    }
+    // MARK: Fetching
 
-    func fetch() async {
-        guard let url else { return }
+    func fetch(_ index: Int = 0) async {
+        let address = state.withLock { $0.sources[index].address }
         do {
-            let (keys, maxAge) = try await download(url)
-            state.withLock { state in
-                state.fromURL = keys
-                state.generation += 1
-                state.machine.onFetched(maxAgeSeconds: maxAge, now: MonotonicClock.nowMilliseconds())
+            let fetched = try await address.fetch(logger: logger)
+            change { state in
+                state.sources[index].keys = fetched.keys
+                state.sources[index].machine.onFetched(maxAgeSeconds: fetched.maxAgeSeconds, now: MonotonicClock.nowMilliseconds())
             }
-            logger.info("keys for tokens", metadata: ["from": "\(url)", "keys": "\(Self.names(keys))"])
+            logger.info("keys for tokens", metadata: ["from": "\(address.url)", "keys": "\(Self.names(fetched.keys))"])
         } catch {
             state.withLock { state in
                 state.failedFetches += 1
-                state.machine.onFailed(now: MonotonicClock.nowMilliseconds())
+                state.sources[index].machine.onFailed(now: MonotonicClock.nowMilliseconds())
             }
             logger.error("keys for tokens could not be fetched; those that are known stay in use", metadata: ["why": "\(error)"])
         }
-        let waiters = state.withLock { state in
-            defer { state.waiters = [] }
-            return state.waiters
+        wake { waiter in
+            waiter.sources.remove(index)
+            return waiter.sources.isEmpty
         }
-        for waiter in waiters { waiter() }
     }
 
-    private func download(_ url: String) async throws -> (keys: [TokenKey], maxAgeSeconds: Int64?) {
-        let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(Self.fetchSecondsMax))
-        guard response.status == .ok else { throw NodeError("\(url) answers HTTP \(response.status.code)") }
-        let body = try await response.body.collect(upTo: TokenKeyFile.bytesMax)
-        let keys = try await TokenKeyFile.load(
-            set: Data(body.readableBytesView), defaultID: nil, allowsSecrets: false, source: url, logger: logger)
-        if keys.isEmpty { throw NodeError("\(url) holds no key that can be used") }
-        let directives = response.headers[canonicalForm: "cache-control"].map { $0.lowercased() }
-        let maxAge = directives.first { $0.hasPrefix("max-age=") }.flatMap { Int64($0.dropFirst("max-age=".count)) }
-        return (keys, maxAge)
+    /// - Parameter isOver: true for one who waits no longer.
+    private func wake(_ isOver: (inout Waiter) -> Bool) {
+        let woken = state.withLock { state in
+            var (staying, woken): ([Waiter], [Waiter]) = ([], [])
+            for var waiter in state.waiters { if isOver(&waiter) { woken.append(waiter) } else { staying.append(waiter) } }
+            state.waiters = staying
+            return woken
+        }
+        for waiter in woken { waiter.body() }
     }
 }

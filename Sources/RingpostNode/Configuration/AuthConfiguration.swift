@@ -12,6 +12,8 @@ public struct AuthConfiguration: Sendable {
     public var tokenKeysPath: String?
     /// Where such keys are published (a JWKS).
     public var tokenKeysURL: String?
+    /// The keys of each of ``issuers`` are those that it names in its OpenID configuration.
+    public var discoversKeys = false
     /// Whose tokens are taken (`iss`); anybody's whose key is known, if empty.
     public var issuers: [String] = []
     /// For whom tokens must be (`aud`), one of these; for anybody, if empty.
@@ -33,7 +35,7 @@ public struct AuthConfiguration: Sendable {
     public init() {}
 
     /// Clients must bring a token.
-    public var asksForTokens: Bool { tokenKeysPath != nil || tokenKeysURL != nil }
+    public var asksForTokens: Bool { tokenKeysPath != nil || tokenKeysURL != nil || discoversKeys }
     /// Producers and operators must bring a key.
     public var asksForKeys: Bool { apiKeysFile != nil }
 }

@@ -9,8 +9,10 @@ struct NodeAuthOptions: ParsableArguments {
     var auth: String?
     @Option(help: "A file with a key that clients' tokens are checked with, or a directory of them, each named after its key id.")
     var tokenKeys: String?
-    @Option(help: "Where such keys are published: the https address of a JSON Web Key Set.")
+    @Option(help: "Where such keys are published: the https address of a JSON Web Key Set, or of an issuer's openid-configuration.")
     var tokenJwks: String?
+    @Flag(help: "The keys of each --token-issuer are those that it names at <issuer>/.well-known/openid-configuration.")
+    var tokenDiscovery = false
     @Option(help: "Whose tokens are taken (iss). Repeatable. (default: anybody's whose key is known)")
     var tokenIssuer: [String] = []
     @Option(help: "For whom tokens must be (aud). Repeatable. (default: anybody)")
@@ -57,7 +59,7 @@ struct NodeAuthOptions: ParsableArguments {
             "linkSecretFile": linkSecretFile, "linkProducers": linkProducers, "zookeeperAuthFile": zookeeperAuthFile,
         ]
     }
-    var flags: [String: Bool] { ["zookeeperOpen": zookeeperOpen] }
+    var flags: [String: Bool] { ["zookeeperOpen": zookeeperOpen, "tokenDiscovery": tokenDiscovery] }
     var numbers: [String: Int?] { ["tokenLeeway": tokenLeeway, "tokenLifetimeMax": tokenLifetimeMax, "tokenWarning": tokenWarning] }
     var lists: [String: [String]] {
         [
@@ -71,6 +73,7 @@ extension NodeSettings {
     static func readAuthentication(_ reader: SettingsReader, into node: inout NodeConfiguration) throws(NodeError) {
         node.auth.tokenKeysPath = try reader.text("tokenKeys")
         node.auth.tokenKeysURL = try reader.text("tokenJwks")
+        node.auth.discoversKeys = try reader.flag("tokenDiscovery")
         node.auth.issuers = try reader.list("tokenIssuer")
         node.auth.audiences = try reader.list("tokenAudience")
         let claims = try reader.list("tokenClaims")

@@ -75,9 +75,23 @@ import Testing
         #expect(machine.onTick(now: 21_100) == true, "it is tried again all the same")
     }
 
+    @Test func anOrderFetchesAtOnceOrRightAfterwards() {
+        var machine = Self.fetched()
+        #expect(machine.onOrder(now: 5) == true, "whatever strangers may")
+        #expect(machine.onOrder(now: 6) == false, "one at a time")
+        machine.onFetched(maxAgeSeconds: nil, now: 7)
+        #expect(machine.onTick(now: 7) == true, "what was under way may have been asked before")
+        machine.onFetched(maxAgeSeconds: nil, now: 8)
+        #expect(machine.onTick(now: 300_007) == false)
+        #expect(machine.onOrder(now: 300_007) == true)
+        #expect(machine.onOrder(now: 300_007) == false)
+        machine.onFailed(now: 300_008)
+        #expect(machine.onTick(now: 300_008) == true)
+    }
+
     @Test(
         arguments: [
-            (0, 30_000), (-5, 30_000), (29, 30_000), (31, 31_000), (3_600, 3_600_000), (86_401, 86_400_000), (Int64.max, 86_400_000),
+            (0, 30_000), (-5, 30_000), (29, 30_000), (31, 31_000), (3_600, 3_600_000), (3_601, 3_600_000), (Int64.max, 3_600_000),
             (Int64.min, 30_000),
         ] as [(Int64, Int64)])
     func theServersWordCountsWithinBounds(maxAgeSeconds: Int64, pause: Int64) {

@@ -12,6 +12,10 @@ final class StandInKeyServer: Sendable {
         var headers: [String] = []
         /// Nothing is answered until this is taken away.
         var isSilent = false
+        /// The head comes at once, the body never as a whole.
+        var tricklesBody = false
+        /// What is said at other paths than `/keys`.
+        var pages: [String: String] = [:]
     }
 
     private struct State {
@@ -24,7 +28,8 @@ final class StandInKeyServer: Sendable {
     private let listening = Mutex<(any Channel)?>(nil)
 
     var requests: Int { state.withLock { $0.requests } }
-    var url: String { "http://127.0.0.1:\(listening.withLock { $0?.localAddress?.port } ?? 0)/keys" }
+    var origin: String { "http://127.0.0.1:\(listening.withLock { $0?.localAddress?.port } ?? 0)" }
+    var url: String { "\(origin)/keys" }
 
     static func start(_ body: String) async throws -> StandInKeyServer {
         let server = StandInKeyServer()
@@ -48,23 +53,35 @@ final class StandInKeyServer: Sendable {
             defer { state.waiting = [] }
             return state.waiting
         }
-        for channel in waiting { answer(channel) }
+        for channel in waiting { answer(channel, "/keys") }
     }
 
-    fileprivate func onRequest(_ channel: any Channel) {
+    fileprivate func onRequest(_ path: String, _ channel: any Channel) {
         let isSilent = state.withLock { state in
             state.requests += 1
             if state.script.isSilent { state.waiting.append(channel) }
             return state.script.isSilent
         }
-        if !isSilent { answer(channel) }
+        if !isSilent { answer(channel, path) }
     }
 
-    private func answer(_ channel: any Channel) {
-        let script = state.withLock { $0.script }
+    private func answer(_ channel: any Channel, _ path: String) {
+        var script = state.withLock { $0.script }
+        if let page = script.pages[path] { script.body = page }
+        if script.tricklesBody { return trickle(channel) }
         let head = ["HTTP/1.1 \(script.status)", "Content-Length: \(script.body.utf8.count)", "Connection: close"] + script.headers
         let text = head.joined(separator: "\r\n") + "\r\n\r\n" + script.body
         channel.writeAndFlush(ByteBuffer(string: text)).whenComplete { _ in channel.close(promise: nil) }
+    }
+}
+
+extension StandInKeyServer {
+    private func trickle(_ channel: any Channel) {
+        channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"), promise: nil)
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { task in
+            if !channel.isActive { return task.cancel() }
+            channel.writeAndFlush(ByteBuffer(string: " "), promise: nil)
+        }
     }
 }
 
@@ -79,8 +96,9 @@ private final class Answering: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var more = unwrapInboundIn(data)
         bytes.writeBuffer(&more)
-        guard String(buffer: bytes).hasSuffix("\r\n\r\n") else { return }
+        let text = String(buffer: bytes)
+        guard text.hasSuffix("\r\n\r\n") else { return }
         bytes.clear()
-        server.onRequest(context.channel)
+        server.onRequest(text.split(separator: " ").dropFirst().first.map(String.init) ?? "", context.channel)
     }
 }

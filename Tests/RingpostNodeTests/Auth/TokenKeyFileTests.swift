@@ -70,6 +70,41 @@ import Testing
         }
     }
 
+    /// For each of these points there are signatures that anybody can make.
+    @Test(arguments: [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ])
+    func pointsOfSmallOrderAreNoKeys(point: String) async throws {
+        let digits = point.compactMap(\.hexDigitValue)
+        let bytes = Data(stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) })
+        let encoded = Data([0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]) + bytes
+        try folder.write("-----BEGIN PUBLIC KEY-----\n\(encoded.base64EncodedString())\n-----END PUBLIC KEY-----\n", to: "weak.pem")
+        #expect(try await load("weak.pem")[0].contains("can't be used"))
+        #expect(try await set(#"{"kty":"OKP","crv":"Ed25519","kid":"w","x":"\#(TestKey.base64(bytes))"}"#) == [])
+    }
+
+    @Test func aKeyHasTheSameFingerprintWheneverItIsRead() async throws {
+        for key in try TestKey.all() { try write(key) }
+        func signers() async throws -> [String: UInt64] {
+            let keys = try await TokenKeyFile.load(folder.path, logger: Self.logger)
+            return Dictionary(uniqueKeysWithValues: keys.map { ($0.id ?? "-", $0.signer.fingerprint) })
+        }
+        let first = try await signers()
+        #expect(first.count == 6 && Set(first.values).count == 6)
+        #expect(try await signers() == first)
+        try write(TestKey.elliptic())
+        let second = try await signers()
+        #expect(second.filter { first[$0.key] != $0.value }.map(\.key) == ["elliptic"])
+    }
+
     @Test func shortSecretsAreRefused() async throws {
         for (ending, least) in [("hs256", 32), ("hs384", 48), ("hs512", 64)] {
             try Data(repeating: 0x61, count: least).write(to: URL(fileURLWithPath: folder.file("a.\(ending)")))
