@@ -167,7 +167,22 @@ public enum LimitsDocument {
             ("keys for tokens", grouped(TokenKeySet.countMax)),
             ("API keys", grouped(APIKeyRecord.countMax)),
             ("patterns in one claim of a token, or of one API key", grouped(NamePatterns.countMax)),
-            ("revocations", grouped(RevocationList.countMax)),
+            (
+                "revocations",
+                "\(grouped(RevocationList.countMax)). With one API key that is limited to names \(grouped(RevocationList.madeByOneMax)), and "
+                    + "with all of these together all but the last \(grouped(RevocationList.keptMax))"
+            ),
+            ("clients that a loop ends in one turn because their tokens are good no more", "\(TokenSweep.endsMax)"),
+            (
+                "a fetch of published keys",
+                "\(KeyAddress.fetchMillisecondsMax / 1_000) s, \(bytes(TokenKeyFile.bytesMax)) each document; "
+                    + "from \(KeyAddress.countMax) addresses"
+            ),
+            (
+                "wait of a client whose token names an unknown key",
+                "\(TokenVerifier.waitMillisecondsMax / 1_000) s; of clients that wait at a time \(grouped(TokenVerifier.waitersMax)), more are "
+                    + "refused at once"
+            ),
             ("source addresses whose rate is remembered", grouped(ConnectionQuotas.addressesMax)),
         ])
 

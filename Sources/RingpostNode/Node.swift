@@ -23,6 +23,7 @@ public final class Node: Service {
         self.context = context
         let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))
         group.setQuestionAnswerer { [unowned group] in group.answer($0, $1, on: $2, $3) }
+        context.tokens?.onKeys { [weak group] _, new in group?.onEachShard { $0.applySigners(new.signers) } }
         self.group = group
     }
 
@@ -56,8 +57,8 @@ public final class Node: Service {
     /// Told to end once more: what is left of the drain is skipped.
     public func hasten() { context.onSignal() }
 
-    /// Reads certificates, keys and secrets anew, as it does by itself when they change, and fetches what is published.
-    /// Sockets that are open stay.
+    /// Reads certificates, keys and secrets anew, as it does by itself when they change, and fetches what is published. Sockets that are open
+    /// stay, unless the key that has let them in is gone.
     public func reload() {
         context.auth.files.reloadNow()
         context.tokens?.refetch()

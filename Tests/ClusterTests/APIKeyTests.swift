@@ -165,6 +165,64 @@ extension ClusterTests {
             #expect(poll.text.components(separatedBy: #""seq":"#).count == 2, "one message: \(poll.text)")
         }
 
+        @Test func anOpenLinkHasTheRightsThatItsKeyHasNow() async throws {
+            let ring = try KeyRing([#""scopes":["publish-users"]"#])
+            let node = try await NodeProcess.alone(options: ring.options)
+            var options = Producer.Options()
+            options.apiKey = KeyRing.text("a")
+            options.budgetMilliseconds = 1_000
+            let producer = Producer(links: [Endpoint(host: "127.0.0.1", port: node.link)], options: options)
+            func send(_ destination: Producer.Destination) async throws -> String {
+                do throws(ProducerError) {
+                    _ = try await producer.send(.text("x"), to: destination)
+                    return "sent"
+                } catch { return if case .refused(let problem, _) = error { problem.code } else { "\(error)" } }
+            }
+            #expect(try await send(.user("other")) == "sent")
+            for (members, user, channel) in [
+                (#""scopes":["publish-users"],"names":["game:*"]"#, "forbidden", "forbidden"),
+                (#""scopes":["read"]"#, "forbidden", "forbidden"),
+                (#""scopes":["publish-users","publish-channels"]"#, "sent", "sent"),
+            ] {
+                try ring.write([members])
+                node.hangUp()
+                try await eventually(within: 10, "\(members) counts on the link") {
+                    let words = [try await send(.user("other")), try await send(.channel("game"))]
+                    return words == [user, channel]
+                }
+            }
+            try ring.write([])
+            node.hangUp()
+            try await eventually(within: 10, "the key is gone") { try await send(.user("other")) != "sent" }
+            await producer.close()
+        }
+
+        @Test func whoIsLimitedToNamesOrdersNothingElse() async throws {
+            let ring = try KeyRing([Self.everything, #""scopes":["administer"],"names":["tenantA:*"]"#])
+            defer { withExtendedLifetime(ring) {} }
+            let node = try await NodeProcess.alone(options: ring.options)
+            func order(_ method: String, _ path: String, _ body: String? = nil, by key: Character = "b") async throws -> HTTPAnswer {
+                try await node.order(method, path, headers: KeyRing.header(key), body)
+            }
+            for (path, body) in [
+                ("/v1/nodes/n1/drain", ""), ("/v1/nodes/n1/weight", #"{"weight":0}"#), ("/v1/users/tenantB%3Ax/disconnect", ""),
+                ("/v1/revocations", #"{"user":"tenantB:x"}"#), ("/v1/revocations", #"{"key":"k"}"#),
+                ("/v1/revocations", #"{"issuedBefore":1}"#),
+            ] {
+                let answer = try await order("POST", path, body)
+                #expect(answer.status == 403 && answer.errorCode == "forbidden", "\(path) \(body): \(answer.text)")
+            }
+            #expect(try await order("POST", "/v1/nodes/n1/drain", "").text.contains("limited to names"))
+            #expect(try await order("POST", "/v1/users/tenantA%3Ax/disconnect", "").status == 200)
+            #expect(try await order("POST", "/v1/revocations", #"{"user":"tenantA:x"}"#).status == 200)
+            #expect(try await order("POST", "/v1/revocations", #"{"user":"tenantB:x"}"#, by: "a").status == 200)
+            #expect(try await order("POST", "/v1/revocations", #"{"key":"k"}"#, by: "a").status == 200)
+            let (mine, all) = (try await order("GET", "/v1/revocations"), try await order("GET", "/v1/revocations", by: "a"))
+            #expect(mine.text.contains("tenantA:x") && !mine.text.contains("tenantB") && !mine.text.contains(#""key""#), "\(mine.text)")
+            #expect(all.text.contains("tenantA:x") && all.text.contains("tenantB:x") && all.text.contains(#""key":"k""#), "\(all.text)")
+            #expect(try await node.order("GET", "/readyz").status == 200, "nobody has drained it")
+        }
+
         // MARK: Nodes that others reach
 
         @Test(arguments: [

@@ -44,7 +44,7 @@ struct FolderArrows {
                 "Membership": [],
                 "Auth": ["Keys", "Routing", "Namespaces", "Membership"],
                 "Links": ["Membership"],
-                "Node": ["Keys", "Membership", "Auth"],
+                "Node": ["Membership", "Auth"],
                 "Subscribing": ["Keys", "Routing", "Mailbox", "Presence"],
                 "Slots": ["Keys", "Routing", "Mailbox", "Log", "Presence", "Membership"],
             ]),

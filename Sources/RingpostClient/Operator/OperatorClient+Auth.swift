@@ -23,6 +23,17 @@ extension OperatorClient {
         return try Self.decode(await ask("/v1/revocations", method: .POST, body: try Self.json(order)).body)
     }
 
+    /// Lets nobody in, from now on, with tokens that a key has signed, or that were issued in a second or before, and closes the sockets that
+    /// were opened with them.
+    ///
+    /// - Parameters:
+    ///   - key: the key's id; `nil` for all keys.
+    ///   - issuedBefore: in seconds since 1970; `nil`, where there is a key, if it doesn't matter.
+    public func revoke(key: String?, issuedBefore: Int64?) async throws(OperatorError) -> Revocation {
+        let order = RevocationOrder(key: key, issuedBefore: issuedBefore)
+        return try Self.decode(await ask("/v1/revocations", method: .POST, body: try Self.json(order)).body)
+    }
+
     /// What is revoked.
     public func revocations() async throws(OperatorError) -> [Revocation] {
         let report: RevocationsReport = try Self.decode(await get("/v1/revocations"))

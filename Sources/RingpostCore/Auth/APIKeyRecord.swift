@@ -27,7 +27,7 @@ public struct APIKeyRecord: Codable, Hashable, Sendable {
     public let hash: String
     /// What it may be used for.
     public let scopes: [APIScope]
-    /// Patterns that limit users and channels of publishes and questions; `nil` for all.
+    /// Patterns that limit users and channels of publishes, questions and orders; `nil` for all.
     public let names: [String]?
     /// For people.
     public let note: String?
@@ -122,8 +122,11 @@ public struct APIGrant: Hashable, Sendable {
     /// Whether the key may be used to publish anywhere.
     public var allowsPublishing: Bool { scopes.contains(.publishUsers) || scopes.contains(.publishChannels) }
 
-    /// Whether the key may give orders.
-    public var allowsOrders: Bool { scopes.contains(.administer) }
+    /// Whether the key may give orders about the whole: a node is everybody's, so who is limited to some names has none to give.
+    public var allowsOrders: Bool { scopes.contains(.administer) && names.isAll }
+
+    /// Whether the key may give orders, if only about the names that it is limited to.
+    public var allowsSomeOrders: Bool { scopes.contains(.administer) }
 
     /// Whether the key may order something about a user.
     public func allowsOrders(about name: [UInt8]) -> Bool { scopes.contains(.administer) && names.matches(name) }

@@ -14,6 +14,8 @@ public enum AuthError: String, Error, Sendable, CaseIterable {
     case wrongAudience = "wrong_audience"
     case tooLongLived = "too_long_lived"
     case revoked
+    /// Its key, or all tokens of its time, have been taken back: a newer one of the same user is good.
+    case outdated
     case wrongUser = "wrong_user"
     /// No API key of that id, or another secret.
     case wrongKey = "wrong_key"
@@ -36,6 +38,7 @@ public enum AuthError: String, Error, Sendable, CaseIterable {
         case .wrongAudience: "the token is for somebody else"
         case .tooLongLived: "the token is valid for longer than this node takes"
         case .revoked: "the token has been revoked"
+        case .outdated: "tokens of this key, or of this age, have been taken back: bring a newer one"
         case .wrongUser: "the token is another user's"
         case .wrongKey: "this API key is not known here, or has expired"
         case .notGranted: "this is not among what you may do here"

@@ -9,6 +9,10 @@ public struct RevocationList: Sendable {
     public static let countMax = 10_000
     /// So many are taken over: several nodes can each take the last free place. Of more, those that last longest.
     public static let takenMax = countMax + 1_000
+    /// The last so many places are for API keys that are limited to no names: no tenant can keep operators from revoking.
+    public static let keptMax = 1_000
+    /// So many may be made with one API key that is limited to names.
+    public static let madeByOneMax = 1_000
     /// They hold for so much longer than `until`: clocks differ, and tokens are let through for their leeway. No leeway may be longer.
     public static let graceSeconds: Int64 = 300
 
@@ -17,6 +21,10 @@ public struct RevocationList: Sendable {
     /// The newest second in which a user's tokens were issued that are revoked.
     private var users: [UInt64: Int64] = [:]
     private var tokens: Set<Revocation.Subject> = []
+    /// Likewise, by the keys that have signed the tokens.
+    private var keys: [UInt64: Int64] = [:]
+    /// Likewise, of all tokens; `nil` for none.
+    private var everybody: Int64?
 
     /// A list without revocations.
     public init() {}
@@ -33,7 +41,24 @@ public struct RevocationList: Sendable {
     /// How many there are.
     public var count: Int { revocations.count }
 
-    /// Whether a token is not valid any more. Three looks into dictionaries at most.
+    /// How many of them a key that is limited to names has made.
+    func count(madeBy maker: UInt64) -> Int { revocations.count { $0.maker == maker } }
+
+    /// Some are about keys for tokens, so that ``revokesSigned(by:issuedAt:)`` is worth asking.
+    public var concernsKeys: Bool { !keys.isEmpty }
+
+    /// Whether a token is not valid any more because of its key, or of when it was issued.
+    ///
+    /// - Parameters:
+    ///   - keyHash: ``Revocation/keyHash(_:hasher:)`` of the key's id; `nil` if it has none.
+    ///   - issuedAt: seconds since 1970; a token that does not say it counts as older than any revocation.
+    public func revokesSigned(by keyHash: UInt64?, issuedAt: Int64?) -> Bool {
+        if let everybody, issuedAt ?? .min <= everybody { return true }
+        guard let keyHash, let issuedBefore = keys[keyHash] else { return false }
+        return issuedAt ?? .min <= issuedBefore
+    }
+
+    /// Whether a token is not valid any more because of its user, or by its name. Three looks into dictionaries at most.
     ///
     /// - Parameters:
     ///   - user: the hash of the token's user.
@@ -42,16 +67,17 @@ public struct RevocationList: Sendable {
     public func revokes(user: KeyHash, tokenHash: UInt64?, issuedAt: Int64?) -> Bool {
         if let issuedBefore = users[user.rawValue], issuedAt ?? .min <= issuedBefore { return true }
         guard let tokenHash else { return false }
-        return tokens.contains(Revocation.Subject(user: user.rawValue, token: tokenHash))
+        return tokens.contains(.token(user: user.rawValue, token: tokenHash))
     }
 
     /// Adds one; twice is once.
     public mutating func insert(_ revocation: Revocation) {
         guard revocations.insert(revocation).inserted else { return }
-        if revocation.token != nil {
-            tokens.insert(revocation.subject)
-        } else {
-            users[revocation.user] = max(revocation.issuedBefore, users[revocation.user] ?? .min)
+        switch revocation.subject {
+        case .user(let user): users[user] = max(revocation.issuedBefore, users[user] ?? .min)
+        case .token: tokens.insert(revocation.subject)
+        case .key(let key): keys[key] = max(revocation.issuedBefore, keys[key] ?? .min)
+        case .everybody: everybody = max(revocation.issuedBefore, everybody ?? .min)
         }
     }
 

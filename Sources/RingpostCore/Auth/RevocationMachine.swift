@@ -77,9 +77,17 @@ public struct RevocationMachine: Sendable {
     /// Whether ZooKeeper can be asked.
     public var isConnected: Bool { if case .away = step { false } else { true } }
 
-    /// Whether one more may be revoked.
-    public func hasRoom(for revocation: Revocation) -> Bool {
-        list.count < RevocationList.countMax || list.revocations.contains(revocation)
+    /// One more may be revoked.
+    ///
+    /// - Throws: why not.
+    public func checkRoom(for revocation: Revocation) throws(RevocationFailure) {
+        if list.revocations.contains(revocation) { return }
+        guard let maker = revocation.maker else {
+            if list.count >= RevocationList.countMax { throw .full }
+            return
+        }
+        if list.count(madeBy: maker) >= RevocationList.madeByOneMax { throw .keyFull }
+        if list.count >= RevocationList.countMax - RevocationList.keptMax { throw .full }
     }
 
     // MARK: - Events
@@ -148,6 +156,9 @@ public struct RevocationMachine: Sendable {
         return [.publish(list)]
     }
 
+    /// Without ZooKeeper: what was revoked before a restart, before the first list is told.
+    public mutating func restore(_ revocations: [Revocation]) { list = RevocationList(revocations) }
+
     // MARK: - Reading
 
     private mutating func read(now: Int64) -> [Action] {
@@ -198,18 +209,29 @@ public struct RevocationMachine: Sendable {
 public enum RevocationFailure: Error, Hashable, Sendable {
     /// There are ``RevocationList/countMax`` already. Nothing was revoked.
     case full
+    /// The API key, which is limited to names, has made ``RevocationList/madeByOneMax``. Nothing was revoked.
+    case keyFull
     /// ZooKeeper can't be asked, or has not answered: it was revoked or not. Asking again is right.
     case unavailable(String)
     /// The token's id is empty or too long. Nothing was revoked.
     case badTokenID
+    /// The key's id is empty or too long. Nothing was revoked.
+    case badKeyID
+    /// It could not be written to the file that keeps it over a restart. Nothing was revoked.
+    case notKept(String)
 
     /// A sentence for the operator.
     public var message: String {
         switch self {
         case .full:
             "there are \(RevocationList.countMax) revocations already; ask again when some have expired, or give shorter lives to tokens"
+        case .keyFull:
+            "this API key, which is limited to names, has made \(RevocationList.madeByOneMax) revocations that hold; ask again when some "
+                + "have expired, or ask an operator whose key is limited to none"
         case .unavailable(let reason): "ZooKeeper can't be asked now, so it may have been revoked or not; ask again: \(reason)"
         case .badTokenID: "a token's id takes 1 to \(Revocation.tokenIDBytesMax) bytes"
+        case .badKeyID: "a key's id takes 1 to \(Revocation.keyIDBytesMax) bytes"
+        case .notKept(let reason): "nothing was revoked, because it would be forgotten at the next restart: \(reason)"
         }
     }
 }

@@ -138,24 +138,27 @@ extension NodeMachine {
     /// What to make of an operator's wish to take tokens back. When it has been made, report ``NodeEvent/revoked(_:)``.
     ///
     /// - Parameters:
-    ///   - user: a user's key.
-    ///   - tokenID: the token's claim `jti`; `nil` for all tokens that were issued in the second `seconds` or before.
     ///   - until: when the last of them has expired, in seconds since 1970.
-    ///   - seconds: since 1970.
-    public func revocation(user: Key, tokenID: String?, until: Int64, seconds: Int64) throws(RevocationFailure) -> Revocation {
+    ///   - seconds: since 1970: all tokens of a user are those that were issued in this second or before.
+    ///   - maker: the id of the API key, if that is limited to names.
+    public func revocation(
+        of tokens: RevokedTokens, until: Int64, seconds: Int64, maker: String?
+    ) throws(RevocationFailure) -> Revocation {
         guard let document else { throw .unavailable("this node has no ring yet") }
-        let revocation: Revocation
-        if let tokenID {
-            guard (1...Revocation.tokenIDBytesMax).contains(tokenID.utf8.count) else { throw .badTokenID }
-            revocation = Revocation(user: user.hash, token: Revocation.tokenHash(tokenID, hasher: document.hasher), until: until)
-        } else {
-            revocation = Revocation(user: user.hash, issuedBefore: seconds, until: until)
+        switch tokens {
+        case .token(_, let id): if !(1...Revocation.tokenIDBytesMax).contains(id.utf8.count) { throw .badTokenID }
+        case .key(let id, _): if !(1...Revocation.keyIDBytesMax).contains(id.utf8.count) { throw .badKeyID }
+        case .user, .everybody: break
         }
-        guard revocations.hasRoom(for: revocation) else { throw .full }
+        let revocation = Revocation(tokens, seconds: seconds, until: until, maker: maker, hasher: document.hasher)
+        try revocations.checkRoom(for: revocation)
         guard case .zooKeeper = cluster else { return revocation }
         guard revocations.isConnected, revocations.hasList else { throw .unavailable("this node has no connection") }
         return revocation
     }
+
+    /// Without ZooKeeper: what was revoked before a restart. Before the machine is started.
+    public mutating func restoreRevocations(_ restored: [Revocation]) { revocations.restore(restored) }
 
     /// Without ZooKeeper nobody else deletes what has expired.
     public mutating func tidyRevocations(seconds: Int64) -> [NodeAction] {

@@ -47,11 +47,12 @@ struct APIRoutes: HTTPRoutes {
         row(.post, "/v1/nodes/{node}/drain", .order("give orders"), body: .payload) { routes, request, _, exchange in
             routes.operators.drain(request, exchange)
         },
-        row(.post, "/v1/nodes/{node}/weight", .order("give orders"), body: .payload) { routes, request, _, exchange throws(ProblemReport) in
+        row(.post, "/v1/nodes/{node}/weight", .order("give orders"), body: .payload) {
+            routes, request, _, exchange throws(ProblemReport) in
             try routes.operators.setWeight(request, exchange)
         },
-        row(.get, "/v1/revocations", .order("see revocations")) { routes, request, _, exchange in
-            routes.operators.revocations(request, exchange)
+        row(.get, "/v1/revocations", .orderAboutBody) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.operators.revocations(request, grant, exchange)
         },
         row(.post, "/v1/revocations", .orderAboutBody, body: .payload) { routes, request, grant, exchange throws(ProblemReport) in
             try routes.operators.revoke(request, grant, exchange)
@@ -114,6 +115,7 @@ struct APIRoutes: HTTPRoutes {
         case .readAll: try shard.require(grant.allowsReadingAll, "ask this")
         case .readNodes: try shard.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
         case .order(let what):
+            if grant.allowsSomeOrders { try shard.require(grant.allowsOrders, "give orders to nodes: it is limited to names") }
             try shard.require(grant.allowsOrders, what)
             try refusePages(request)
         case .orderAboutName(let what):

@@ -42,11 +42,8 @@ extension OperatorRoutes {
 
     func revoke(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let view = try shard.currentView()
-        let order = try JSONDocument.decode(
-            RevocationOrder.self, from: request.body,
-            usage: #"send {"user":"alice"}, or {"user":"alice","token":"<jti>","expires":<seconds since 1970>}"#)
-        let key = try Key(requested: .user, name: Array(order.user.utf8), hasher: view.hasher)
-        try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
+        let order = try JSONDocument.decode(RevocationOrder.self, from: request.body, usage: Self.revocationUsage)
+        let tokens = try revoked(by: order, grant, view.hasher)
         let now = Moment.now().wall / 1_000
         // No token that is taken lasts longer.
         let last = now + context.configuration.auth.tokenSecondsMax
@@ -54,18 +51,53 @@ extension OperatorRoutes {
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let context = context
         promise.completeWithTask {
-            try await context.revoke(key, tokenID: order.token, until: until)
-            return .json(JSONDocument.encode(RevocationReport(user: order.user, token: order.token, until: until)))
+            try await context.revoke(tokens, until: until, maker: grant.names.isAll ? nil : grant.id)
+            return .json(
+                JSONDocument.encode(
+                    RevocationReport(
+                        user: order.user, token: order.token, key: order.key, issuedBefore: order.issuedBefore, until: until,
+                        note: context.forgetsRevocations ? NodeContext.forgetsRevocationsNote : nil)))
         }
         exchange.respond(promise.futureResult, to: request.head, shard: shard)
     }
 
-    func revocations(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
+    private static let revocationUsage =
+        #"send {"user":"alice"}, {"user":"alice","token":"<jti>","expires":<seconds since 1970>}, {"key":"<kid>"}, "#
+        + #"{"issuedBefore":<seconds since 1970>}, or the last two in one"#
+
+    /// What the order means, if the key may give it.
+    private func revoked(by order: RevocationOrder, _ grant: APIGrant, _ hasher: KeyHasher) throws(ProblemReport) -> RevokedTokens {
+        if let user = order.user, order.key == nil, order.issuedBefore == nil {
+            let key = try Key(requested: .user, name: Array(user.utf8), hasher: hasher)
+            try shard.require(grant.allowsOrders(about: key.name), "revoke this user's tokens")
+            return RevokedTokens(of: key, tokenID: order.token)
+        }
+        guard order.user == nil, order.token == nil, order.expires == nil else { throw ProblemReport(.badJSON, Self.revocationUsage) }
+        try shard.require(grant.allowsOrders, "revoke everybody's tokens")
+        if let issuedBefore = order.issuedBefore {
+            // Whoever revokes the future keeps everybody out.
+            let last = Moment.now().wall / 1_000 + context.configuration.auth.leewaySeconds
+            guard (0...last).contains(issuedBefore) else {
+                throw ProblemReport(.badParameter, "\"issuedBefore\" is a time until now, in seconds since 1970")
+            }
+        }
+        if let key = order.key { return .key(id: key, issuedBefore: order.issuedBefore) }
+        guard let issuedBefore = order.issuedBefore else { throw ProblemReport(.badJSON, Self.revocationUsage) }
+        return .everybody(issuedBefore: issuedBefore)
+    }
+
+    /// Who is limited to names sees what is about them.
+    func revocations(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
+        try shard.require(grant.allowsSomeOrders, "see revocations")
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let context = context
         promise.completeWithTask {
-            let notes = try await context.revocationNotes()
-            let all = notes.map { RevocationReport(user: $0.user, token: $0.token, until: $0.until) }
+            let notes = try await context.revocationNotes().filter { note in
+                grant.allowsOrders || note.user.map { grant.allowsOrders(about: Array($0.utf8)) } == true
+            }
+            let all = notes.map {
+                RevocationReport(user: $0.user, token: $0.token, key: $0.key, issuedBefore: $0.issuedBefore, until: $0.until)
+            }
             return .json(JSONDocument.encode(RevocationsReport(revocations: all)))
         }
         exchange.respond(promise.futureResult, to: request.head, shard: shard)
@@ -84,9 +116,9 @@ extension RevocationFailure {
     /// What an operator is answered.
     var report: ProblemReport {
         switch self {
-        case .full: ProblemReport(.windowFull, message)
-        case .unavailable: ProblemReport(.overloaded, message)
-        case .badTokenID: ProblemReport(.badParameter, message)
+        case .full, .keyFull: ProblemReport(.windowFull, message)
+        case .unavailable, .notKept: ProblemReport(.overloaded, message)
+        case .badTokenID, .badKeyID: ProblemReport(.badParameter, message)
         }
     }
 }

@@ -7,22 +7,28 @@ import RingpostWire
 import Synchronization
 
 final class APIKeys: Sendable {
-    private struct Entry {
+    /// One key, as it stands in the file. A file that is read anew makes new ones.
+    final class Entry: Sendable {
         let hash: [UInt8]
         let grant: APIGrant
+
+        init(hash: [UInt8], grant: APIGrant) {
+            self.hash = hash
+            self.grant = grant
+        }
     }
 
     private struct State {
         var entries: [String: Entry] = [:]
         /// How fast messages come with each; not more than there are keys.
         var paces: [String: Pace] = [:]
-        var generation: UInt64 = 0
     }
 
     let path: String
     private let messagesPerSecond: Int
     private let logger: Logger
     private let state = Mutex(State())
+    private let changes = Atomic<UInt64>(0)
     /// What a secret is held against where there is no such key, so that the time says nothing about which ids there are.
     private static let nobodysHash = [UInt8](repeating: 0, count: SHA256.byteCount)
 
@@ -34,17 +40,26 @@ final class APIKeys: Sendable {
     }
 
     /// Grows with every change of the file.
-    var generation: UInt64 { state.withLock { $0.generation } }
+    var generation: UInt64 { changes.load(ordering: .acquiring) }
 
     /// What somebody with this key may do; `nil` for a stranger.
-    func grant(_ credential: [UInt8], nowSeconds: Int64) -> APIGrant? {
+    func grant(_ credential: [UInt8], nowSeconds: Int64) -> APIGrant? { entry(credential, nowSeconds: nowSeconds)?.grant }
+
+    /// The key that somebody shows; `nil` for a stranger.
+    func entry(_ credential: [UInt8], nowSeconds: Int64) -> Entry? {
         guard let key = APIKeyText(credential) else { return nil }
         let entry = state.withLock { $0.entries[key.id] }
         // Digests compare in constant time.
         guard SHA256.hash(data: key.secret) == entry?.hash ?? Self.nobodysHash, let entry,
             !entry.grant.isOver(nowSeconds: nowSeconds)
         else { return nil }
-        return entry.grant
+        return entry
+    }
+
+    /// The same key as it stands in the file now, with the same secret; `nil` when there is none.
+    func successor(of entry: Entry) -> Entry? {
+        guard let id = entry.grant.id, let current = state.withLock({ $0.entries[id] }) else { return nil }
+        return current.hash == entry.hash ? current : nil
     }
 
     /// Whether one more message is taken that comes with a key; a problem if not.
@@ -70,8 +85,9 @@ final class APIKeys: Sendable {
         state.withLock { state in
             state.entries = entries
             state.paces = state.paces.filter { entries[$0.key] != nil }
-            state.generation += 1
         }
+        // Behind the keys: who sees the number sees them too.
+        changes.add(1, ordering: .releasing)
         if entries.isEmpty { logger.warning("there is no API key: nobody can publish or ask", metadata: ["file": "\(path)"]) }
         logger.info("API keys", metadata: ["from": "\(path)", "keys": "\(entries.count)"])
     }

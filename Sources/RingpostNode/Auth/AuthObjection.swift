@@ -12,6 +12,9 @@ enum AuthObjection {
         if auth.discoversKeys, auth.issuers.isEmpty {
             return "--token-discovery needs to know whose keys to discover: --token-issuer https://login.example.com"
         }
+        if auth.revocationsFile != nil, configuration.zookeeper != nil {
+            return "with ZooKeeper, revocations stand there, where all nodes read them: leave out --revocations-file"
+        }
         if !auth.asksForTokens, !auth.issuers.isEmpty || !auth.audiences.isEmpty {
             return "--token-issuer and --token-audience need keys to check tokens with: --token-keys FILE or --token-jwks URL"
         }

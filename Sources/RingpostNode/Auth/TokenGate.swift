@@ -54,7 +54,8 @@ enum TokenRefusal: Error {
     /// Why a socket ends.
     var closeReason: CloseReason {
         switch self {
-        case .refused(let refusal): refusal.error == .expired ? .tokenExpired : refusal.error == .revoked ? .revoked : .unauthorized
+        case .refused(let refusal):
+            refusal.error == .expired || refusal.error == .outdated ? .tokenExpired : refusal.error == .revoked ? .revoked : .unauthorized
         case .tooFast, .problem: .tryLater
         }
     }
@@ -68,6 +69,8 @@ final class TokenGate {
     private var grants = GrantCache()
     /// Tokens that have been taken back; `nil` while that is not known, and then no token is good.
     private var revocations: RevocationList?
+    /// The keys that tokens are checked with; `nil` before they have changed for the first time since the start.
+    private var signers: Set<TokenSigner>?
     /// The cluster's; revocations name users by their hash.
     private var hasher: KeyHasher?
 
@@ -81,6 +84,7 @@ final class TokenGate {
     var grantCount: Int { grants.count }
 
     func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
+    func setSigners(_ signers: Set<TokenSigner>) { self.signers = signers }
     func setRevocations(_ revocations: RevocationList) { self.revocations = revocations }
 
     /// Checks a token; answers at once, or when keys have been fetched that it may have been made with.
@@ -128,14 +132,24 @@ final class TokenGate {
         guard revocations != nil else {
             return .failure(.problem(ProblemReport(.overloaded, "this node does not know yet which tokens have been revoked; try again")))
         }
-        return isRevoked(grant) ? .failure(.refused(AuthRefusal(.revoked))) : .success(grant)
+        return revocation(of: grant).map { .failure(.refused(AuthRefusal($0))) } ?? .success(grant)
     }
 
-    /// Whether an operator has taken the token back.
-    func isRevoked(_ grant: ClientGrant) -> Bool {
-        guard let user = grant.user, let hasher, let revocations else { return false }
+    /// Why a client that was let in with the token has to go; `nil` if it may stay.
+    func reasonToEnd(_ grant: ClientGrant) -> CloseReason? {
+        if let error = revocation(of: grant) { return TokenRefusal.refused(AuthRefusal(error)).closeReason }
+        // A new token, of a key that is there, is welcome.
+        if let signers, let signer = grant.signer, !signers.contains(signer) { return .tokenExpired }
+        return nil
+    }
+
+    /// How an operator has taken the token back; `nil` if nobody has.
+    private func revocation(of grant: ClientGrant) -> AuthError? {
+        guard let user = grant.user, let hasher, let revocations else { return nil }
+        let keyHash = revocations.concernsKeys ? grant.signer?.id.map { Revocation.keyHash($0, hasher: hasher) } : nil
+        if revocations.revokesSigned(by: keyHash, issuedAt: grant.issuedAt) { return .outdated }
         let hash = user.withUnsafeBytes { hasher.hash(.user, utf8: $0) }
         let tokenHash = grant.tokenID.map { Revocation.tokenHash($0, hasher: hasher) }
-        return revocations.revokes(user: hash, tokenHash: tokenHash, issuedAt: grant.issuedAt)
+        return revocations.revokes(user: hash, tokenHash: tokenHash, issuedAt: grant.issuedAt) ? .revoked : nil
     }
 }

@@ -26,6 +26,8 @@ public struct AuthConfiguration: Sendable {
     public var tokenSecondsMax: Int64 = 86_400
     /// So long before its token expires a client is told.
     public var warningSeconds: Int64 = 30
+    /// Without ZooKeeper: a file that keeps revocations over a restart.
+    public var revocationsFile: String?
     /// A file with the hashes of producers' and operators' keys.
     public var apiKeysFile: String?
     /// Whose word is believed about for whom a connection or request is.

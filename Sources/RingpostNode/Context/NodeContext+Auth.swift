@@ -10,6 +10,7 @@ extension NodeContext {
         if let sentence = AuthObjection.find(in: configuration) { throw NodeError(sentence) }
         try auth.load(configuration, logger: logger) { [self] in countAlarm() }
         if let tokens {
+            if forgetsRevocations { logger.warning("\(Self.forgetsRevocationsNote)") }
             try await tokens.load()
             auth.files.add(paths: tokens.paths) { [self] in tokens.reload { self.countAlarm() } }
         }
@@ -50,10 +51,43 @@ extension NodeContext {
     private static let reminderSeconds = 3_600
 
     private static func pass(_ credential: [UInt8], _ keys: APIKeys) -> LinkPass? {
-        guard let grant = keys.grant(credential, nowSeconds: Moment.now().wall / 1_000) else { return nil }
-        return LinkPass(grant: grant) { kind, name in
+        // Before the key is looked up: what changes meanwhile is looked up again.
+        let generation = keys.generation
+        guard let entry = keys.entry(credential, nowSeconds: Moment.now().wall / 1_000) else { return nil }
+        let key = CurrentAPIKey(entry, generation: generation, keys)
+        // Who publishes stays who greeted; what that one may do is looked up for each message.
+        return LinkPass(grant: entry.grant) { kind, name in
+            guard let grant = key.grant else { return ProblemReport(.unauthorized, AuthError.wrongKey.message) }
             if !grant.allowsPublish(kind, name) { return ProblemReport(.forbidden) }
             return keys.objection(to: grant, now: .now())
         }
+    }
+
+    /// Revocations are forgotten when this node ends.
+    var forgetsRevocations: Bool { tokens != nil && configuration.zookeeper == nil && configuration.auth.revocationsFile == nil }
+
+    static let forgetsRevocationsNote =
+        "this node keeps revocations in memory only, and forgets them when it restarts: give it --revocations-file FILE"
+}
+
+/// The API key of one link, as it stands in the file at this moment. Used on the link's event loop only.
+private final class CurrentAPIKey: @unchecked Sendable {
+    private let keys: APIKeys
+    private let first: APIKeys.Entry
+    private var generation: UInt64
+    private var current: APIKeys.Entry?
+
+    init(_ entry: APIKeys.Entry, generation: UInt64, _ keys: APIKeys) {
+        (self.keys, first, self.generation, current) = (keys, entry, generation, entry)
+    }
+
+    /// What it allows; `nil` when it is not in the file any more, or has another secret. Most of the time a look at one number.
+    var grant: APIGrant? {
+        let generation = keys.generation
+        if generation != self.generation {
+            current = keys.successor(of: first)
+            self.generation = generation
+        }
+        return current?.grant
     }
 }

@@ -48,8 +48,10 @@ package final class NodeContext: Sendable {
         package var vacancyWait: (@Sendable () async -> Int64?)?
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
-        /// Takes tokens back: a user's, or one of them; and what has been taken back.
-        var revoke: @Sendable (Key, _ tokenID: String?, _ until: Int64) async throws -> Void = { _, _, _ in throw ProblemReport(.noOwner) }
+        /// Takes tokens back; and what has been taken back.
+        var revoke: @Sendable (RevokedTokens, _ until: Int64, _ maker: String?) async throws -> Void = { _, _, _ in
+            throw ProblemReport(.noOwner)
+        }
         var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
         /// The process is told to end; again, if it was before.
         var signal: @Sendable () -> Void = {}
@@ -114,9 +116,10 @@ package final class NodeContext: Sendable {
     func elsewhere(_ view: MembershipView) -> [String] { peers.elsewhere(view, own: configuration.id) }
 
     func perform(_ order: OperatorOrder) async -> OperatorAnswer { await hooks.withLock { $0 }.order(order) }
+    /// - Parameter maker: the id of the API key, if that is limited to names.
     /// - Throws: `ProblemReport`.
-    func revoke(_ user: Key, tokenID: String?, until: Int64) async throws {
-        try await hooks.withLock { $0 }.revoke(user, tokenID, until)
+    func revoke(_ tokens: RevokedTokens, until: Int64, maker: String?) async throws {
+        try await hooks.withLock { $0 }.revoke(tokens, until, maker)
     }
     /// - Throws: `ProblemReport`.
     func revocationNotes() async throws -> [RevocationNote] { try await hooks.withLock { $0 }.revocationNotes() }

@@ -28,6 +28,9 @@ public struct MembershipConfiguration: Sendable {
     /// How long a drain may wait for others to take slots and copies over.
     public var handOverMilliseconds = DrainMachine.handOverMillisecondsDefault
 
+    /// Without ZooKeeper: the file that keeps revocations over a restart; `nil` for none, and then they are forgotten.
+    public var revocationsFile: String?
+
     /// A configuration with the default times.
     public init(servers: String?, cluster: String, me: Member) {
         self.servers = servers

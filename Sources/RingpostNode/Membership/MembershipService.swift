@@ -52,8 +52,10 @@ public actor MembershipService {
     private var wake: (at: Int64, task: Task<Void, Never>)?
     private var isRunning = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
-    /// Without ZooKeeper, what was written down about revocations.
-    var embeddedNotes: [Revocation: RevocationNote] = [:]
+    /// Without ZooKeeper, what is to be kept of revocations.
+    var embeddedRecords: [Revocation: RevocationRecord] = [:]
+    /// Of these, what is being written to the disk, and not in force yet.
+    var unwrittenRecords: [Revocation: RevocationRecord] = [:]
     /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
     var vacancyChecks: [UInt64?: Task<Int64?, Never>] = [:]
 
@@ -87,6 +89,7 @@ public actor MembershipService {
     public func run() async throws {
         precondition(!isRunning && ending == nil, "a membership runs once")
         try configuration.check()
+        try restoreRevocations()
         isRunning = true
         handle(.start)
         for await input in inputs {

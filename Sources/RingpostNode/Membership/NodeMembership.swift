@@ -19,6 +19,7 @@ struct NodeMembership {
             servers: zooKeeper?.connectString, cluster: context.configuration.cluster, me: member)
         configuration.drainMilliseconds = context.configuration.drainMilliseconds
         configuration.handOverMilliseconds = context.configuration.limits.handOverMilliseconds
+        configuration.revocationsFile = context.configuration.auth.revocationsFile
         if let zooKeeper {
             configuration.chroot = zooKeeper.chroot
             configuration.credentials = context.configuration.zookeeperCredentials
@@ -57,11 +58,11 @@ struct NodeMembership {
                 return .accepted
             } catch { return .refused(error) }
         }
-        hooks.revoke = { user, tokenID, until in
+        hooks.revoke = { tokens, until, maker in
             // An issuer's clock may be ahead by the leeway, and what it has made by now says so.
             let now = Moment.now().wall / 1_000 + context.configuration.auth.leewaySeconds
             do throws(RevocationFailure) {
-                try await service.revoke(user: user, tokenID: tokenID, until: until, now: now)
+                try await service.revoke(tokens, until: until, now: now, maker: maker)
             } catch { throw error.report }
         }
         hooks.revocationNotes = {

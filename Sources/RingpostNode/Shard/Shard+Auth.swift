@@ -37,9 +37,13 @@ extension Shard {
     /// The list of revocations has changed: clients whose token is on it are disconnected.
     func applyRevocations(_ revocations: RevocationList) {
         tokenGate.setRevocations(revocations)
-        for connection in runtime.allConnections {
-            _ = connection.endClients({ Disconnect(.revoked) }) { _, grant in grant.map(tokenGate.isRevoked) == true }
-        }
+        tokenSweep.begin(self)
+    }
+
+    /// The keys that tokens are checked with have changed: clients that were let in by one that is gone are disconnected.
+    func applySigners(_ signers: Set<TokenSigner>) {
+        tokenGate.setSigners(signers)
+        tokenSweep.begin(self)
     }
 
     /// Ends all sockets of a user on this shard; returns how many there were.

@@ -21,6 +21,7 @@ package final class Shard: @unchecked Sendable {
     package let publisher: Publisher
     let subscriptions: ShardSubscriptions
     let tokenGate: TokenGate
+    let tokenSweep = TokenSweep()
     private var isolation = IsolationWatch()
 
     private var ticker: RepeatedTask?

@@ -17,20 +17,31 @@ public struct DisconnectReport: Codable, Equatable, Sendable {
     }
 }
 
-/// Somebody, or one token, whom no node lets in.
+/// Tokens with which no node lets anybody in.
 public struct RevocationReport: Codable, Equatable, Sendable {
-    /// The user's id.
-    public let user: String
-    /// The one token (`jti`) that is meant; `nil` for all that were made until now.
+    /// The user's id; `nil` if no user in particular is meant.
+    public let user: String?
+    /// The one token (`jti`) that is meant; `nil` for all of the user that were made until now.
     public let token: String?
+    /// The key that has signed the tokens.
+    public let key: String?
+    /// All tokens that were issued in this second or before, in seconds since 1970; `nil` if that was not the order.
+    public let issuedBefore: Int64?
     /// When it is forgotten, in seconds since 1970: then the tokens have expired by themselves.
     public let until: Int64
+    /// What else the operator should know.
+    public let note: String?
 
     /// What a node answers.
-    public init(user: String, token: String? = nil, until: Int64) {
+    public init(
+        user: String?, token: String? = nil, key: String? = nil, issuedBefore: Int64? = nil, until: Int64, note: String? = nil
+    ) {
         self.user = user
         self.token = token
+        self.key = key
+        self.issuedBefore = issuedBefore
         self.until = until
+        self.note = note
     }
 }
 
@@ -58,18 +69,26 @@ public struct DisconnectOrder: Codable, Equatable, Sendable {
 
 /// The body of `POST /v1/revocations`.
 public struct RevocationOrder: Codable, Equatable, Sendable {
-    /// The user's id.
-    public let user: String
+    /// The user's id; `nil` if no user in particular is meant.
+    public let user: String?
     /// Only this token (its `jti`).
     public let token: String?
     /// When the token expires by itself, in seconds since 1970.
     public let expires: Int64?
+    /// Without a user: all tokens that the key of this id has signed.
+    public let key: String?
+    /// Without a user: all tokens, or all of the key, that were issued in this second or before, in seconds since 1970.
+    public let issuedBefore: Int64?
 
     /// What an operator sends.
-    public init(user: String, token: String? = nil, expires: Int64? = nil) {
+    public init(
+        user: String? = nil, token: String? = nil, expires: Int64? = nil, key: String? = nil, issuedBefore: Int64? = nil
+    ) {
         self.user = user
         self.token = token
         self.expires = expires
+        self.key = key
+        self.issuedBefore = issuedBefore
     }
 }
 

@@ -133,9 +133,40 @@ import Testing
         let many = (0..<RevocationList.countMax).map { Revocation(user: KeyHash(rawValue: UInt64($0) + 10), issuedBefore: 1, until: 2_000) }
         var machine = resting()
         for revocation in many.dropLast() { _ = machine.onMade(revocation, now: 1) }
-        #expect(machine.hasRoom(for: a))
+        #expect(Self.refusal(machine, a) == nil)
         _ = machine.onMade(many[many.count - 1], now: 1)
-        #expect(!machine.hasRoom(for: a) && machine.hasRoom(for: many[0]), "again is the same as once")
+        #expect(Self.refusal(machine, a) == .full && Self.refusal(machine, many[0]) == nil, "again is the same as once")
+    }
+
+    private static func refusal(_ machine: RevocationMachine, _ revocation: Revocation) -> RevocationFailure? {
+        do throws(RevocationFailure) {
+            try machine.checkRoom(for: revocation)
+            return nil
+        } catch { return error }
+    }
+
+    private static func made(_ number: Int, by maker: UInt64?) -> Revocation {
+        Revocation(user: KeyHash(rawValue: UInt64(number) + 10), issuedBefore: 1, until: 2_000, maker: maker)
+    }
+
+    @Test func whoIsLimitedToNamesLeavesRoomForOthers() {
+        var machine = resting()
+        for number in 0..<RevocationList.madeByOneMax { _ = machine.onMade(Self.made(number, by: 1), now: 1) }
+        let next = RevocationList.madeByOneMax
+        #expect(Self.refusal(machine, Self.made(next, by: 1)) == .keyFull)
+        #expect(Self.refusal(machine, Self.made(0, by: 1)) == nil, "again is the same as once")
+        #expect(Self.refusal(machine, Self.made(next, by: 2)) == nil && Self.refusal(machine, Self.made(next, by: nil)) == nil)
+        // Many of them together leave the last places too.
+        for number in next..<RevocationList.countMax - RevocationList.keptMax {
+            _ = machine.onMade(Self.made(number, by: UInt64(number / 900) + 2), now: 1)
+        }
+        #expect(Self.refusal(machine, Self.made(20_000, by: 99)) == .full && Self.refusal(machine, Self.made(20_000, by: nil)) == nil)
+    }
+
+    @Test func whatWasRevokedBeforeARestartIsInTheFirstList() {
+        var machine = RevocationMachine()
+        machine.restore([a, b])
+        #expect(machine.onTidied(seconds: 0) == [.publish(RevocationList([a, b]))])
     }
 
     @Test func withoutZooKeeperTimeAloneMakesRoom() {

@@ -30,6 +30,42 @@ import Testing
         #expect(Revocation(user: alice, issuedBefore: -5, until: -7) == Revocation(user: alice, issuedBefore: 0, until: 0))
     }
 
+    @Test func aKeysAndEverybodysHaveNamesToo() throws {
+        let key = Revocation(key: 0xAB, issuedBefore: nil, until: 2_000)
+        #expect(key.name == "2000-9223372036854775807-key-00000000000000ab")
+        let some = Revocation(key: 0xAB, issuedBefore: 7, until: 2_000)
+        #expect(some.name == "2000-7-key-00000000000000ab")
+        let everybody = Revocation(everybodyIssuedBefore: 100, until: 2_000)
+        #expect(everybody.name == "2000-100-all--")
+        let made = Revocation(user: KeyHash(rawValue: 0xAB), issuedBefore: 100, until: 2_000, maker: 1)
+        #expect(made.name == "2000-100-00000000000000ab---0000000000000001")
+        let token = Revocation(user: KeyHash(rawValue: .max), token: .max, until: .max, maker: .max)
+        #expect(token.name.utf8.count == 19 + 1 + 1 + 1 + 16 + 1 + 16 + 1 + 16)
+        for revocation in [key, some, everybody, made, token] { #expect(Revocation(name: revocation.name) == revocation) }
+        for name in [
+            "2000-7-key--", "2000-7-key-ab", "2000-7-key-00000000000000ab-", "2000-7-all-00000000000000ab", "2000-7-all-", "2000-7-all---",
+            "2000-7-All--", "2000-100-00000000000000ab---000000000000000g", "2000-100-00000000000000ab--0000000000000001",
+        ] { #expect(Revocation(name: name) == nil, "\(name)") }
+    }
+
+    @Test func aKeysTokensAndOldOnesAreRevoked() {
+        let keyHash = Revocation.keyHash("2026", hasher: hasher)
+        var list = RevocationList()
+        #expect(!list.concernsKeys && !list.revokesSigned(by: keyHash, issuedAt: nil))
+        list.insert(Revocation(key: keyHash, issuedBefore: 100, until: 2_000))
+        #expect(list.concernsKeys && list.revokesSigned(by: keyHash, issuedAt: 100) && !list.revokesSigned(by: keyHash, issuedAt: 101))
+        #expect(list.revokesSigned(by: keyHash, issuedAt: nil), "one that does not say when counts as old")
+        #expect(
+            !list.revokesSigned(by: Revocation.keyHash("2027", hasher: hasher), issuedAt: 1) && !list.revokesSigned(by: nil, issuedAt: 1))
+        list.insert(Revocation(key: keyHash, issuedBefore: nil, until: 2_000))
+        #expect(list.revokesSigned(by: keyHash, issuedAt: .max), "also those that are made from now on")
+        list.insert(Revocation(everybodyIssuedBefore: 50, until: 2_000))
+        #expect(list.revokesSigned(by: nil, issuedAt: 50) && !list.revokesSigned(by: nil, issuedAt: 51))
+        #expect(!list.revokes(user: alice, tokenHash: nil, issuedAt: 1), "nobody's in particular")
+        #expect(list.tidy(now: 1_000).count == 1 && list.count == 2)
+        #expect(list.expire(now: .max) && !list.revokesSigned(by: keyHash, issuedAt: 1))
+    }
+
     @Test(arguments: [
         "", "-", "--", "----", "2000-100-00000000000000ab", "2000-100-00000000000000ab-", "2000-100-00000000000000ab---",
         "2000-100-00000000000000ab-1", "2000-100-00000000000000AB--", "2000-100-ab--", "02000-100-00000000000000ab--",
@@ -134,6 +170,17 @@ import Testing
     }
 
     // MARK: - Notes
+
+    @Test func aNoteSaysWhichTokens() throws {
+        for tokens in [
+            RevokedTokens.key(id: "k", issuedBefore: nil), .key(id: "k", issuedBefore: 5), .everybody(issuedBefore: 5),
+            .user(try Key(.user, name: Array("alice".utf8), hasher: hasher)),
+        ] {
+            let note = RevocationNote(tokens, until: 9)
+            #expect(try RevocationNote(json: note.json(), znode: "/x") == note)
+        }
+        #expect(throws: DocumentError.self) { try RevocationNote(json: Array(#"{"until":5}"#.utf8), znode: "/x") }
+    }
 
     @Test func aNoteIsForPeople() throws {
         let note = RevocationNote(user: "a\"\n", token: nil, until: 5)

@@ -106,6 +106,24 @@ import Testing
         #expect(keys.objection(to: grant, now: Moment(monotonic: 1, wall: 0))?.problem == .unauthorized, "what is under way ends too")
     }
 
+    @Test func anOpenLinkFollowsItsKey() throws {
+        let keys = keys()
+        try load(keys, Self.line("a"), Self.line("b"))
+        let entry = try #require(keys.entry(Self.text("a"), nowSeconds: 0))
+        #expect(keys.successor(of: entry) === entry, "the very same as long as nothing has changed")
+        try load(keys, Self.line("a", #","names":["game:*"]"#), Self.line("b"))
+        let limited = try #require(keys.successor(of: entry))
+        #expect(limited.grant.allowsPublish(.user, Array("game:1".utf8)) && !limited.grant.allowsPublish(.user, Array("x".utf8)))
+        // The same id with another secret is another key.
+        let other = Self.line("b").replacing(#""id":"\#(Self.id("b"))""#, with: #""id":"\#(Self.id("a"))""#)
+        try load(keys, other)
+        #expect(keys.successor(of: entry) == nil && keys.entry(Self.text("a", secret: "b"), nowSeconds: 0) != nil)
+        try load(keys, Self.line("b"))
+        #expect(keys.successor(of: entry) == nil)
+        try load(keys, Self.line("a"))
+        #expect(keys.successor(of: entry)?.grant.allowsPublish(.user, Array("x".utf8)) == true, "it is back")
+    }
+
     @Test func aKeyThatEndsDoesSoOnAnOpenConnection() throws {
         let keys = keys()
         try load(keys, Self.line("a", #","expires":100"#))

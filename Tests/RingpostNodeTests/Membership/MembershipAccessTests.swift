@@ -83,7 +83,7 @@ import ZooKeeperClient
         try await settled(nodes)
         try await eventually(within: Self.deadlineSeconds, "the revocations are read") { nodes[0].revocations != nil }
         let user = try Key(.user, name: Array("alice".utf8), hasher: try #require(nodes[0].view).hasher)
-        try await nodes[0].service.revoke(user: user, tokenID: nil, until: 4_000_000_000, now: 1_000)
+        try await nodes[0].service.revoke(.user(user), until: 4_000_000_000, now: 1_000)
         #expect(await nodes[0].takeWithdrawalLock() != .failed)
         let revocation = Revocation(user: user.hash, issuedBefore: 1_000, until: 4_000_000_000)
         let expected =
@@ -104,7 +104,7 @@ import ZooKeeperClient
         try await settled([open])
         let user = try Key(.user, name: Array("alice".utf8), hasher: try #require(open.view).hasher)
         try await eventually(within: Self.deadlineSeconds, "the revocations are read") { open.revocations != nil }
-        try await open.service.revoke(user: user, tokenID: "t", until: 4_000_000_000, now: 1_000)
+        try await open.service.revoke(.token(user, id: "t"), until: 4_000_000_000, now: 1_000)
         let session = try await openSession(server)
         let seed = try await session.get(Self.paths.ring).data
         // One that has left entries behind.

@@ -32,7 +32,7 @@ import ZooKeeperClient
 
     private func failure(_ node: MembershipNode, _ user: Key, tokenID: String? = nil, now: Int64 = 1_000) async -> RevocationFailure? {
         do throws(RevocationFailure) {
-            try await node.service.revoke(user: user, tokenID: tokenID, until: Self.until, now: now)
+            try await node.service.revoke(RevokedTokens(of: user, tokenID: tokenID), until: Self.until, now: now)
             return nil
         } catch { return error }
     }
@@ -224,16 +224,16 @@ import ZooKeeperClient
         try await eventually(within: 30, "the first list") { lists.withLock { $0 } == [RevocationList()] }
         let hasher = try #require(view.withLock { $0 }).hasher
         let alice = try Key(.user, name: Array("alice".utf8), hasher: hasher)
-        try await service.revoke(user: alice, tokenID: nil, until: 2_000, now: 100)
-        try await service.revoke(user: alice, tokenID: nil, until: 2_100, now: 200)
-        try await service.revoke(user: alice, tokenID: "t", until: 9_000, now: 200)
+        try await service.revoke(.user(alice), until: 2_000, now: 100)
+        try await service.revoke(.user(alice), until: 2_100, now: 200)
+        try await service.revoke(.token(alice, id: "t"), until: 9_000, now: 200)
         #expect(lists.withLock { $0.last }?.revokes(user: alice.hash, tokenHash: nil, issuedAt: 200) == true)
         #expect(
             Set(try await service.revocationNotes()) == [
                 RevocationNote(user: "alice", token: nil, until: 2_100), RevocationNote(user: "alice", token: "t", until: 9_000),
             ])
         // What has expired makes room.
-        try await service.revoke(user: alice, tokenID: "u", until: 9_000, now: 8_000)
+        try await service.revoke(.token(alice, id: "u"), until: 9_000, now: 8_000)
         #expect(lists.withLock { $0.last }?.revokes(user: alice.hash, tokenHash: nil, issuedAt: 200) == false)
         #expect(Set(try await service.revocationNotes().map(\.token)) == ["t", "u"])
         await service.leave(clearingRoster: true)

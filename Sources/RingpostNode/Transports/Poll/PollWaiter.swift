@@ -89,6 +89,7 @@ final class PollWaiter: SubscriptionSink, HeldRequest, @unchecked Sendable {
         case .goingAway: finish(disconnect)
         case .ownerUnreachable: respond(.problem(.ownerUnreachable, disconnect: disconnect))
         case .revoked: respond(.problem(.unauthorized, AuthError.revoked.message))
+        case .tokenExpired: respond(.problem(.unauthorized, AuthError.outdated.message))
         case .disconnected: respond(.problem(.forbidden, "an operator has disconnected this user"))
         default: respond(.problem(.overloaded, disconnect: disconnect))
         }
