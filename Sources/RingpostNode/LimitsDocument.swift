@@ -183,6 +183,10 @@ public enum LimitsDocument {
                 "\(TokenVerifier.waitMillisecondsMax / 1_000) s; of clients that wait at a time \(grouped(TokenVerifier.waitersMax)), more are "
                     + "refused at once"
             ),
+            (
+                "lines of the audit log that wait for the disk",
+                "\(grouped(AuditLog.waitingMax)), more are lost and counted; of refusals \(AuditLog.refusalsPerSecond) a second are written"
+            ),
             ("source addresses whose rate is remembered", grouped(ConnectionQuotas.addressesMax)),
         ])
 

@@ -23,7 +23,10 @@ public final class Node: Service {
         self.context = context
         let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))
         group.setQuestionAnswerer { [unowned group] in group.answer($0, $1, on: $2, $3) }
-        context.tokens?.onKeys { [weak group] _, new in group?.onEachShard { $0.applySigners(new.signers) } }
+        context.tokens?.onKeys { [weak group] old, new in
+            group?.onEachShard { $0.applySigners(new.signers) }
+            group?.context.audit(from: old, to: new)
+        }
         self.group = group
     }
 
@@ -50,6 +53,7 @@ public final class Node: Service {
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
         await group.closeSockets()
+        await context.audit?.close()
         try await threads.shutdownGracefully()
         try outcome.get()
     }
@@ -60,6 +64,8 @@ public final class Node: Service {
     /// Reads certificates, keys and secrets anew, as it does by itself when they change, and fetches what is published. Sockets that are open
     /// stay, unless the key that has let them in is gone.
     public func reload() {
+        // First, so that what has changed stands in the new file.
+        context.audit?.reopen()
         context.auth.files.reloadNow()
         context.tokens?.refetch()
     }

@@ -143,5 +143,51 @@ extension ClusterTests {
             #expect(try await broken.waitForExit(seconds: 60) == 1)
             #expect(broken.log.contains("a line 1 that is no revocation"), "\(broken.log)")
         }
+
+        @Test func ordersAndRefusalsAreWrittenDown() async throws {
+            let keys = try KeyFolder("only", "gone")
+            let ring = try KeyRing([#""scopes":["administer"]"#, #""scopes":["read"]"#])
+            let folder = try TemporaryFolder("audit")
+            let path = folder.file("audit.jsonl")
+            let node = try await NodeProcess.alone(options: keys.options + ring.options + ["--audit-log", path])
+            func lines() -> [[String: Any]] {
+                String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self).split(separator: "\n")
+                    .compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+            }
+            func line(_ members: [String: String]) async throws -> [String: Any] {
+                try await eventually(within: 10, "a line with \(members) in \(lines())") {
+                    lines().contains { line in members.allSatisfy { line[$0.key] as? String == $0.value } }
+                }
+                return lines().first { line in members.allSatisfy { line[$0.key] as? String == $0.value } } ?? [:]
+            }
+            let (admin, reader) = (String(repeating: "a", count: 12), String(repeating: "b", count: 12))
+            _ = try await node.order("POST", "/v1/users/al%0Aice/disconnect", headers: KeyRing.header("a"), "")
+            _ = try await node.order("POST", "/v1/users/alice/disconnect", headers: KeyRing.header("a"), "")
+            let done = try await line([
+                "order": "disconnect", "on": "alice", "key": admin, "result": "done", "event": "order", "node": "n1",
+            ])
+            #expect((done["from"] as? String)?.hasPrefix("127.0.0.1:") == true)
+            _ = try await node.order("POST", "/v1/revocations", headers: KeyRing.header("a"), #"{"key":"only"}"#)
+            _ = try await line(["order": "revoke", "on": "all tokens of key only", "result": "done"])
+            _ = try await node.order("POST", "/v1/nodes/n1/weight", headers: KeyRing.header("a"), #"{"weight":7}"#)
+            _ = try await line(["order": "weight 7", "on": "n1", "result": "accepted"])
+            _ = try await node.order("POST", "/v1/nodes/n9/drain", headers: KeyRing.header("a"), "")
+            _ = try await line(["order": "drain", "on": "n9", "result": "HTTP 404"])
+            _ = try await node.order("POST", "/v1/nodes/n1/drain", headers: KeyRing.header("b"), "")
+            _ = try await line(["event": "refusal", "order": "POST /v1/nodes/n1/drain", "key": reader, "result": "forbidden"])
+            _ = try await node.order("GET", "/v1/ring", headers: KeyRing.header("g"))
+            _ = try await line(["event": "refusal", "claimedKey": String(repeating: "g", count: 12), "result": "unauthorized"])
+            _ = try await node.ask("/v1/poll?wait=0", token: "x.y.z")
+            _ = try await line(["event": "refusal", "order": "token", "result": "malformed"])
+            // Keys that come and go.
+            try ring.write([#""scopes":["administer"]"#])
+            try keys.remove("gone")
+            try FileManager.default.moveItem(atPath: path, toPath: folder.file("old.jsonl"))
+            node.hangUp()
+            #expect(try await line(["event": "keys", "on": "api-keys"])["removed"] as? [String] == [reader])
+            #expect(try await line(["event": "keys", "on": "token-keys"])["removed"] as? [String] == ["gone"])
+            let text = String(decoding: FileManager.default.contents(atPath: folder.file("old.jsonl")) ?? Data(), as: UTF8.self)
+            #expect(!text.contains("Secret") && !text.contains("x.y.z"), "no secret, no token")
+        }
     }
 }

@@ -30,7 +30,7 @@ struct FolderArrows {
                     "Runtime", "Auth", "Subscribing", "Shard", "HTTP", "Transports", "Transports/EventStream", "Transports/Poll",
                     "Transports/WebSocket",
                 ],
-                "API": ["Configuration", "Runtime", "Context", "Publishing", "Links", "Shard", "HTTP"],
+                "API": ["Configuration", "Runtime", "Auth", "Context", "Publishing", "Links", "Shard", "HTTP"],
             ]),
         FolderArrows(
             root: "Sources/RingpostCore",

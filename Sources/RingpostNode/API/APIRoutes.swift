@@ -41,15 +41,15 @@ struct APIRoutes: HTTPRoutes {
             try routes.operators.channel(request, exchange)
         },
         row(.post, "/v1/users/{user}/disconnect", .orderAboutName("disconnect this user"), body: .payload) {
-            routes, request, _, exchange throws(ProblemReport) in
-            try routes.operators.disconnect(request, exchange)
+            routes, request, grant, exchange throws(ProblemReport) in
+            try routes.operators.disconnect(request, grant, exchange)
         },
-        row(.post, "/v1/nodes/{node}/drain", .order("give orders"), body: .payload) { routes, request, _, exchange in
-            routes.operators.drain(request, exchange)
+        row(.post, "/v1/nodes/{node}/drain", .order("give orders"), body: .payload) { routes, request, grant, exchange in
+            routes.operators.drain(request, grant, exchange)
         },
         row(.post, "/v1/nodes/{node}/weight", .order("give orders"), body: .payload) {
-            routes, request, _, exchange throws(ProblemReport) in
-            try routes.operators.setWeight(request, exchange)
+            routes, request, grant, exchange throws(ProblemReport) in
+            try routes.operators.setWeight(request, grant, exchange)
         },
         row(.get, "/v1/revocations", .orderAboutBody) { routes, request, grant, exchange throws(ProblemReport) in
             try routes.operators.revocations(request, grant, exchange)
@@ -97,6 +97,7 @@ struct APIRoutes: HTTPRoutes {
             try route.handler.answer(self, request, grant, exchange)
         } catch {
             if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }
+            shard.auditRefusal(error, request, exchange)
             exchange.respond(error)
         }
     }

@@ -63,16 +63,24 @@ extension ShardGroup {
             }
         case .disconnect:
             guard let first = argument.first, let key = key(Array(argument.dropFirst())) else { return }
+            audit("disconnect", on: key.text, result: "done")
             disconnect(key, resumes: first != 0, on: eventLoop).whenSuccess {
                 answer(JSONDocument.encode(DisconnectAnswer(sockets: $0)))
             }
         case .drain, .weight:
             guard let order = OperatorOrder(question, argument) else { return }
             Task {
-                let json = JSONDocument.encode(await context.perform(order))
+                let done = await context.perform(order)
+                audit(order.text, on: context.configuration.id, result: done.code ?? "accepted")
+                let json = JSONDocument.encode(done)
                 eventLoop.execute { answer(json) }
             }
         }
+    }
+
+    /// Another node has passed on what it was ordered; that one knows by whom.
+    private func audit(_ order: String, on target: String, result: String) {
+        context.audit?.record(AuditEntry(order: order, on: target, key: nil, from: "another node").with(result: result))
     }
 
     /// The kind byte and the name.

@@ -98,6 +98,13 @@ enum MetricsText {
         page.gauge("ringpost_token_keys", "Keys that tokens are checked with", [([], context.tokens?.keyCount ?? 0)])
         page.counter(
             "ringpost_token_key_fetches_failed_total", "Fetches of tokens' keys that failed", [([], context.tokens?.failedFetches ?? 0)])
+        if let audit = context.audit { writeAudit(audit.counts, to: &page) }
+    }
+
+    private static func writeAudit(_ counts: AuditLog.Counts, to page: inout Page) {
+        page.counter(
+            "ringpost_audit_lines_total", "Lines of the audit log: written, lost to a full or slow disk, and refusals that were left out",
+            [([("result", "written")], counts.written), ([("result", "lost")], counts.lost), ([("result", "omitted")], counts.omitted)])
     }
 
     private static func writeClients(_ counters: ShardCounters, to page: inout Page) {

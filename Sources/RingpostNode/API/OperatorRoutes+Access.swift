@@ -20,10 +20,11 @@ extension OperatorRoutes {
         return order.resume ?? false
     }
 
-    func disconnect(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+    func disconnect(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let view = try shard.currentView()
         let key = try Key(.user, percentEncoded: request.name, hasher: view.hasher)
-        exchange.respond(disconnect(key, resumes: try Self.resumes(request)), to: request.head, shard: shard)
+        let response = disconnect(key, resumes: try Self.resumes(request))
+        respond(response, toOrder: "disconnect", on: key.text, request, grant, exchange)
     }
 
     private func disconnect(_ key: Key, resumes: Bool) -> EventLoopFuture<HTTPResponse> {
@@ -58,7 +59,14 @@ extension OperatorRoutes {
                         user: order.user, token: order.token, key: order.key, issuedBefore: order.issuedBefore, until: until,
                         note: context.forgetsRevocations ? NodeContext.forgetsRevocationsNote : nil)))
         }
-        exchange.respond(promise.futureResult, to: request.head, shard: shard)
+        respond(promise.futureResult, toOrder: "revoke", on: Self.text(order), request, grant, exchange)
+    }
+
+    /// Which tokens, for the audit log.
+    private static func text(_ order: RevocationOrder) -> String {
+        let key = order.key.map { " of key \($0)" } ?? ""
+        let time = order.issuedBefore.map { " issued until \($0)" } ?? ""
+        return order.user.map { user in order.token.map { "token \($0) of \(user)" } ?? user } ?? "all tokens\(key)\(time)"
     }
 
     private static let revocationUsage =

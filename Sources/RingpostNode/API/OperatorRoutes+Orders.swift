@@ -6,17 +6,18 @@ import RingpostCore
 import RingpostWire
 
 extension OperatorRoutes {
-    func drain(_ request: HTTPRequest, _ exchange: any HTTPExchange) { give(.drain, request, exchange) }
+    func drain(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) { give(.drain, request, grant, exchange) }
 
-    func setWeight(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) {
+    func setWeight(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) throws(ProblemReport) {
         let order = try JSONDocument.decode(
             WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#, or: .badParameter)
-        give(.weight(order.weight), request, exchange)
+        give(.weight(order.weight), request, grant, exchange)
     }
 
     /// Ids need no percent-encoding.
-    private func give(_ order: OperatorOrder, _ request: HTTPRequest, _ exchange: any HTTPExchange) {
-        exchange.respond(give(order, to: String(decoding: request.name, as: UTF8.self)), to: request.head, shard: shard)
+    private func give(_ order: OperatorOrder, _ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) {
+        let node = String(decoding: request.name, as: UTF8.self)
+        respond(give(order, to: node), toOrder: order.text, on: node, request, grant, exchange)
     }
 
     private func give(_ order: OperatorOrder, to node: String) -> EventLoopFuture<HTTPResponse> {

@@ -42,6 +42,16 @@ final class APIKeys: Sendable {
     /// Grows with every change of the file.
     var generation: UInt64 { changes.load(ordering: .acquiring) }
 
+    /// By the keys' ids, what tells one from another.
+    var marks: [String: Mark] {
+        state.withLock { $0.entries }.mapValues { Mark(hash: $0.hash, grant: $0.grant) }
+    }
+
+    struct Mark: Equatable {
+        let hash: [UInt8]
+        let grant: APIGrant
+    }
+
     /// What somebody with this key may do; `nil` for a stranger.
     func grant(_ credential: [UInt8], nowSeconds: Int64) -> APIGrant? { entry(credential, nowSeconds: nowSeconds)?.grant }
 

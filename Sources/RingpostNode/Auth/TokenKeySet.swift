@@ -50,6 +50,11 @@ struct TokenKeySet: Sendable {
         signers = Set(keys.map(\.signer))
     }
 
+    /// By the keys' names, for people, what tells one from another.
+    var marks: [String: Set<TokenSigner>] {
+        Dictionary(grouping: signers) { ($0.issuer.map { "\($0) " } ?? "") + ($0.id ?? "any") }.mapValues(Set.init)
+    }
+
     /// - Parameter issuer: whom the token says it is of; nobody has confirmed that yet.
     func lookup(id: String?, algorithm: String, issuer: String? = nil) -> Lookup {
         var candidates = asksForIssuer ? keys.filter { $0.issuer == nil || $0.issuer == issuer } : keys

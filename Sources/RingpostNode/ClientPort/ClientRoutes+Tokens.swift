@@ -21,7 +21,8 @@ extension ClientRoutes {
         if case .subprotocol = credential, !request.head.subprotocols.contains(where: { $0 == ClientCredential.subprotocol }) {
             throw ProblemReport(.badRequest, "offer the subprotocol \(ClientCredential.subprotocol) beside the one that carries the token")
         }
-        shard.check(token, from: clientRequest.opensStream ? nil : source(request, exchange)) { result in
+        let remote = shard.context.audit.map { _ in exchange.remoteText }
+        shard.check(token, from: clientRequest.opensStream ? nil : source(request, exchange), remote: remote) { result in
             guard exchange.isAwaited else { return }
             do throws(ProblemReport) {
                 // Keys may have been waited for, and other requests have come meanwhile.

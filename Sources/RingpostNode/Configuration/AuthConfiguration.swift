@@ -28,6 +28,8 @@ public struct AuthConfiguration: Sendable {
     public var warningSeconds: Int64 = 30
     /// Without ZooKeeper: a file that keeps revocations over a restart.
     public var revocationsFile: String?
+    /// Who has ordered what, and who was refused, in a file of its own.
+    public var auditLogFile: String?
     /// A file with the hashes of producers' and operators' keys.
     public var apiKeysFile: String?
     /// Whose word is believed about for whom a connection or request is.

@@ -8,6 +8,7 @@ extension NodeContext {
     /// - Throws: `NodeError`.
     package func loadAuth() async throws {
         if let sentence = AuthObjection.find(in: configuration) { throw NodeError(sentence) }
+        try audit?.open()
         try auth.load(configuration, logger: logger) { [self] in countAlarm() }
         if let tokens {
             if forgetsRevocations { logger.warning("\(Self.forgetsRevocationsNote)") }
@@ -25,7 +26,11 @@ extension NodeContext {
         }
         guard let apiKeys else { return }
         auth.files.add(paths: [apiKeys.path]) { [self] in
-            do throws(NodeError) { try apiKeys.load() } catch {
+            do throws(NodeError) {
+                let old = apiKeys.marks
+                try apiKeys.load()
+                if let audit, let entry = AuditEntry(keys: "api-keys", from: old, to: apiKeys.marks) { audit.record(entry) }
+            } catch {
                 countAlarm()
                 logger.error("the earlier API keys stay in use: \(error)")
             }
@@ -61,6 +66,12 @@ extension NodeContext {
             if !grant.allowsPublish(kind, name) { return ProblemReport(.forbidden) }
             return keys.objection(to: grant, now: .now())
         }
+    }
+
+    /// Other keys for tokens than before.
+    func audit(from old: TokenKeySet, to new: TokenKeySet) {
+        guard let audit, !old.keys.isEmpty, let entry = AuditEntry(keys: "token-keys", from: old.marks, to: new.marks) else { return }
+        audit.record(entry)
     }
 
     /// Revocations are forgotten when this node ends.

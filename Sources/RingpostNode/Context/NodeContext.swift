@@ -33,6 +33,8 @@ package final class NodeContext: Sendable {
     let tokens: TokenVerifier?
     /// Knows producers' and operators' keys; `nil` where they are asked for none.
     let apiKeys: APIKeys?
+    /// Who has ordered what; `nil` where nobody wants to know.
+    let audit: AuditLog?
     /// What every client may do where none is asked for a token.
     let openGrant: SharedGrant
     let quotas: NodeQuotas
@@ -67,6 +69,7 @@ package final class NodeContext: Sendable {
         apiKeys = configuration.auth.apiKeysFile.map {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
         }
+        audit = configuration.auth.auditLogFile.map { AuditLog(path: $0, node: configuration.id, logger: logger) }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
         quotas = NodeQuotas(limits: configuration.limits, proxies: configuration.auth.trustedProxies)
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))

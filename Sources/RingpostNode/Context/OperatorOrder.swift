@@ -19,6 +19,14 @@ enum OperatorOrder: Hashable, Sendable {
         }
     }
 
+    /// For the audit log.
+    var text: String {
+        switch self {
+        case .drain: "drain"
+        case .weight(let weight): "weight \(weight)"
+        }
+    }
+
     /// As it is asked over a link.
     var question: LinkQuestion {
         switch self {

@@ -4,11 +4,17 @@ import RingpostWire
 
 extension Shard {
     /// As ``TokenGate/check(_:from:_:)``; refusals are counted.
-    func check(_ token: [UInt8], from source: SourceAddress?, _ body: @escaping (Result<ClientGrant, TokenRefusal>) -> Void) {
+    ///
+    /// - Parameter remote: the other side's address, where refusals are written down.
+    func check(
+        _ token: [UInt8], from source: SourceAddress?, remote: String?, _ body: @escaping (Result<ClientGrant, TokenRefusal>) -> Void
+    ) {
         tokenGate.check(token, from: source) { [self] result in
             switch result {
             case .success, .failure(.problem): break
-            case .failure(.refused(let refusal)): counters.count(refusal.error)
+            case .failure(.refused(let refusal)):
+                counters.count(refusal.error)
+                if let remote { context.audit?.recordRefusal(AuditEntry(refused: "token", result: refusal.error.rawValue, from: remote)) }
             case .failure(.tooFast): counters.count(.connectRatePerAddress)
             }
             body(result)

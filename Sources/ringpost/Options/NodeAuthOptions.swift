@@ -27,6 +27,8 @@ struct NodeAuthOptions: ParsableArguments {
     var tokenWarning: Int?
     @Option(help: "A file that keeps revocations over a restart, for a node without ZooKeeper.")
     var revocationsFile: String?
+    @Option(help: "A file to which each order, change of keys and, sampled, refusal is appended as a line of JSON.")
+    var auditLog: String?
     @Option(help: "The file with the hashes of producers' and operators' keys; `ringpost key new` makes them.")
     var apiKeys: String?
     @Option(help: "Certificate chain in PEM for the client and API ports.")
@@ -59,7 +61,7 @@ struct NodeAuthOptions: ParsableArguments {
             "auth": auth, "tokenKeys": tokenKeys, "tokenJwks": tokenJwks, "apiKeys": apiKeys, "tlsCertificate": tlsCertificate,
             "tlsKey": tlsKey, "linkCertificate": linkCertificate, "linkKey": linkKey, "linkAuthority": linkAuthority,
             "linkSecretFile": linkSecretFile, "linkProducers": linkProducers, "zookeeperAuthFile": zookeeperAuthFile,
-            "revocationsFile": revocationsFile,
+            "revocationsFile": revocationsFile, "auditLog": auditLog,
         ]
     }
     var flags: [String: Bool] { ["zookeeperOpen": zookeeperOpen, "tokenDiscovery": tokenDiscovery] }
@@ -77,6 +79,7 @@ extension NodeSettings {
         node.auth.tokenKeysPath = try reader.text("tokenKeys")
         node.auth.tokenKeysURL = try reader.text("tokenJwks")
         node.auth.discoversKeys = try reader.flag("tokenDiscovery")
+        node.auth.auditLogFile = try reader.text("auditLog")
         node.auth.revocationsFile = try reader.text("revocationsFile")
         node.auth.issuers = try reader.list("tokenIssuer")
         node.auth.audiences = try reader.list("tokenAudience")

@@ -121,7 +121,7 @@ extension ClientConnection where T == WebSocketTransport {
 
     /// The first token says who the client is; any later one, that it still is.
     private func checkToken(_ token: [UInt8]) {
-        shard.check(token, from: source) { [weak self] result in
+        shard.check(token, from: source, remote: shard.context.audit.map { _ in remoteText }) { [weak self] result in
             guard let self, isOpen else { return }
             apply(result)
             // What came behind the token has waited. Not from within `handleFrames`, which goes on by itself.
