@@ -28,6 +28,35 @@ extension ClusterTests {
             #expect(try await node.limited("payload-bytes") == 2)
         }
 
+        @Test func bodiesThatWaitHaveTheirBound() async throws {
+            let node = try await Self.node("payload-bytes=60000", "batch-bytes=65536", "body-bytes=131072")
+            // For each of two event loops two or more.
+            let head = Array("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60001\r\n\r\n".utf8)
+            let waiting = try (0..<16).map { _ in try RawConnection(port: node.api) }
+            for connection in waiting { try await connection.send(head + [UInt8](repeating: 0x0A, count: 60_000)) }
+            var refused: [RawConnection] = []
+            try await eventually(within: 5, "twelve are refused") {
+                for connection in waiting { connection.readAvailable() }
+                refused = waiting.filter { !$0.received.isEmpty }
+                let counted = try await node.limited("body-bytes")
+                return refused.count >= 12 && counted == Double(refused.count)
+            }
+            let taken = waiting.filter(\.received.isEmpty)
+            for connection in refused {
+                let answer = try await connection.answer()
+                #expect(answer.status == 503 && answer.errorCode == "overloaded" && answer.headers["retry-after"] == "2", "\(answer.text)")
+            }
+            try await node.publish("whole", to: "a")
+            #expect(!taken.isEmpty)
+            for connection in taken {
+                try await connection.send([0x0A])
+                #expect(try await connection.answer().status == 200)
+            }
+            let again = try RawConnection(port: node.api)
+            try await again.send(head + [UInt8](repeating: 0x0A, count: 60_001))
+            #expect(try await again.answer().status == 200, "all of it is given back")
+        }
+
         @Test func channelsHaveTheirBounds() async throws {
             let node = try await Self.node(
                 "socket-channels=2", "stream-channels=1", "channel-subscribers=1", "channel-rate=1", "user-rate=1")

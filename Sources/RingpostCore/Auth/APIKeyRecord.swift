@@ -78,6 +78,8 @@ public struct APIGrant: Hashable, Sendable {
     /// What messages that come with it say of their sender; see ``SenderText``.
     public let from: [UInt8]
     private let scopes: Set<APIScope>
+    /// Whether the key may be used to publish anywhere; asked with each message.
+    public let allowsPublishing: Bool
     /// Users and channels that it is limited to.
     public let names: NamePatterns
     /// Messages in a second; `nil` where the key does not say.
@@ -100,6 +102,7 @@ public struct APIGrant: Hashable, Sendable {
         self.id = id
         self.from = from
         self.scopes = scopes
+        allowsPublishing = scopes.contains(.publishUsers) || scopes.contains(.publishChannels)
         self.names = names
         self.rate = rate
         self.expires = expires
@@ -118,9 +121,6 @@ public struct APIGrant: Hashable, Sendable {
 
     /// Whether the key may be used for questions about the whole: who is limited to some names learns nothing about others.
     public var allowsReadingAll: Bool { scopes.contains(.read) && names.isAll }
-
-    /// Whether the key may be used to publish anywhere.
-    public var allowsPublishing: Bool { scopes.contains(.publishUsers) || scopes.contains(.publishChannels) }
 
     /// Whether the key may give orders about the whole: a node is everybody's, so who is limited to some names has none to give.
     public var allowsOrders: Bool { scopes.contains(.administer) && names.isAll }

@@ -18,6 +18,7 @@ public enum Limit: String, Sendable, CaseIterable {
     case requestSeconds = "request-seconds"
     case payloadBytes = "payload-bytes"
     case batchBytes = "batch-bytes"
+    case bodyBytes = "body-bytes"
     case batchMessages = "batch-messages"
     case pipelined
     case tokenSeconds = "token-seconds"
@@ -68,6 +69,10 @@ public enum Limit: String, Sendable, CaseIterable {
         case .requestSeconds: "the time that a whole request may take, from its first byte; then 408"
         case .payloadBytes: "a message's payload; more is answered 413"
         case .batchBytes: "a batch's body; more is answered 413"
+        case .bodyBytes:
+            "bytes of bodies that one event loop holds for one API key, or for one source address without a key, while they come in or a batch "
+                + "is worked off (at least two of `batch-bytes`); all together four times as many, and as many again for those who hold "
+                + "256 KiB or less; what is more is answered 503 `overloaded`, others go on"
         case .batchMessages: "messages in a batch; more are answered 413"
         case .pipelined: "requests of one connection that are not answered yet; the next ones wait"
         case .tokenSeconds: "the time that a WebSocket has to bring its token in its first frame; then it is closed with 4001"

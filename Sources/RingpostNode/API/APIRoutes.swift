@@ -85,15 +85,21 @@ struct APIRoutes: HTTPRoutes {
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool { Self.table[match]?.isAlwaysAnswered ?? false }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { [] }
 
-    func bodyBytesMax(_ match: RouteMatch) -> Int {
-        (Self.table[match]?.body ?? .payload).bytesMax(shard.context.configuration.limits)
+    func body(_ match: RouteMatch) -> RouteBody { Self.table[match]?.body ?? .payload }
+
+    /// Who may ask nothing here is not told what there is.
+    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) throws(ProblemReport) -> APIGrant? {
+        guard let scope = Self.table[match]?.scope else { return try peer.apiGrant(head, shard: shard) }
+        if case .anybody = scope { return .all }
+        let grant = try peer.apiGrant(head, shard: shard)
+        try check(scope, grant, head, match)
+        return grant
     }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
+        guard let grant = request.grant else { return exchange.respond(.problem(.unauthorized)) }
+        guard let route = Self.table[request.match] else { return exchange.respond(notFound(request.match)) }
         do throws(ProblemReport) {
-            guard let route = Self.table[request.match] else { return exchange.respond(try notFound(request, exchange)) }
-            let grant = if case .anybody = route.scope { APIGrant.all } else { try exchange.apiGrant(request.head, shard: shard) }
-            try check(route.scope, grant, request)
             try route.handler.answer(self, request, grant, exchange)
         } catch {
             if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }
@@ -102,35 +108,41 @@ struct APIRoutes: HTTPRoutes {
         }
     }
 
-    /// Who may ask nothing here is not told what there is.
-    private func notFound(_ request: HTTPRequest, _ exchange: any HTTPExchange) throws(ProblemReport) -> HTTPResponse {
-        _ = try exchange.apiGrant(request.head, shard: shard)
-        if case .wrongMethod(let allowed) = request.match { return .wrongMethod(allowed) }
+    private func notFound(_ match: RouteMatch) -> HTTPResponse {
+        if case .wrongMethod(let allowed) = match { return .wrongMethod(allowed) }
         return .problem(.notFound, "there is nothing at this path; docs/guide/operating.md lists what the API port answers")
     }
 
-    private func check(_ scope: RouteScope, _ grant: APIGrant, _ request: HTTPRequest) throws(ProblemReport) {
+    private func check(_ scope: RouteScope, _ grant: APIGrant, _ head: HTTPRequestHead, _ match: RouteMatch) throws(ProblemReport) {
         switch scope {
-        case .anybody, .client, .publish: break
-        case .readName: try shard.require(grant.allowsReading(name(request)), "ask about this")
+        case .anybody, .client: break
+        // Where to, is held against the key with each message.
+        case .publish: try shard.require(grant.allowsPublishing, "publish")
+        case .readName: try shard.require(grant.allowsReading(name(head, match)), "ask about this")
         case .readAll: try shard.require(grant.allowsReadingAll, "ask this")
         case .readNodes: try shard.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
         case .order(let what):
             if grant.allowsSomeOrders { try shard.require(grant.allowsOrders, "give orders to nodes: it is limited to names") }
             try shard.require(grant.allowsOrders, what)
-            try refusePages(request)
+            try refusePages(head)
         case .orderAboutName(let what):
-            try shard.require(grant.allowsOrders(about: name(request)), what)
-            try refusePages(request)
-        case .orderAboutBody: try refusePages(request)
+            try shard.require(grant.allowsOrders(about: name(head, match)), what)
+            try refusePages(head)
+        case .orderAboutBody:
+            // About whom, is held against the key when the body is read.
+            try shard.require(grant.allowsOrders, "give orders")
+            try refusePages(head)
         }
     }
 
-    private func name(_ request: HTTPRequest) -> [UInt8] { HTTPTarget.decode(request.name) ?? request.name }
+    private func name(_ head: HTTPRequestHead, _ match: RouteMatch) -> [UInt8] {
+        let name = match.name(in: head)
+        return HTTPTarget.decode(name) ?? name
+    }
 
     /// A page that somebody happens to look at must not be able to stop a node.
-    private func refusePages(_ request: HTTPRequest) throws(ProblemReport) {
-        if request.head.method == .post, request.head.has(.origin) {
+    private func refusePages(_ head: HTTPRequestHead) throws(ProblemReport) {
+        if head.method == .post, head.has(.origin) {
             throw ProblemReport(.forbiddenOrigin, "orders are not taken from web pages")
         }
     }

@@ -57,6 +57,7 @@ extension NodeLimits {
         case .requestSeconds: seconds(\.requestMilliseconds)
         case .payloadBytes: number(\.payloadBytesMax, 1...1_048_576)
         case .batchBytes: number(\.batchBytesMax, 1_024...67_108_864)
+        case .bodyBytes: number(\.bodyBytesMax, 65_536...1_073_741_824)
         case .batchMessages: number(\.batchMessagesMax, 1...100_000)
         case .pipelined: number(\.pipelinedMax, 1...65_536)
         case .tokenSeconds: seconds(\.tokenMilliseconds)

@@ -66,7 +66,9 @@ struct ClientRoutes: HTTPRoutes {
     var isForClients: Bool { true }
     func match(_ head: HTTPRequestHead) -> RouteMatch { Self.table.match(head) }
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool { Self.table[match]?.isAlwaysAnswered ?? false }
-    func bodyBytesMax(_ match: RouteMatch) -> Int { RouteBody.small.bytesMax(shard.context.configuration.limits) }
+    func body(_ match: RouteMatch) -> RouteBody { .small }
+    /// Nothing of a body is kept here, and keys for a token may have to be waited for.
+    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) -> APIGrant? { nil }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {

@@ -8,6 +8,8 @@ public struct NodeLimits: Sendable {
     public var payloadBytesMax = 64 * 1_024
     /// The body of a batch.
     public var batchBytesMax = 4 * 1_024 * 1_024
+    /// Bytes of bodies that an event loop holds for one API key or source address.
+    public var bodyBytesMax = 16 * 1_024 * 1_024
     /// Messages in a batch.
     public var batchMessagesMax = 1_000
     /// Connections on the client and API ports; as many as the process may have descriptors, less some for itself, unless given.

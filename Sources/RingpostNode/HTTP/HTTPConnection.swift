@@ -20,19 +20,13 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     var machine: HTTPConnectionMachine<Owed, ByteBuffer>
     let peer = HTTPPeer()
     private var parser: HTTPRequestParser
-    private var arriving: Arriving?
+    var arriving: Arriving?
+    /// What the shard counts of bodies on this connection.
+    var bodyCharge: BodyCharge?
     private var work: (() -> Bool)?
     private var admission = ConnectionRoom.Answer.open
     /// What the shard counts of this connection's answers that wait behind earlier ones.
     private var chargedBytes = 0
-
-    /// A request whose head is here.
-    private struct Arriving {
-        let head: HTTPRequestHead
-        let match: RouteMatch
-        let bodyBytesMax: Int
-        var body = ByteBuffer()
-    }
 
     init(routes: any HTTPRoutes, shard: Shard) {
         self.routes = routes
@@ -50,7 +44,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         super.init(runtime: shard.runtime)
     }
 
-    private var limits: NodeLimits { shard.context.configuration.limits }
+    var limits: NodeLimits { shard.context.configuration.limits }
     private var isCrowded: Bool {
         pendingBytes + machine.readyBytes > limits.socketBytesMax
             || runtime.readyBytes > Self.shardReadyBytesMax && machine.mayHoldMuch
@@ -118,6 +112,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
             }
             refuse(.failure(status: error.status, code: error.code, message: error.message))
         }
+        if !chargeBody() { refuseBodies() }
         let hasBytes = input.readableBytes > 0
         if machine.onParsed(needsMore: needsMore, hasBytes: hasBytes, now: runtime.turnMilliseconds()) { endNow() }
         if machine.hasEnded { input.clear() }
@@ -165,56 +160,56 @@ final class HTTPConnection: Connection, @unchecked Sendable {
                 runtime.counters.count(.memoryMegabytes)
                 return refuse(ProblemReport(.overloaded, "this node's memory is full; try another one, or again later"), head, match)
             }
-            machine.letIn()
         }
-        let bodyBytesMax = routes.bodyBytesMax(match)
-        arriving = Arriving(head: head, match: match, bodyBytesMax: bodyBytesMax)
-        if case .length(let length) = head.body, length > bodyBytesMax {
-            refuseTooLarge(bodyBytesMax)
-        } else if head.expectsContinue, machine.answerCount == 0 {
-            write { HTTPResponseWriter.writeContinue(into: &$0) }
+        let body = routes.body(match)
+        var permit = Arriving.Permit.refused(ProblemReport(.unauthorized))
+        do throws(ProblemReport) {
+            permit = .granted(try routes.authorize(head, match, peer))
+            // Who is refused stays new: it goes behind those who are not.
+            if machine.isNew, !routes.isAlwaysAnswered(match) { machine.letIn() }
+        } catch {
+            permit = .refused(error)
         }
-    }
-
-    private func onBody(_ bytes: inout ByteBuffer) {
-        guard let bodyBytesMax = arriving?.bodyBytesMax else { return }
-        if arriving?.body.readableBytes == 0 { arriving?.body = bytes } else { arriving?.body.writeBuffer(&bytes) }
-        if let count = arriving?.body.readableBytes, count > bodyBytesMax { refuseTooLarge(bodyBytesMax) }
+        arriving = Arriving(
+            head: head, match: match, permit: permit, bodyBytesMax: body.bytesMax(limits), keepsBody: body.isKept && match.isFound)
+        onBodyAnnounced(head)
     }
 
     private func onEnd() {
         guard let arriving else { return }
         self.arriving = nil
         let head = arriving.head
-        runtime.onRequest(bytes: arriving.body.readableBytes)
+        runtime.onRequest(bytes: arriving.bodyBytes)
         if machine.spendSlice(hasMore: input.readableBytes > 0, turnIsOver: runtime.isTurnOver) { runtime.enqueue(self, .resting) }
         let owed = Owed(
             headers: routes.commonHeaders(for: head), isHead: head.method == .head, saysKeepAlive: head.minorVersion == 0 && head.keepAlive)
         let number = machine.onRequest(
             owed, mayBeLarge: owed.reason.mayBeLarge, persists: head.keepAlive, isMoving: shard.admission.isMoving,
             now: runtime.turnMilliseconds())
-        routes.handle(
-            HTTPRequest(head: head, body: arriving.body, match: arriving.match), on: HTTP1Exchange(connection: self, number: number))
+        switch arriving.permit {
+        case .refused(let report): respond(to: number, routes.refusal(report, of: head, arriving.match))
+        case .granted(let grant):
+            routes.handle(
+                HTTPRequest(head: head, body: arriving.body, match: arriving.match, grant: grant),
+                on: HTTP1Exchange(connection: self, number: number))
+            if machine.isWorking || bodyCharge != nil { onBodyHandled(arriving) }
+        }
     }
 
-    private func refuseTooLarge(_ bodyBytesMax: Int) {
-        runtime.counters.count(bodyBytesMax == limits.batchBytesMax ? .batchBytes : .payloadBytes)
-        refuse(.problem(.tooLarge, "the body is larger than the \(bodyBytesMax) bytes that this path takes"))
-    }
-
-    private func refuse(_ report: ProblemReport, _ head: HTTPRequestHead, _ match: RouteMatch) {
+    func refuse(_ report: ProblemReport, _ head: HTTPRequestHead, _ match: RouteMatch) {
         refuse(routes.refusal(report, of: head, match), to: head)
     }
 
     /// Answers what came before the request, then this, then closes.
     ///
     /// - Parameter head: the request's; without it, that of the one that is arriving, if there is one.
-    private func refuse(_ response: HTTPResponse, to head: HTTPRequestHead? = nil) {
+    func refuse(_ response: HTTPResponse, to head: HTTPRequestHead? = nil) {
         let head = head ?? arriving?.head
         let owed = Owed(headers: head.map(routes.commonHeaders) ?? [], isHead: head?.method == .head, saysKeepAlive: false)
         guard !isClosing, let number = machine.refuse(owed) else { return }
         runtime.logger.debug("refused a request", metadata: ["status": "\(response.status)"])
         arriving = nil
+        if !machine.isWorking { charge(bytes: 0) }
         input.clear()
         respond(to: number, response)
     }
@@ -232,6 +227,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         guard let work, !work() else {
             work = nil
             machine.endWork()
+            charge(bytes: 0)
             return isOpen ? onBytes() : ()
         }
         runtime.enqueue(self, .resting)
@@ -280,6 +276,8 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     override func onGone() {
         for owed in machine.end() { owed.held?.cancel() }
         chargeReady()
+        arriving = nil
+        if work == nil { charge(bytes: 0) }
     }
 
     /// Answers have come to wait behind earlier ones, or have left.

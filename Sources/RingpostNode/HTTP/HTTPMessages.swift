@@ -8,12 +8,11 @@ struct HTTPRequest {
     let head: HTTPRequestHead
     let body: ByteBuffer
     let match: RouteMatch
+    /// What ``HTTPRoutes/authorize(_:_:_:)`` has found.
+    var grant: APIGrant?
 
     /// The name in the path, not decoded.
-    var name: [UInt8] {
-        guard case .found(_, let name) = match else { return [] }
-        return head.withPathBytes { Array($0[name]) }
-    }
+    var name: [UInt8] { match.name(in: head) }
 }
 
 /// An answer.
@@ -65,11 +64,16 @@ struct HTTPResponse {
 protocol HTTPRoutes {
     /// Which row of the port's table a request is for.
     func match(_ head: HTTPRequestHead) -> RouteMatch
-    /// The largest body that is taken, in bytes.
-    func bodyBytesMax(_ match: RouteMatch) -> Int
+    /// How large a body is taken.
+    func body(_ match: RouteMatch) -> RouteBody
+    /// Whether a request may be made, by its head, before anything of its body is taken; what its API key may do, on a port that asks for
+    /// keys.
+    ///
+    /// - Throws: why it is refused.
+    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) throws(ProblemReport) -> APIGrant?
     /// Answered whatever the node's state is.
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool
-    /// Answers now or later, once; or becomes a stream.
+    /// Answers a request that is authorized, now or later, once; or becomes a stream.
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange)
     /// The answer to a request that is refused.
     func refusal(_ report: ProblemReport, of head: HTTPRequestHead, _ match: RouteMatch) -> HTTPResponse

@@ -50,7 +50,7 @@ enum RouteScope {
 
 /// How large a request's body may be.
 enum RouteBody {
-    /// No body is meant.
+    /// No body is meant: what comes is not kept.
     case small
     /// One message.
     case payload
@@ -58,6 +58,13 @@ enum RouteBody {
     case batch
 
     private static let smallBytesMax = 1_024
+
+    var isKept: Bool {
+        switch self {
+        case .small: false
+        case .payload, .batch: true
+        }
+    }
 
     func bytesMax(_ limits: NodeLimits) -> Int {
         switch self {
@@ -113,6 +120,14 @@ enum RouteMatch: Equatable {
     /// The path is there, and takes these methods.
     case wrongMethod(allowed: [HTTPMethod])
     case nothing
+
+    var isFound: Bool { if case .found = self { true } else { false } }
+
+    /// The name in the path, not decoded.
+    func name(in head: HTTPRequestHead) -> [UInt8] {
+        guard case .found(_, let name) = self else { return [] }
+        return head.withPathBytes { Array($0[name]) }
+    }
 }
 
 /// A port's rows. The hot ones stand first: they are looked through in their order.

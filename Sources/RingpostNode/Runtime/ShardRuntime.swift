@@ -31,6 +31,8 @@ package final class ShardRuntime: @unchecked Sendable {
     var scratch: [UInt8] = []
     /// Of HTTP answers that are ready and wait behind earlier ones, on all connections.
     var readyBytes = 0
+    /// Of requests' bodies that are here and not worked off.
+    var bodies: BodyBudget
 
     private var responseDate = ResponseDate()
     private var connections = ConnectionTable()
@@ -52,6 +54,7 @@ package final class ShardRuntime: @unchecked Sendable {
         self.limits = limits
         numbers = FreshNumbers(shardIndex: index)
         outbox = ShardOutbox(shardCount: shardCount)
+        bodies = BodyBudget(shareBytesMax: max(limits.bodyBytesMax, 2 * limits.batchBytesMax))
     }
 
     func serve(_ shard: any ShardMessageReceiver) { self.shard = shard }

@@ -7,6 +7,7 @@ from crowd import Flood, Tally, connect, ended, request, send_some, somewhere
 from node import CONNECTIONS_PER_ADDRESS_MAX
 
 HALF_OPEN, SLOW_HEADS, SLOW_BODIES, ONE_ADDRESS = 5_000, 500, 300, 5_000
+WITHHELD, WITHHELD_BYTES = 300, 4_000_000
 # Those who are slow are ended by then: the time of a head or a request, and what a busy machine adds.
 GRACE_SECONDS = 4.0
 
@@ -131,6 +132,53 @@ def large_bodies(node, seconds, is_quick):
     return refusals(node, seconds, 16, make, {400, 405, 413})
 
 
+def push_bodies(node, seconds, is_quick, requests):
+    """Announces bodies of nearly 4 MiB on many connections and sends all but their ends, as fast as they are taken."""
+    count, length = WITHHELD // (5 if is_quick else 1), WITHHELD_BYTES // (4 if is_quick else 1)
+    piece, tally = b"\n" * 65_536, Tally(attempts=count)
+    sockets = {connect(node.api): length - 1 for _ in range(count)}
+    for each, text in zip(sockets, itertools.cycle(requests(length))):
+        send_some(each, text)
+    statuses = dict.fromkeys(sockets)
+    until = time.monotonic() + seconds + node.request_seconds
+    while time.monotonic() < until and any(sockets[each] and not statuses[each] for each in sockets):
+        for each, left in sockets.items():
+            if not statuses[each] and (data := receive_some(each)) != b"":
+                # One that has just ended has not let anybody in either.
+                statuses[each] = data[9:12] if data else b"gone"
+            if left and not statuses[each] and (sent := send_some(each, piece[:left])):
+                sockets[each] -= sent
+        time.sleep(0.001)
+    for each in sockets:
+        each.close()
+    tally.statuses = list(statuses.values())
+    tally.refused = sum(status is not None for status in tally.statuses)
+    return tally
+
+
+def bodies_without_key(node, seconds, is_quick):
+    """Without a key, and with a wrong one: each is refused by its head."""
+    wrong = "Authorization: Bearer " + node.keys["producer"][:-4] + "AAAA"
+    tally = push_bodies(
+        node, seconds, is_quick,
+        lambda length: (
+            request("/v1/messages", method="POST", length=length), request("/v1/messages", wrong, method="POST", length=length),
+            request("/v1/messages", wrong, "Expect: 100-continue", method="POST", length=length)))
+    tally.got_in = sum(status not in (b"401", b"gone") for status in tally.statuses)
+    return tally
+
+
+def bodies_with_one_key(node, seconds, is_quick):
+    """With a key that may publish, which is not the good producer's: beyond its share they are refused."""
+    key = "Authorization: Bearer " + node.keys["narrow"]
+    tally = push_bodies(node, seconds, is_quick, lambda length: (request("/v1/messages", key, method="POST", length=length),))
+    taken = sum(status is None for status in tally.statuses)
+    tally.note = f"{taken} taken"
+    if any(status not in (None, b"408", b"503", b"gone") for status in tally.statuses):
+        tally.problems.append(f"answered otherwise: {set(tally.statuses)}")
+    return tally
+
+
 def attacks():
     yield "5,000 half-open handshakes", half_open
     yield "5,000 idle connections of one address", one_address
@@ -138,3 +186,5 @@ def attacks():
     yield "300 bodies, byte by byte", slow_bodies
     yield "huge and many headers", large_heads
     yield "bodies that are too large", large_bodies
+    yield "300 large bodies without a key", bodies_without_key
+    yield "300 large bodies with one key", bodies_with_one_key

@@ -3,7 +3,7 @@
 import RingpostCore
 import RingpostWire
 
-extension HTTPExchange {
+extension HTTPPeer {
     /// What the request may do.
     ///
     /// - Throws: that its key is missing, or not known.
@@ -12,11 +12,11 @@ extension HTTPExchange {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,
             // whether it can read the answers or not.
             if head.has(.origin), head.method == .post { throw ProblemReport(.forbiddenOrigin, "pages may not use this port") }
-            try HostPolicy.check(head, peer, shard.context.configuration)
+            try HostPolicy.check(head, self, shard.context.configuration)
             return .all
         }
         let generation = keys.generation
-        if let known = peer.apiKey, known.generation == generation, !known.grant.isOver(nowSeconds: Moment.now().wall / 1_000),
+        if let known = apiKey, known.generation == generation, !known.grant.isOver(nowSeconds: Moment.now().wall / 1_000),
             head.withBytes(of: .authorization, { $0?.elementsEqual(known.text) == true })
         {
             return known.grant
@@ -29,7 +29,7 @@ extension HTTPExchange {
             shard.counters.count(.wrongKey)
             throw ProblemReport(.unauthorized, AuthError.wrongKey.message)
         }
-        peer.apiKey = KnownAPIKey(
+        apiKey = KnownAPIKey(
             text: head.withBytes(of: .authorization) { $0.map(Array.init) ?? [] }, generation: generation, grant: grant)
         return grant
     }
