@@ -37,7 +37,7 @@ public enum LimitsDocument {
         let rows: [(what: String, bound: String)]
     }
 
-    private static let sections = [messages, clients, requests, publishes, credentials, cluster]
+    private static let sections = [messages, clients, requests, memory, publishes, credentials, cluster]
 
     private static let messages: Section = {
         let mailbox = MailboxLimits()
@@ -136,6 +136,26 @@ public enum LimitsDocument {
                 ("bytes that a loop writes before it looks at all its connections again", bytes(FlushScheduler.bytesMax)),
             ])
     }()
+
+    private static let memory = Section(
+        title: "When memory runs short",
+        rows: [
+            (
+                "a connection that is ended, once a second, while seven eighths of `memory-megabytes` are taken",
+                "the heaviest first: one for which \(bytes(MemoryShedder.heavyBytesMin)) are held (output, ready answers, input, bodies), or one "
+                    + "with \(bytes(MemoryShedder.claimBytesMin)) of a user, key or address that holds \(bytes(MemoryShedder.heavyOwnerBytesMin)); "
+                    + "of a loop \(MemoryShedder.endingsMax) at a time, of \(grouped(MemoryShedder.claimsMax)) that are looked at"
+            ),
+            (
+                "a history that loses its older part where that is not enough, beyond fifteen sixteenths",
+                "the largest first, down to \(bytes(HistoryTrim.bytesMin)); of a loop \(bytes(MemoryShedder.historyBytesMax)) or "
+                    + "\(grouped(HistoryTrim.looksMax)) mailboxes a second"
+            ),
+            (
+                "what was given up counts as gone although it still shows",
+                "\(MemoryShedder.settleMilliseconds / 1_000) s"
+            ),
+        ])
 
     private static let publishes: Section = {
         let (limits, slots) = (NodeLimits(), SlotLimits())

@@ -8,6 +8,8 @@ public enum ByteOwner: Hashable, Sendable {
     case key(String)
     /// A source address, where no key is asked for.
     case address(SourceAddress)
+    /// A user, for what waits for its sockets.
+    case user(Key)
     /// Whoever can't be told from others.
     case nobody
 }

@@ -60,8 +60,9 @@ public enum Limit: String, Sendable, CaseIterable {
             "clients and new tokens of one source address in a second (of an IPv6 /48 four times as many), and four times as many at once; more "
                 + "are answered 429 `too_fast`, an event stream is told when to come back"
         case .memoryMegabytes:
-            "resident memory of the process; three quarters of the machine's unless set; above it new connections are answered 503 "
-                + "`overloaded`"
+            "resident memory of the process; three quarters of the machine's unless set; from seven eighths of it on, those go who hold most: "
+                + "sockets with `slow_consumer`, requests with 503 `overloaded` or closed, then the oldest messages of the largest histories; "
+                + "above it new connections are answered 503 `overloaded`"
         case .headBytes: "a request's line and headers; more is answered 431"
         case .headers: "headers of a request; more are answered 431"
         case .headSeconds:

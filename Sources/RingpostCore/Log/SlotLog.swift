@@ -149,6 +149,9 @@ struct SlotLog {
 
     mutating func correct(_ remembered: Remembered, to key: KeyHash) { mailboxes.correct(remembered, to: key) }
 
+    /// Drops history of the largest mailboxes; returns how many bytes went.
+    mutating func trimHistories(_ bytes: Int, now: Int64) -> Int { mailboxes.trim(bytes, now: now) }
+
     // MARK: The owner commits
 
     /// A holder says up to where it has the log; see ``Ownership/acknowledge(_:term:by:end:)``.

@@ -13,6 +13,8 @@ struct MailboxStore {
     var nextToAge = 0
     private var window: IdempotencyWindow
     private var lineages: Lineages
+    /// Which histories give when memory runs short.
+    var trimming: HistoryTrim
     /// Bytes of envelopes in all histories.
     private(set) var historyBytes = 0
     /// Attachments to all mailboxes.
@@ -28,6 +30,7 @@ struct MailboxStore {
         mailboxes = MailboxTable(shardCount: shardCount)
         lineages = Lineages(shardCount: shardCount)
         uses = limits.namespaces.all.map { NamespaceUse($0, limits: limits, shardCount: shardCount) }
+        trimming = HistoryTrim(limits: limits)
         window = IdempotencyWindow(
             entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
     }

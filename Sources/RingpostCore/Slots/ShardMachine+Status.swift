@@ -61,6 +61,12 @@ extension ShardMachine {
         return counts
     }
 
+    /// The node's memory runs short: drops history of the largest mailboxes, as it is dropped beyond the bytes of the store. Who resumes
+    /// before what is left is told `gap`.
+    ///
+    /// - Returns: how many bytes went.
+    public mutating func trimHistories(_ bytes: Int, now: Int64) -> Int { log.trimHistories(bytes, now: now) }
+
     /// What `locate` shows of a key, without touching it.
     public func summary(of key: Key) -> MailboxSummary? {
         isServing(key) ? log.mailboxes.summary(of: key) : nil

@@ -71,7 +71,7 @@ package final class NodeContext: Sendable {
         }
         audit = configuration.auth.auditLogFile.map { AuditLog(path: $0, node: configuration.id, logger: logger) }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
-        quotas = NodeQuotas(limits: configuration.limits, proxies: configuration.auth.trustedProxies)
+        quotas = NodeQuotas(limits: configuration.limits, shardCount: shardCount, proxies: configuration.auth.trustedProxies)
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
     }
 

@@ -88,6 +88,12 @@ extension HTTPConnection {
 
     // MARK: The budget
 
+    /// The node's memory runs short, and much of it is this connection's. Where nothing else waits it is told so.
+    func shedBodies() {
+        guard arriving != nil, machine.answerCount == 0, !isClosing else { return closeNow() }
+        refuse(.problem(.overloaded, "this node's memory is full; try another one, or again later"))
+    }
+
     private func bodyOwner(_ arriving: Arriving) -> ByteOwner {
         if case .granted(let grant?) = arriving.permit, let id = grant.id { return .key(id) }
         return (peer.proxied ?? peerAddress).map { .address($0.counted) } ?? .nobody

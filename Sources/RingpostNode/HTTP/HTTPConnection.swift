@@ -238,6 +238,9 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private var held: [any HeldRequest] { machine.allOwed.compactMap(\.held) }
 
     override var kind: ConnectionKind { .http }
+    override var heldBytes: Int { outputBytes + machine.readyBytes + input.readableBytes + (bodyCharge?.bytes ?? 0) }
+    override var byteOwner: ByteOwner? { bodyCharge?.owner ?? peer.apiKey?.grant.id.map { .key($0) } }
+    override func shed() { shedBodies() }
 
     override func endClients(_ disconnect: () -> Disconnect, where matches: (_ user: Key?, _ grant: ClientGrant?) -> Bool) -> Int {
         let matching = held.filter { matches($0.user, $0.grant) }

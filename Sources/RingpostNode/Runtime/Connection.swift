@@ -41,6 +41,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     /// The socket, while it is open and nothing is between this handler and it; -1 where NIO has to write.
     private var descriptor: Int32 = -1
     private var connectionIndex: Int32 = -1
+    /// Of the piece that NIO holds, while it does.
+    private var handedBytes: Int32 = 0
     /// NIO holds a piece that the kernel has not accepted yet: nothing may overtake it.
     private var isBackedUp = false
     /// What is counted for the connection among those of clients and of the API port.
@@ -57,6 +59,12 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Who is at the other end.
     var kind: ConnectionKind { .member }
+    /// Bytes that the node holds for the connection alone.
+    var heldBytes: Int { outputBytes + input.readableBytes }
+    /// Whom they are charged to together with those of other connections; `nil` where it stands for itself.
+    var byteOwner: ByteOwner? { nil }
+    /// The node's memory runs short, and this connection holds much of it.
+    func shed() { closeNow() }
     /// The node's clients go elsewhere, and it is this connection's turn.
     func move(_ disconnect: Disconnect) {}
     /// The node stops: the connection takes nothing more, and ends when what it has taken is done.
@@ -96,6 +104,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     // MARK: Out
 
+    /// Bytes that wait to be sent, here or with NIO.
+    var outputBytes: Int { pendingBytes + (isBackedUp ? Int(handedBytes) : 0) }
     var pendingBytes: Int { pending.readableBytes + (backlog?.bytes ?? 0) }
     /// No bytes wait to be sent, here or with NIO.
     var isDrained: Bool { pending.readableBytes == 0 && !isBackedUp }
@@ -176,6 +186,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         let unsent = pending
         nextFromBacklog()
         isBackedUp = true
+        handedBytes = Int32(clamping: unsent.readableBytes)
         let promise = context.eventLoop.makePromise(of: Void.self)
         // A failure ends the connection.
         promise.futureResult.assumeIsolated().whenSuccess { [self] in
@@ -190,6 +201,7 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         nextFromBacklog()
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         isBackedUp = !context.channel.isWritable
+        handedBytes = Int32(clamping: bytes.readableBytes)
     }
 
     /// `pending` has been sent, or handed on: the bytes behind it are next.

@@ -17,8 +17,11 @@ final class NodeQuotas: Sendable {
     private let isFull = Atomic<Bool>(false)
     private let memoryBytesMax: Int
     private let resident = Atomic<Int>(0)
+    private let isShort = Atomic<Bool>(false)
+    private let isGivingBack = Atomic<Bool>(false)
+    private let shedder: Mutex<MemoryShedder>
 
-    init(limits: NodeLimits, proxies: TrustedProxies = .nobody) {
+    init(limits: NodeLimits, shardCount: Int, proxies: TrustedProxies = .nobody) {
         self.proxies = proxies
         sockets = Mutex(
             ConnectionQuotas(
@@ -27,6 +30,7 @@ final class NodeQuotas: Sendable {
         let most = limits.connectionsMax ?? min(max(16, DescriptorLimit.now - Self.descriptorsKept), Self.connectionsMax)
         room = Mutex(ConnectionRoom(max: most, perAddress: limits.connectionsPerAddressMax))
         memoryBytesMax = limits.memoryBytesMax ?? Self.machineBytes / 4 * 3
+        shedder = Mutex(MemoryShedder(bytesMax: memoryBytesMax, shardCount: shardCount))
     }
 
     // MARK: Connections
@@ -61,7 +65,7 @@ final class NodeQuotas: Sendable {
 
     // MARK: Memory
 
-    /// Nobody new is let in.
+    /// Nobody new is let in: it was not enough that those went who hold most.
     var isMemoryFull: Bool { isFull.load(ordering: .relaxed) }
     var residentBytes: Int { resident.load(ordering: .relaxed) }
 
@@ -70,7 +74,36 @@ final class NodeQuotas: Sendable {
         guard let bytes = Self.residentBytes() else { return }
         resident.store(bytes, ordering: .relaxed)
         isFull.store(bytes > memoryBytesMax, ordering: .relaxed)
+        let isShort = shedder.withLock { shedder in
+            shedder.onResident(bytes, now: MonotonicClock.nowMilliseconds())
+            return shedder.isShort
+        }
+        self.isShort.store(isShort, ordering: .relaxed)
     }
+
+    /// Those who hold most have to go.
+    var isMemoryShort: Bool { isShort.load(ordering: .relaxed) }
+
+    func shed(_ claims: [MemoryClaim], ofShard shardIndex: Int, now: Int64) -> MemoryShedder.Plan {
+        shedder.withLock { $0.plan(claims, ofShard: shardIndex, now: now) }
+    }
+
+    /// What was freed stays resident until the C library gives it back to the kernel. It looks through all heaps for that: not on an event
+    /// loop.
+    func giveBack() {
+        if isGivingBack.exchange(true, ordering: .relaxed) { return }
+        Task.detached { [self] in
+            _ = Self.trimHeaps?(0)
+            isGivingBack.store(false, ordering: .relaxed)
+        }
+    }
+
+    /// `malloc_trim`, which Swift's module of the C library lacks.
+    private static let trimHeaps: (@convention(c) (Int) -> Int32)? = dlsym(nil, "malloc_trim").map {
+        unsafeBitCast($0, to: (@convention(c) (Int) -> Int32).self)
+    }
+
+    func onFreed(_ bytes: Int, now: Int64) { shedder.withLock { $0.onFreed(bytes, now: now) } }
 
     /// The second number in /proc/self/statm, in pages.
     private static func residentBytes() -> Int? {

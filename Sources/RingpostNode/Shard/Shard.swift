@@ -71,7 +71,13 @@ package final class Shard: @unchecked Sendable {
         onIsolationTick(now: now)
         links.onTick(now: now)
         tickCount += 1
-        if index == 0, tickCount % ConnectionTable.ticksPerRound == 0 { context.quotas.checkMemory() }
+        if tickCount % ConnectionTable.ticksPerRound == 0 {
+            if index == 0 { context.quotas.checkMemory() }
+            if context.quotas.isMemoryShort {
+                if index == 0 { context.quotas.giveBack() }
+                shedMemory(now: now)
+            }
+        }
         runtime.onDeadlineTick()
     }
 

@@ -163,6 +163,8 @@ final class ClientConnection<T: Transport>: Connection, SubscriptionSink, @unche
     // MARK: Connection
 
     override var kind: ConnectionKind { .client }
+    override var byteOwner: ByteOwner? { user.map { .user($0) } ?? source.map { .address($0) } }
+    override func shed() { end(Disconnect(.slowConsumer)) }
 
     override func move(_ disconnect: Disconnect) { end(disconnect) }
 

@@ -87,6 +87,30 @@ import Testing
         #expect(owner.kept(1...4) == [1, 0, 0, 1])
     }
 
+    @Test func theLargestHistoriesAreTrimmedFirst() {
+        var owner = Owner { $0.historyBytesMax = 400_000 }
+        for (name, count) in [(1, 9), (2, 39), (3, 19), (4, 6)] as [(UInt8, Int)] {
+            for _ in 0..<count { _ = owner.publish(name, bytes: 10_000) }
+        }
+        let before = owner.store.historyBytes
+        let freed = owner.log.trimHistories(.max, now: 0)
+        // Half of what a mailbox may have, and more than that, was one mailbox's.
+        #expect(owner.kept(1...4) == [9, 9, 19, 6] && owner.store.historyBytes == before - freed && freed > 290_000)
+        // The next round halves what has half of that; the last one leaves what is little.
+        _ = owner.log.trimHistories(.max, now: 1_000)
+        #expect(owner.kept(1...4) == [9, 9, 4, 6])
+        for _ in 0..<4 { _ = owner.log.trimHistories(.max, now: 2_000) }
+        #expect(owner.kept(1...4) == [3, 3, 4, 6], "64 KiB are little")
+        #expect(owner.log.trimHistories(.max, now: 3_000) == 0)
+        // Enough is enough, and after a rest the largest is the first again.
+        for _ in 0..<39 { _ = owner.publish(2, bytes: 10_000) }
+        for _ in 0..<9 { _ = owner.publish(1, bytes: 10_000) }
+        let rested: Int64 = 3_000 + HistoryTrim.restMilliseconds
+        #expect((1...20_000).contains(owner.log.trimHistories(1, now: rested)))
+        #expect(owner.kept(1...4)[0] == 12 && owner.kept(1...4)[1] < 39)
+        #expect(owner.publish(2) == .success(79), "the places are remembered")
+    }
+
     @Test(arguments: 1...8) func countsAreRightAfterEveryStep(seed: UInt64) {
         var owner = Owner { limits in
             limits.storeBytesMax = 2_000
