@@ -12,6 +12,7 @@ DEAF, DEAF_USERS = 1_000, 20
 FLOODERS = 12
 ADDRESS_RATE, ADDRESS_BURST, USER_SOCKETS = 50, 200, 100
 SOCKET_CHANNELS = 255
+BEHIND, BEHIND_CHANNELS, BEHIND_POLLS = 20, 32, 255
 
 
 def opened(node, token, user, source, receive_bytes=None, target="/v1/ws?user={}"):
@@ -201,9 +202,46 @@ def too_fast(node, seconds, is_quick):
     return tally
 
 
+def publish_all(node, channels, length):
+    """A message of so many bytes to each."""
+    text = json.dumps("m" * length).encode()
+    key = bearer(node.keys["producer"])
+    for channel in channels:
+        answers = []
+        ask = request(f"/v1/channels/{channel}/messages", key, "Content-Type: application/json", method="POST", body=text)
+        Flood(node.api, lambda ask=ask: (ask, channel), lambda _, answer, to=answers: to.append(answer), 1).run(0, lambda to=answers: bool(to))
+        if not answers or answers[0] is None or answers[0].status != 200:
+            raise RuntimeError(f"a publish was answered {answers}")
+
+
+def behind_a_poll(node, seconds, is_quick):
+    """A poll that waits, and behind it on the same connection 255 that ask for the histories of 32 channels each."""
+    channels = [f"behind-{place}" for place in range(BEHIND_CHANNELS)]
+    publish_all(node, channels, 60_000)
+    node.begin()
+    mint, tally, left = Mint(node), Tally(attempts=BEHIND * BEHIND_POLLS), {}
+    for place in range(BEHIND):
+        user, source = f"behind-{place}", f"198.18.204.{place + 1}"
+        token = bearer(mint.good(user))
+        histories = request(f"/v1/poll?channels={','.join(channels)}&since=earliest&wait=0", token, source=source)
+        left[connect(node.client)] = request(f"/v1/poll?user={user}&wait=50", token, source=source) + histories * BEHIND_POLLS
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for each, data in left.items():
+            left[each] = data[send_some(each, data) or 0 :]
+            if said := receive_some(each):
+                tally.problems.append(f"a poll that should wait was answered: {said[:100]!r}")
+        time.sleep(0.05)
+    for each in left:
+        each.close()
+    tally.refused = tally.attempts
+    return tally
+
+
 def attacks():
     yield f"1,000 sockets that never read (bound: {RESIDENT_MEGABYTES_MAX} MiB)", deaf
     yield "commands, pings, frames without end", floods
     yield "sockets of 255 channels that come and go", crowded
     yield "sockets of one user beyond its limit", too_many_sockets
     yield "an address beyond its rate", too_fast
+    yield "5,100 polls behind polls that wait", behind_a_poll
