@@ -62,7 +62,7 @@ public struct MailboxLimits: Sendable {
     /// Names of mailboxes with messages that count for one client, by its user or its address; beyond it a publish to a new one is refused.
     public var clientNamesMax = 1_000
     /// The same of one API key.
-    public var keyNamesMax = 1_000_000
+    public var keyNamesMax = 100_000_000
     /// How long a mailbox that nobody uses is remembered: its incarnation, its last sequence number, and what history is left.
     public var idleMilliseconds: Int64 = 24 * 3_600 * 1_000
     /// Messages that one channel takes in a second, and twice as many at once; beyond it they are refused as too fast.

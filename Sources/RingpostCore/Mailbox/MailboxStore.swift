@@ -151,7 +151,9 @@ struct MailboxStore {
             mailboxes.all[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
             replaceOther(key, incarnation: incarnation, nextSequence: message.sequence)
-            guard let mailboxIndex = mailboxIndex(writing: key, fresh: incarnation, by: .unnamed, now: now) else { return }
+            guard let mailboxIndex = mailboxIndex(writing: key, fresh: incarnation, by: .unnamed, now: now) else {
+                return miss(key, incarnation)
+            }
             mailboxes.touch(mailboxIndex, now: now)
             // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
             if mailboxes.all[mailboxIndex].appended + 1 != message.sequence {
@@ -163,6 +165,13 @@ struct MailboxStore {
             if let remembered { window.remember(remembered, to: key.hash) }
             shed(now: now)
         }
+    }
+
+    /// There is no room for a mailbox that its owner has. The name must begin anew here: under the same incarnation, what is missing would be
+    /// passed over without a gap.
+    private mutating func miss(_ key: Key, _ incarnation: UInt64) {
+        if let mailboxIndex = mailboxes.index(of: key) { remove(mailboxIndex) }
+        lineages.forget(incarnation, of: key)
     }
 
     /// The mailbox of this incarnation comes in place of any other one, and of one that is further than it can be.
@@ -336,7 +345,10 @@ struct MailboxStore {
 
     private mutating func receive(_ head: MailboxHead, now: Int64) -> Int? {
         guard head.appended > 0 else { return mailboxIndex(listening: head.key, fresh: head.incarnation, now: now) }
-        guard let mailboxIndex = mailboxIndex(writing: head.key, fresh: head.incarnation, by: head.principal, now: now) else { return nil }
+        guard let mailboxIndex = mailboxIndex(writing: head.key, fresh: head.incarnation, by: head.principal, now: now) else {
+            miss(head.key, head.incarnation)
+            return nil
+        }
         setEnd(head.appended, at: mailboxIndex, now: now)
         mailboxes.give(mailboxIndex, to: head.principal)
         return mailboxIndex

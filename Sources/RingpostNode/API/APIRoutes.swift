@@ -88,22 +88,37 @@ struct APIRoutes: HTTPRoutes {
     func body(_ match: RouteMatch) -> RouteBody { Self.table[match]?.body ?? .payload }
 
     /// Who may ask nothing here is not told what there is.
-    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) throws(ProblemReport) -> APIGrant? {
-        guard let scope = Self.table[match]?.scope else { return try peer.apiGrant(head, shard: shard) }
+    func authorize(
+        _ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer, remote: @autoclosure () -> String
+    ) throws(ProblemReport) -> APIGrant? {
+        let scope = Self.table[match]?.scope
         if case .anybody = scope { return .all }
-        let grant = try peer.apiGrant(head, shard: shard)
-        try check(scope, grant, head, match)
-        return grant
+        do throws(ProblemReport) {
+            let grant = try peer.apiGrant(head, shard: shard)
+            if let scope { try check(scope, grant, head, match) }
+            return grant
+        } catch {
+            shard.auditRefusal(error, head, peer, from: remote())
+            throw error
+        }
     }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
-        guard let grant = request.grant else { return exchange.respond(.problem(.unauthorized)) }
         guard let route = Self.table[request.match] else { return exchange.respond(notFound(request.match)) }
+        guard let granted = request.grant else { return exchange.respond(.problem(.unauthorized)) }
+        var grant = granted
+        do throws(ProblemReport) {
+            // The body may have been long on its way: what counts is the key as it stands now.
+            if exchange.peer.isAPIKeyStale(shard) {
+                guard let current = try authorize(request.head, request.match, exchange.peer, remote: exchange.remoteText) else { return }
+                grant = current
+            }
+        } catch { return exchange.respond(error) }
         do throws(ProblemReport) {
             try route.handler.answer(self, request, grant, exchange)
         } catch {
             if error.problem == .tooLarge { shard.counters.count(.payloadBytes) }
-            shard.auditRefusal(error, request, exchange)
+            shard.auditRefusal(error, request.head, exchange.peer, from: exchange.remoteText)
             exchange.respond(error)
         }
     }
@@ -130,7 +145,7 @@ struct APIRoutes: HTTPRoutes {
             try refusePages(head)
         case .orderAboutBody:
             // About whom, is held against the key when the body is read.
-            try shard.require(grant.allowsOrders, "give orders")
+            try shard.require(grant.allowsSomeOrders, "give orders")
             try refusePages(head)
         }
     }

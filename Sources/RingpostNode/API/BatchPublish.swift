@@ -20,7 +20,10 @@ final class BatchPublish: PublishSink {
     }
 
     private let shard: Shard
-    private let grant: APIGrant
+    private let head: HTTPRequestHead
+    private var grant: APIGrant
+    /// Why nothing more is taken: the key has changed meanwhile.
+    private var refusal: ProblemReport?
     private let hasher: KeyHasher
     private let body: ByteBuffer
     private let stream: UInt64
@@ -30,8 +33,9 @@ final class BatchPublish: PublishSink {
     private var answers: [[UInt8]] = []
     private var missing = 0
 
-    init(_ body: ByteBuffer, grant: APIGrant, hasher: KeyHasher, shard: Shard, exchange: any HTTPExchange) {
-        self.body = ByteBuffer(JSONText.withoutByteOrderMark(body.readableBytesView))
+    init(_ request: HTTPRequest, grant: APIGrant, hasher: KeyHasher, shard: Shard, exchange: any HTTPExchange) {
+        body = ByteBuffer(JSONText.withoutByteOrderMark(request.body.readableBytesView))
+        head = request.head
         self.grant = grant
         self.hasher = hasher
         self.shard = shard
@@ -45,6 +49,10 @@ final class BatchPublish: PublishSink {
     ///
     /// - Returns: true when all lines have been read; their answers may come later.
     func readSlice() -> Bool {
+        // Between two slices the file of keys may change.
+        if exchange.peer.isAPIKeyStale(shard), refusal == nil {
+            do throws(ProblemReport) { grant = try exchange.peer.apiGrant(head, shard: shard) } catch { refusal = error }
+        }
         var bytesLeft = Self.sliceBytesMax
         var linesLeft = Self.sliceLinesMax
         while bytesLeft > 0, linesLeft > 0 {
@@ -94,6 +102,7 @@ final class BatchPublish: PublishSink {
     private func publish(_ range: Range<Int>, _ lineIndex: Int) {
         do throws(ProblemReport) {
             let bytesMax = limits.payloadBytesMax + BatchLine.overheadBytesMax
+            if let refusal { throw refusal }
             if range.count > bytesMax { throw ProblemReport(.tooLarge, "the line has \(range.count) bytes; at most \(bytesMax) are taken") }
             let text = body.withUnsafeReadableBytes { Array($0[range]) }
             let line = try BatchLine(text, hasher: hasher, payloadBytesMax: limits.payloadBytesMax)

@@ -31,17 +31,17 @@ extension OperatorRoutes {
 
 extension Shard {
     /// Somebody has asked without a good key, or for what the key is not for.
-    func auditRefusal(_ report: ProblemReport, _ request: HTTPRequest, _ exchange: any HTTPExchange) {
+    func auditRefusal(_ report: ProblemReport, _ head: HTTPRequestHead, _ peer: HTTPPeer, from remote: @autoclosure () -> String) {
         guard let audit = context.audit else { return }
         switch report.problem {
         case .unauthorized, .forbidden, .forbiddenOrigin: break
         default: return
         }
         let isStranger = report.problem == .unauthorized
-        let what = "\(request.head.methodText) \(request.head.pathText)"
+        let what = "\(head.methodText) \(head.pathText)"
         audit.recordRefusal(
             AuditEntry(
-                refused: LogText.escaped(what), result: report.problem.code, key: isStranger ? nil : exchange.peer.apiKey?.grant.id,
-                claimedKey: isStranger ? request.head.bearerToken.flatMap(APIKeyText.init)?.id : nil, from: exchange.remoteText))
+                refused: LogText.escaped(what), result: report.problem.code, key: isStranger ? nil : peer.apiKey?.grant.id,
+                claimedKey: isStranger ? head.bearerToken.flatMap(APIKeyText.init)?.id : nil, from: remote()))
     }
 }

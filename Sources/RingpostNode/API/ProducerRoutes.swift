@@ -32,7 +32,7 @@ struct ProducerRoutes {
         {
             throw ProblemReport(.unsupportedMediaType, "send NDJSON: one JSON object a line")
         }
-        let batch = BatchPublish(request.body, grant: grant, hasher: view.hasher, shard: shard, exchange: exchange)
+        let batch = BatchPublish(request, grant: grant, hasher: view.hasher, shard: shard, exchange: exchange)
         exchange.runInTurns { batch.readSlice() }
     }
 }

@@ -40,8 +40,8 @@ enum LinkProducers: Equatable {
 
 /// What one producer may do.
 struct LinkPass: Sendable {
-    /// Of its API key: whose its idempotency keys are.
-    var grant = APIGrant.all
     /// Asked of every publish, before its name is known to be valid; a problem answers this publish only.
     var objection: @Sendable (_ kind: KeyKind, _ name: [UInt8]) -> ProblemReport? = { _, _ in nil }
+    /// Of its API key, as it stands now: whose its idempotency keys are, and what its messages say of their sender.
+    var grant: @Sendable () -> APIGrant = { .all }
 }

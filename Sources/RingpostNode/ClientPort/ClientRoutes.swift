@@ -68,7 +68,7 @@ struct ClientRoutes: HTTPRoutes {
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool { Self.table[match]?.isAlwaysAnswered ?? false }
     func body(_ match: RouteMatch) -> RouteBody { .small }
     /// Nothing of a body is kept here, and keys for a token may have to be waited for.
-    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) -> APIGrant? { nil }
+    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer, remote: @autoclosure () -> String) -> APIGrant? { nil }
     func commonHeaders(for head: HTTPRequestHead) -> [HTTPResponseWriter.Header] { origins.headers(for: head) }
 
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {

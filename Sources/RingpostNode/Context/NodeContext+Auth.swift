@@ -60,11 +60,12 @@ extension NodeContext {
         let generation = keys.generation
         guard let entry = keys.entry(credential, nowSeconds: Moment.now().wall / 1_000) else { return nil }
         let key = CurrentAPIKey(entry, generation: generation, keys)
-        // Who publishes stays who greeted; what that one may do is looked up for each message.
-        return LinkPass(grant: entry.grant) { kind, name in
+        return LinkPass { kind, name in
             guard let grant = key.grant else { return ProblemReport(.unauthorized, AuthError.wrongKey.message) }
             if !grant.allowsPublish(kind, name) { return ProblemReport(.forbidden) }
             return keys.objection(to: grant, now: .now())
+        } grant: {
+            key.grant ?? entry.grant
         }
     }
 

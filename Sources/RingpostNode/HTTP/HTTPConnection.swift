@@ -164,7 +164,7 @@ final class HTTPConnection: Connection, @unchecked Sendable {
         let body = routes.body(match)
         var permit = Arriving.Permit.refused(ProblemReport(.unauthorized))
         do throws(ProblemReport) {
-            permit = .granted(try routes.authorize(head, match, peer))
+            permit = .granted(try routes.authorize(head, match, peer, remote: remoteText))
             // Who is refused stays new: it goes behind those who are not.
             if machine.isNew, !routes.isAlwaysAnswered(match) { machine.letIn() }
         } catch {

@@ -70,7 +70,9 @@ protocol HTTPRoutes {
     /// keys.
     ///
     /// - Throws: why it is refused.
-    func authorize(_ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer) throws(ProblemReport) -> APIGrant?
+    func authorize(
+        _ head: HTTPRequestHead, _ match: RouteMatch, _ peer: HTTPPeer, remote: @autoclosure () -> String
+    ) throws(ProblemReport) -> APIGrant?
     /// Answered whatever the node's state is.
     func isAlwaysAnswered(_ match: RouteMatch) -> Bool
     /// Answers a request that is authorized, now or later, once; or becomes a stream.

@@ -91,13 +91,14 @@ package final class Publisher {
         let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
         try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
         let timeToLive = try timeToLive(produce.timeToLiveSeconds, of: key, payloadBytes: data.count)
-        let principal = PublishCaller.apiKey(pass.grant).principal(hasher: hasher)
+        let grant = pass.grant()
+        let principal = PublishCaller.apiKey(grant).principal(hasher: hasher)
         let id = produce.idempotencyKey.withUnsafeReadableBytes {
             MessageID(repeatableBy: $0, of: principal, to: key, hasher: hasher)
         }
         let budget = min(Int64(produce.budgetMilliseconds), Publish.budgetMillisecondsMax)
         return Publish(
-            key: key, id: id ?? runtime.numbers.messageID(), principal: principal, from: pass.grant.from, isRepeatable: id != nil,
+            key: key, id: id ?? runtime.numbers.messageID(), principal: principal, from: grant.from, isRepeatable: id != nil,
             isForgettable: id != nil && produce.isForgettable, data: data, timeToLiveSeconds: timeToLive,
             deadline: Moment.now().monotonic + budget, publishedAt: Moment.wallMicroseconds(), mayBeRepeat: id != nil && produce.mayBeRepeat
         )

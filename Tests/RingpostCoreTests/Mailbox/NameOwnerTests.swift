@@ -54,6 +54,14 @@ import Testing
         #expect(Self.publish(3, by: Self.client, to: &loop, at: 25 * 3_600_000) == "#1 alone")
     }
 
+    /// Most clusters have one backend with one key.
+    @Test func aKeyAloneFillsTheStoreAndGoesOn() {
+        var loop = Self.loop { $0.mailboxesMax = 4 }
+        #expect(MailboxLimits().keyNamesMax > MailboxLimits().mailboxesMax)
+        for name: UInt8 in 1...6 { #expect(Self.publish(name, by: Self.key, to: &loop) == "#1 alone") }
+        #expect(Self.names(loop) == Array(3...6))
+    }
+
     @Test func whoFillsTheStoreLosesFirst() {
         var loop = Self.loop { $0.mailboxesMax = 12 }
         for name: UInt8 in 1...3 { _ = Self.publish(name, by: Self.key, to: &loop) }

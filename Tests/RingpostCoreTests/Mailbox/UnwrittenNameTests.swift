@@ -37,6 +37,26 @@ import Testing
 
     private func cursor(_ reply: AttachReply) -> AttachStart { .after(Cursor(incarnation: reply.incarnation, sequence: reply.through)) }
 
+    /// A copy that had no room for a message must not be taken for one that has it.
+    @Test(arguments: [false, true]) func aMessageThatACopyHadNoRoomForIsAGap(isKnown: Bool) throws {
+        var limits = MailboxLimits()
+        limits.mailboxesMax = 1
+        var store = MailboxStore(limits: limits)
+        let (taken, other) = (LoneShard.key(1, slot: 7), LoneShard.key(2, slot: 7))
+        let message = StoredMessage(
+            sequence: 1, envelope: [0x31], expiresAt: .max, publishedAt: 0, id: MessageID(high: 0, low: 1))
+        store.apply(.message(taken, incarnation: 5, message, nil), now: 0)
+        #expect(store.attach(ReturnAddress(connectionID: 1, id: 1), at: try #require(store.mailboxIndex(of: taken))))
+        let incarnation = store.incarnation(ofNew: other)
+        if isKnown { store.apply(.created(other, incarnation: incarnation), now: 0) }
+        store.apply(.message(other, incarnation: incarnation, message, nil), now: 0)
+        #expect(store.mailboxIndex(of: other) == nil)
+        let request = AttachRequest(
+            key: other, address: ReturnAddress(connectionID: 1, id: 2),
+            start: .after(Cursor(incarnation: incarnation, sequence: 0)), stay: .never)
+        #expect(store.readUnwritten(request, now: 0).gap)
+    }
+
     /// A few sockets that subscribe to one name after the other.
     @Test mutating func whoOnlyListensPushesNobodyOut() throws {
         limit { limits in

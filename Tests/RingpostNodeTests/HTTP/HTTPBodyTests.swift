@@ -32,6 +32,12 @@ import Testing
             self.folder = folder
         }
 
+        /// There are no keys any more.
+        func removeKeys() throws {
+            try folder.write("# none\n", to: "keys.jsonl")
+            try node.shard.context.apiKeys?.load()
+        }
+
         static func repeated(_ letter: String, _ count: Int) -> String { String(repeating: letter, count: count) }
 
         func connection() throws -> (HTTPConnection, EmbeddedChannel) {
@@ -88,6 +94,18 @@ import Testing
         try channel.arrive(chunk)
         let answer = try channel.leaving()
         #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.contains("Connection: close\r\n"), "\(answer)")
+    }
+
+    /// What counts is the key as it stands when the body is there.
+    @Test(arguments: [publish, "/v1/messages"]) func aKeyThatIsTakenAwayWhileTheBodyComes(path: String) throws {
+        let keyed = try Keyed()
+        let (_, channel) = try keyed.connection()
+        let body = #"{"user":"alice","data":1}"#
+        try channel.arrive(Self.head(path, "a", "Content-Length: \(body.utf8.count)\r\n") + body.dropLast())
+        try keyed.removeKeys()
+        try channel.arrive(String(body.suffix(1)))
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 401 "), "\(answer)")
     }
 
     @Test func whoIsAskedToGoOnMay() throws {

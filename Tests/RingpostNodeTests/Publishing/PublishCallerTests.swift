@@ -52,6 +52,9 @@ import Testing
         #expect(principal(Self.client(nil)) != principal(Self.client(nil, at: "192.0.2.2")))
         #expect(principal(Self.client(nil, at: "2001:db8::1")) == principal(Self.client(nil, at: "2001:db8::2")))
         #expect(principal(Self.client("a")) == principal(Self.client("a", at: "192.0.2.2")))
+        let local = PublishCaller.client(.open(publish: .all, publishUsers: .all), nil, from: SenderText.nobody)
+        #expect(principal(local).isUnnamed, "all of this machine would share one budget")
+        #expect(Self.id(local) == Self.id(Self.client(nil)), "and an idempotency key is that of any client that nobody asked")
         let other = Self.seeded(8)
         #expect(Self.key("a").principal(hasher: other) != principal(Self.key("a")), "nobody can look for one with a certain number")
     }
