@@ -3,11 +3,11 @@ import itertools
 import random
 import time
 
-from crowd import Flood, Tally, connect, ended, request, send_some, somewhere
+from crowd import Flood, Tally, connect, ended, receive_some, request, send_some, somewhere
 from node import CONNECTIONS_PER_ADDRESS_MAX
 
 HALF_OPEN, SLOW_HEADS, SLOW_BODIES, ONE_ADDRESS = 5_000, 500, 300, 5_000
-WITHHELD, WITHHELD_BYTES = 300, 4_000_000
+WITHHELD, WITHHELD_BYTES, ANSWER_SECONDS = 300, 4_000_000, 2.0
 # Those who are slow are ended by then: the time of a head or a request, and what a busy machine adds.
 GRACE_SECONDS = 4.0
 
@@ -140,15 +140,25 @@ def push_bodies(node, seconds, is_quick, requests):
     for each, text in zip(sockets, itertools.cycle(requests(length))):
         send_some(each, text)
     statuses = dict.fromkeys(sockets)
+
+    def look(each):
+        if not statuses[each] and (data := receive_some(each)) != b"":
+            # One that has just ended has not let anybody in either.
+            statuses[each] = data[9:12] if data else b"gone"
+
     until = time.monotonic() + seconds + node.request_seconds
     while time.monotonic() < until and any(sockets[each] and not statuses[each] for each in sockets):
         for each, left in sockets.items():
-            if not statuses[each] and (data := receive_some(each)) != b"":
-                # One that has just ended has not let anybody in either.
-                statuses[each] = data[9:12] if data else b"gone"
+            look(each)
             if left and not statuses[each] and (sent := send_some(each, piece[:left])):
                 sockets[each] -= sent
         time.sleep(0.001)
+    # What the node has dropped is sent as well: its answers may be under way.
+    until = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < until and None in statuses.values():
+        for each in sockets:
+            look(each)
+        time.sleep(0.01)
     for each in sockets:
         each.close()
     tally.statuses = list(statuses.values())

@@ -209,7 +209,8 @@ def publish_all(node, channels, length):
     for channel in channels:
         answers = []
         ask = request(f"/v1/channels/{channel}/messages", key, "Content-Type: application/json", method="POST", body=text)
-        Flood(node.api, lambda ask=ask: (ask, channel), lambda _, answer, to=answers: to.append(answer), 1).run(0, lambda to=answers: bool(to))
+        flood = Flood(node.api, lambda ask=ask: (ask, channel), lambda _, answer, answers=answers: answers.append(answer), 1)
+        flood.run(0, is_done=lambda answers=answers: bool(answers))
         if not answers or answers[0] is None or answers[0].status != 200:
             raise RuntimeError(f"a publish was answered {answers}")
 
@@ -224,7 +225,7 @@ def behind_a_poll(node, seconds, is_quick):
         user, source = f"behind-{place}", f"198.18.204.{place + 1}"
         token = bearer(mint.good(user))
         histories = request(f"/v1/poll?channels={','.join(channels)}&since=earliest&wait=0", token, source=source)
-        left[connect(node.client)] = request(f"/v1/poll?user={user}&wait=50", token, source=source) + histories * BEHIND_POLLS
+        left[connect(node.client)] = request(f"/v1/poll?user={user}&wait=15", token, source=source) + histories * BEHIND_POLLS
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for each, data in left.items():
