@@ -111,6 +111,11 @@ public enum LimitsDocument {
             title: "Requests and fairness",
             rows: [
                 ("a connection without a request", "\(limits.keepAliveMilliseconds / 1_000) s, then it is closed"),
+                (
+                    "bytes that a connection sends after its end has begun",
+                    "\(bytes(Connection.droppedBytesMax)), then it is closed at once; so much of the body of a request that is refused by its "
+                        + "head is skipped without an end: \(bytes(HTTPConnection.skippedBytesMax))"
+                ),
                 ("a request's target", "\(grouped(HTTPLimits.targetBytesMax)) bytes; more is answered 414"),
                 (
                     "requests of one connection under way whose answers may be large: polls, questions about the node",

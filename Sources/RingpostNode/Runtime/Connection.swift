@@ -24,6 +24,9 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// What is read from a connection that is closing, and dropped; who sends more is not waited for.
+    static let droppedBytesMax = 256 * 1_024
+
     let runtime: ShardRuntime
     private(set) var context: ChannelHandlerContext?
     /// Stands before this handler where the port speaks TLS. Set before the handler is added.
@@ -43,6 +46,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var connectionIndex: Int32 = -1
     /// Of the piece that NIO holds, while it does.
     private var handedBytes: Int32 = 0
+    /// That have come since the connection is closing.
+    private var droppedBytes: Int32 = 0
     /// NIO holds a piece that the kernel has not accepted yet: nothing may overtake it.
     private var isBackedUp = false
     /// What is counted for the connection among those of clients and of the API port.
@@ -296,10 +301,17 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if isClosing { return }
+        if isClosing { return drop(bytes) }
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
         onBytes()
         if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    /// So much is read for the sake of a client that sends all before it looks for an answer: with bytes unread the kernel would reset the
+    /// connection.
+    private func drop(_ bytes: ByteBuffer) {
+        droppedBytes += Int32(clamping: bytes.readableBytes)
+        if droppedBytes > Int32(Self.droppedBytesMax) { closeNow() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -72,6 +72,19 @@ import Testing
         #expect(keyed.node.shard.runtime.bodies.bytes == 0)
     }
 
+    @Test func whoSendsOnAndOnAfterItsRefusalIsNotReadForLong() throws {
+        let keyed = try Keyed()
+        let (_, channel) = try keyed.connection()
+        // As with a socket, only the sending side is closed at first.
+        try channel.pipeline.syncOperations.addHandler(HalfCloser(), position: .first)
+        try channel.arrive(Self.head("/v1/messages", nil, "Content-Length: 4000000\r\n"))
+        #expect(try channel.leaving().hasPrefix("HTTP/1.1 401 ") && channel.isActive)
+        try channel.arrive([UInt8](repeating: 0, count: Connection.droppedBytesMax))
+        #expect(channel.isActive)
+        try channel.arrive([0])
+        #expect(!channel.isActive)
+    }
+
     @Test func ofASmallBodyThatIsRefusedNothingIsKeptAndTheConnectionGoesOn() throws {
         let keyed = try Keyed()
         let (connection, channel) = try keyed.connection()
@@ -202,5 +215,14 @@ import Testing
         }
         #expect(try channels.map { try $0.leaving().prefix(12) } == ["", "", "HTTP/1.1 503"])
         #expect(node.shard.runtime.bodies.ownerCount == 1)
+    }
+}
+
+/// An embedded channel has but one side to close.
+private final class HalfCloser: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output { promise?.succeed() } else { context.close(mode: mode, promise: promise) }
     }
 }
