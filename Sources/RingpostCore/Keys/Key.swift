@@ -9,12 +9,13 @@ public struct Key: Sendable {
     /// Channel names take 1 to 255 bytes.
     public static let channelBytesMax = 255
 
-    /// Whether this is a user or a channel.
-    public let kind: KeyKind
     /// The name's UTF-8.
     public let name: [UInt8]
     /// Where it belongs.
     public let hash: KeyHash
+    // The smallest comes last: what stands behind a key in a value that is kept often has the room up to the next word.
+    /// Whether this is a user or a channel.
+    public let kind: KeyKind
 
     /// Checks a name and places it.
     ///

@@ -89,6 +89,8 @@ public struct MailboxLimits: Sendable {
 
 struct Mailbox {
     let key: Key
+    /// The number of the channel's namespace; 0 for none. Here it fits into the key's last word, and costs a mailbox nothing.
+    var namespace: UInt16 = 0
     let incarnation: UInt64
     /// The last sequence number given.
     var appended: UInt64 = 0
@@ -117,8 +119,6 @@ struct Mailbox {
     /// Neighbours among the names of that principal.
     var earlier = MailboxLink.none
     var later = MailboxLink.none
-    /// The number of the channel's namespace; 0 for none.
-    var namespace: UInt16 = 0
 
     init(key: Key, incarnation: UInt64) {
         self.key = key

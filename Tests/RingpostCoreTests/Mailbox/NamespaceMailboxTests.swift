@@ -224,6 +224,13 @@ import Testing
         #expect(other.uses[0].bytes == other.historyBytes && other.historyBytes == store.historyBytes)
     }
 
+    /// There are very many, and most are in no namespace.
+    @Test func aNamespacesNumberTakesNoMemory() throws {
+        let key = try #require(MemoryLayout<Mailbox>.offset(of: \.key)) + MemoryLayout<Key>.size
+        let number = try #require(MemoryLayout<Mailbox>.offset(of: \.namespace))
+        #expect(number - key < 2 && MemoryLayout<Mailbox>.offset(of: \.incarnation) == MemoryLayout<Key>.stride)
+    }
+
     @Test(arguments: 1...6) func countsAreRightAfterEveryStep(seed: UInt64) throws {
         var limits = MailboxLimits()
         limits.storeBytesMax = 6_000
