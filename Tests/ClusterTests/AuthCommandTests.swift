@@ -125,7 +125,7 @@ import Testing
         // Nobody answers there; what is read is read before.
         let api = ["--api", "http://127.0.0.1:1"]
         let warned = try await RingpostProgram.run(["ring", "--api-key-file", open] + api)
-        #expect(warned.output.contains("warning: \(open) can be read by others"), "\(warned.output)")
+        #expect(warned.output.contains("warning: every user of this machine may read the API key: \(open)"), "\(warned.output)")
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: open)
         let quiet = try await RingpostProgram.run(["ring"] + api, environment: ["RINGPOST_API_KEY_FILE": open])
         #expect(!quiet.output.contains("warning") && quiet.output.contains("nothing answers"), "\(quiet.output)")
