@@ -85,7 +85,11 @@ final class TokenGate {
 
     func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
     func setSigners(_ signers: Set<TokenSigner>) { self.signers = signers }
-    func setRevocations(_ revocations: RevocationList) { self.revocations = revocations }
+    /// - Returns: whether these are the first ones.
+    func setRevocations(_ revocations: RevocationList) -> Bool {
+        defer { self.revocations = revocations }
+        return self.revocations == nil
+    }
 
     /// Checks a token; answers at once, or when keys have been fetched that it may have been made with.
     ///

@@ -18,6 +18,8 @@ package final class NodeContext: Sendable {
         var view: MembershipView?
         /// Shards that have been told of a ring: none forgets it.
         var shardsWithRing = 0
+        /// Shards that have been told which tokens are revoked.
+        var shardsWithRevocations = 0
         var isLeaving = false
         /// Alarms: an operator should look at each.
         var alarms: UInt64 = 0
@@ -108,6 +110,10 @@ package final class NodeContext: Sendable {
     func onShardKnowsRing() { facts.withLock { $0.shardsWithRing += 1 } }
     /// Every shard has been told of a ring.
     var allShardsKnowRing: Bool { facts.withLock { $0.shardsWithRing == shardCount } }
+    /// One shard more has been told which tokens are revoked; it takes none before.
+    func onShardKnowsRevocations() { facts.withLock { $0.shardsWithRevocations += 1 } }
+    /// Every shard takes tokens, or none are asked for.
+    var takesTokens: Bool { tokens == nil || facts.withLock { $0.shardsWithRevocations == shardCount } }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }

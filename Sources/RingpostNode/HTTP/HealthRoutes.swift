@@ -15,9 +15,13 @@ struct HealthRoutes {
 
     private static let notReady = HTTPResponse.failure(status: 503, code: "not_ready", message: "this node is not in the ring yet")
 
+    private static let takesNoTokens = HTTPResponse.failure(
+        status: 503, code: "not_ready", message: "this node does not know yet which tokens have been revoked, and takes none")
+
     private func readiness() -> HTTPResponse {
         // Shards hear of the ring a moment after it is known, and until then they refuse what comes.
         guard context.allShardsKnowRing, let view = context.view, view.selfIndex != nil else { return Self.notReady }
+        guard context.takesTokens else { return Self.takesNoTokens }
         let lease = context.lease
         guard lease.mayAct(now: Moment.now().monotonic) else {
             return .failure(

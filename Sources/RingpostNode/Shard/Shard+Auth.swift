@@ -42,7 +42,7 @@ extension Shard {
 
     /// The list of revocations has changed: clients whose token is on it are disconnected.
     func applyRevocations(_ revocations: RevocationList) {
-        tokenGate.setRevocations(revocations)
+        if tokenGate.setRevocations(revocations) { context.onShardKnowsRevocations() }
         tokenSweep.begin(self)
     }
 

@@ -57,4 +57,24 @@ import Testing
         group.shards[1].apply(view(epoch: 6))
         for shard in group.shards { #expect(try Self.readiness(shard) == 200) }
     }
+
+    @Test func aNodeThatTakesNoTokensYetIsNotReady() throws {
+        var configuration = NodeConfiguration(id: "n1")
+        configuration.auth.tokenKeysPath = "keys"
+        let context = NodeContext(
+            configuration: configuration, shardCount: 1, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let group = ShardGroup(context, eventLoops: [EmbeddedEventLoop()])
+        defer { withExtendedLifetime(group) {} }
+        let shard = group.shards[0]
+        let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
+        let seed = try #require(SipKey(bytes: [UInt8](repeating: 7, count: 16)))
+        context.setIdentity(me.identity)
+        context.setLease(.forever)
+        let view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
+        context.setView(view)
+        shard.apply(view)
+        #expect(try Self.readiness(shard) == 503)
+        for _ in 0..<2 { shard.applyRevocations(RevocationList()) }
+        #expect(try Self.readiness(shard) == 200)
+    }
 }
