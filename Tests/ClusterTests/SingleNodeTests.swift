@@ -32,6 +32,19 @@ extension ClusterTests {
             #expect(text.contains(#""data":{"n": 1.50, "big":12345678901234567890}}"#), "\(text)")
         }
 
+        /// Scripts wait for this line.
+        @Test func whoReadsThatItListensIsServed() async throws {
+            let issuer = try Issuer()
+            defer { withExtendedLifetime(issuer) {} }
+            for options in [[], issuer.options] {
+                let node = try NodeProcess("n1", options: options)
+                try node.launch()
+                try await node.waitForLog("listening", seconds: 30)
+                let answer = try await node.ask("/v1/poll?user=alice&wait=0", token: options.isEmpty ? nil : try issuer.token("alice"))
+                #expect(answer.status == 200, "\(answer.text)")
+            }
+        }
+
         @Test func aLongPollAnswersAsSoonAsThereIsSomething() async throws {
             let node = try await Shared.loner()
             let user = "long-poll"

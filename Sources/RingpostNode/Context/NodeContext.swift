@@ -18,6 +18,8 @@ package final class NodeContext: Sendable {
         var view: MembershipView?
         /// Shards that have been told of a ring: none forgets it.
         var shardsWithRing = 0
+        /// It has been said that clients are served.
+        var hasServed = false
         /// Shards that have been told which tokens are revoked.
         var shardsWithRevocations = 0
         var isLeaving = false
@@ -114,6 +116,15 @@ package final class NodeContext: Sendable {
     func onShardKnowsRevocations() { facts.withLock { $0.shardsWithRevocations += 1 } }
     /// Every shard takes tokens, or none are asked for.
     var takesTokens: Bool { tokens == nil || facts.withLock { $0.shardsWithRevocations == shardCount } }
+
+    /// Every shard serves clients for the first time: true once.
+    func beginsServing() -> Bool {
+        guard allShardsKnowRing, takesTokens else { return false }
+        return facts.withLock { facts in
+            defer { facts.hasServed = true }
+            return !facts.hasServed
+        }
+    }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }

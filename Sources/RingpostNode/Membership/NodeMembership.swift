@@ -10,8 +10,8 @@ struct NodeMembership {
     private let context: NodeContext
     private let service: MembershipService
 
-    /// - Parameter whenInRing: called once, when all shards know the first ring.
-    init(group: ShardGroup, member: Member, whenInRing: @escaping @Sendable () -> Void) {
+    /// - Parameter whenServing: called once, when all shards serve clients.
+    init(group: ShardGroup, member: Member, whenServing: @escaping @Sendable () -> Void) {
         let context = group.context
         self.context = context
         let zooKeeper = context.configuration.zookeeper
@@ -25,7 +25,7 @@ struct NodeMembership {
             configuration.credentials = context.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = context.configuration.sessionTimeoutMilliseconds
         }
-        service = MembershipService(configuration: configuration, hooks: Self.hooks(group, whenInRing), logger: context.logger)
+        service = MembershipService(configuration: configuration, hooks: Self.hooks(group, whenServing), logger: context.logger)
     }
 
     /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
@@ -76,7 +76,7 @@ struct NodeMembership {
 // MARK: - What the membership asks of the node
 
 extension NodeMembership {
-    private static func hooks(_ group: ShardGroup, _ whenInRing: @escaping @Sendable () -> Void) -> MembershipHooks {
+    private static func hooks(_ group: ShardGroup, _ whenServing: @escaping @Sendable () -> Void) -> MembershipHooks {
         let context = group.context
         var hooks = MembershipHooks()
         hooks.onIdentity = { identity in
@@ -84,13 +84,16 @@ extension NodeMembership {
             group.onEachShard { $0.begin(as: identity) }
         }
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
+        let afterShards: @Sendable () -> Void = { group.afterShards { if context.beginsServing() { whenServing() } } }
         hooks.onView = { view in
-            let isFirst = context.view == nil
             group.apply(view)
-            if isFirst { group.afterShards(whenInRing) }
+            afterShards()
         }
         hooks.onLease = { group.apply($0) }
-        hooks.onRevocations = { list in group.onEachShard { $0.applyRevocations(list) } }
+        hooks.onRevocations = { list in
+            group.onEachShard { $0.applyRevocations(list) }
+            afterShards()
+        }
         hooks.onAlarm = { _ in context.countAlarm() }
         hooks.onProgress = { context.setDrain($0) }
         hooks.onLeaving = {

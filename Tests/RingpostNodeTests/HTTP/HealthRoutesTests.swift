@@ -54,8 +54,11 @@ import Testing
         context.setView(view(epoch: 5))
         for epoch in [5, 6] as [UInt64] { group.shards[0].apply(view(epoch: epoch)) }
         #expect(try Self.readiness(group.shards[0]) == 503, "the other one refuses what comes")
+        #expect(!context.beginsServing())
         group.shards[1].apply(view(epoch: 6))
         for shard in group.shards { #expect(try Self.readiness(shard) == 200) }
+        #expect(context.beginsServing())
+        #expect(!context.beginsServing(), "it is said once")
     }
 
     @Test func aNodeThatTakesNoTokensYetIsNotReady() throws {
@@ -74,7 +77,9 @@ import Testing
         context.setView(view)
         shard.apply(view)
         #expect(try Self.readiness(shard) == 503)
+        #expect(!context.beginsServing())
         for _ in 0..<2 { shard.applyRevocations(RevocationList()) }
         #expect(try Self.readiness(shard) == 200)
+        #expect(context.beginsServing())
     }
 }
