@@ -109,7 +109,7 @@ let package = Package(
         .testTarget(
             name: "RingpostWireTests", dependencies: ["RingpostWire", "RingpostCore", "HashRing", "TestSupport", nioCore]),
         .target(
-            name: "TestSupport",
+            name: "TestSupport", dependencies: [logging],
             path: "Tests/Support"),
         .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport", logging]),
         .testTarget(

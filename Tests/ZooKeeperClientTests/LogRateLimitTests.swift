@@ -1,7 +1,6 @@
 // The C library's log: how much of it passes, and that it arrives in swift-log without the library's own prefix.
 
 import Logging
-import Synchronization
 import TestSupport
 import Testing
 
@@ -27,28 +26,5 @@ extension ZooKeeperTests {
         try await eventually(within: 10, "a line about the dead port") { lines.all.contains { $0.contains("refused") } }
         await session.close()
         #expect(lines.all.allSatisfy { $0.hasPrefix("ZOO_") })
-    }
-}
-
-/// A log handler that keeps messages at debug.
-private final class RecordedLines: LogHandler, Sendable {
-    private let lines = Mutex<[String]>([])
-    var all: [String] { lines.withLock { $0 } }
-
-    subscript(metadataKey _: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .debug }
-        set {}
-    }
-
-    func log(event: LogEvent) {
-        lines.withLock { $0.append("\(event.message)") }
     }
 }

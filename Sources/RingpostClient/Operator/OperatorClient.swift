@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import FoundationEssentials
 import NIOCore
 import NIOHTTP1
+import RingpostCore
 
 /// A client of the nodes' API.
 public struct OperatorClient: Sendable {
@@ -81,7 +82,7 @@ public struct OperatorClient: Sendable {
 
     /// Reads a document; a public way in for callers that keep the bytes too.
     public static func decode<Report: Decodable>(_ body: [UInt8]) throws(OperatorError) -> Report {
-        do { return try JSONDecoder().decode(Report.self, from: Data(body)) } catch { throw .unreadable(sentence(error)) }
+        do { return try JSONDecoder().decode(Report.self, from: Data(body)) } catch { throw .unreadable(DecodingError.sentence(error)) }
     }
 
     private static func ask(_ access: Access, _ path: String, method: HTTPMethod, body: String?) async throws -> [UInt8] {
@@ -102,14 +103,5 @@ public struct OperatorClient: Sendable {
         throw OperatorError.refused(
             status: Int(response.status.code), code: document?.error.code ?? "http_\(response.status.code)",
             message: document?.error.message ?? response.status.reasonPhrase)
-    }
-
-    private static func sentence(_ error: any Error) -> String {
-        switch error as? DecodingError {
-        case .keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            (context.codingPath.last.map { "\"\($0.stringValue)\": " } ?? "") + context.debugDescription
-        default: "\(error)"
-        }
     }
 }

@@ -19,11 +19,15 @@ enum DocumentJSON {
             throw DocumentError(znode: znode, reason: "holds \(json.count) bytes, at most \(bytesMax) are allowed")
         }
         do { return try JSONDecoder().decode(type, from: Data(json)) } catch {
-            throw DocumentError(znode: znode, reason: "can't be read as JSON: \(Self.sentence(error))")
+            throw DocumentError(znode: znode, reason: "can't be read as JSON: \(DecodingError.sentence(error))")
         }
     }
 
-    private static func sentence(_ error: any Error) -> String {
+}
+
+extension DecodingError {
+    /// Why something could not be decoded, for people.
+    package static func sentence(_ error: any Error) -> String {
         switch error as? DecodingError {
         case .keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):

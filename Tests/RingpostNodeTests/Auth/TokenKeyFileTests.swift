@@ -2,7 +2,6 @@
 
 import Foundation
 import Logging
-import Synchronization
 import TestSupport
 import Testing
 
@@ -117,16 +116,16 @@ import Testing
     }
 
     @Test func whoCanWriteKeysCouldForgeTokens() async throws {
-        let lines = LogLines()
+        let lines = RecordedLines()
         let logger = Logger(label: "test") { _ in lines }
         let path = try folder.write(String(repeating: "a", count: 32), to: "a.hs256")
         chmod(path, 0o644)
         _ = try await TokenKeyFile.load(path, logger: logger)
-        #expect(lines.texts.contains { $0.contains("may read the secret that tokens are checked with: \(path)") }, "\(lines.texts)")
+        #expect(lines.all.contains { $0.contains("may read the secret that tokens are checked with: \(path)") }, "\(lines.all)")
         chmod(path, 0o600)
-        let before = lines.texts
+        let before = lines.all
         _ = try await TokenKeyFile.load(folder.path, logger: logger)
-        #expect(lines.texts == before)
+        #expect(lines.all == before)
         chmod(path, 0o660)
         #expect(try await load("a.hs256")[0].contains("is writable by others"))
         #expect(try await load()[0].contains("no file in"), "it is left out of a directory")
@@ -185,25 +184,4 @@ import Testing
         #expect(try await set(json.replacing("HS256", with: "HS512")) == [], "too short")
         #expect(try await set(json.replacing("HS256", with: "none")) == [])
     }
-}
-
-/// What was logged.
-private final class LogLines: LogHandler, Sendable {
-    private let lines = Mutex<[String]>([])
-    var texts: [String] { lines.withLock { $0 } }
-
-    subscript(metadataKey _: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-    var logLevel: Logger.Level {
-        get { .debug }
-        set {}
-    }
-
-    func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
 }
