@@ -9,14 +9,25 @@ final class TokenSweep {
     /// Clients that are ended in one turn, or a few more: of a connection all that wait.
     static let endsMax = 64
 
-    private var left: [Connection] = []
-    private var isUnderWay = false
+    private enum State {
+        case idle
+        case underWay
+        /// Something has changed since it began: another one follows. It goes to its end first, or the last connections would have to wait for
+        /// as long as changes come.
+        case followed
+    }
 
-    /// Begins with the first connection, also where an earlier sweep is under way: what has changed since is looked at too.
+    private var state = State.idle
+    private var left: [Connection] = []
+
+    /// Looks at all connections, once more where a sweep is under way.
     func begin(_ shard: Shard) {
+        guard case .idle = state else {
+            state = .followed
+            return
+        }
+        state = .underWay
         left = Array(shard.runtime.allConnections)
-        if isUnderWay { return }
-        isUnderWay = true
         go(on: shard)
     }
 
@@ -32,9 +43,11 @@ final class TokenSweep {
             }
         }
         if left.isEmpty {
-            isUnderWay = false
-        } else {
-            shard.inNextTurn { self.go(on: shard) }
+            let isFollowed = if case .followed = state { true } else { false }
+            state = isFollowed ? .underWay : .idle
+            if !isFollowed { return }
+            left = Array(shard.runtime.allConnections)
         }
+        shard.inNextTurn { self.go(on: shard) }
     }
 }
