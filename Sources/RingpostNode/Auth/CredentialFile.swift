@@ -8,7 +8,11 @@ enum CredentialFile {
     /// - Parameters:
     ///   - what: "the certificate of the client and API ports".
     ///   - option: where the path was given.
-    static func read(_ path: String, _ what: String, option: String) throws(NodeError) -> [UInt8] {
+    ///   - bytesMax: a longer file is not what it should be.
+    ///   - mayBeEmpty: nothing in it is an answer too.
+    static func read(
+        _ path: String, _ what: String, option: String, bytesMax: Int = bytesMax, mayBeEmpty: Bool = false
+    ) throws(NodeError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw NodeError("\(what) can't be read: \(path): \(reason(errno)) (\(option))") }
         defer { close(file) }
@@ -23,7 +27,7 @@ enum CredentialFile {
             bytes += chunk[..<count]
             if bytes.count > bytesMax { throw NodeError("\(what) is no such file: \(path) has more than \(bytesMax) bytes (\(option))") }
         }
-        if bytes.isEmpty { throw NodeError("\(what) is empty: \(path) (\(option))") }
+        if bytes.isEmpty, !mayBeEmpty { throw NodeError("\(what) is empty: \(path) (\(option))") }
         return bytes
     }
 

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import HashRing
 import RingpostCore
+import RingpostWire
 
 import Glibc
 
@@ -60,11 +61,16 @@ struct RevocationFile: Sendable {
     /// - Throws: that a line can't be read: what it has revoked would be good again.
     func read() throws(Fault) -> [RevocationRecord] {
         if access(path, F_OK) != 0, errno == ENOENT { return [] }
-        guard let bytes = FileManager.default.contents(atPath: path) else { throw fault("can't be read: \(Self.reason)") }
-        if bytes.count > Self.bytesMax { throw fault("has more than \(Self.bytesMax) bytes") }
+        let bytes: [UInt8]
+        do throws(NodeError) {
+            bytes = try CredentialFile.read(
+                path, "the file of revocations", option: "--revocations-file", bytesMax: Self.bytesMax, mayBeEmpty: true)
+        } catch { throw Fault(sentence: error.description) }
         var records: [RevocationRecord] = []
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard line.count <= Self.lineBytesMax, let record = try? JSONDecoder().decode(RevocationRecord.self, from: Data(line)) else {
+            guard line.count <= Self.lineBytesMax, (try? JSONText.check(document: Array(line))) != nil,
+                let record = try? JSONDecoder().decode(RevocationRecord.self, from: Data(line))
+            else {
                 throw fault("has a line \(index + 1) that is no revocation: mend it, or remove it if nobody's tokens depend on it")
             }
             records.append(record)
@@ -92,13 +98,8 @@ struct RevocationFile: Sendable {
     ///
     /// - Throws: why it could not be kept; the old one is still there.
     func write(_ records: some Sequence<RevocationRecord>) throws(Fault) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var text = Data()
-        for record in records {
-            guard let line = try? encoder.encode(record) else { throw fault("can't be written: a revocation has no JSON form") }
-            text += line + [UInt8(ascii: "\n")]
-        }
+        for record in records { text += JSONDocument.encode(record) }
         let draft = path + ".new"
         let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw fault("can't be written: \(Self.reason)") }
