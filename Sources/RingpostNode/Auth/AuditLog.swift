@@ -131,27 +131,26 @@ final class AuditLog: Sendable {
                 let (entries, counts, told) = (state.waiting, state.counts, state.told)
                 state.waiting = []
                 state.isWriting = !entries.isEmpty
-                if !entries.isEmpty { state.told = counts }
                 return (entries, counts, told)
             }
             if entries.isEmpty { return }
-            write(entries, omitted: counts.omitted - told.omitted, lost: counts.lost - told.lost)
+            write(entries, counts, told)
         }
     }
 
-    private func write(_ entries: [AuditEntry], omitted: UInt64, lost: UInt64) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    /// The first line that the disk takes tells what was left out since the last one that did.
+    private func write(_ entries: [AuditEntry], _ counts: Counts, _ told: Counts) {
         var (written, failed): (UInt64, UInt64) = (0, 0)
-        for (index, var entry) in entries.enumerated() {
-            if index == 0 {
-                entry.omitted = omitted > 0 ? omitted : nil
-                entry.lost = lost > 0 ? lost : nil
+        for var entry in entries {
+            if written == 0 {
+                entry.omitted = counts.omitted > told.omitted ? counts.omitted - told.omitted : nil
+                entry.lost = counts.lost > told.lost ? counts.lost - told.lost : nil
             }
-            guard let json = try? encoder.encode(entry) else { continue }
+            let json = JSONDocument.encode(entry).dropLast()
             if writeLine(Array(ShownText.escapedJSON(Array(json)).utf8)) { written += 1 } else { failed += 1 }
         }
         let warns = state.withLock { state in
+            if written > 0 { state.told = counts }
             state.counts.written += written
             state.counts.lost += failed
             defer { state.hasWarned = failed > 0 }
