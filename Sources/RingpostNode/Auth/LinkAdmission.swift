@@ -40,8 +40,6 @@ enum LinkProducers: Equatable {
 
 /// What one producer may do.
 struct LinkPass: Sendable {
-    /// Asked of every publish, before its name is known to be valid; a problem answers this publish only.
-    var objection: @Sendable (_ kind: KeyKind, _ name: [UInt8]) -> ProblemReport? = { _, _ in nil }
-    /// Of its API key, as it stands now: whose its idempotency keys are, and what its messages say of their sender.
-    var grant: @Sendable () -> APIGrant = { .all }
+    /// Of its API key, as it stands now; `nil` where it is good no more. Asked for each message.
+    var grant: @Sendable () -> APIGrant? = { .all }
 }

@@ -14,6 +14,8 @@ package final class Publisher {
     private var waiters = PublishWaiters()
     /// The cluster's; `nil` while the node is in no ring.
     private var hasher: KeyHasher?
+    /// Of the API key that published last: most messages come with the same one.
+    private var lastKey: (id: String, principal: Principal)?
     /// The node shuts down: producers on links are sent to other nodes.
     var isLeaving = false
 
@@ -25,7 +27,10 @@ package final class Publisher {
         namespaces = runtime.limits.mailbox.namespaces
     }
 
-    func setHasher(_ hasher: KeyHasher) { self.hasher = hasher }
+    func setHasher(_ hasher: KeyHasher) {
+        self.hasher = hasher
+        lastKey = nil
+    }
 
     // MARK: Checks
 
@@ -34,15 +39,7 @@ package final class Publisher {
     /// - Throws: that it may not, or publishes too fast; counted.
     func admit(_ caller: PublishCaller, to key: Key) throws(ProblemReport) {
         switch caller {
-        case .apiKey(let grant):
-            guard let keys = apiKeys else { return }
-            guard grant.allowsPublish(key.kind, key.name) else {
-                runtime.counters.count(.notGranted)
-                throw ProblemReport(.forbidden, "this API key may not publish there")
-            }
-            guard let report = keys.objection(to: grant, now: .now()) else { return }
-            if report.problem == .tooFast { runtime.counters.count(.keyRate) }
-            throw report
+        case .apiKey(let grant): try admit(grant, to: key.kind, key.name)
         case .client(let grant, _, _):
             guard grant.allowsPublish(to: key, in: namespaces) else {
                 guard let namespace = namespaces[key], namespace.publish != nil else {
@@ -54,6 +51,17 @@ package final class Publisher {
         }
     }
 
+    /// - Parameter name: before it is known to be valid.
+    private func admit(_ grant: APIGrant, to kind: KeyKind, _ name: [UInt8]) throws(ProblemReport) {
+        guard grant.allowsPublish(kind, name) else {
+            runtime.counters.count(.notGranted)
+            throw ProblemReport(.forbidden, "this API key may not publish there")
+        }
+        guard let report = apiKeys?.objection(to: grant, now: .now()) else { return }
+        if report.problem == .tooFast { runtime.counters.count(.keyRate) }
+        throw report
+    }
+
     /// A payload as JSON.
     ///
     /// - Throws: that it is too large, or not what it is said to be.
@@ -63,13 +71,21 @@ package final class Publisher {
 
     // MARK: The message
 
+    private func principal(of caller: PublishCaller, _ hasher: KeyHasher) -> Principal {
+        guard case .apiKey(let grant) = caller, let id = grant.id else { return caller.principal(hasher: hasher) }
+        if let lastKey, lastKey.id == id { return lastKey.principal }
+        let principal = caller.principal(hasher: hasher)
+        lastKey = (id, principal)
+        return principal
+    }
+
     /// The message with its id and deadline.
     ///
     /// - Throws: that its idempotency key is too long.
     func message(_ request: PublishRequest, by caller: PublishCaller, hasher: KeyHasher) throws(ProblemReport) -> Publish {
         try Self.check(idempotencyKeyBytes: request.idempotencyKey.count)
         let timeToLive = try timeToLive(request.timeToLive, of: request.key, payloadBytes: request.data.count)
-        let principal = caller.principal(hasher: hasher)
+        let principal = principal(of: caller, hasher)
         let id = request.idempotencyKey.withUnsafeBytes {
             MessageID(repeatableBy: $0, of: caller.scope(of: principal, hasher: hasher), to: request.key, hasher: hasher)
         }
@@ -84,15 +100,18 @@ package final class Publisher {
     /// - Throws: that the producer may not publish there or publishes too fast, that the node is stopping or in no ring, or what is wrong with
     ///   the frame.
     func message(_ produce: LinkProduce, by pass: LinkPass) throws(ProblemReport) -> Publish {
-        if let report = pass.objection(produce.kind, produce.name) { throw report }
+        guard let grant = pass.grant() else {
+            runtime.counters.count(.wrongKey)
+            throw ProblemReport(.unauthorized, AuthError.wrongKey.message)
+        }
+        try admit(grant, to: produce.kind, produce.name)
         if isLeaving { throw ProblemReport(.stopping) }
         guard let hasher else { throw .notInARing }
         let key = try Key(requested: produce.kind, name: produce.name, hasher: hasher)
         let data = try payload(produce.data, kind: produce.isJSON ? .json : .text)
         try Self.check(idempotencyKeyBytes: produce.idempotencyKey.readableBytes)
         let timeToLive = try timeToLive(produce.timeToLiveSeconds, of: key, payloadBytes: data.count)
-        let grant = pass.grant()
-        let principal = PublishCaller.apiKey(grant).principal(hasher: hasher)
+        let principal = principal(of: .apiKey(grant), hasher)
         let id = produce.idempotencyKey.withUnsafeReadableBytes {
             MessageID(repeatableBy: $0, of: principal, to: key, hasher: hasher)
         }

@@ -170,7 +170,7 @@ import Testing
         var admission = LinkAdmission()
         admission.pass = { credential in
             guard credential == "rp_good" else { return nil }
-            return LinkPass { kind, name in kind == .user && name == Array("alice".utf8) ? nil : ProblemReport(.forbidden) }
+            return LinkPass { APIGrant(APIKeyRecord(id: "a", hash: "", scopes: [.publishUsers], names: ["alice"])) }
         }
         node.shard.context.auth.setLinkAdmission(admission)
         let stranger = try node.linkConnection()
