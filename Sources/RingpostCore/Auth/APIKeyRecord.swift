@@ -10,6 +10,15 @@ public enum APIScope: String, Codable, Sendable, CaseIterable {
     case read
     /// Orders to nodes, revocations, disconnects.
     case administer
+
+    fileprivate var bit: UInt8 {
+        switch self {
+        case .publishUsers: 1
+        case .publishChannels: 2
+        case .read: 4
+        case .administer: 8
+        }
+    }
 }
 
 /// One line of a file of keys.
@@ -77,9 +86,8 @@ public struct APIGrant: Hashable, Sendable {
     public let id: String?
     /// What messages that come with it say of their sender; see ``SenderText``.
     public let from: [UInt8]
-    private let scopes: Set<APIScope>
-    /// Whether the key may be used to publish anywhere; asked with each message.
-    public let allowsPublishing: Bool
+    /// A bit each: they are asked for with each message, and grants are copied.
+    private let scopeBits: UInt8
     /// Users and channels that it is limited to.
     public let names: NamePatterns
     /// Messages in a second; `nil` where the key does not say.
@@ -89,45 +97,49 @@ public struct APIGrant: Hashable, Sendable {
 
     /// Everything: where no key is asked for.
     public static let all = APIGrant(
-        id: nil, from: SenderText.nobody, scopes: Set(APIScope.allCases), names: .all, rate: nil, expires: nil)
+        id: nil, from: SenderText.nobody, scopes: APIScope.allCases, names: .all, rate: nil, expires: nil)
 
     /// - Parameter record: one without a fault.
     public init(_ record: APIKeyRecord) {
         self.init(
-            id: record.id, from: record.named == true ? SenderText.key(record.id) : SenderText.nobody, scopes: Set(record.scopes),
+            id: record.id, from: record.named == true ? SenderText.key(record.id) : SenderText.nobody, scopes: record.scopes,
             names: record.names.map { NamePatterns($0) ?? .none } ?? .all, rate: record.rate, expires: record.expires)
     }
 
-    private init(id: String?, from: [UInt8], scopes: Set<APIScope>, names: NamePatterns, rate: Int?, expires: Int64?) {
+    private init(id: String?, from: [UInt8], scopes: [APIScope], names: NamePatterns, rate: Int?, expires: Int64?) {
         self.id = id
         self.from = from
-        self.scopes = scopes
-        allowsPublishing = scopes.contains(.publishUsers) || scopes.contains(.publishChannels)
+        scopeBits = scopes.reduce(0) { $0 | $1.bit }
         self.names = names
         self.rate = rate
         self.expires = expires
     }
+
+    private func has(_ scope: APIScope) -> Bool { scopeBits & scope.bit != 0 }
+
+    /// Whether the key may be used to publish anywhere.
+    public var allowsPublishing: Bool { has(.publishUsers) || has(.publishChannels) }
 
     /// Whether the time is over.
     public func isOver(nowSeconds: Int64) -> Bool { expires.map { nowSeconds >= $0 } ?? false }
 
     /// Whether the key may be used to publish there.
     public func allowsPublish(_ kind: KeyKind, _ name: [UInt8]) -> Bool {
-        scopes.contains(kind == .user ? .publishUsers : .publishChannels) && names.matches(name)
+        has(kind == .user ? .publishUsers : .publishChannels) && names.matches(name)
     }
 
     /// Whether the key may be used to ask about a user or channel.
-    public func allowsReading(_ name: [UInt8]) -> Bool { scopes.contains(.read) && names.matches(name) }
+    public func allowsReading(_ name: [UInt8]) -> Bool { has(.read) && names.matches(name) }
 
     /// Whether the key may be used for questions about the whole: who is limited to some names learns nothing about others.
-    public var allowsReadingAll: Bool { scopes.contains(.read) && names.isAll }
+    public var allowsReadingAll: Bool { has(.read) && names.isAll }
 
     /// Whether the key may give orders about the whole: a node is everybody's, so who is limited to some names has none to give.
-    public var allowsOrders: Bool { scopes.contains(.administer) && names.isAll }
+    public var allowsOrders: Bool { has(.administer) && names.isAll }
 
     /// Whether the key may give orders, if only about the names that it is limited to.
-    public var allowsSomeOrders: Bool { scopes.contains(.administer) }
+    public var allowsSomeOrders: Bool { has(.administer) }
 
     /// Whether the key may order something about a user.
-    public func allowsOrders(about name: [UInt8]) -> Bool { scopes.contains(.administer) && names.matches(name) }
+    public func allowsOrders(about name: [UInt8]) -> Bool { has(.administer) && names.matches(name) }
 }

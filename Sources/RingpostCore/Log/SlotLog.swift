@@ -63,12 +63,12 @@ struct SlotLog {
 
     // MARK: The owner appends
 
-    /// Finds or creates the mailbox of a message's key; `nil` when the store or the key's namespace is full.
+    /// Finds or creates the mailbox of a message's key.
     ///
     /// - Parameter boot: this node's.
-    mutating func mailboxIndex(writing publish: Publish, boot: UInt64, now: Int64) -> Int? {
+    mutating func place(of publish: Publish, boot: UInt64, now: Int64) -> MailboxStore.Place {
         beginLineage(of: publish.key, boot: boot)
-        return mailboxes.mailboxIndex(writing: publish.key, by: publish.principal, now: now)
+        return mailboxes.place(of: publish, now: now)
     }
 
     /// Finds or creates the mailbox of a user who attaches, or of whatever an attachment stays at; `nil` when there are too many.
@@ -81,8 +81,10 @@ struct SlotLog {
 
     /// Before the first step of a log, because that step may need an incarnation.
     private mutating func beginLineage(of key: Key, boot: UInt64) {
-        let copy = slots[layout.slotIndex(key.slot)].copy
-        if copy.position == 0 { mailboxes.beginLineage(slot: key.slot, term: copy.term, boot: boot) }
+        let slotIndex = layout.slotIndex(key.slot)
+        if slots[slotIndex].copy.position == 0 {
+            mailboxes.beginLineage(slot: key.slot, term: slots[slotIndex].copy.term, boot: boot)
+        }
     }
 
     /// Counts one more message against a mailbox's rate; false when it has come too fast.
@@ -95,8 +97,10 @@ struct SlotLog {
 
     /// Gives a publish its sequence number, keeps it, and remembers its receipt for repeats. The step still has to be appended, and where the
     /// name has changed hands another one that says so.
+    ///
+    /// - Parameter remembers: it may be repeated, and there is room to remember its receipt.
     mutating func write(
-        _ publish: Publish, at mailboxIndex: Int, epoch: UInt64, owner: String, mirrored: Bool, now: Moment
+        _ publish: Publish, remembers: Bool, at mailboxIndex: Int, epoch: UInt64, owner: String, mirrored: Bool, now: Moment
     ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?, isClaimed: Bool) {
         let isAttached = mailboxes.isAttached(at: mailboxIndex)
         let message = mailboxes.append(publish, at: mailboxIndex, now: now)
@@ -106,7 +110,7 @@ struct SlotLog {
                 ? .delivered : message.expiresAt > now.monotonic && mailboxes.keepsHistory(at: mailboxIndex) ? .stored : .dropped,
             mirrored: mirrored, id: publish.id)
         let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
-        guard publish.isRepeatable, mailboxes.windowHasRoom(for: publish) else { return (message, receipt, nil, isClaimed) }
+        guard remembers else { return (message, receipt, nil, isClaimed) }
         let remembered = mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic)
         return (message, receipt, remembered, isClaimed)
     }
@@ -121,8 +125,9 @@ struct SlotLog {
     }
 
     private mutating func beginLineage(at slotIndex: Int, boot: UInt64) {
-        let copy = slots[slotIndex].copy
-        if copy.position == 1 { mailboxes.beginLineage(slot: layout.slot(at: slotIndex), term: copy.term, boot: boot) }
+        if slots[slotIndex].copy.position == 1 {
+            mailboxes.beginLineage(slot: layout.slot(at: slotIndex), term: slots[slotIndex].copy.term, boot: boot)
+        }
     }
 
     /// Appends a step that other members have to confirm.

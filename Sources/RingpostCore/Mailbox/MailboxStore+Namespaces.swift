@@ -71,8 +71,9 @@ extension MailboxStore {
     }
 
     private mutating func look(inNamespace number: Int) -> (mailboxIndex: Int, isUsed: Bool)? {
-        let mailboxes = mailboxes
-        return uses[number - 1].look { mailboxes.isThere($0, incarnation: $1) ? mailboxes.all[$0].lastUsed : nil }
+        // Not the whole table: one array is held, not seven.
+        let all = mailboxes.all
+        return uses[number - 1].look { all[$0].incarnation == $1 ? all[$0].lastUsed : nil }
     }
 
     /// Sets the last sequence number of a mailbox. One that had none stands in its namespace's ring from now on.
@@ -81,8 +82,8 @@ extension MailboxStore {
         if number > 0, !mailboxes.all[mailboxIndex].isWritten {
             uses[number - 1].addPlace(mailboxIndex, incarnation: mailboxes.all[mailboxIndex].incarnation, now: now)
             if uses[number - 1].isStale {
-                let mailboxes = mailboxes
-                uses[number - 1].forgetPlaces { !mailboxes.isThere($0, incarnation: $1) }
+                let all = mailboxes.all
+                uses[number - 1].forgetPlaces { all[$0].incarnation != $1 }
             }
         }
         mailboxes.setEnd(sequence, at: mailboxIndex, now: now)

@@ -200,17 +200,38 @@ struct MailboxStore {
 
     // MARK: Bounds
 
-    /// See ``MailboxTable/mayTakeName(_:limits:)``.
-    func mayTakeName(_ publish: Publish) -> Bool { publish.principal.isUnnamed || mailboxes.mayTakeName(publish, limits: limits) }
     /// See ``MailboxTable/claim(_:by:)``.
     mutating func claim(_ mailboxIndex: Int, by principal: Principal) -> Bool { mailboxes.claim(mailboxIndex, by: principal) }
 
-    /// Finds a mailbox for a message, or creates it; `nil` when its namespace is full, or the store is and every mailbox has attachments.
+    /// Where a message goes.
+    enum Place {
+        case mailbox(Int)
+        /// It would be a new name, and its publisher has as many as it may.
+        case tooManyNames
+        /// Its namespace is full, or the store is and every mailbox has attachments.
+        case full
+    }
+
+    /// Finds the mailbox of a message that this node is the first to keep, or creates it.
+    mutating func place(of publish: Publish, now: Int64) -> Place {
+        let known = mailboxes.index(of: publish.key)
+        if let known, mailboxes.all[known].isWritten { return .mailbox(known) }
+        guard publish.principal.isUnnamed || mailboxes.mayTakeName(publish.principal, limits: limits) else { return .tooManyNames }
+        return mailboxIndex(writing: publish.key, known: known, fresh: nil, by: publish.principal, now: now).map(Place.mailbox) ?? .full
+    }
+
+    /// Finds a mailbox for a message that another owner has kept, or creates it; `nil` when the store is full and every mailbox has
+    /// attachments.
     ///
-    /// - Parameter fresh: the incarnation that another owner gave it: a copy is kept as that one says, whatever the namespace's quota.
-    mutating func mailboxIndex(writing key: Key, fresh: UInt64? = nil, by principal: Principal, now: Int64) -> Int? {
+    /// - Parameter fresh: the incarnation that the other owner gave it: a copy is kept as that one says, whatever the namespace's quota.
+    mutating func mailboxIndex(writing key: Key, fresh: UInt64, by principal: Principal, now: Int64) -> Int? {
         let known = mailboxes.index(of: key)
         if let known, mailboxes.all[known].isWritten { return known }
+        return mailboxIndex(writing: key, known: known, fresh: fresh, by: principal, now: now)
+    }
+
+    /// - Parameter known: where the name is that nobody has written to yet.
+    private mutating func mailboxIndex(writing key: Key, known: Int?, fresh: UInt64?, by principal: Principal, now: Int64) -> Int? {
         if known == nil, fresh == nil, !makeRoom(for: key, now: now) { return nil }
         if mailboxes.writtenCount >= limits.mailboxesMax {
             guard let victim = mailboxes.victim(for: principal, mailboxesMax: limits.mailboxesMax) else { return nil }

@@ -49,9 +49,6 @@ struct MailboxTable {
 
     func index(of key: Key) -> Int? { indices[key] }
 
-    /// Whether an index is still that of the mailbox of this incarnation.
-    func isThere(_ mailboxIndex: Int, incarnation: UInt64) -> Bool { all[mailboxIndex].incarnation == incarnation }
-
     /// Adds a mailbox whose key is not in the table, without a message and in no list.
     mutating func insert(_ mailbox: Mailbox) -> Int {
         let mailboxIndex: Int

@@ -70,10 +70,9 @@ extension MailboxTable {
     /// Of one principal.
     private static let ownSearchMax = 64
 
-    /// Whether a publish may take its name: one that has messages already, or one more within the budget of whoever publishes.
-    func mayTakeName(_ publish: Publish, limits: MailboxLimits) -> Bool {
-        if let mailboxIndex = index(of: publish.key), all[mailboxIndex].isWritten { return true }
-        return owners.names(of: publish.principal) < (publish.principal.isClient ? limits.clientNamesMax : limits.keyNamesMax)
+    /// Whether one more name is within the budget of a principal.
+    func mayTakeName(_ principal: Principal, limits: MailboxLimits) -> Bool {
+        owners.names(of: principal) < (principal.isClient ? limits.clientNamesMax : limits.keyNamesMax)
     }
 
     /// A principal has written to a name: a new one is its own, another one if it goes over to it.

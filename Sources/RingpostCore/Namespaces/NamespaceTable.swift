@@ -53,8 +53,7 @@ public struct NamespaceTable: Hashable, Sendable {
             bytes += namespace.name
             for number in namespace.numbers { withUnsafeBytes(of: Int64(number ?? -1).littleEndian) { bytes += $0 } }
         }
-        guard let key = SipKey(bytes: Array("ringpost digests".utf8)) else { return 0 }
-        return bytes.withUnsafeBytes { sipHash13(key: key, $0) }
+        return bytes.withUnsafeBytes { sipHash13(key: SipKey(ascii: "ringpost digests"), $0) }
     }
 }
 

@@ -5,6 +5,18 @@ import HashRing
 extension ShardMachine {
     // MARK: Appending
 
+    /// Where the publish goes; `nil` where it has been refused.
+    private mutating func place(of publish: Publish, request: UInt64, now: Moment) -> Int? {
+        switch log.hasRoom ? log.place(of: publish, boot: peers.me.boot, now: now.monotonic) : .full {
+        case .mailbox(let mailboxIndex): return mailboxIndex
+        case .tooManyNames: publishes.refuseName(request, of: publish.principal)
+        case .full:
+            log.noteRefusal(of: publish.key)
+            publishes.answer(request, .failure(.overloaded))
+        }
+        return nil
+    }
+
     /// Appends a publish that the lanes have let through, or answers it from what is remembered.
     mutating func append(_ publish: Publish, request: UInt64, now: Moment, actions: inout [ShardAction]) {
         let slot = publish.key.slot
@@ -13,29 +25,23 @@ extension ShardMachine {
             publishes.answer(request, .failure(.retry))
             return
         }
+        let remembers = publish.isRepeatable && log.mailboxes.windowHasRoom(for: publish)
         if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
             if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
-            if publish.isRepeatable, !publish.isForgettable, !log.mailboxes.windowHasRoom(for: publish) {
+            if publish.isRepeatable, !publish.isForgettable, !remembers {
                 publishes.answer(request, .failure(.windowFull))
                 return
             }
         }
-        guard log.mailboxes.mayTakeName(publish) else {
-            publishes.refuseName(request, of: publish.principal)
-            return
-        }
-        guard log.hasRoom, let mailboxIndex = log.mailboxIndex(writing: publish, boot: peers.me.boot, now: now.monotonic) else {
-            log.noteRefusal(of: publish.key)
-            publishes.answer(request, .failure(.overloaded))
-            return
-        }
+        guard let mailboxIndex = place(of: publish, request: request, now: now) else { return }
         guard log.admitMessage(at: mailboxIndex, now: now.monotonic) else {
             log.noteTooFast(at: mailboxIndex)
             publishes.refuseTooFast(request, kind: publish.key.kind)
             return
         }
         let (message, receipt, remembered, isClaimed) = log.write(
-            publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: peers.hasMirror(slot), now: now)
+            publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id,
+            mirrored: peers.hasMirror(slot), now: now)
         let entry = SlotEntry.message(
             publish.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex), message, remembered)
         if has(.deliverBeforeCommit) {

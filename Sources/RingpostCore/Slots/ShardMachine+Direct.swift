@@ -11,16 +11,16 @@ extension ShardMachine {
         guard routes.isHere(slotIndex), publishes.lanes.letsThrough(slot, context, now: now.monotonic), commitsAtOnce(slot, now: now),
             limits.faults.isEmpty, log.hasRoom, !publish.mayBeRepeat
         else { return false }
+        let remembers = publish.isRepeatable && log.mailboxes.windowHasRoom(for: publish)
         if publish.isRepeatable {
-            guard publish.isForgettable || log.mailboxes.windowHasRoom(for: publish), log.receipt(of: publish, now: now.monotonic) == nil
+            guard publish.isForgettable || remembers, log.receipt(of: publish, now: now.monotonic) == nil
             else { return false }
         }
-        guard log.mailboxes.mayTakeName(publish),
-            let mailboxIndex = log.mailboxIndex(writing: publish, boot: peers.me.boot, now: now.monotonic),
+        guard case .mailbox(let mailboxIndex) = log.place(of: publish, boot: peers.me.boot, now: now.monotonic),
             log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
         let (message, receipt, _, _) = log.write(
-            publish, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
+            publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
         let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
         log.commitAtOnce(position, at: slotIndex)
         show(message, at: mailboxIndex, actions: &actions)
