@@ -22,7 +22,7 @@ public struct SipKey: Hashable, Sendable {
     }
 
     /// A key made of sixteen ASCII characters that stand in the source.
-    init(ascii: StaticString) {
+    package init(ascii: StaticString) {
         precondition(ascii.utf8CodeUnitCount == 16, "a SipHash key has 16 bytes, not \(ascii.utf8CodeUnitCount)")
         let raw = UnsafeRawPointer(ascii.utf8Start)
         low = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))

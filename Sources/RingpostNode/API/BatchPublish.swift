@@ -51,7 +51,10 @@ final class BatchPublish: PublishSink {
     func readSlice() -> Bool {
         // Between two slices the file of keys may change.
         if exchange.peer.isAPIKeyStale(shard), refusal == nil {
-            do throws(ProblemReport) { grant = try exchange.peer.apiGrant(head, shard: shard) } catch { refusal = error }
+            do throws(ProblemReport) { grant = try exchange.peer.apiGrant(head, shard: shard) } catch {
+                refusal = error
+                shard.auditRefusal(error, head, exchange.peer, from: exchange.remoteText)
+            }
         }
         var bytesLeft = Self.sliceBytesMax
         var linesLeft = Self.sliceLinesMax

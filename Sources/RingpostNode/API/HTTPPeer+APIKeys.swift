@@ -4,15 +4,15 @@ import RingpostCore
 import RingpostWire
 
 extension HTTPPeer {
-    /// What the request may do.
-    ///
-    /// - Throws: that its key is missing, or not known.
     /// The file of keys has changed since the last look.
     func isAPIKeyStale(_ shard: Shard) -> Bool {
         guard let keys = shard.context.apiKeys else { return false }
         return apiKey?.generation != keys.generation
     }
 
+    /// What the request may do.
+    ///
+    /// - Throws: that its key is missing, or not known.
     func apiGrant(_ head: HTTPRequestHead, shard: Shard) throws(ProblemReport) -> APIGrant {
         guard let keys = shard.context.apiKeys else {
             // Without keys anybody on this machine may, but no page that somebody on this machine happens to look at: its requests arrive,

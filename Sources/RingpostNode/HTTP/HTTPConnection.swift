@@ -162,17 +162,19 @@ final class HTTPConnection: Connection, @unchecked Sendable {
             }
         }
         let body = routes.body(match)
-        var permit = Arriving.Permit.refused(ProblemReport(.unauthorized))
+        arriving = Arriving(
+            head: head, match: match, permit: permit(head, match), bodyBytesMax: body.bytesMax(limits),
+            keepsBody: body.isKept && match.isFound)
+        onBodyAnnounced(head)
+    }
+
+    private func permit(_ head: HTTPRequestHead, _ match: RouteMatch) -> Arriving.Permit {
         do throws(ProblemReport) {
-            permit = .granted(try routes.authorize(head, match, peer, remote: remoteText))
+            let grant = try routes.authorize(head, match, peer, remote: remoteText)
             // Who is refused stays new: it goes behind those who are not.
             if machine.isNew, !routes.isAlwaysAnswered(match) { machine.letIn() }
-        } catch {
-            permit = .refused(error)
-        }
-        arriving = Arriving(
-            head: head, match: match, permit: permit, bodyBytesMax: body.bytesMax(limits), keepsBody: body.isKept && match.isFound)
-        onBodyAnnounced(head)
+            return .granted(grant)
+        } catch { return .refused(error) }
     }
 
     private func onEnd() {

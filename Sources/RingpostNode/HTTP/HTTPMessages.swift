@@ -8,7 +8,7 @@ struct HTTPRequest {
     let head: HTTPRequestHead
     let body: ByteBuffer
     let match: RouteMatch
-    /// What ``HTTPRoutes/authorize(_:_:_:)`` has found.
+    /// What ``HTTPRoutes/authorize(_:_:_:remote:)`` has found.
     var grant: APIGrant?
 
     /// The name in the path, not decoded.
