@@ -90,10 +90,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [#"{"user":"alice""#, "{}", #"{"until":5}"#, #"{"user":"","issuedBefore":1,"until":5}"#, "\u{0}", "[]"])
+    @Test(arguments: [
+        #"{"user":"alice""#, "{}", #"{"until":5}"#, #"{"user":"","issuedBefore":1,"until":5}"#, "\u{0}", "[]",
+        #"{"key":"k","key":"l","until":5}"#,
+    ])
     func aFileThatCannotBeReadStopsTheStart(text: String) async throws {
         try folder.write(text + "\n", to: "revocations")
         await #expect(throws: MembershipFailure.self) { _ = try await live { _, _ in } }
         #expect(try String(contentsOfFile: folder.file("revocations"), encoding: .utf8) == text + "\n", "nothing was changed")
+    }
+
+    /// Whoever may write it could take a revocation out.
+    @Test func aFileThatOthersMayWriteStopsTheStart() async throws {
+        try folder.write("", to: "revocations")
+        _ = try await live { _, _ in }
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: folder.file("revocations"))
+        await #expect(throws: MembershipFailure.self) { _ = try await live { _, _ in } }
     }
 }
