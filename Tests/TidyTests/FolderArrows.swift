@@ -20,7 +20,7 @@ struct FolderArrows {
                 "Subscribing": ["Configuration", "Runtime", "Context"],
                 "Links": ["Configuration", "Runtime", "Auth", "Context", "Publishing"],
                 "Shard": ["Runtime", "Auth", "Context", "Publishing", "Subscribing", "Links"],
-                "Membership": ["Configuration", "Runtime", "Context", "Links", "Shard"],
+                "Membership": ["Configuration", "Runtime", "Auth", "Context", "Links", "Shard"],
                 "HTTP": ["Configuration", "Runtime", "Context", "Publishing", "Shard"],
                 "Transports": ["Configuration", "Runtime", "Auth", "Subscribing", "Shard", "HTTP"],
                 "Transports/EventStream": ["Configuration", "Runtime", "Subscribing", "HTTP", "Transports"],

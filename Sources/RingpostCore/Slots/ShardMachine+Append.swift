@@ -25,13 +25,16 @@ extension ShardMachine {
             publishes.answer(request, .failure(.retry))
             return
         }
+        if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow),
+            answerRepeat(publish, request: request, now: now, actions: &actions)
+        {
+            return
+        }
+        // Looked at after the repeats, which lets go of what has had its time.
         let remembers = publish.isRepeatable && log.mailboxes.windowHasRoom(for: publish)
-        if publish.isRepeatable || publish.mayBeRepeat, !has(.forgetWindow) {
-            if answerRepeat(publish, request: request, now: now, actions: &actions) { return }
-            if publish.isRepeatable, !publish.isForgettable, !remembers {
-                publishes.answer(request, .failure(.windowFull))
-                return
-            }
+        if publish.isRepeatable, !publish.isForgettable, !remembers, !has(.forgetWindow) {
+            publishes.answer(request, .failure(.windowFull))
+            return
         }
         guard let mailboxIndex = place(of: publish, request: request, now: now) else { return }
         guard log.admitMessage(at: mailboxIndex, now: now.monotonic) else {

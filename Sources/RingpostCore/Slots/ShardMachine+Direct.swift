@@ -11,11 +11,9 @@ extension ShardMachine {
         guard routes.isHere(slotIndex), publishes.lanes.letsThrough(slot, context, now: now.monotonic), commitsAtOnce(slot, now: now),
             limits.faults.isEmpty, log.hasRoom, !publish.mayBeRepeat
         else { return false }
+        if publish.isRepeatable, log.receipt(of: publish, now: now.monotonic) != nil { return false }
         let remembers = publish.isRepeatable && log.mailboxes.windowHasRoom(for: publish)
-        if publish.isRepeatable {
-            guard publish.isForgettable || remembers, log.receipt(of: publish, now: now.monotonic) == nil
-            else { return false }
-        }
+        if publish.isRepeatable, !publish.isForgettable, !remembers { return false }
         guard case .mailbox(let mailboxIndex) = log.place(of: publish, boot: peers.me.boot, now: now.monotonic),
             log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
