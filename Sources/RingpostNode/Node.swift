@@ -19,6 +19,7 @@ public final class Node: Service {
         threads = MultiThreadedEventLoopGroup(numberOfThreads: count)
         // Before anything is made that depends on how many there may be.
         DescriptorLimit.raise(logger: logger)
+        DescriptorLimit.makeRoom()
         let context = NodeContext(configuration: configuration, shardCount: count, logger: logger)
         self.context = context
         let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))

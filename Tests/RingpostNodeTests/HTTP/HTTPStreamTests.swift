@@ -20,7 +20,7 @@ import Testing
         let locate = "GET /v1/locate?user=alice \(Self.host)\r\n"
         let ahead = String(repeating: "x", count: 2 * HTTPConnection.aheadBytesMax)
         try channel.arrive(
-            String(repeating: locate, count: FairScheduler.sliceRequestsMax + 1) + "GET /v1/sse?user=alice \(Self.host)\r\n\(ahead)")
+            String(repeating: locate, count: FairScheduler.sliceRequestsMax) + "GET /v1/sse?user=alice \(Self.host)\r\n\(ahead)")
         #expect(channel.reads == false, "it waits for its turn, with more than is read ahead")
         Self.turn(node)
         #expect(try channel.leaving().contains("Content-Type: text/event-stream\r\n"))
