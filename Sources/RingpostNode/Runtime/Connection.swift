@@ -53,6 +53,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     /// What is counted for the connection among those of clients and of the API port.
     var place: ConnectionRoom.Place?
     private var isDirty = false
+    /// It is closing, and waits for its turn to read what is dropped.
+    private var waitsToDrop = false
     /// The connection is to be closed when its bytes are sent.
     private(set) var isClosing = false
     private var hasClosedOutput = false
@@ -227,7 +229,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
         guard context != nil, !isClosing else { return }
         isClosing = true
         closesBy = Moment.now().monotonic + runtime.limits.closeMilliseconds
-        setReading(true)
+        setReading(false)
+        waitToDrop()
         markDirty()
     }
 
@@ -311,7 +314,20 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     /// connection.
     private func drop(_ bytes: ByteBuffer) {
         droppedBytes += Int32(clamping: bytes.readableBytes)
-        if droppedBytes > Int32(Self.droppedBytesMax) { closeNow() }
+        if droppedBytes > Int32(Self.droppedBytesMax) { closeNow() } else { waitToDrop() }
+    }
+
+    /// What a crowd sends only to have it dropped is read a little in each turn.
+    private func waitToDrop() {
+        if waitsToDrop { return }
+        waitsToDrop = true
+        runtime.dropLater(self)
+    }
+
+    /// It is its turn to read once.
+    func readToDrop() {
+        waitsToDrop = false
+        context?.read()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -19,6 +19,8 @@ struct FairScheduler {
     static let (channelsARequest, namesARequest, bytesARequest) = (4, 16, 4_096)
     /// Subscriptions that end in a turn where a connection that had many is gone: as many as may begin in one.
     static let endingsMax = requestsMax * channelsARequest
+    /// Connections that read once more in a turn, only to drop what they read.
+    static let droppingMax = 8
     /// Where there is no ``LoopWaker`` (yet), a turn begins a moment after the one before has ended.
     static let pause = TimeAmount.microseconds(50)
 
@@ -41,6 +43,7 @@ struct FairScheduler {
     private var (hasServedOther, hasServedFresh) = (false, false)
     private var work: [() -> Void] = []
     private var endings: Deque<any StopsInTurn> = []
+    private var dropping: Deque<Connection> = []
     private var isScheduled = false
 
     /// This turn handles no more requests.
@@ -63,6 +66,7 @@ struct FairScheduler {
     /// Work of the next turn.
     mutating func append(_ work: @escaping () -> Void) { self.work.append(work) }
     mutating func append(_ ending: any StopsInTurn) { endings.append(ending) }
+    mutating func append(dropping connection: Connection) { dropping.append(connection) }
 
     /// The connection that this turn serves next; `nil` when the turn is over, or none waits. Half of a turn goes to fresh requests, the other
     /// half to newcomers and resting connections in turn, so that none of the three keeps another one waiting for ever. One of the
@@ -92,7 +96,7 @@ struct FairScheduler {
     /// - Returns: true when another turn has to be scheduled.
     mutating func end(hasMore: Bool) -> Bool {
         handled = 0
-        let isIdle = fresh.isEmpty && newcomers.isEmpty && resting.isEmpty && work.isEmpty && endings.isEmpty
+        let isIdle = fresh.isEmpty && newcomers.isEmpty && resting.isEmpty && work.isEmpty && endings.isEmpty && dropping.isEmpty
         if isScheduled || isIdle && !hasMore { return false }
         isScheduled = true
         return true
@@ -107,6 +111,12 @@ struct FairScheduler {
     mutating func removeEndings() -> [any StopsInTurn] {
         defer { endings.removeFirst(min(Self.endingsMax, endings.count)) }
         return Array(endings.prefix(Self.endingsMax))
+    }
+
+    /// Those that read once more in this turn.
+    mutating func removeDropping() -> [Connection] {
+        defer { dropping.removeFirst(min(Self.droppingMax, dropping.count)) }
+        return Array(dropping.prefix(Self.droppingMax))
     }
 
     mutating func removeWork() -> [() -> Void] {

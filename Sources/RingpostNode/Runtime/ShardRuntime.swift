@@ -114,6 +114,12 @@ package final class ShardRuntime: @unchecked Sendable {
         scheduleFlush()
     }
 
+    /// The connection is closing: it reads once more in one of the next turns, and drops what it reads.
+    func dropLater(_ connection: Connection) {
+        scheduler.append(dropping: connection)
+        scheduleFlush()
+    }
+
     /// The connection has more requests than are handled now: it waits for its turn.
     func enqueue(_ connection: Connection, _ standing: FairScheduler.Standing) {
         scheduler.append(connection, standing)
@@ -140,6 +146,7 @@ package final class ShardRuntime: @unchecked Sendable {
         // What would be written on top of what is late would only make it later.
         if !flushes.hasLate { for piece in scheduler.removeWork() { piece() } }
         for ending in scheduler.removeEndings() { ending.stop() }
+        for connection in scheduler.removeDropping() { connection.readToDrop() }
         scheduleFlush()
         while let connection = scheduler.next() { connection.onTurn() }
     }

@@ -254,6 +254,48 @@ import Testing
         node.shard.stop()
     }
 
+    /// Counts how often a socket is to be read.
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+        var count = 0
+        func read(context: ChannelHandlerContext) {
+            count += 1
+            context.read()
+        }
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            // As with a socket: only the sending side is closed at first.
+            if mode == .all { context.close(mode: mode, promise: promise) } else { promise?.succeed() }
+        }
+    }
+
+    /// What connections that are closing still send is read from some of them in a turn, and dropped.
+    @Test func whatACrowdSendsAfterItsEndIsReadInPieces() throws {
+        let node = try EmbeddedNode()
+        let crowd = try (0..<3 * FairScheduler.droppingMax).map { _ in
+            let (channel, counter) = (try node.clientConnection(), ReadCounter())
+            try channel.pipeline.syncOperations.addHandler(counter, position: .first)
+            return (channel, counter)
+        }
+        for (channel, _) in crowd { try channel.arrive("no request\r\n\r\n") }
+        let before = crowd.map(\.1.count)
+        func readAgain() -> Int { zip(crowd, before).count { $0.1.count > $1 } }
+        #expect(crowd.allSatisfy { $0.0.reads == false && $0.0.isActive })
+        #expect(readAgain() == 0)
+        var last = 0
+        while last < crowd.count {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            #expect((1...FairScheduler.droppingMax).contains(readAgain() - last))
+            guard readAgain() > last else { return }
+            last = readAgain()
+        }
+        // Once, until it has read something.
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        #expect(zip(crowd, before).allSatisfy { $0.1.count == $1 + 1 })
+        try crowd[0].0.arrive("more")
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        #expect(crowd[0].1.count == before[0] + 2 && crowd[1].1.count == before[1] + 1)
+    }
+
     /// Tasks that tasks add come before sockets, as many as there are; the waker comes with the sockets.
     @Test func theWakerCallsBackBehindAllTasks() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
