@@ -260,10 +260,11 @@ struct HTTPConnectionMachine<Owed, Ready> {
         if turn == .working { turn = .ready(served: 0) }
     }
 
-    /// Whether more is to be read from the socket; `nil` where that stays as it is.
+    /// Whether more is to be read from the socket; `nil` where that stays as it is. Of a newcomer that waits nothing more is read: a crowd of
+    /// them would keep the event loop busy with that alone.
     mutating func onBuffered(bytes: Int, isCrowded: Bool) -> Flow? {
         let waits = turn == .resting || turn == .working
-        let next: Flow = isFull(isCrowded: isCrowded) || waits && bytes >= limits.aheadBytesMax ? .paused : .reading
+        let next: Flow = isFull(isCrowded: isCrowded) || waits && (isNew || bytes >= limits.aheadBytesMax) ? .paused : .reading
         if next == flow { return nil }
         flow = next
         return next

@@ -311,10 +311,11 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// So much is read for the sake of a client that sends all before it looks for an answer: with bytes unread the kernel would reset the
-    /// connection.
+    /// connection. Whose client has closed its side, of that NIO reads all at once, unasked: in a crowd nobody can wait for that.
     private func drop(_ bytes: ByteBuffer) {
         droppedBytes += Int32(clamping: bytes.readableBytes)
-        if droppedBytes > Int32(Self.droppedBytesMax) { closeNow() } else { waitToDrop() }
+        let hasRoom = runtime.spendDrop(bytes: bytes.readableBytes)
+        if droppedBytes > Int32(Self.droppedBytesMax) || waitsToDrop && !hasRoom { closeNow() } else { waitToDrop() }
     }
 
     /// What a crowd sends only to have it dropped is read a little in each turn.

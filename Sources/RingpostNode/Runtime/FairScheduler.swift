@@ -21,6 +21,8 @@ struct FairScheduler {
     static let endingsMax = requestsMax * channelsARequest
     /// Connections that read once more in a turn, only to drop what they read.
     static let droppingMax = 8
+    /// What is dropped in a turn of connections whose clients have closed their side.
+    static let droppedBytesMax = 512 * 1_024
     /// Where there is no ``LoopWaker`` (yet), a turn begins a moment after the one before has ended.
     static let pause = TimeAmount.microseconds(50)
 
@@ -44,6 +46,7 @@ struct FairScheduler {
     private var work: [() -> Void] = []
     private var endings: Deque<any StopsInTurn> = []
     private var dropping: Deque<Connection> = []
+    private var droppedBytes = 0
     private var isScheduled = false
 
     /// This turn handles no more requests.
@@ -67,6 +70,12 @@ struct FairScheduler {
     mutating func append(_ work: @escaping () -> Void) { self.work.append(work) }
     mutating func append(_ ending: any StopsInTurn) { endings.append(ending) }
     mutating func append(dropping connection: Connection) { dropping.append(connection) }
+
+    /// - Returns: false where that is more than a turn has time for.
+    mutating func spendDrop(bytes: Int) -> Bool {
+        droppedBytes += bytes
+        return droppedBytes <= Self.droppedBytesMax
+    }
 
     /// The connection that this turn serves next; `nil` when the turn is over, or none waits. Half of a turn goes to fresh requests, the other
     /// half to newcomers and resting connections in turn, so that none of the three keeps another one waiting for ever. One of the
@@ -95,7 +104,7 @@ struct FairScheduler {
     /// - Parameter hasMore: there is more to do than is known here.
     /// - Returns: true when another turn has to be scheduled.
     mutating func end(hasMore: Bool) -> Bool {
-        handled = 0
+        (handled, droppedBytes) = (0, 0)
         let isIdle = fresh.isEmpty && newcomers.isEmpty && resting.isEmpty && work.isEmpty && endings.isEmpty && dropping.isEmpty
         if isScheduled || isIdle && !hasMore { return false }
         isScheduled = true

@@ -120,6 +120,14 @@ package final class ShardRuntime: @unchecked Sendable {
         scheduleFlush()
     }
 
+    /// So many bytes of a connection that is closing have been dropped.
+    ///
+    /// - Returns: false where more of them have come in this turn than there is time for.
+    func spendDrop(bytes: Int) -> Bool {
+        scheduleFlush()
+        return scheduler.spendDrop(bytes: bytes)
+    }
+
     /// The connection has more requests than are handled now: it waits for its turn.
     func enqueue(_ connection: Connection, _ standing: FairScheduler.Standing) {
         scheduler.append(connection, standing)

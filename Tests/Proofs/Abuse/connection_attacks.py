@@ -42,6 +42,10 @@ def half_open(node, seconds, is_quick):
 
 def one_address(node, seconds, is_quick):
     """Connections of one address that say nothing, as a proxy names it: of all but so many nothing is left."""
+    return waves(seconds, is_quick, lambda: idle_connections(node, is_quick))
+
+
+def idle_connections(node, is_quick):
     sockets = []
     for _ in range(ONE_ADDRESS // (5 if is_quick else 1)):
         each = connect(node.client)
@@ -134,6 +138,18 @@ def large_bodies(node, seconds, is_quick):
     return refusals(node, seconds, 16, make, {400, 405, 413})
 
 
+def waves(seconds, is_quick, wave):
+    """One crowd after the other for so many seconds: of one that is gone in a moment, users' latencies say little."""
+    until, tally, count = time.monotonic() + seconds, Tally(statuses=[]), 0
+    while not count or time.monotonic() < until and not is_quick:
+        part = wave()
+        tally.add(part)
+        tally.statuses += getattr(part, "statuses", [])
+        count += 1
+    tally.note = f"{count} waves"
+    return tally
+
+
 def push_bodies(node, seconds, is_quick, requests):
     """Announces bodies of nearly 4 MiB on many connections and sends all but their ends, as fast as they are taken."""
     count, length = WITHHELD // (5 if is_quick else 1), WITHHELD_BYTES // (4 if is_quick else 1)
@@ -171,11 +187,13 @@ def push_bodies(node, seconds, is_quick, requests):
 def bodies_without_key(node, seconds, is_quick):
     """Without a key, and with a wrong one: each is refused by its head."""
     wrong = "Authorization: Bearer " + node.keys["producer"][:-4] + "AAAA"
-    tally = push_bodies(
-        node, seconds, is_quick,
-        lambda length: (
-            request("/v1/messages", method="POST", length=length), request("/v1/messages", wrong, method="POST", length=length),
-            request("/v1/messages", wrong, "Expect: 100-continue", method="POST", length=length)))
+
+    def requests(length):
+        yield request("/v1/messages", method="POST", length=length)
+        yield request("/v1/messages", wrong, method="POST", length=length)
+        yield request("/v1/messages", wrong, "Expect: 100-continue", method="POST", length=length)
+
+    tally = waves(seconds, is_quick, lambda: push_bodies(node, seconds, is_quick, requests))
     tally.got_in = sum(status not in (b"401", b"gone") for status in tally.statuses)
     return tally
 
@@ -183,9 +201,12 @@ def bodies_without_key(node, seconds, is_quick):
 def bodies_with_one_key(node, seconds, is_quick):
     """With a key that may publish, which is not the good producer's: beyond its share they are refused."""
     key = "Authorization: Bearer " + node.keys["narrow"]
-    tally = push_bodies(node, seconds, is_quick, lambda length: (request("/v1/messages", key, method="POST", length=length),))
-    taken = sum(status is None for status in tally.statuses)
-    tally.note = f"{taken} taken"
+
+    def requests(length):
+        yield request("/v1/messages", key, method="POST", length=length)
+
+    tally = waves(seconds, is_quick, lambda: push_bodies(node, seconds, is_quick, requests))
+    tally.note += f", {sum(status is None for status in tally.statuses)} taken"
     if any(status not in (None, b"408", b"503", b"gone") for status in tally.statuses):
         tally.problems.append(f"answered otherwise: {set(tally.statuses)}")
     return tally

@@ -196,6 +196,14 @@ import Testing
         #expect(machine.onBuffered(bytes: 100, isCrowded: false) == .paused)
     }
 
+    @Test func aNewcomerThatWaitsIsNotReadAhead() {
+        var machine = machine()
+        #expect(machine.onBytes(turnIsOver: false, turnIsOverForNewcomers: true) == .rest(.newcomer))
+        #expect(machine.onBuffered(bytes: 1, isCrowded: false) == .paused)
+        machine.onTurn()
+        #expect(machine.onBuffered(bytes: 1, isCrowded: false) == .reading)
+    }
+
     @Test func answersThatWaitBehindAnEarlierOneAreCounted() {
         var machine = machine()
         let numbers = ["a", "b", "c"].map { request(&machine, $0) }

@@ -268,15 +268,20 @@ import Testing
         }
     }
 
+    /// Connections that have been refused, and are closing.
+    private func refusedCrowd(_ count: Int, _ node: EmbeddedNode) throws -> [(EmbeddedChannel, ReadCounter)] {
+        try (0..<count).map { _ in
+            let (channel, counter) = (try node.clientConnection(), ReadCounter())
+            try channel.pipeline.syncOperations.addHandler(counter, position: .first)
+            try channel.arrive("no request\r\n\r\n")
+            return (channel, counter)
+        }
+    }
+
     /// What connections that are closing still send is read from some of them in a turn, and dropped.
     @Test func whatACrowdSendsAfterItsEndIsReadInPieces() throws {
         let node = try EmbeddedNode()
-        let crowd = try (0..<3 * FairScheduler.droppingMax).map { _ in
-            let (channel, counter) = (try node.clientConnection(), ReadCounter())
-            try channel.pipeline.syncOperations.addHandler(counter, position: .first)
-            return (channel, counter)
-        }
-        for (channel, _) in crowd { try channel.arrive("no request\r\n\r\n") }
+        let crowd = try refusedCrowd(3 * FairScheduler.droppingMax, node)
         let before = crowd.map(\.1.count)
         func readAgain() -> Int { zip(crowd, before).count { $0.1.count > $1 } }
         #expect(crowd.allSatisfy { $0.0.reads == false && $0.0.isActive })
@@ -294,6 +299,20 @@ import Testing
         try crowd[0].0.arrive("more")
         node.eventLoop.advanceTime(by: FairScheduler.pause)
         #expect(crowd[0].1.count == before[0] + 2 && crowd[1].1.count == before[1] + 1)
+    }
+
+    /// NIO reads all at once, and unasked, that a client has sent before it closed its side.
+    @Test func ofACrowdThatHasClosedItsSideNotAllIsRead() throws {
+        let node = try EmbeddedNode()
+        let bytes = [UInt8](repeating: 0, count: Connection.droppedBytesMax)
+        let crowd = try refusedCrowd(4, node).map(\.0)
+        let few = FairScheduler.droppedBytesMax / bytes.count
+        for channel in crowd { try channel.arrive(bytes) }
+        #expect(crowd.map(\.isActive) == (0..<4).map { $0 < few })
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        let one = try refusedCrowd(1, node)[0].0
+        try one.arrive(bytes)
+        #expect(one.isActive, "in the next turn there is time again")
     }
 
     /// Tasks that tasks add come before sockets, as many as there are; the waker comes with the sockets.
