@@ -71,7 +71,7 @@ public enum Limit: String, Sendable, CaseIterable {
         case .payloadBytes: "a message's payload; more is answered 413"
         case .batchBytes: "a batch's body; more is answered 413"
         case .bodyBytes:
-            "bytes of bodies that one event loop holds for one API key, or for one source address without a key, while they come in or a batch "
+            "bytes of bodies that one event loop holds or expects for one API key, or for one source address without a key, while they come in or a batch "
                 + "is worked off (at least two of `batch-bytes`); all together four times as many, and as many again for those who hold "
                 + "256 KiB or less; what is more is answered 503 `overloaded`, others go on"
         case .batchMessages: "messages in a batch; more are answered 413"

@@ -20,7 +20,7 @@ extension HTTPConnection {
         let match: RouteMatch
         let permit: Permit
         let bodyBytesMax: Int
-        private let keepsBody: Bool
+        let keepsBody: Bool
         private(set) var body = ByteBuffer()
         /// That have come.
         private(set) var bodyBytes = 0
@@ -59,9 +59,7 @@ extension HTTPConnection {
         guard let arriving else { return }
         if case .length(let length) = head.body {
             if length > arriving.bodyBytesMax { return refuseTooLarge() }
-            if arriving.refusal == nil, length > input.readableBytes, !runtime.bodies.takes(length, for: bodyOwner(arriving)) {
-                return refuseBodies()
-            }
+            if arriving.keepsBody, length > input.readableBytes, !reserve(bytes: length, for: bodyOwner(arriving)) { return refuseBodies() }
         }
         guard head.expectsContinue else { return }
         // Who waits for leave to send the body may send it or not: what comes next could be either.
@@ -97,6 +95,17 @@ extension HTTPConnection {
     private func bodyOwner(_ arriving: Arriving) -> ByteOwner {
         if case .granted(let grant?) = arriving.permit, let id = grant.id { return .key(id) }
         return (peer.proxied ?? peerAddress).map { .address($0.counted) } ?? .nobody
+    }
+
+    /// A body of so many bytes is on its way in. Counted at once, and not as it comes: in a crowd each would find room, and be refused when
+    /// much of its body has been read.
+    ///
+    /// - Returns: false where that is more than its owner may have here.
+    private func reserve(bytes: Int, for owner: ByteOwner) -> Bool {
+        guard runtime.bodies.takes(bytes, for: owner) else { return false }
+        bodyCharge = BodyCharge(owner: owner, bytes: 0)
+        charge(bytes: bytes)
+        return true
     }
 
     /// The parser has stopped: what it has left of a body is kept until more comes.

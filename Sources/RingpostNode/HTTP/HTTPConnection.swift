@@ -240,7 +240,9 @@ final class HTTPConnection: Connection, @unchecked Sendable {
     private var held: [any HeldRequest] { machine.allOwed.compactMap(\.held) }
 
     override var kind: ConnectionKind { .http }
-    override var heldBytes: Int { outputBytes + machine.readyBytes + input.readableBytes + (bodyCharge?.bytes ?? 0) }
+    override var heldBytes: Int {
+        outputBytes + machine.readyBytes + input.readableBytes + (arriving?.heldBytes ?? bodyCharge?.bytes ?? 0)
+    }
     override var byteOwner: ByteOwner? { bodyCharge?.owner ?? peer.apiKey?.grant.id.map { .key($0) } }
     override func shed() { shedBodies() }
 

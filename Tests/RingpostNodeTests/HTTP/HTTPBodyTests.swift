@@ -192,6 +192,23 @@ import Testing
         #expect(keyed.node.shard.runtime.bodies.bytes == 0 && keyed.node.shard.runtime.bodies.ownerCount == 0)
     }
 
+    @Test func whatIsAnnouncedIsCountedBeforeItComes() throws {
+        let keyed = try Self.small()
+        let announced = try (0..<3).map { _ in
+            let (_, channel) = try keyed.connection()
+            try channel.arrive(Self.head("/v1/messages", "a", Self.length))
+            return channel
+        }
+        #expect(try announced.map { try $0.leaving().prefix(12) } == ["", "", "HTTP/1.1 503"])
+        #expect(keyed.node.shard.runtime.bodies.bytes == 2 * 60_001)
+        try announced[0].close().wait()
+        let (_, again) = try keyed.connection()
+        try again.arrive(Self.head("/v1/messages", "a", Self.length))
+        #expect(try again.leaving().isEmpty)
+        for channel in [announced[1], again] { try channel.close().wait() }
+        #expect(keyed.node.shard.runtime.bodies.bytes == 0 && keyed.node.shard.runtime.bodies.ownerCount == 0)
+    }
+
     @Test func aBatchIsChargedUntilItIsWorkedOff() throws {
         let keyed = try Keyed()
         let (_, channel) = try keyed.connection()
