@@ -217,6 +217,7 @@ public enum LimitsDocument {
 
     private static let cluster: Section = {
         let (limits, slots) = (NodeLimits(), SlotLimits())
+            ("lines of the log that wait for its reader", "\(bytes(LogOutput.waitingBytesMax)), more are lost, counted and told"),
         return Section(
             title: "Cluster",
             rows: [

@@ -14,13 +14,15 @@ public final class Node: Service {
     private let group: ShardGroup
 
     /// Makes a node; ``run()`` starts it.
-    public init(_ configuration: NodeConfiguration, logger: Logger) {
+    ///
+    /// - Parameter log: where the process's log goes, for its metrics.
+    public init(_ configuration: NodeConfiguration, logger: Logger, log: LogOutput? = nil) {
         let count = min(max(1, configuration.shards ?? System.coreCount), ConnectionAddress.loopsMax)
         threads = MultiThreadedEventLoopGroup(numberOfThreads: count)
         // Before anything is made that depends on how many there may be.
         DescriptorLimit.raise(logger: logger)
         DescriptorLimit.makeRoom()
-        let context = NodeContext(configuration: configuration, shardCount: count, logger: logger)
+        let context = NodeContext(configuration: configuration, shardCount: count, logger: logger, log: log)
         self.context = context
         let group = ShardGroup(context, eventLoops: Array(threads.makeIterator()))
         group.setQuestionAnswerer { [unowned group] in group.answer($0, $1, on: $2, $3) }

@@ -54,6 +54,7 @@ enum MetricsText {
         page.gauge("ringpost_ring_age_milliseconds", "Since ZooKeeper confirmed the ring", [([], context.ringAgeMilliseconds)])
         page.gauge(
             "ringpost_may_act", "1 while the node has the right to act", [([], context.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
+        if let log = context.log?.counts { writeLog(written: log.written, lost: log.lost, to: &page) }
         page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], context.alarms)])
         page.histogram(
             "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
@@ -101,10 +102,16 @@ enum MetricsText {
         if let audit = context.audit { writeAudit(audit.counts, to: &page) }
     }
 
-    private static func writeAudit(_ counts: AuditLog.Counts, to page: inout Page) {
+    private static func writeAudit(_ counts: LineWriter<AuditEntry>.Counts, to page: inout Page) {
         page.counter(
             "ringpost_audit_lines_total", "Lines of the audit log: written, lost to a full or slow disk, and refusals that were left out",
             [([("result", "written")], counts.written), ([("result", "lost")], counts.lost), ([("result", "omitted")], counts.omitted)])
+    }
+
+    private static func writeLog(written: UInt64, lost: UInt64, to page: inout Page) {
+        page.counter(
+            "ringpost_log_lines_total", "Lines of the log: written, and lost because its reader did not keep up",
+            [([("result", "written")], written), ([("result", "lost")], lost)])
     }
 
     private static func writeClients(_ counters: ShardCounters, to page: inout Page) {

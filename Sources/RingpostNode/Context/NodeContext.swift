@@ -9,6 +9,8 @@ import Synchronization
 package final class NodeContext: Sendable {
     package let configuration: NodeConfiguration
     let logger: Logger
+    /// Where the log goes; `nil` where that is not the node's business.
+    let log: LogOutput?
     let shardCount: Int
     let startedAt = Moment.now().monotonic
 
@@ -65,10 +67,11 @@ package final class NodeContext: Sendable {
         package init() {}
     }
 
-    package init(configuration: NodeConfiguration, shardCount: Int, logger: Logger) {
+    package init(configuration: NodeConfiguration, shardCount: Int, logger: Logger, log: LogOutput? = nil) {
         self.configuration = configuration
         self.shardCount = shardCount
         self.logger = logger
+        self.log = log
         tokens = configuration.auth.asksForTokens ? TokenVerifier(configuration.auth, logger: logger) : nil
         apiKeys = configuration.auth.apiKeysFile.map {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)

@@ -93,13 +93,10 @@ struct NodeCommand: AsyncParsableCommand {
     func run() async throws {
         let settings: NodeSettings
         do throws(NodeError) { settings = try NodeSettings(options: self) } catch { throw ValidationError(error.description) }
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = settings.logLevel
-            return handler
-        }
+        let log = LogOutput()
+        LoggingSystem.bootstrap { log.handler(label: $0, level: settings.logLevel) }
         let logger = Logger(label: "ringpost.\(settings.node.id)")
-        let node = Node(settings.node, logger: logger)
+        let node = Node(settings.node, logger: logger, log: log)
         // A node that has drained by an operator's order ends by itself, and in order.
         let service = ServiceGroupConfiguration.ServiceConfiguration(
             service: node, successTerminationBehavior: .gracefullyShutdownGroup)
@@ -120,9 +117,11 @@ struct NodeCommand: AsyncParsableCommand {
         defer { listening.cancel() }
         do {
             try await group.run()
-        } catch let error as NodeError {
-            logger.critical("\(error)")
-            throw ExitCode.failure
+        } catch {
+            if error is NodeError { logger.critical("\(error)") }
+            await log.flush()
+            throw error is NodeError ? ExitCode.failure : error
         }
+        await log.flush()
     }
 }
