@@ -102,6 +102,11 @@ public enum LimitsDocument {
                     "silence of a WebSocket",
                     "\(limits.pingMilliseconds / 1_000) s, then it is pinged; after twice as long it is closed with `idle`"
                 ),
+                (
+                    "a client whose machine acknowledges nothing (gone without a word, or it takes nothing)",
+                    "\(limits.vanishedMilliseconds / 1_000) s from the first byte that waits for it, or from its last one where none does; then "
+                        + "its connection is closed. An event stream's next byte comes after \(limits.pingMilliseconds / 1_000) s at the latest"
+                ),
             ])
     }()
 
@@ -212,12 +217,12 @@ public enum LimitsDocument {
                 "lines of the audit log that wait for the disk",
                 "\(grouped(AuditLog.waitingMax)), more are lost and counted; of refusals \(AuditLog.refusalsPerSecond) a second are written"
             ),
+            ("lines of the log that wait for its reader", "\(bytes(LogOutput.waitingBytesMax)), more are lost, counted and told"),
             ("source addresses whose rate is remembered", grouped(ConnectionQuotas.addressesMax)),
         ])
 
     private static let cluster: Section = {
         let (limits, slots) = (NodeLimits(), SlotLimits())
-            ("lines of the log that wait for its reader", "\(bytes(LogOutput.waitingBytesMax)), more are lost, counted and told"),
         return Section(
             title: "Cluster",
             rows: [

@@ -97,7 +97,7 @@ public final class Node: Service {
         }
         let client = try await Port(
             configuration.client, "client", readBytesMax: many, allowsHalfClosure: true, eventLoops: eventLoops, tls: { auth.tls },
-            proxies: configuration.auth.trustedProxies
+            proxies: configuration.auth.trustedProxies, vanishedMilliseconds: configuration.limits.vanishedMilliseconds
         ) {
             HTTPConnection(routes: ClientRoutes(shard: shards[$0], origins: origins), shard: shards[$0])
         }

@@ -66,6 +66,9 @@ public struct NodeLimits: Sendable {
     public var keepAliveMilliseconds: Int64 = 75_000
     /// A silent socket is pinged after so long, and closed after twice as long.
     public var pingMilliseconds: Int64 = 25_000
+    /// A client whose machine acknowledges nothing for so long is gone. Not shorter than the pause between two signs of life: a client that
+    /// is pinged, or gets comments, is not asked by the kernel on top.
+    public var vanishedMilliseconds: Int64 = 30_000
     /// What a closing socket gets to take its last bytes.
     public var closeMilliseconds: Int64 = 5_000
     /// When the node leaves in order: how long it waits for others to take over its slots and copies.

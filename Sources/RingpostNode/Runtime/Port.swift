@@ -17,6 +17,9 @@ package struct Port {
     /// What suits sockets of strangers, of which there may be many, and those of the few members and producers.
     static let (strangersReadBytesMax, membersReadBytesMax) = (16_384, 65_536)
 
+    /// The pause between two of the kernel's questions to the other side of a connection on which nothing comes and nothing is under way.
+    private static let keepAlivePauseSeconds: Int64 = 5
+
     private(set) var channels: [any Channel] = []
     /// With the port that the system has chosen, where 0 was asked for.
     package private(set) var address: ListenAddress
@@ -27,11 +30,13 @@ package struct Port {
     ///   - allowsHalfClosure: a client that has closed its side may still read.
     ///   - tls: asked once a connection; `nil` for a plain one.
     ///   - proxies: whose PROXY protocol is read.
+    ///   - vanishedMilliseconds: after so long without an acknowledgement the kernel ends a connection. Without it, whoever goes without a word
+    ///     while nothing is asked of them (an event stream, a poll that waits) would stay for as long as the kernel tries: a quarter of an hour.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
         _ address: ListenAddress, _ name: String, readBytesMax: Int, allowsHalfClosure: Bool = false, eventLoops: [any EventLoop],
         tls: @escaping @Sendable () -> NIOSSLContext?, proxies: TrustedProxies = .nobody,
-        _ connection: @escaping @Sendable (_ shardIndex: Int) -> Connection
+        vanishedMilliseconds: Int64? = nil, _ connection: @escaping @Sendable (_ shardIndex: Int) -> Connection
     ) async throws {
         self.address = address
         let sizes = ReadSizes(most: readBytesMax)
@@ -42,7 +47,7 @@ package struct Port {
                 try await alone.bind(host: address.host, port: address.port).get().close()
             }
             for (shardIndex, eventLoop) in eventLoops.enumerated() {
-                let channel = try await Self.bootstrap(eventLoop)
+                let channel = try await Self.noticingWhoVanishes(Self.bootstrap(eventLoop), vanishedMilliseconds)
                     .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
                     .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytesMax)
@@ -69,6 +74,17 @@ package struct Port {
         ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: Int32(backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+    }
+
+    /// What was sent and is not acknowledged for that long ends the connection; where nothing was sent, the kernel asks after as long.
+    private static func noticingWhoVanishes(_ bootstrap: ServerBootstrap, _ milliseconds: Int64?) -> ServerBootstrap {
+        guard let milliseconds else { return bootstrap }
+        let seconds = max(1, milliseconds / 1_000)
+        func option(_ name: CInt) -> ChannelOptions.Types.SocketOption { .tcpOption(NIOBSDSocket.Option(rawValue: name)) }
+        return bootstrap.serverChannelOption(.socketOption(.so_keepalive), value: 1)
+            .serverChannelOption(option(TCP_USER_TIMEOUT), value: SocketOptionValue(milliseconds))
+            .serverChannelOption(option(TCP_KEEPIDLE), value: SocketOptionValue(seconds))
+            .serverChannelOption(option(TCP_KEEPINTVL), value: SocketOptionValue(min(seconds, keepAlivePauseSeconds)))
     }
 
     static func add(_ socket: Connection, _ context: NIOSSLContext?, _ proxies: TrustedProxies, to channel: any Channel) throws {
