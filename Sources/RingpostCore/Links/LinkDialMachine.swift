@@ -4,9 +4,15 @@
 /// One link from this node to a member.
 public struct LinkDialMachine: Sendable {
     /// The pause before another attempt is drawn between the first and twice as much each time, at most the second.
-    public static let backOffMilliseconds: ClosedRange<Int64> = 50...2_000
+    public static let backOffMilliseconds: ClosedRange<Int64> = 50...1_000
     /// A connection and its handshake take so long at most.
-    public static let dialMillisecondsMax: Int64 = 3_000
+    public static let dialMillisecondsMax: Int64 = 2_000
+    /// Where something was sent and nothing is heard for so long, the member is asked whether it is there.
+    public static let patienceMilliseconds: Int64 = 250
+    /// A member that was asked has so long to say anything; H, where that is less.
+    public static let answerMillisecondsMax: Int64 = 1_500
+    /// Two looks that are further apart say nothing about the member: this process has stood still, and what has come meanwhile is not read.
+    public static let lookMillisecondsMax: Int64 = 500
 
     private enum State {
         /// Between two attempts. Can transition to dialling, stopped.
@@ -14,16 +20,47 @@ public struct LinkDialMachine: Sendable {
         /// A connection, then the handshake. Can transition to up, waiting, stopped.
         case dialling(since: Int64)
         /// Can transition to waiting, stopped.
-        case up(lastHeard: Int64, lastPing: Int64)
+        case up(Pulse)
         /// The member has left the ring, or is refused. Final.
         case stopped
+    }
+
+    /// What is known of a member that is there.
+    private struct Pulse {
+        var lastHeard: Int64
+        var lastPing: Int64
+        var lastLook: Int64
+        /// The oldest ping behind which nothing was heard.
+        var askedAt: Int64?
+        /// The oldest ping that was not answered: what was said before may not have arrived either, though something is heard.
+        var unansweredSince: Int64?
+        /// Something was sent since something was heard.
+        var hasSent = false
+
+        init(now: Int64) { (lastHeard, lastPing, lastLook) = (now, now, now) }
+
+        mutating func onPing(now: Int64) {
+            lastPing = now
+            askedAt = askedAt ?? now
+            unansweredSince = unansweredSince ?? now
+        }
+
+        /// Time in which nobody has looked doesn't count.
+        mutating func look(now: Int64) {
+            defer { lastLook = now }
+            let pause = now - lastLook
+            guard pause > LinkDialMachine.lookMillisecondsMax else { return }
+            lastHeard += pause
+            askedAt = askedAt.map { $0 + pause }
+            unansweredSince = unansweredSince.map { $0 + pause }
+        }
     }
 
     /// Why a connection is over.
     public enum End: Hashable, Sendable {
         /// Connection or handshake took too long.
         case late
-        /// The member has said nothing for H.
+        /// The member has said nothing for too long, or nothing arrives there.
         case silent
     }
 
@@ -59,8 +96,13 @@ public struct LinkDialMachine: Sendable {
         }
     }
 
-    /// Time passes. `jitter`: any number, drawn where one is needed.
-    public mutating func onTick(now: Int64, jitter: @autoclosure () -> UInt64) -> Action {
+    /// Time passes.
+    ///
+    /// - Parameters:
+    ///   - isHeldUp: bytes wait here because the connection takes no more. Then its end has until H: behind much, on a slow network, an answer
+    ///     takes its time.
+    ///   - jitter: any number, drawn where one is needed.
+    public mutating func onTick(now: Int64, isHeldUp: Bool = false, jitter: @autoclosure () -> UInt64) -> Action {
         switch state {
         case .waiting(let until):
             guard now >= until else { return .nothing }
@@ -71,34 +113,71 @@ public struct LinkDialMachine: Sendable {
             guard now - since >= Self.dialMillisecondsMax else { return .nothing }
             fail(now: now, jitter: jitter())
             return .close(.late, wasUp: false)
-        case .up(let lastHeard, let lastPing):
-            if now - lastHeard >= heartbeatTimeout {
+        case .up(var pulse):
+            pulse.look(now: now)
+            if isSilent(pulse, isHeldUp: isHeldUp, now: now) {
                 fail(now: now, jitter: jitter())
                 return .close(.silent, wasUp: true)
             }
-            guard now - lastPing >= heartbeatTimeout / 3 else { return .nothing }
-            state = .up(lastHeard: lastHeard, lastPing: now)
-            return .ping
+            let asks = isPingDue(pulse, now: now)
+            if asks { pulse.onPing(now: now) }
+            state = .up(pulse)
+            return asks ? .ping : .nothing
         case .stopped: return .nothing
         }
+    }
+
+    private func isSilent(_ pulse: Pulse, isHeldUp: Bool, now: Int64) -> Bool {
+        // 1. It was asked, and says nothing at all.
+        if let asked = pulse.askedAt, !isHeldUp, now - asked >= min(Self.answerMillisecondsMax, heartbeatTimeout) { return true }
+        // 2. The same, whatever waits.
+        if now - pulse.lastHeard >= heartbeatTimeout { return true }
+        // 3. It speaks, but what is said to it does not arrive. Behind much an answer may be late, so it has longer.
+        return pulse.unansweredSince.map { now - $0 >= 2 * heartbeatTimeout } ?? false
+    }
+
+    private func isPingDue(_ pulse: Pulse, now: Int64) -> Bool {
+        if now - pulse.lastPing >= heartbeatTimeout / 3 { return true }
+        let patience = min(Self.patienceMilliseconds, heartbeatTimeout / 3)
+        return pulse.hasSent && pulse.askedAt == nil && now - max(pulse.lastHeard, pulse.lastPing) >= patience
     }
 
     /// The member's welcome. False when it is out of turn.
     public mutating func onWelcome(now: Int64) -> Bool {
         guard case .dialling = state else { return false }
-        state = .up(lastHeard: now, lastPing: now)
+        state = .up(Pulse(now: now))
         failures = 0
         return true
     }
 
+    /// Something is sent to the member. Needs no time: it is called for each message.
+    public mutating func onSent() {
+        guard case .up(var pulse) = state, !pulse.hasSent else { return }
+        pulse.hasSent = true
+        state = .up(pulse)
+    }
+
     /// The member has said something.
     public mutating func onHeard(now: Int64) {
-        if case .up(_, let lastPing) = state { state = .up(lastHeard: now, lastPing: lastPing) }
+        guard case .up(var pulse) = state else { return }
+        pulse.lastHeard = now
+        pulse.askedAt = nil
+        pulse.hasSent = false
+        state = .up(pulse)
+    }
+
+    /// The member has answered a ping.
+    public mutating func onPong() {
+        guard case .up(var pulse) = state else { return }
+        pulse.unansweredSince = nil
+        state = .up(pulse)
     }
 
     /// A heartbeat was sent out of turn.
     public mutating func onPing(now: Int64) {
-        if case .up(let lastHeard, _) = state { state = .up(lastHeard: lastHeard, lastPing: now) }
+        guard case .up(var pulse) = state else { return }
+        pulse.onPing(now: now)
+        state = .up(pulse)
     }
 
     /// The attempt, or its connection, has come to an end; also to be called when this node breaks it off.

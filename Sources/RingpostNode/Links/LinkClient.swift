@@ -60,7 +60,7 @@ package final class LinkClient: @unchecked Sendable {
 
     func onTick(now: Int64) {
         checkRoom()
-        switch machine.onTick(now: now, jitter: runtime.numbers.random()) {
+        switch machine.onTick(now: now, isHeldUp: connection?.isHeldUp == true, jitter: runtime.numbers.random()) {
         case .nothing: break
         case .dial(let attempt): dial(attempt: attempt)
         case .ping: sendPing(query: 0)
@@ -156,6 +156,7 @@ package final class LinkClient: @unchecked Sendable {
 
     func send(_ frame: LinkFrame) {
         connection?.write { LinkEncoder.write(frame, into: &$0) }
+        machine.onSent()
         checkRoom()
     }
 
@@ -173,6 +174,7 @@ package final class LinkClient: @unchecked Sendable {
             LinkEncoder.writeForward(
                 request, publish, epoch: epoch, hops: hops, restarts: restarts, budgetMilliseconds: UInt16(left), into: &$0)
         }
+        machine.onSent()
         checkRoom()
     }
 
@@ -234,6 +236,7 @@ package final class LinkClient: @unchecked Sendable {
             attachments.remove(attachment)
             runtime.post(.detached(WireAttachment.address(attachment)), to: try originLoop(attachment))
         case .pong(let query, let sentAt, let standing):
+            machine.onPong()
             runtime.counters.roundTrip.record(microseconds: Moment.monotonicMicroseconds() &- sentAt)
             links.context.onStanding(of: member, standing, query: query)
             if let news = links.context.news(for: standing, told: &toldEpoch) { send(news) }

@@ -384,7 +384,10 @@ final class LinkServer: Connection, @unchecked Sendable {
 
     override func onDeadline(now: Int64) {
         switch state {
-        case .node, .producer:
+        // It sends a heartbeat three times as often, and has dialled again long before, if it could.
+        case .node:
+            if now - lastHeard > links.shell.heartbeatMilliseconds { closeNow() }
+        case .producer:
             if now - lastHeard > 2 * links.shell.heartbeatMilliseconds { closeNow() }
         case .silent, .greeted, .over: break
         }

@@ -114,6 +114,8 @@ class Connection: ChannelInboundHandler, @unchecked Sendable {
     /// Bytes that wait to be sent, here or with NIO.
     var outputBytes: Int { pendingBytes + (isBackedUp ? Int(handedBytes) : 0) }
     var pendingBytes: Int { pending.readableBytes + (backlog?.bytes ?? 0) }
+    /// The kernel takes no more bytes for now.
+    var isHeldUp: Bool { isBackedUp }
     /// No bytes wait to be sent, here or with NIO.
     var isDrained: Bool { pending.readableBytes == 0 && !isBackedUp }
     var isOpen: Bool { context != nil }

@@ -140,6 +140,7 @@ extension SimProcess {
             withLoop { $0.linkIsUp(link.handle, to: link.member.identity, now: self.moment, actions: &$1) }
             for socket in sockets { perform(socket.machine.onEpoch(now: now), socket) }
         case .pong(let query, let standing):
+            link.machine.onPong()
             onStanding(standing, of: link.member.identity, query: query)
             if let view = peers.news(for: standing, told: &link.toldEpoch) { link.connection?.send(.members(view), from: .dialling) }
         case .members(let epoch, let members, let generation): onOffer(epoch, members, generation)
@@ -203,7 +204,7 @@ extension SimProcess {
 
     /// Nodes ping; one that doesn't for long has gone without a word.
     func closeSilentEnds() {
-        for end in accepted.values.filter({ now - $0.lastHeard > 2 * heartbeat }).sorted(by: { $0.channel < $1.channel }) {
+        for end in accepted.values.filter({ now - $0.lastHeard > heartbeat }).sorted(by: { $0.channel < $1.channel }) {
             if case .node = end.kind { close(end) }
         }
     }

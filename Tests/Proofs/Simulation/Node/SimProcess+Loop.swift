@@ -82,7 +82,9 @@ extension SimProcess {
 
     private func send(_ frame: SimFrame, to peer: UInt32) {
         let link = links[Int(peer)]
-        if link.isUp { link.connection?.send(frame, from: .dialling) }
+        guard link.isUp else { return }
+        link.connection?.send(frame, from: .dialling)
+        link.machine.onSent()
     }
 
     // MARK: Producers
