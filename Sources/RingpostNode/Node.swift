@@ -56,6 +56,8 @@ public final class Node: Service {
         let outcome = await Result.of { try await runMembership(ports) }
         for channel in ports.channels { try? await channel.close() }
         await group.closeSockets()
+        // From here on the event loops have their own business only, and can end.
+        await context.loops.close()
         await context.audit?.close()
         try await threads.shutdownGracefully()
         try outcome.get()

@@ -25,6 +25,21 @@ extension ClusterTests {
             return nodes.nodes.first { $0.id == id }?.draining?.phase
         }
 
+        /// All at once, as a deploy that replaces everything: links break while event loops end.
+        @Test func nodesEndInOrderHoweverOftenTheyAreStarted() async throws {
+            let cluster = try await Cluster.start { _ in ["--loops", "4"] }
+            for round in 0..<5 {
+                if round > 0 {
+                    for node in cluster.nodes { try node.launch() }
+                    try await cluster.settled()
+                }
+                for number in 0..<12 { try await cluster.nodes[number % 3].publish("x", to: "ending-\(number)") }
+                for node in cluster.nodes { node.terminate() }
+                for node in cluster.nodes { #expect(try await node.waitForExit(seconds: Self.drainSecondsMax) == 0, "\(node.log)") }
+            }
+            for node in cluster.nodes { #expect(!node.log.contains("already shut down"), "\(node.log)") }
+        }
+
         @Test func aDrainedNodeIsNotMissed() async throws {
             let cluster = try await Cluster.start()
             let user = try await cluster.user("settler", ownedBy: "n2")

@@ -73,7 +73,7 @@ extension ShardGroup {
                 let done = await context.perform(order)
                 audit(order.text, on: context.configuration.id, result: done.code ?? "accepted")
                 let json = JSONDocument.encode(done)
-                eventLoop.execute { answer(json) }
+                context.loops.execute(on: eventLoop) { answer(json) }
             }
         }
     }

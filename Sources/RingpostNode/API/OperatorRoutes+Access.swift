@@ -51,7 +51,7 @@ extension OperatorRoutes {
         let until = order.token == nil ? last : min(max(order.expires ?? last, now), last)
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let context = context
-        promise.completeWithTask {
+        context.loops.complete(promise) {
             try await context.revoke(tokens, until: until, maker: grant.names.isAll ? nil : grant.id)
             return .json(
                 JSONDocument.encode(
@@ -99,7 +99,7 @@ extension OperatorRoutes {
         try shard.require(grant.allowsSomeOrders, "see revocations")
         let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
         let context = context
-        promise.completeWithTask {
+        context.loops.complete(promise) {
             let notes = try await context.revocationNotes().filter { note in
                 grant.allowsOrders || note.user.map { grant.allowsOrders(about: Array($0.utf8)) } == true
             }

@@ -24,7 +24,7 @@ extension OperatorRoutes {
         let context = shard.context
         if node == context.configuration.id {
             let promise = shard.eventLoop.makePromise(of: HTTPResponse.self)
-            promise.completeWithTask { Self.response(to: order, node, await context.perform(order)) }
+            context.loops.complete(promise) { Self.response(to: order, node, await context.perform(order)) }
             return promise.futureResult
         }
         guard let view = context.view else { return shard.eventLoop.makeSucceededFuture(Self.response(to: order, node, .notInARing)) }

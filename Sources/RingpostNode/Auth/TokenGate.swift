@@ -66,6 +66,7 @@ final class TokenGate {
     private let tokens: TokenVerifier?
     private let quotas: NodeQuotas
     private let eventLoop: any EventLoop
+    private let loops: LoopGate
     private var grants = GrantCache()
     /// Tokens that have been taken back; `nil` while that is not known, and then no token is good.
     private var revocations: RevocationList?
@@ -75,8 +76,9 @@ final class TokenGate {
     private var hasher: KeyHasher?
 
     /// - Parameter tokens: `nil` where clients are asked for no token.
-    init(tokens: TokenVerifier?, quotas: NodeQuotas, eventLoop: any EventLoop) {
+    init(tokens: TokenVerifier?, quotas: NodeQuotas, eventLoop: any EventLoop, loops: LoopGate) {
         self.tokens = tokens
+        self.loops = loops
         self.quotas = quotas
         self.eventLoop = eventLoop
     }
@@ -110,8 +112,8 @@ final class TokenGate {
         case .keysMissing: body(.failure(Self.keysMissing))
         case .mayHelpToFetch(let issuer):
             let waiting = NIOLoopBound((self, body), eventLoop: eventLoop)
-            tokens.awaitKeys(of: issuer) { [eventLoop] in
-                eventLoop.execute {
+            tokens.awaitKeys(of: issuer) { [eventLoop, loops] in
+                loops.execute(on: eventLoop) {
                     let (gate, body) = waiting.value
                     body(gate.checkAgain(token, hash, tokens))
                 }

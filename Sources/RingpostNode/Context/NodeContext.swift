@@ -34,6 +34,8 @@ package final class NodeContext: Sendable {
         var peers: PeerTable
     }
 
+    /// The way to the event loops.
+    let loops = LoopGate()
     let auth = NodeAuth()
     /// Checks clients' tokens; `nil` where they are asked for none.
     let tokens: TokenVerifier?

@@ -83,6 +83,12 @@ package final class LinkClient: @unchecked Sendable {
 
     private func dial(attempt: Int) {
         guard let target = ListenAddress(address) else { return }
+        HostLookup.find(target, on: runtime.eventLoop, links.context.loops) { [self] addresses in
+            if machine.isCurrent(attempt) { connect(to: addresses, of: target, attempt: attempt) }
+        }
+    }
+
+    private func connect(to addresses: [SocketAddress], of target: ListenAddress, attempt: Int) {
         ClientBootstrap(group: runtime.eventLoop)
             .connectTimeout(.milliseconds(LinkDialMachine.dialMillisecondsMax))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -99,8 +105,7 @@ package final class LinkClient: @unchecked Sendable {
                     try channel.pipeline.syncOperations.addHandler(socket)
                 }
             }
-            .connect(host: target.host, port: target.port)
-            .hop(to: runtime.eventLoop)
+            .connect(to: addresses, of: target, on: runtime.eventLoop)
             .whenFailure { _ in if self.machine.isCurrent(attempt), self.connection == nil { self.onEnded() } }
     }
 

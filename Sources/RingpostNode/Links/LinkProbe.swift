@@ -22,6 +22,18 @@ enum LinkProbe {
         let probe = ProbeConnection(
             member.identity, LinkDialler(hello, secrets: auth.linkSecrets), isTrusting: isTrusting, answer: answer)
         let timeout = eventLoop.scheduleTask(in: .milliseconds(millisecondsMax)) { probe.finish(.silent) }
+        let loops = context.loops
+        eventLoop.execute {
+            HostLookup.find(target, on: eventLoop, loops) { connect(probe, to: $0, of: target, auth, on: eventLoop) }
+        }
+        let result = (try? await answer.futureResult.get()) ?? .silent
+        timeout.cancel()
+        return result
+    }
+
+    private static func connect(
+        _ probe: ProbeConnection, to addresses: [SocketAddress], of target: ListenAddress, _ auth: NodeAuth, on eventLoop: any EventLoop
+    ) {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(millisecondsMax))
             .channelInitializer { channel in
@@ -32,17 +44,13 @@ enum LinkProbe {
                     try channel.pipeline.syncOperations.addHandler(probe)
                 }
             }
-            .connect(host: target.host, port: target.port)
-            .hop(to: eventLoop)
+            .connect(to: addresses, of: target, on: eventLoop)
             .whenFailure { error in
                 let isRefused = (error as? NIOConnectionError)?.connectionErrors.contains {
                     ($0.error as? IOError)?.errnoCode == ECONNREFUSED
                 }
                 probe.finish(isRefused == true || (error as? IOError)?.errnoCode == ECONNREFUSED ? .refused : .silent)
             }
-        let result = (try? await answer.futureResult.get()) ?? .silent
-        timeout.cancel()
-        return result
     }
 }
 
@@ -74,6 +82,8 @@ private final class ProbeConnection: ChannelInboundHandler, @unchecked Sendable 
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        // It has taken too long.
+        if answer == nil { return context.close(promise: nil) }
         channel = context.channel
         if secured(context) == nil { send(.hello(dialler.hello), context) }
         context.fireChannelActive()

@@ -217,7 +217,7 @@ final class LinkServer: Connection, @unchecked Sendable {
             self.hello = hello
             isWaiting = true
             endIntroduction()
-            previous.runtime.eventLoop.execute { previous.makeRoom(for: self) }
+            runtime.execute(on: previous.runtime) { previous.makeRoom(for: self) }
         }
     }
 
@@ -240,8 +240,7 @@ final class LinkServer: Connection, @unchecked Sendable {
         guard let next = successor else { return }
         successor = nil
         closeNow()
-        runtime.sendPosts()
-        next.runtime.eventLoop.execute { next.onPredecessorEnded() }
+        runtime.execute(on: next.runtime) { next.onPredecessorEnded() }
     }
 
     /// The connection before this one has ended.

@@ -117,7 +117,7 @@ extension NodeMembership {
         // One loop asks for all of them: an answer is the node's.
         hooks.askPeers = { number, _ in
             guard let shard = group.shards.first else { return }
-            shard.eventLoop.execute { shard.links.pingAll(query: number) }
+            context.loops.execute(on: shard.eventLoop) { shard.links.pingAll(query: number) }
         }
         hooks.peers = { context.peers }
         hooks.probe = { await group.probe($0) }

@@ -42,6 +42,8 @@ package final class ShardRuntime: @unchecked Sendable {
     private var waker: LoopWaker?
     /// Set once, before the first message. The shard lives as long as its runtime.
     private(set) var shard: (any ShardMessageReceiver)?
+    /// The shard has stopped: others may stop too, and their event loops end.
+    private var hasEnded = false
     /// The runtimes of all shards of the node, by index.
     private var peers: [ShardRuntime] = []
 
@@ -205,7 +207,7 @@ package final class ShardRuntime: @unchecked Sendable {
     func post(_ message: ShardMessage, to shardIndex: Int) {
         if shardIndex == index {
             shard?.receive(message)
-        } else if outbox.append(message, to: shardIndex) {
+        } else if !hasEnded, outbox.append(message, to: shardIndex) {
             eventLoop.execute { self.sendPosts() }
         }
     }
@@ -214,8 +216,19 @@ package final class ShardRuntime: @unchecked Sendable {
         for shardIndex in 0..<shardCount { post(message, to: shardIndex) }
     }
 
+    /// Does something on another shard, behind what was posted to it.
+    func execute(on other: ShardRuntime, _ body: @escaping @Sendable () -> Void) {
+        if hasEnded { return }
+        sendPosts()
+        other.eventLoop.execute(body)
+    }
+
+    /// From now on other shards hear nothing of this one.
+    func end() { hasEnded = true }
+
     /// Hands over at once what this turn has collected.
     func sendPosts() {
+        if hasEnded { return }
         outbox.begin()
         for shardIndex in outbox.shardIndices {
             let batch = outbox.removeBatch(to: shardIndex)

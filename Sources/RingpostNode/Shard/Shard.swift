@@ -39,7 +39,7 @@ package final class Shard: @unchecked Sendable {
                 limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes)))
         publisher = Publisher(runtime: runtime, apiKeys: context.apiKeys, payloadBytesMax: limits.payloadBytesMax)
         links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, context: context, registry: linkRegistry)
-        tokenGate = TokenGate(tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop)
+        tokenGate = TokenGate(tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop, loops: context.loops)
         subscriptions = ShardSubscriptions(runtime: runtime, shell: shell, context: context)
         runtime.serve(self)
         shell.serve(self)
@@ -59,6 +59,7 @@ package final class Shard: @unchecked Sendable {
 
     package func stop() {
         ticker?.cancel()
+        runtime.end()
         for connection in runtime.allConnections { connection.closeNow() }
         links.stop()
     }
@@ -155,7 +156,9 @@ extension Shard: ShardActionPerformer {
         let epoch = machine.epoch
         Task {
             let wait = await vacancyWait()
-            eventLoop.execute { self.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) } }
+            context.loops.execute(on: eventLoop) {
+                self.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) }
+            }
         }
     }
 }

@@ -30,15 +30,19 @@ package final class ShardGroup: Sendable {
 
     /// Runs on every shard's event loop.
     func onEachShard(_ body: @escaping @Sendable (Shard) -> Void) {
-        for shard in shards { shard.eventLoop.execute { body(shard) } }
+        for shard in shards { context.loops.execute(on: shard.eventLoop) { body(shard) } }
     }
 
-    /// Asks every shard, one after the other. One whose event loop has been shut down gives no value.
+    /// Asks every shard, one after the other. When the node has ended, none gives a value.
     @discardableResult
     func ask<Value: Sendable>(_ body: @escaping @Sendable (Shard) -> Value) async -> [Value] {
         var values: [Value] = []
         for shard in shards {
-            if let value = try? await shard.eventLoop.submit({ body(shard) }).get() { values.append(value) }
+            let value: Value? = await withCheckedContinuation { continuation in
+                let isAsked = context.loops.execute(on: shard.eventLoop) { continuation.resume(returning: body(shard)) }
+                if !isAsked { continuation.resume(returning: nil) }
+            }
+            if let value { values.append(value) }
         }
         return values
     }
@@ -92,7 +96,8 @@ package final class ShardGroup: Sendable {
         }
     }
 
-    /// Ends all sockets; returns when they have got what is on its way to them, and the reason why they end, or when the time is over.
+    /// Ends all sockets; returns when they have got what is on its way to them, and the reason why they end, or when the time is over. Shards
+    /// say nothing to each other after it.
     func closeSockets() async {
         await ask { $0.shutDown() }
         let until = Moment.now().monotonic + context.configuration.limits.closeMilliseconds

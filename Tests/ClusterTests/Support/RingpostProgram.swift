@@ -20,7 +20,8 @@ enum RingpostProgram {
     static func environment(_ variables: [String: String] = [:]) -> [String: String] {
         // What marks the processes of a test run has to stay: it is how leftovers are found.
         let own = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("RINGPOST_") || $0.key == "RINGPOST_TEST_RUN" }
-        return own.merging(variables) { $1 }
+        // NIO ends a process that schedules something on an event loop that has ended, and does not only say so.
+        return own.merging(["SWIFTNIO_STRICT": "1"]) { $1 }.merging(variables) { $1 }
     }
 
     static func start(_ arguments: [String], environment: [String: String] = [:], outputFile: String? = nil) throws -> ChildProcess {
