@@ -67,7 +67,8 @@ public enum LimitsDocument {
                 ("namespaces", "\(NamespaceTable.countMax), in a file of at most \(bytes(NamespaceFile.bytesMax))"),
                 (
                     "idempotency keys that a loop remembers",
-                    "\(grouped(mailbox.windowEntriesMax)), \(mailbox.windowMilliseconds / 1_000) s each. Keys that `RingpostClient` makes for "
+                    "\(grouped(mailbox.windowEntriesMax)), \(mailbox.windowMilliseconds / 1_000) s each, and "
+                        + "\(mailbox.windowWaitMilliseconds / 1_000) s more for repeats that were asked for by then and had to wait. Keys that `RingpostClient` makes for "
                         + "itself take half of them at most; a repeat of one that is not remembered is looked for in the history. One client or API key has "
                         + "at most \(MailboxLimits.windowShareOfFree) times as many as are free; more are answered `window_full`"
                 ),

@@ -149,7 +149,7 @@ struct SlotLog {
 
     /// The receipt of a publish that was appended before.
     mutating func receipt(of publish: Publish, now: Int64) -> Receipt? {
-        mailboxes.receipt(of: publish.id, to: publish.key.hash, now: now)
+        mailboxes.receipt(of: publish, now: now)
     }
 
     mutating func correct(_ remembered: Remembered, to key: KeyHash) { mailboxes.correct(remembered, to: key) }

@@ -32,22 +32,35 @@ struct IdempotencyWindow {
     private var counts: [Principal: Int] = [:]
     private let shardCount: Int
     private let entriesMax: Int
-    let milliseconds: Int64
+    private let milliseconds: Int64
+    private let waitMilliseconds: Int64
 
-    /// - Parameter shardCount: the slots are those that one of so many loops has.
-    init(entriesMax: Int, milliseconds: Int64, shardCount: Int = 1) {
+    /// - Parameters:
+    ///   - milliseconds: a repeat that is asked for by then gets the first receipt.
+    ///   - waitMilliseconds: and for so long it may wait until it comes here.
+    ///   - shardCount: the slots are those that one of so many loops has.
+    init(entriesMax: Int, milliseconds: Int64, waitMilliseconds: Int64 = 0, shardCount: Int = 1) {
         self.entriesMax = entriesMax
         self.milliseconds = milliseconds
+        self.waitMilliseconds = waitMilliseconds
         self.shardCount = shardCount
     }
 
     var count: Int { entryIndices.count }
 
-    /// The first receipt, if the key is remembered.
-    mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? {
+    /// Until when a receipt is remembered that is given now.
+    func end(ofReceiptAt now: Int64) -> Int64 { now + milliseconds + waitMilliseconds }
+
+    /// The first receipt, if the key was remembered when it was asked for. A repeat may have waited since: for a link, or for somebody to
+    /// take the slot over.
+    ///
+    /// - Parameter age: how long ago the publish was asked for.
+    mutating func receipt(of id: MessageID, to key: KeyHash, age: Int64 = 0, now: Int64) -> Receipt? {
         expire(now)
-        guard let entryIndex = entryIndices[Repeatable(id: id, key: key)] else { return nil }
-        return entries[Int(entryIndex)].remembered?.receipt
+        guard let entryIndex = entryIndices[Repeatable(id: id, key: key)], let found = entries[Int(entryIndex)].remembered,
+            now - min(age, waitMilliseconds) < found.until - waitMilliseconds
+        else { return nil }
+        return found.receipt
     }
 
     /// Whether one more key of a principal may be remembered.

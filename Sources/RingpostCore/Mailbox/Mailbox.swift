@@ -73,15 +73,18 @@ public struct MailboxLimits: Sendable {
     public var attachmentsMax = 16_384
     /// Bytes of envelopes in one answer to an attachment; the edge asks again for the rest.
     public var replayBytesMax = 64 * 1_024
-    /// Idempotency keys that the store remembers; beyond it a publish with a new one is answered "window full".
-    public var windowEntriesMax = 262_144
+    /// Idempotency keys that the store remembers; beyond it a publish with a new one is answered "window full". So many that as many fit into
+    /// each second of both times below as 262,144 would into the first alone.
+    public var windowEntriesMax = 349_525
     /// Of these one principal has at most so many times as many as are free: one takes three quarters of all, two take three sevenths each,
     /// and there is always room for another one.
     public static let windowShareOfFree = 3
     /// What is said of channels by the beginning of their names.
     public var namespaces = NamespaceTable()
-    /// How long an idempotency key is remembered: three budgets.
+    /// How long after a publish a repeat may be asked for: three budgets.
     public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
+    /// How long a repeat that was asked for by then may wait until it comes to the owner: what is remembered stays for so much longer.
+    public var windowWaitMilliseconds = Publish.budgetMillisecondsMax
 
     /// The defaults.
     public init() {}

@@ -32,7 +32,8 @@ struct MailboxStore {
         uses = limits.namespaces.all.map { NamespaceUse($0, limits: limits, shardCount: shardCount) }
         trimming = HistoryTrim(limits: limits)
         window = IdempotencyWindow(
-            entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, shardCount: shardCount)
+            entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, waitMilliseconds: limits.windowWaitMilliseconds,
+            shardCount: shardCount)
     }
 
     // MARK: Looking up
@@ -64,11 +65,14 @@ struct MailboxStore {
         window.hasRoom(for: publish.principal) && (!publish.isForgettable || window.hasRoomForAll)
     }
 
-    mutating func receipt(of id: MessageID, to key: KeyHash, now: Int64) -> Receipt? { window.receipt(of: id, to: key, now: now) }
+    /// The receipt of a publish that was appended before.
+    mutating func receipt(of publish: Publish, now: Int64) -> Receipt? {
+        window.receipt(of: publish.id, to: publish.key.hash, age: publish.ageMax(now: now), now: now)
+    }
 
     /// - Returns: the receipt with the time until which it is remembered.
     mutating func remember(_ receipt: Receipt, to key: KeyHash, of principal: Principal, now: Int64) -> Remembered {
-        let remembered = Remembered(receipt: receipt, until: now + window.milliseconds, principal: principal)
+        let remembered = Remembered(receipt: receipt, until: window.end(ofReceiptAt: now), principal: principal)
         window.remember(remembered, to: key)
         return remembered
     }

@@ -29,6 +29,19 @@ import Testing
         #expect(window.count == 0)
     }
 
+    /// It waited for a link, or for somebody to take the slot over: what counts is when it was asked for.
+    @Test func aRepeatThatHadToWaitIsInTime() {
+        var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100, waitMilliseconds: 30)
+        window.remember(receipt(1, until: window.end(ofReceiptAt: 0)), to: slotOne)
+        #expect(window.receipt(of: id(1), to: slotOne, now: 99) == receipt(1))
+        #expect(window.receipt(of: id(1), to: slotOne, now: 100) == nil, "asked for too late")
+        #expect(window.receipt(of: id(1), to: slotOne, age: 1, now: 100) == receipt(1))
+        #expect(window.receipt(of: id(1), to: slotOne, age: 29, now: 129) == nil)
+        #expect(window.receipt(of: id(1), to: slotOne, age: 30, now: 129) == receipt(1))
+        #expect(window.entries(ofSlot: 1, now: 129).count == 1, "a copy has it as long")
+        #expect(window.receipt(of: id(1), to: slotOne, age: 1_000, now: 130) == nil && window.count == 0)
+    }
+
     @Test func oneKeyForTwoDestinationsIsTwoPublishes() {
         var window = IdempotencyWindow(entriesMax: 10, milliseconds: 100)
         window.remember(receipt(1, until: 100), to: slotOne)

@@ -188,6 +188,7 @@ import Testing
         var owner = Owner { limits in
             limits.windowEntriesMax = 2
             limits.windowMilliseconds = 100
+            limits.windowWaitMilliseconds = 0
         }
         #expect(owner.publish(1, at: 0, repeatable: 1) == .success(1))
         #expect(owner.publish(1, at: 50, repeatable: 2) == .success(2))

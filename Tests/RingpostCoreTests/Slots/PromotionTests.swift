@@ -21,6 +21,24 @@ import Testing
         #expect(net.result(1) == "#3" && net.heard(9) == ["0…3: #1 #2 #3 live"])
     }
 
+    @Test func aRepeatThatWaitsForThePromotionIsInTime() {
+        let net = InMemoryCluster.settled("abcd", "abcd")
+        net.publish(1, at: "d", idempotency: 7)
+        net.run()
+        net.pass(25_000)
+        net.kill("a")
+        net.pass(3_000)
+        net.publish(2, at: "d", idempotency: 7)
+        net.pass(5_000)
+        #expect(net.result(2) == "", "it waits")
+        net.view(2, "bcd")
+        net.pass(1_000)
+        #expect(net.result(1) == "#1" && net.result(2).hasPrefix("#1"), "33 s after the first, and asked for 28 s after it")
+        net.publish(3, at: "d", idempotency: 7)
+        net.run()
+        #expect(net.result(3) == "#2", "asked for after its time")
+    }
+
     @Test func theMirrorKnowsWhenAUserWasLastThere() {
         let net = InMemoryCluster.settled("abcd", "abcd", messages: 1)
         net.attach(9, at: "a")
