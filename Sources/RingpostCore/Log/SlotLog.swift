@@ -111,7 +111,7 @@ struct SlotLog {
             mirrored: mirrored, id: publish.id)
         let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
         guard remembers else { return (message, receipt, nil, isClaimed) }
-        let remembered = mailboxes.remember(receipt, to: publish.key.hash, of: publish.principal, now: now.monotonic)
+        let remembered = mailboxes.remember(receipt, of: publish, now: now.monotonic)
         return (message, receipt, remembered, isClaimed)
     }
 

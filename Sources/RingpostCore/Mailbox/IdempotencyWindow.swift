@@ -55,12 +55,12 @@ struct IdempotencyWindow {
     /// take the slot over.
     ///
     /// - Parameter age: how long ago the publish was asked for.
-    mutating func receipt(of id: MessageID, to key: KeyHash, age: Int64 = 0, now: Int64) -> Receipt? {
+    mutating func first(of id: MessageID, to key: KeyHash, age: Int64 = 0, now: Int64) -> Remembered? {
         expire(now)
         guard let entryIndex = entryIndices[Repeatable(id: id, key: key)], let found = entries[Int(entryIndex)].remembered,
             now - min(age, waitMilliseconds) < found.until - waitMilliseconds
         else { return nil }
-        return found.receipt
+        return found
     }
 
     /// Whether one more key of a principal may be remembered.
@@ -82,8 +82,10 @@ struct IdempotencyWindow {
             let first = entries[Int(entryIndex)].remembered
             let before = first?.until ?? .min
             // A receipt may be corrected, and does not change hands with that.
+            let publishedAt = remembered.publishedAt == 0 ? first?.publishedAt : nil
             entries[Int(entryIndex)].remembered = Remembered(
-                receipt: remembered.receipt, until: remembered.until, principal: first?.principal ?? remembered.principal)
+                receipt: remembered.receipt, until: remembered.until, principal: first?.principal ?? remembered.principal,
+                publishedAt: publishedAt ?? remembered.publishedAt)
             // A copy's entry can be renewed before anybody has looked whether its first time is over.
             if before >= remembered.until { return }
         }

@@ -65,15 +65,19 @@ struct MailboxStore {
         window.hasRoom(for: publish.principal) && (!publish.isForgettable || window.hasRoomForAll)
     }
 
-    /// The receipt of a publish that was appended before.
+    /// The receipt of a publish that was appended before. It says that it was given to an earlier one, unless this is that very one, sent again
+    /// because nobody knows what became of it.
     mutating func receipt(of publish: Publish, now: Int64) -> Receipt? {
-        window.receipt(of: publish.id, to: publish.key.hash, age: publish.ageMax(now: now), now: now)
+        guard let first = window.first(of: publish.id, to: publish.key.hash, age: publish.ageMax(now: now), now: now) else { return nil }
+        let isSame = publish.mayBeRepeat && (publish.isForgettable || first.publishedAt == publish.publishedAt)
+        return isSame ? first.receipt : first.receipt.asRepeated
     }
 
     /// - Returns: the receipt with the time until which it is remembered.
-    mutating func remember(_ receipt: Receipt, to key: KeyHash, of principal: Principal, now: Int64) -> Remembered {
-        let remembered = Remembered(receipt: receipt, until: window.end(ofReceiptAt: now), principal: principal)
-        window.remember(remembered, to: key)
+    mutating func remember(_ receipt: Receipt, of publish: Publish, now: Int64) -> Remembered {
+        let remembered = Remembered(
+            receipt: receipt, until: window.end(ofReceiptAt: now), principal: publish.principal, publishedAt: publish.publishedAt)
+        window.remember(remembered, to: publish.key.hash)
         return remembered
     }
 
@@ -166,7 +170,7 @@ struct MailboxStore {
                 count(bytes: -bytes, at: mailboxIndex)
             }
             keep(message, at: mailboxIndex, now: now)
-            if let remembered { window.remember(remembered, to: key.hash) }
+            if let remembered { window.remember(remembered.of(message), to: key.hash) }
             shed(now: now)
         }
     }

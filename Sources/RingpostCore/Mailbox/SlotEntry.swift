@@ -35,13 +35,24 @@ public struct Remembered: Hashable, Sendable {
     public let until: Int64
     /// Whose idempotency key it was.
     public let principal: Principal
+    /// The publish's ``Publish/publishedAt``, which tells whether another one is that very one, sent again. It travels with its message; 0 in a
+    /// copy that has come without it.
+    public let publishedAt: Int64
 
     /// A receipt and when it may be forgotten.
-    public init(receipt: Receipt, until: Int64, principal: Principal = .unnamed) {
+    public init(receipt: Receipt, until: Int64, principal: Principal = .unnamed, publishedAt: Int64 = 0) {
         self.receipt = receipt
         self.until = until
         self.principal = principal
+        self.publishedAt = publishedAt
     }
 
-    func shifted(by offset: Int64) -> Remembered { Remembered(receipt: receipt, until: until &+ offset, principal: principal) }
+    func shifted(by offset: Int64) -> Remembered {
+        Remembered(receipt: receipt, until: until &+ offset, principal: principal, publishedAt: publishedAt)
+    }
+
+    /// The receipt of this publish.
+    func of(_ message: StoredMessage) -> Remembered {
+        Remembered(receipt: receipt, until: until, principal: principal, publishedAt: message.publishedAt)
+    }
 }

@@ -62,10 +62,7 @@ extension ShardMachine {
     /// Answers a publish that was appended before, as soon as the first one is committed; false when it was not.
     private mutating func answerRepeat(_ publish: Publish, request: UInt64, now: Moment, actions: inout [ShardAction]) -> Bool {
         var first: Receipt?
-        if publish.isRepeatable {
-            first = log.receipt(of: publish, now: now.monotonic)
-            if !publish.mayBeRepeat { first = first?.asRepeated }
-        }
+        if publish.isRepeatable { first = log.receipt(of: publish, now: now.monotonic) }
         if first == nil, publish.mayBeRepeat, !publish.isRepeatable || publish.isForgettable {
             let mailboxIndex = log.mailboxes.mailboxIndex(of: publish.key)
             if let mailboxIndex, let sequence = log.mailboxes.sequence(of: publish.id, at: mailboxIndex) {

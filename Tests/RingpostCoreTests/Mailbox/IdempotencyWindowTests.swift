@@ -167,3 +167,9 @@ import Testing
         #expect(window.entries(ofSlot: 1, now: 0).allSatisfy { $0.1.principal == one && $0.1.receipt.mirrored })
     }
 }
+
+extension IdempotencyWindow {
+    fileprivate mutating func receipt(of id: MessageID, to key: KeyHash, age: Int64 = 0, now: Int64) -> Receipt? {
+        first(of: id, to: key, age: age, now: now)?.receipt
+    }
+}

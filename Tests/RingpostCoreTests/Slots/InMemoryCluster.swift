@@ -336,13 +336,14 @@ final class InMemoryCluster {
     /// The message's id is the number, unless another one or an idempotency key is given.
     func publish(
         _ number: UInt64, at id: String, _ key: Key? = nil, id message: UInt64? = nil, idempotency: UInt64? = nil, stream: UInt64 = 0,
-        restarts: Bool = false, timeToLive: UInt32? = nil, budget: Int64 = 10_000, bytes: Int = 2, of principal: Principal = .unnamed
+        restarts: Bool = false, timeToLive: UInt32? = nil, budget: Int64 = 10_000, bytes: Int = 2, of principal: Principal = .unnamed,
+        publishedAt: Int64 = 0
     ) {
         let publish = Publish(
             key: key ?? self.key(), id: MessageID(high: idempotency == nil ? 0 : 1, low: idempotency ?? message ?? number),
             principal: principal, isRepeatable: idempotency != nil, data: Array(repeating: 0x31, count: bytes),
             timeToLiveSeconds: timeToLive,
-            deadline: now(id).monotonic + budget)
+            deadline: now(id).monotonic + budget, publishedAt: publishedAt)
         let context = PublishContext(address: ReturnAddress(connectionID: 0, id: number), stream: stream, restarts: restarts)
         if isTold { note("\(id): \(number) is sent\(restarts ? " and restarts" : "")\(message.map { ", message \($0)" } ?? "")") }
         tell(id) { $0.submit(publish, context, now: $1, actions: &$2) }

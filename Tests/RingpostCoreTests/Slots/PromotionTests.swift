@@ -39,6 +39,23 @@ import Testing
         #expect(net.result(3) == "#2", "asked for after its time")
     }
 
+    /// Both were under way when the owner died; the one was answered before, under its key, and the other never was.
+    @Test func whoRepeatsIsToldSoAlsoByANewOwner() {
+        let net = InMemoryCluster.settled("abcd", "abcd")
+        net.publish(1, at: "d", idempotency: 7, publishedAt: 100)
+        net.run()
+        #expect(net.result(1) == "#1")
+        net.hold("d<a")
+        net.publish(2, at: "d", idempotency: 7, publishedAt: 200)
+        net.publish(3, at: "d", idempotency: 8, publishedAt: 300)
+        net.run()
+        net.kill("a")
+        net.letGo()
+        net.view(2, "bcd")
+        net.pass(100)
+        #expect(net.result(2) == "#1 again" && net.result(3) == "#2")
+    }
+
     @Test func theMirrorKnowsWhenAUserWasLastThere() {
         let net = InMemoryCluster.settled("abcd", "abcd", messages: 1)
         net.attach(9, at: "a")
