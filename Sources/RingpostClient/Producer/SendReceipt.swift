@@ -11,6 +11,9 @@ public struct SendReceipt: Hashable, Sendable {
         case stored
         /// Nobody was attached and it was not to be kept.
         case dropped
+        /// Nobody was attached, but its owner has not been the owner, or had its links, for long enough to know whether sockets are on their
+        /// way to it. They get the message when they come.
+        case unknown
     }
 
     /// The message's number in its user's or channel's order.
@@ -40,6 +43,7 @@ public struct SendReceipt: Hashable, Sendable {
             case .delivered: .delivered
             case .stored: .stored
             case .dropped: .dropped
+            case .unknown: .unknown
             }
         isMirrored = receipt.mirrored
         isRepeated = receipt.repeated

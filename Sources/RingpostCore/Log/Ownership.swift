@@ -10,6 +10,8 @@ struct Ownership {
     /// The end of the log that it began with, and the term under which that was written.
     let base: UInt64
     let baseTerm: UInt64
+    /// By then whoever was attached to an owner before has asked this one, or is gone.
+    let settledAt: Int64
     /// All that was there at the beginning has been confirmed: messages may be shown, publishes answered.
     private(set) var isServing = false
     /// Up to where the log is on every member of the acknowledging set.
@@ -20,7 +22,8 @@ struct Ownership {
     /// The requests that wait for steps which are not committed yet, in the order of positions.
     private(set) var waiting: Deque<(position: UInt64, waiter: SlotWaiter)> = []
 
-    init(term: UInt64, base: UInt64, baseTerm: UInt64, holders: HolderSet) {
+    init(term: UInt64, base: UInt64, baseTerm: UInt64, holders: HolderSet, settledAt: Int64 = .min) {
+        self.settledAt = settledAt
         self.term = term
         self.base = base
         self.baseTerm = baseTerm

@@ -11,6 +11,9 @@ struct SlotLogLimits {
 
 /// The only writer of one shard's slots.
 struct SlotLog {
+    /// A socket that has lost its owner, or the link to it, stays for so long without one: see `SubscriptionMachine`.
+    static let settleMilliseconds: Int64 = 10_000
+
     private let layout: ShardSlots
     private let limits: SlotLogLimits
     private var slots: [Slot]
@@ -21,6 +24,8 @@ struct SlotLog {
     private(set) var uncommittedBytes = 0
     /// What was refused because of namespaces.
     private(set) var refusals = (channels: UInt64(0), rate: UInt64(0))
+    /// When attachments were lost with their link: their sockets may still be there.
+    private var lostLink = (at: Int64.min, wall: Int64.min)
 
     init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits) {
         self.layout = layout
@@ -107,12 +112,32 @@ struct SlotLog {
         let receipt = Receipt(
             sequence: message.sequence, epoch: epoch, owner: owner,
             outcome: isAttached
-                ? .delivered : message.expiresAt > now.monotonic && mailboxes.keepsHistory(at: mailboxIndex) ? .stored : .dropped,
+                ? .delivered
+                : !isSettled(mailboxIndex, publish.key, now: now.monotonic)
+                    ? .unknown : message.expiresAt > now.monotonic && mailboxes.keepsHistory(at: mailboxIndex) ? .stored : .dropped,
             mirrored: mirrored, id: publish.id)
         let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
         guard remembers else { return (message, receipt, nil, isClaimed) }
         let remembered = mailboxes.remember(receipt, of: publish, now: now.monotonic)
         return (message, receipt, remembered, isClaimed)
+    }
+
+    /// Whether nobody can be there who is not attached: an owner that has just begun hears of sockets one by one, and so does one that has lost
+    /// a link on which some were attached.
+    private func isSettled(_ mailboxIndex: Int, _ key: Key, now: Int64) -> Bool {
+        let settledAt = slots.withUnsafeBufferPointer { $0[layout.slotIndex(key.slot)].owner?.settledAt ?? .min }
+        if now < settledAt { return false }
+        guard lostLink.at > .min, now < lostLink.at + Self.settleMilliseconds else { return true }
+        // Of channels it is not known when they were left.
+        return key.kind == .user && mailboxes.lastSeen(at: mailboxIndex) < lostLink.wall
+    }
+
+    /// What the producer of a message is told when it is committed: whoever has been attached since it got its place is shown it.
+    func settle(_ receipt: Receipt, _ key: Key, isMirrored: Bool) -> Receipt {
+        if receipt.repeated || receipt.outcome == .delivered && receipt.mirrored == isMirrored { return receipt }
+        let isShown = receipt.outcome != .delivered && mailboxes.mailboxIndex(of: key).map(mailboxes.isAttached) == true
+        if !isShown, receipt.mirrored == isMirrored { return receipt }
+        return receipt.with(mirrored: isMirrored, outcome: isShown ? .delivered : nil)
     }
 
     /// The number of the next step of a log, which exists from here on.
@@ -234,7 +259,7 @@ struct SlotLog {
     /// This node becomes the owner, and goes on from the copy that it has now. Nothing of that is shown before it is confirmed.
     ///
     /// - Parameter found: the complete copies of other members.
-    mutating func beginTerm(_ term: UInt64, found: [(peer: Int, copy: SlotCopy)], at slotIndex: Int) {
+    mutating func beginTerm(_ term: UInt64, found: [(peer: Int, copy: SlotCopy)], at slotIndex: Int, now: Int64) {
         let best = slots[slotIndex].copy
         slots[slotIndex].copy.term = term
         slots[slotIndex].vacantSince = nil
@@ -242,7 +267,10 @@ struct SlotLog {
         let holders = found.map { peer, copy in
             Holder(peer: peer, isInSet: true, isSame: copy.term == best.term && copy.position == best.position)
         }
-        slots[slotIndex].owner = Ownership(term: term, base: best.position, baseTerm: best.term, holders: HolderSet(holders))
+        slots[slotIndex].owner = Ownership(
+            term: term, base: best.position, baseTerm: best.term, holders: HolderSet(holders),
+            // Where nothing was ever written, nobody was ever attached.
+            settledAt: best.position == 0 ? .min : now + Self.settleMilliseconds)
     }
 
     /// This node is not the owner any more; its copy stays.
@@ -303,7 +331,12 @@ struct SlotLog {
     }
 
     /// - Returns: the users who have no other attachment.
-    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] { mailboxes.detachAll(connectionID: connectionID, now: now) }
+    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
+        let before = mailboxes.attachmentCount
+        let departed = mailboxes.detachAll(connectionID: connectionID, now: now)
+        if mailboxes.attachmentCount < before { lostLink = (now.monotonic, now.wall) }
+        return departed
+    }
 
     /// Attachments that meet the condition wait for a commit no longer.
     mutating func forgetAttaches(at slotIndex: Int, where condition: (AttachRequest) -> Bool) {

@@ -94,6 +94,9 @@ public struct Receipt: Hashable, Sendable {
         case stored = 2
         /// Nobody was attached, and its time to live was over at once.
         case dropped = 3
+        /// Nobody was attached at this owner, which can't know whether somebody still is: sockets may be on their way back from an owner or a
+        /// link before.
+        case unknown = 4
     }
 
     /// Its place in the mailbox, from 1.
@@ -129,9 +132,10 @@ public struct Receipt: Hashable, Sendable {
         Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: true)
     }
 
-    /// The same receipt when it is known how many members have the message.
-    func with(mirrored: Bool) -> Receipt {
-        Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: repeated)
+    /// The same receipt when the message is committed: it is known how many members have it, and who is attached.
+    func with(mirrored: Bool, outcome: Outcome? = nil) -> Receipt {
+        let outcome = outcome ?? self.outcome
+        return Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: repeated)
     }
 }
 

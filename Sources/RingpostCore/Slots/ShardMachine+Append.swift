@@ -67,7 +67,7 @@ extension ShardMachine {
             let mailboxIndex = log.mailboxes.mailboxIndex(of: publish.key)
             if let mailboxIndex, let sequence = log.mailboxes.sequence(of: publish.id, at: mailboxIndex) {
                 first = Receipt(
-                    sequence: sequence, epoch: publishes.lanes.epoch, owner: peers.me.id, outcome: .stored,
+                    sequence: sequence, epoch: publishes.lanes.epoch, owner: peers.me.id, outcome: .unknown,
                     mirrored: peers.hasMirror(publish.key.slot), id: publish.id)
             } else if log.mailboxes.lostThrough(at: mailboxIndex) >= now.monotonic - publish.ageMax(now: now.monotonic) {
                 // It may have been in the history after it was sent for the first time, and have been lost since.
@@ -141,7 +141,7 @@ extension ShardMachine {
     private mutating func answer(_ waiter: SlotWaiter, isMirrored: Bool, now: Moment, actions: inout [ShardAction]) {
         switch waiter {
         case .publish(let request, let key, let receipt, let until):
-            let told = receipt.repeated || receipt.mirrored == isMirrored ? receipt : receipt.with(mirrored: isMirrored)
+            let told = log.settle(receipt, key, isMirrored: isMirrored)
             if told != receipt, let until { log.correct(Remembered(receipt: told, until: until), to: key.hash) }
             publishes.answer(request, .success(told))
         case .attach(let request): answerAttach(request, now: now, actions: &actions)

@@ -198,7 +198,7 @@ extension ShardMachine {
         guard let takeover = takeovers.remove(slot) else { return }
         let slotIndex = slotIndex(slot)
         vacancy.remove(slotIndex)
-        log.beginTerm(takeover.term, found: takeover.found, at: slotIndex)
+        log.beginTerm(takeover.term, found: takeover.found, at: slotIndex, now: now.monotonic)
         routes.set(.here, at: slotIndex)
         updateHolders(slot, now: now, actions: &actions)
         if takeover.isPulled { pull(slot, now: now, actions: &actions) }

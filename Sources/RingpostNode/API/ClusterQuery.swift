@@ -24,7 +24,7 @@ extension ShardGroup {
             let context = self.context
             let view = context.view
             let counters = snapshot.counters
-            let published = counters.delivered + counters.stored + counters.dropped + counters.repeated
+            let published = counters.delivered + counters.stored + counters.dropped + counters.unknown + counters.repeated
             return NodeStatus(
                 epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: context.lease.name,
                 ageMilliseconds: context.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - context.startedAt) / 1_000,

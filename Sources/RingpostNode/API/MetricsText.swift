@@ -12,7 +12,8 @@ enum MetricsText {
             "ringpost_messages_total", "Publishes that entered on this node, by outcome",
             [
                 ([("outcome", "delivered")], counters.delivered), ([("outcome", "stored")], counters.stored),
-                ([("outcome", "dropped")], counters.dropped), ([("outcome", "repeated")], counters.repeated),
+                ([("outcome", "dropped")], counters.dropped), ([("outcome", "unknown")], counters.unknown),
+                ([("outcome", "repeated")], counters.repeated),
             ]
                 + zip(Problem.allCases, counters.refused).filter { $1 > 0 }.map { ([("outcome", $0.code)], $1) })
         page.counter(

@@ -37,6 +37,7 @@ package struct ShardCounters: Sendable {
     var delivered: UInt64 = 0
     var stored: UInt64 = 0
     var dropped: UInt64 = 0
+    var unknown: UInt64 = 0
     var repeated: UInt64 = 0
     var refused = [UInt64](repeating: 0, count: Problem.allCases.count)
     /// Messages written to sockets, by transport.
@@ -82,6 +83,7 @@ package struct ShardCounters: Sendable {
             case .delivered: delivered += 1
             case .stored: stored += 1
             case .dropped: dropped += 1
+            case .unknown: unknown += 1
             }
         case .failure(let problem): refused[Problem.allCases.firstIndex(of: problem) ?? 0] += 1
         }
@@ -110,7 +112,7 @@ package struct ShardCounters: Sendable {
     static func += (one: inout ShardCounters, other: ShardCounters) {
         func add(_ path: WritableKeyPath<ShardCounters, UInt64>) { one[keyPath: path] += other[keyPath: path] }
         for path: WritableKeyPath<ShardCounters, UInt64> in [
-            \.delivered, \.stored, \.dropped, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
+            \.delivered, \.stored, \.dropped, \.unknown, \.repeated, \.gaps, \.reattached, \.staleDeliveries, \.badLinks, \.handlerErrors,
             \.writes, \.tlsFailures,
             \.linkReconnects, \.fanDropped, \.channelsRefused,
         ] { add(path) }

@@ -8,6 +8,7 @@ extension Receipt.Outcome {
         case .delivered: "delivered"
         case .stored: "stored"
         case .dropped: "dropped"
+        case .unknown: "unknown"
         }
     }
 }

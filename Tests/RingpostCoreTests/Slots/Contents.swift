@@ -42,8 +42,8 @@ struct Contents: Equatable, CustomStringConvertible {
                     Message(
                         sequence: message.sequence, id: message.id, envelope: message.envelope, isForEver: message.expiresAt == .max))
             case .remembered(let key, let remembered):
-                // Whether a second member had it by then is known to the owner alone.
-                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(mirrored: true)))
+                // Whether a second member had it by then, and who was there, is known to the owner alone.
+                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(mirrored: true, outcome: .unknown)))
             }
         }
         mailboxes.sort { $0.key.name.lexicographicallyPrecedes($1.key.name) }
