@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point down only: HashRing ← RingpostCore ← RingpostWire ← RingpostNode, RingpostClient ← ringpost;
-// ZooKeeperClient ← RingpostNode. TidyTests holds every import line against the dependencies named here.
+// ZooKeeperClient ← RingpostNode; RocksStore. TidyTests holds every import line against the dependencies named here.
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -65,6 +65,8 @@ let package = Package(
             swiftSettings: optimized),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"])]),
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
+        .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
+        .target(name: "RocksStore", dependencies: ["CRocksDB"], swiftSettings: optimized),
         .target(
             name: "RingpostNode",
             dependencies: [
@@ -112,6 +114,7 @@ let package = Package(
             name: "TestSupport", dependencies: [logging],
             path: "Tests/Support"),
         .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport", logging]),
+        .testTarget(name: "RocksStoreTests", dependencies: ["RocksStore", "TestSupport"]),
         .testTarget(
             name: "RingpostNodeTests",
             dependencies: [

@@ -33,6 +33,8 @@ enum Checks {
         "RingpostWire": ["HashRing", "RingpostCore", "NIOCore"],
         "CZooKeeper": [],
         "ZooKeeperClient": ["CZooKeeper", "Logging", "Synchronization", "Dispatch", "Foundation"],
+        "CRocksDB": [],
+        "RocksStore": ["CRocksDB", "Synchronization"],
         "RingpostNode": Set([
             "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule", "Crypto",
             "ServiceLifecycle", "NIOSSL", "NIOTLS", "X509", "JWTKit", "AsyncHTTPClient",
