@@ -40,6 +40,7 @@ struct FolderArrows {
                 "Namespaces": ["Keys", "Routing"],
                 "Mailbox": ["Keys", "Routing", "Namespaces"],
                 "Log": ["Keys", "Routing", "Mailbox"],
+                "Store": ["Keys", "Routing", "Mailbox"],
                 "Presence": ["Keys", "Routing"],
                 "Membership": [],
                 "Auth": ["Keys", "Routing", "Namespaces", "Membership"],

@@ -12,19 +12,9 @@ enum Envelope {
         let numbers = 2 * decimalDigits(sequence) + decimalDigits(at)
         let channelBytes = key.kind == .channel ? 13 + escapedLength(key.name) : 0
         bytes.reserveCapacity(91 + numbers + data.count + channelBytes + (from.isEmpty ? 0 : 8 + from.count))
-        bytes.append(text: "{\"seq\":")
-        bytes.append(decimal: sequence)
-        bytes.append(text: ",\"cursor\":\"")
-        Cursor(incarnation: incarnation, sequence: sequence).append(to: &bytes)
-        bytes.append(text: "\",\"id\":\"")
-        id.append(to: &bytes)
-        bytes.append(text: "\",\"at\":")
+        appendStart(sequence: sequence, incarnation: incarnation, id: id, to: &bytes)
         bytes.append(decimal: at)
-        if key.kind == .channel {
-            bytes.append(text: ",\"channel\":\"")
-            bytes.append(name: key.name)
-            bytes.append(UInt8(ascii: "\""))
-        }
+        appendChannel(key, to: &bytes)
         if !from.isEmpty {
             bytes.append(text: ",\"from\":")
             bytes.append(contentsOf: from)
@@ -33,6 +23,25 @@ enum Envelope {
         bytes.append(contentsOf: data)
         bytes.append(UInt8(ascii: "}"))
         return bytes
+    }
+
+    /// What an envelope begins with, up to the time: all of it follows from the message's place and its id.
+    static func appendStart(sequence: UInt64, incarnation: UInt64, id: MessageID, to bytes: inout [UInt8]) {
+        bytes.append(text: "{\"seq\":")
+        bytes.append(decimal: sequence)
+        bytes.append(text: ",\"cursor\":\"")
+        Cursor(incarnation: incarnation, sequence: sequence).append(to: &bytes)
+        bytes.append(text: "\",\"id\":\"")
+        id.append(to: &bytes)
+        bytes.append(text: "\",\"at\":")
+    }
+
+    /// What follows on the time: a channel's name.
+    static func appendChannel(_ key: Key, to bytes: inout [UInt8]) {
+        if key.kind != .channel { return }
+        bytes.append(text: ",\"channel\":\"")
+        bytes.append(name: key.name)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     private static func decimalDigits(_ number: UInt64) -> Int {
