@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point down only: HashRing ← RingpostCore ← RingpostWire ← RingpostNode, RingpostClient ← ringpost;
-// ZooKeeperClient ← RingpostNode; RocksStore. TidyTests holds every import line against the dependencies named here.
+// ZooKeeperClient ← RingpostNode; RocksStore, RingpostCore ← RingpostStore. TidyTests holds every import line against the dependencies named here.
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -67,6 +67,7 @@ let package = Package(
         .target(name: "ZooKeeperClient", dependencies: ["CZooKeeper", logging]),
         .systemLibrary(name: "CRocksDB", providers: [.apt(["librocksdb-dev"])]),
         .target(name: "RocksStore", dependencies: ["CRocksDB"], swiftSettings: optimized),
+        .target(name: "RingpostStore", dependencies: ["HashRing", "RingpostCore", "RocksStore", "CRocksDB"], swiftSettings: optimized),
         .target(
             name: "RingpostNode",
             dependencies: [
@@ -116,6 +117,9 @@ let package = Package(
         .testTarget(name: "ZooKeeperClientTests", dependencies: ["ZooKeeperClient", "TestSupport", logging]),
         .testTarget(name: "RocksStoreTests", dependencies: ["RocksStore", "TestSupport"]),
         .testTarget(
+            name: "RingpostStoreTests",
+            dependencies: ["RingpostStore", "RocksStore", "RingpostCore", "HashRing", "TestSupport", "store-proof"]),
+        .testTarget(
             name: "RingpostNodeTests",
             dependencies: [
                 "RingpostNode", "RingpostCore", "RingpostWire", "HashRing", "ZooKeeperClient", "TestSupport", nioCore, nioPosix, logging,
@@ -151,6 +155,14 @@ let package = Package(
             path: "Tests/Proofs/Torture"),
         // A whole cluster in one thread, for its tests and for cluster/simulate.
         .target(name: "Simulation", dependencies: ["HashRing", "RingpostCore"], path: "Tests/Proofs/Simulation"),
+        // Writes into a store until it is killed or full, and measures one.
+        .executableTarget(
+            name: "store-proof",
+            dependencies: [
+                "RingpostStore", "RocksStore", "RingpostCore", "HashRing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Proofs/StoreProof"),
         // What goes in over links, for cluster/bench.
         .executableTarget(
             name: "bench-producer",

@@ -35,6 +35,7 @@ enum Checks {
         "ZooKeeperClient": ["CZooKeeper", "Logging", "Synchronization", "Dispatch", "Foundation"],
         "CRocksDB": [],
         "RocksStore": ["CRocksDB", "Synchronization"],
+        "RingpostStore": Set(["HashRing", "RingpostCore", "RocksStore", "CRocksDB"]).union(systemModules),
         "RingpostNode": Set([
             "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule", "Crypto",
             "ServiceLifecycle", "NIOSSL", "NIOTLS", "X509", "JWTKit", "AsyncHTTPClient",

@@ -32,6 +32,7 @@ struct FolderArrows {
                 ],
                 "API": ["Configuration", "Runtime", "Auth", "Context", "Publishing", "Links", "Shard", "HTTP"],
             ]),
+        FolderArrows(root: "Sources/RingpostStore", table: ["Directory": [], "Slots": ["Directory"]]),
         FolderArrows(
             root: "Sources/RingpostCore",
             table: [

@@ -1,0 +1,149 @@
+// What a store says of itself, in a file of its own: it is looked at before the database is opened, because opening a database changes it.
+// A small JSON document, written whole and renamed into its place, with a sum over all of it.
+import Foundation
+import RingpostCore
+
+/// Whose store it is.
+struct StoreIdentity: Codable, Equatable {
+    enum State: String, Codable {
+        /// It is being made, and nothing was acknowledged yet. Can transition to open.
+        case new
+        /// A process has it, or had it and ended without closing it. Can transition to closed and lost.
+        case open
+        /// Everything that was acknowledged is on the disk. Can transition to open and lost.
+        case closed
+        /// Something that was acknowledged is not there. Can transition to open, under another lineage.
+        case lost
+    }
+
+    /// What this program writes.
+    static let formatNow = 1
+    /// Boots that are remembered; the oldest go first. A boot is written before it is registered, so more of them in a row than this would
+    /// all have to fail before the one that the roster knows is forgotten.
+    static let bootsMax = 256
+
+    var format = StoreIdentity.formatNow
+    var cluster: String
+    var node: String
+    /// Sixteen hexadecimal digits, as all 64-bit words here: many readers of JSON keep only 53 bits of a number. Empty while it is not known.
+    var generation: String
+    var lineage: String
+    var boots: [String] = []
+    var state = State.new
+    /// What was lost, in state lost.
+    var lost = ""
+    var durability: String
+    /// The kernel's boot and the mount under which it was written last: what the kernel had is gone with either.
+    var kernelBoot: String
+    var mount: String
+    /// Which directory on which file system this is. A copy is another one.
+    var place: String
+    var sum = ""
+
+    // MARK: Bytes
+
+    func encoded() throws -> [UInt8] {
+        var summed = self
+        summed.sum = ""
+        summed.sum = Self.sum(of: try summed.text())
+        return Array(try summed.text())
+    }
+
+    private func text() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        return try encoder.encode(self) + Data("\n".utf8)
+    }
+
+    /// FNV-1a: any single byte that is different gives another sum.
+    private static func sum(of text: Data) -> String {
+        text.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }.hexadecimal
+    }
+
+    private struct FormatOnly: Decodable {
+        let format: Int
+    }
+
+    /// Reads an identity.
+    ///
+    /// - Throws: a refusal, for what is damaged or of another format.
+    init(_ bytes: [UInt8], in directory: String) throws(StoreRefusal) {
+        let data = Data(bytes)
+        if let format = try? JSONDecoder().decode(FormatOnly.self, from: data).format, format > Self.formatNow {
+            throw StoreRefusal(
+                .otherFormat, directory,
+                "it has format \(format), and this program knows up to \(Self.formatNow). Start the newer program that has written it.")
+        }
+        guard let read = try? JSONDecoder().decode(StoreIdentity.self, from: data), let again = try? read.encoded(), again == bytes else {
+            throw StoreRefusal(
+                .identityDamaged, directory, "its file \(StoreDirectory.identityName) is not as it was written. \(StoreRefusal.startEmpty)")
+        }
+        self = read
+    }
+
+    init(of owner: StoreOwner, lineage: UInt64, durability: StoreDurability, at surroundings: StoreSurroundings) {
+        cluster = owner.cluster
+        node = owner.node
+        generation = owner.generation?.hexadecimal ?? ""
+        self.lineage = lineage.hexadecimal
+        self.durability = durability.rawValue
+        kernelBoot = surroundings.kernelBoot
+        mount = surroundings.mount
+        place = ""
+    }
+
+    // MARK: Guards
+
+    /// Holds it against who wants to use it.
+    func check(_ owner: StoreOwner, in directory: String) throws(StoreRefusal) {
+        if cluster != owner.cluster {
+            throw StoreRefusal(
+                .otherCluster, directory,
+                "it belongs to the cluster \"\(cluster)\", and this node is one of \"\(owner.cluster)\". Name this node's own directory.")
+        }
+        if node != owner.node {
+            throw StoreRefusal(
+                .otherNode, directory, "it belongs to the node \(node), and this is \(owner.node). Name this node's own directory.")
+        }
+        if let expected = owner.generation { try check(generation: expected, in: directory) }
+    }
+
+    func check(generation expected: UInt64, in directory: String) throws(StoreRefusal) {
+        guard !generation.isEmpty, generation != expected.hexadecimal else { return }
+        throw StoreRefusal(
+            .otherGeneration, directory,
+            "it belongs to generation \(generation) of the cluster \"\(cluster)\", which was founded anew since, as \(expected.hexadecimal). "
+                + "If ZooKeeper has lost its data, bring that back; else move the directory away and start with an empty one.")
+    }
+
+    /// What was lost since it was written last, as far as the surroundings say it.
+    func loss(at surroundings: StoreSurroundings) -> String? {
+        if state == .lost { return lost }
+        guard state == .open, durability == StoreDurability.written.rawValue else { return nil }
+        if kernelBoot != surroundings.kernelBoot {
+            return "it was written with --durability written, and the machine has gone down since without the node having stopped in order"
+        }
+        if mount != surroundings.mount {
+            return
+                "it was written with --durability written, and its file system was mounted anew since without the node having stopped in order"
+        }
+        return nil
+    }
+}
+
+/// Who wants to use a directory.
+public struct StoreOwner: Sendable, Hashable {
+    /// The cluster's name.
+    public let cluster: String
+    /// The node's id.
+    public let node: String
+    /// The cluster's generation, if it is known already.
+    public let generation: UInt64?
+
+    /// A node of a cluster.
+    public init(cluster: String, node: String, generation: UInt64? = nil) {
+        self.cluster = cluster
+        self.node = node
+        self.generation = generation
+    }
+}

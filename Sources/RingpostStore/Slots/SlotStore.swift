@@ -1,0 +1,286 @@
+// A node's store on a disk: one database for all event loops. One thread writes: it takes all that waits, puts it into one batch, waits for the
+// disk once, and says to everybody in it that it is there. Another one reads.
+import Dispatch
+import Foundation
+import HashRing
+import RingpostCore
+import RocksStore
+import Synchronization
+
+/// An open store. See ``CopyStore`` for what it promises. It has two threads, which end with ``close()``.
+public final class SlotStore: CopyStore {
+    private struct WriteJob: Sendable {
+        let tick: StoreTick
+        let then: @Sendable (StoreFailure?) -> Void
+    }
+
+    private enum ReadJob: Sendable {
+        case slot(SlotLoad, then: @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void)
+        case history(HistoryRead, then: @Sendable (Result<[StoredMessage], StoreDamage>) -> Void)
+    }
+
+    /// Bytes of ticks that go into one batch; what waits beyond it goes into the next one.
+    private static let batchBytesMax = 8 * 1_024 * 1_024
+
+    /// What "is there" means.
+    public let durability: StoreDurability
+    /// The directory.
+    public let path: String
+    let database: RocksDatabase
+    private let hasher: KeyHasher
+    private let clock: StoreClock
+    private let mark: AcknowledgedMark
+    /// `nil` when the store is closed.
+    private let directory: Mutex<StoreDirectory?>
+    private let failure = Mutex<StoreFailure?>(nil)
+    private let counted = Mutex(StoreCounts())
+    private let writes = WorkQueue<WriteJob>(costMax: StoreLimits.queueBytesMax)
+    private let reads = WorkQueue<ReadJob>(costMax: StoreLimits.readsMax)
+    private let threads = DispatchGroup()
+    private let onFailure: @Sendable (StoreFailure) -> Void
+
+    private init(
+        _ opening: sending StoreOpening, durability: StoreDurability, hasher: KeyHasher,
+        onFailure: @escaping @Sendable (StoreFailure) -> Void
+    ) {
+        self.durability = durability
+        self.hasher = hasher
+        self.onFailure = onFailure
+        path = opening.directory.path
+        database = opening.database
+        clock = opening.clock
+        mark = opening.mark
+        let encoder = SlotEncoder(clock: opening.clock, present: opening.heads.keys)
+        directory = Mutex(opening.directory)
+        start("ringpost-store") { $0.writeAll(encoder) }
+        start("ringpost-read") { $0.readAll() }
+    }
+
+    // MARK: Life
+
+    /// Opens a directory's store, or makes one. Blocks: as long as the write-ahead log takes to be read.
+    ///
+    /// - Parameters:
+    ///   - fresh: 64 random bits: the lineage of a store that is new, or that has lost something.
+    ///   - now: the node's monotonic milliseconds.
+    ///   - onFailure: called once, on the store's thread, when a write has failed.
+    /// - Throws: when the directory can't be this node's store, or is damaged. Nothing was deleted.
+    public static func open(
+        _ path: String, for owner: StoreOwner, durability: StoreDurability, fresh: UInt64, hasher: KeyHasher, now: Int64,
+        onFailure: @escaping @Sendable (StoreFailure) -> Void
+    ) throws(StoreRefusal) -> OpenedStore {
+        let opening = try StoreOpening(path, for: owner, durability: durability, fresh: fresh, now: now)
+        let (heads, loss, isNew) = (opening.heads, opening.loss, opening.directory.isNew)
+        let lineage = UInt64(hexadecimal: Array(opening.directory.identity.lineage.utf8)) ?? fresh
+        let store = SlotStore(opening, durability: durability, hasher: hasher, onFailure: onFailure)
+        return OpenedStore(store: store, lineage: lineage, heads: heads, loss: loss, isNew: isNew)
+    }
+
+    /// Writes what waits, and puts the store down in order: then nothing is lost, whatever the machine does. Blocks.
+    ///
+    /// - Returns: what went wrong, now or before.
+    @discardableResult
+    public func close() -> StoreFailure? {
+        writes.finish()
+        reads.finish()
+        threads.wait()
+        return directory.withLock { directory in
+            guard let held = directory else { return failure.withLock { $0 } }
+            if failure.withLock({ $0 }) == nil {
+                do {
+                    try database.flush()
+                    try held.update { $0.state = .closed }
+                } catch let error as RocksError {
+                    fail(sentence(error))
+                } catch { fail("\(error)") }
+            }
+            directory = nil
+            database.close()
+            return failure.withLock { $0 }
+        }
+    }
+
+    private func start(_ name: String, _ body: @escaping @Sendable (SlotStore) -> Void) {
+        threads.enter()
+        let thread = Thread { [self] in
+            body(self)
+            threads.leave()
+        }
+        thread.name = name
+        thread.start()
+    }
+
+    // MARK: Writing
+
+    /// Hands over a tick; see ``CopyStore``.
+    public func write(_ tick: StoreTick, then: @escaping @Sendable (StoreFailure?) -> Void) -> Bool {
+        writes.add(WriteJob(tick: tick, then: then), cost: max(1, tick.bytes))
+    }
+
+    private func writeAll(_ encoder: SlotEncoder) {
+        var encoder = encoder
+        while let jobs = writes.take() {
+            var rest = jobs[...]
+            while !rest.isEmpty {
+                var bytes = 0
+                let batch = rest.prefix { job in
+                    defer { bytes += job.tick.bytes }
+                    return bytes == 0 || bytes + job.tick.bytes <= Self.batchBytesMax
+                }
+                rest = rest.dropFirst(batch.count)
+                let failure = write(batch, &encoder)
+                for job in batch { job.then(failure) }
+            }
+        }
+    }
+
+    private func write(_ jobs: ArraySlice<WriteJob>, _ encoder: inout SlotEncoder) -> StoreFailure? {
+        if let failure = failure.withLock({ $0 }) { return failure }
+        let began = ContinuousClock.now
+        do {
+            let last = try database.write(isSynced: durability == .fsync) { batch in
+                for job in jobs { encoder.encode(job.tick, into: &batch) }
+                encoder.finish(into: &batch)
+            }
+            let error = mark.set(last)
+            if error != 0 { return fail("its file acknowledged can't be written (\(String(cString: strerror(error))))") }
+        } catch { return fail(sentence(error)) }
+        let took = Int((ContinuousClock.now - began) / .microseconds(1))
+        counted.withLock { $0.count(ticks: jobs.count, bytes: jobs.reduce(0) { $0 + $1.tick.bytes }, microseconds: took) }
+        return nil
+    }
+
+    private func sentence(_ error: RocksError) -> String {
+        error.kind == .noSpace ? "its file system has no room" : error.text
+    }
+
+    /// The first failure is the one that counts, and is told once.
+    @discardableResult
+    private func fail(_ reason: String) -> StoreFailure {
+        let made = StoreFailure(
+            "The store in \(path) has failed: \(reason). Nothing more is written to it, and nothing is acknowledged that is not there. "
+                + "Mend what is wrong with the disk, and start the node again.")
+        let isFirst = failure.withLock { failure in
+            defer { failure = failure ?? made }
+            return failure == nil
+        }
+        if isFirst { onFailure(made) }
+        return failure.withLock { $0 } ?? made
+    }
+
+    // MARK: Reading
+
+    /// Reads a slot; see ``CopyStore``.
+    public func load(_ request: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool {
+        reads.add(.slot(request, then: then), cost: 1)
+    }
+
+    /// Reads a part of a history; see ``CopyStore``.
+    public func read(_ request: HistoryRead, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool {
+        reads.add(.history(request, then: then), cost: 1)
+    }
+
+    private func readAll() {
+        while let jobs = reads.take() {
+            for job in jobs {
+                switch job {
+                case .slot(let request, let then): then(read(request))
+                case .history(let request, let then):
+                    then(
+                        read(request.key.slot, at: request.now) { cursor, clock throws(StoreDamage) in
+                            try request.read(from: &cursor, clock: clock)
+                        })
+                }
+            }
+        }
+    }
+
+    private func read(_ request: SlotLoad) -> Result<[SnapshotChunk], StoreDamage> {
+        read(request.slot, at: request.now) { cursor, clock throws(StoreDamage) in
+            var loader = SlotLoader(slot: request.slot, hasher: hasher, clock: clock, limits: request.limits)
+            try loader.read(from: &cursor)
+            return loader.chunks(of: request.head, bytesMax: request.chunkBytesMax)
+        }
+    }
+
+    /// Reads something of one slot.
+    private func read<Value>(
+        _ slot: Int, at monotonic: Int64, _ body: (inout RocksCursor, StoreClock) throws(StoreDamage) -> Value
+    ) -> Result<Value, StoreDamage> {
+        var now = clock
+        now.advance(to: monotonic)
+        var result: Result<Value, StoreDamage>?
+        do {
+            try database.withCursor(prefix: StoreKey.slot(slot), in: StoreTable.contents.rocks) { cursor throws(RocksError) in
+                do throws(StoreDamage) { result = .success(try body(&cursor, now)) } catch { result = .failure(error) }
+            }
+        } catch { result = .failure(StoreDamage(slot: slot, reason: error.text)) }
+        let read = result ?? .failure(StoreDamage(slot: slot, reason: "nothing was read"))
+        counted.withLock { counts in
+            counts.reads += 1
+            if case .failure = read { counts.damagedReads += 1 }
+        }
+        return read
+    }
+
+    // MARK: What the store says of itself
+
+    /// What it has done since it was opened.
+    public var counts: StoreCounts { counted.withLock { $0 } }
+    /// Bytes of ticks that wait.
+    public var bytesQueued: Int { writes.cost }
+    /// The first thing that went wrong.
+    public var firstFailure: StoreFailure? { failure.withLock { $0 } }
+
+    private var closed: StoreFailure { StoreFailure("The store in \(path) is closed.") }
+
+    /// Whether a boot was written to this store.
+    public func knows(boot: UInt64) -> Bool { directory.withLock { $0?.identity.boots.contains(boot.hexadecimal) == true } }
+
+    /// Writes a boot to the store, which has to be done before it is registered. Blocks until the disk has it.
+    public func remember(boot: UInt64) throws {
+        try directory.withLock { directory in
+            guard let directory else { throw closed }
+            try directory.update { identity in
+                identity.boots.append(boot.hexadecimal)
+                identity.boots.removeFirst(max(0, identity.boots.count - StoreIdentity.bootsMax))
+            }
+        }
+    }
+
+    /// Holds the store against the cluster's generation once that is known, and writes it to a store that has none yet. Blocks.
+    public func settle(generation: UInt64) throws {
+        try directory.withLock { directory in
+            guard let directory else { throw closed }
+            try directory.identity.check(generation: generation, in: path)
+            if directory.identity.generation.isEmpty { try directory.update { $0.generation = generation.hexadecimal } }
+        }
+    }
+
+    /// Goes on under another lineage: this one was given up. All heads become hearsay. Blocks; to be called before the first tick.
+    ///
+    /// - Returns: the heads as they are now.
+    public func begin(lineage: UInt64, heads: [Int: SlotHead]) throws -> [Int: SlotHead] {
+        try directory.withLock { directory in
+            guard let directory else { throw closed }
+            try directory.update { ($0.state, $0.lost) = (.lost, "its lineage was given up") }
+            let heads = try StoreOpening.beginLineage(lineage, heads: heads, in: database, directory)
+            try directory.update { ($0.state, $0.lost) = (.open, "") }
+            return heads
+        }
+    }
+}
+
+/// A store that was opened, and what it holds.
+public struct OpenedStore: Sendable {
+    /// The store.
+    public let store: SlotStore
+    /// Under which lineage it is from now on.
+    public let lineage: UInt64
+    /// The head of each slot that has one.
+    public let heads: [Int: SlotHead]
+    /// What was lost: then the lineage is a new one, and all that is here is hearsay. `nil` when it has all that it ever acknowledged.
+    public let loss: String?
+    /// There was no store.
+    public let isNew: Bool
+}

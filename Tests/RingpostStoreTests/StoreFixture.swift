@@ -1,0 +1,98 @@
+// A store in a folder that goes with the test.
+import Foundation
+import HashRing
+import RingpostCore
+import Synchronization
+import TestSupport
+
+@testable import RingpostStore
+
+struct StoreFixture {
+    static let hasher = KeyHasher(seed: SipKey(ascii: "store room tests"))
+
+    let folder: TemporaryFolder
+    var path: String { folder.file("data") }
+
+    init() throws { folder = try TemporaryFolder("store") }
+
+    func open(
+        _ path: String? = nil, cluster: String = "c", node: String = "n1", generation: UInt64? = nil, durability: StoreDurability = .fsync,
+        fresh: UInt64 = 1, now: Int64 = 1_000, onFailure: @escaping @Sendable (StoreFailure) -> Void = { _ in }
+    ) throws -> OpenedStore {
+        try SlotStore.open(
+            path ?? self.path, for: StoreOwner(cluster: cluster, node: node, generation: generation), durability: durability, fresh: fresh,
+            hasher: Self.hasher, now: now, onFailure: onFailure)
+    }
+
+    /// The reason for which a directory is refused; `nil` if it isn't.
+    func refusal(_ body: () throws -> OpenedStore) -> StoreRefusal? {
+        do {
+            try body().store.close()
+            return nil
+        } catch { return error as? StoreRefusal }
+    }
+
+    static func key(_ name: String) throws -> Key { try Key(.user, name: Array(name.utf8), hasher: hasher) }
+
+    static func head(_ position: UInt64, kind: SlotHead.Kind = .copy) -> SlotHead {
+        SlotHead(kind: kind, term: 3, position: position, fence: 4, lineage: 9, setTerm: 3, set: [1, 2])
+    }
+
+    /// A tick with one message, which is as large as a store keeps in files of messages.
+    static func tick(_ name: String, _ sequence: UInt64, now: Int64 = 1_000, until: Int64? = nil) throws -> StoreTick {
+        let key = try key(name)
+        let id = MessageID(high: key.hash.rawValue, low: sequence)
+        let message = StoredMessage(sequence: sequence, envelope: Array(repeating: UInt8(ascii: "x"), count: 600), id: id)
+        let remembered = until.map {
+            Remembered(
+                receipt: Receipt(sequence: sequence, epoch: 3, owner: "n1", outcome: .stored, mirrored: true, id: id), until: $0)
+        }
+        return StoreTick(
+            now: now,
+            slots: [
+                SlotWrite(
+                    slot: key.slot, head: head(sequence), changes: [.step(.message(key, incarnation: 7, message, remembered))])
+            ])
+    }
+
+    /// All files below the folder and what is in them.
+    func files() throws -> [String: Data] {
+        var files: [String: Data] = [:]
+        for name in FileManager.default.enumerator(atPath: folder.path)?.compactMap({ $0 as? String }) ?? [] {
+            if let data = FileManager.default.contents(atPath: folder.file(name)) { files[name] = data }
+        }
+        return files
+    }
+
+    /// Files of the database whose names end so.
+    func databaseFiles(_ suffix: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path + "/db").filter { $0.hasSuffix(suffix) }.sorted().map {
+            path + "/db/" + $0
+        }
+    }
+
+    static func flip(_ path: String, at offset: Int) throws {
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        bytes[offset] ^= 0x10
+        try bytes.write(to: URL(fileURLWithPath: path))
+    }
+
+    static func size(_ path: String) throws -> Int { try Data(contentsOf: URL(fileURLWithPath: path)).count }
+}
+
+extension SlotStore {
+    /// Writes a tick, and waits until it is there.
+    func write(_ tick: StoreTick) async -> StoreFailure? {
+        await withCheckedContinuation { continuation in
+            if !write(tick, then: { continuation.resume(returning: $0) }) { continuation.resume(returning: StoreFailure("no room")) }
+        }
+    }
+
+    func load(_ name: String, head: SlotHead, now: Int64 = 1_000) async throws -> [SnapshotItem] {
+        let request = SlotLoad(
+            slot: try StoreFixture.key(name).slot, head: head, now: now, limits: StoredHistoryLimits(), chunkBytesMax: 1_024)
+        return try await withCheckedThrowingContinuation { continuation in
+            if !load(request, then: { continuation.resume(with: $0) }) { continuation.resume(returning: []) }
+        }.flatMap(\.items)
+    }
+}
