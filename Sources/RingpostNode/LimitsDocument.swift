@@ -47,8 +47,8 @@ public enum LimitsDocument {
                 ("time to live of a message", "\(Publish.timeToLiveSecondsMax / 86_400) days"),
                 ("nesting of JSON that a node reads", "\(JSONText.nestingMax) levels; deeper is refused with `bad_json`"),
                 (
-                    "history of one user or channel",
-                    "\(grouped(mailbox.historyMessagesMax)) messages, \(bytes(mailbox.historyBytesMax)); the oldest goes first"
+                    "messages that are looked at for age in one tick of a loop, where `history-seconds` is set",
+                    "the oldest of each of \(grouped(MailboxLimits.agingLooksMax)) users and channels"
                 ),
                 (
                     "all histories of a loop, copies of other nodes' included",

@@ -34,6 +34,9 @@ public enum Limit: String, Sendable, CaseIterable {
     case keyRate = "key-rate"
     case clientNames = "client-names"
     case keyNames = "key-names"
+    case historyMessages = "history-messages"
+    case historyBytes = "history-bytes"
+    case historySeconds = "history-seconds"
 
     /// What is counted, and what happens to what is too much.
     public var meaning: String {
@@ -96,6 +99,13 @@ public enum Limit: String, Sendable, CaseIterable {
             "users and channels with messages of one event loop that were first written to by one client, by its user or else its address; a "
                 + "message to one more is answered 429 `too_many_names`"
         case .keyNames: "the same of one API key; producers without one have no such limit"
+        case .historyMessages:
+            "messages that one user or channel keeps, unless its namespace says otherwise; the oldest goes first, and whoever has not seen it is "
+                + "told `gap`"
+        case .historyBytes: "bytes of messages that one user or channel keeps, likewise; one message is kept however large it is"
+        case .historySeconds:
+            "the time for which a user or channel keeps a message, likewise; 0 for no bound. On copies and where little is asked for, old "
+                + "messages go some at a time"
         }
     }
 }

@@ -50,6 +50,10 @@ public struct MailboxLimits: Sendable {
     public var historyMessagesMax = 1_000
     /// Bytes of envelopes that one mailbox keeps.
     public var historyBytesMax = 1_024 * 1_024
+    /// How long one mailbox keeps a message; `nil` for no bound.
+    public var historyMilliseconds: Int64?
+    /// Mailboxes in which old messages are looked for in one tick, where all have such a bound: a million of them in less than a minute.
+    public static let agingLooksMax = 1_024
     /// Bytes of envelopes that the whole store keeps. Beyond it the mailboxes that were used longest ago lose their history.
     public var storeBytesMax = 512 * 1_024 * 1_024
     /// Mailboxes with messages in the store. Beyond it one is forgotten that nobody is attached to: of whoever has more names than an even

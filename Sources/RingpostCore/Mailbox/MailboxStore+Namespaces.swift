@@ -31,14 +31,14 @@ extension MailboxStore {
     /// Whether a mailbox keeps messages at all.
     func keepsHistory(at mailboxIndex: Int) -> Bool {
         let number = Int(mailboxes.all[mailboxIndex].namespace)
-        return number == 0 || uses[number - 1].historyMessagesMax > 0
+        return (number == 0 ? limits.historyMessagesMax : uses[number - 1].historyMessagesMax) > 0
     }
 
-    /// Drops messages that a mailbox has kept for as long as its namespace says. Whoever has not seen them is told of a gap.
+    /// Drops messages that a mailbox has kept for as long as it may. Whoever has not seen them is told of a gap.
     mutating func letGo(at mailboxIndex: Int, now: Int64) {
         let number = Int(mailboxes.all[mailboxIndex].namespace)
-        guard number > 0, uses[number - 1].ages else { return }
-        let kept = uses[number - 1].keptMilliseconds
+        let kept = number > 0 ? uses[number - 1].keptMilliseconds : limits.historyMilliseconds ?? .max
+        guard kept < .max else { return }
         while let oldest = mailboxes.all[mailboxIndex].history.first, now &- oldest.appendedAt >= kept {
             dropOldest(at: mailboxIndex, now: now)
         }
@@ -56,8 +56,15 @@ extension MailboxStore {
         while uses[number - 1].isOverBytes, !mailboxes.all[mailboxIndex].history.isEmpty { dropOldest(at: mailboxIndex, now: now) }
     }
 
-    /// In every tick: some channels of one namespace let go what they have kept for long enough, then the next one's turn comes.
+    /// In every tick: some mailboxes let go what they have kept for long enough; where only namespaces have such a bound, of one of these, and
+    /// then the next one's turn comes.
     mutating func letSomeGo(now: Int64) {
+        if limits.historyMilliseconds != nil {
+            for _ in 0..<min(MailboxLimits.agingLooksMax, mailboxes.all.count) {
+                nextToLookAt = nextToLookAt + 1 < mailboxes.all.count ? nextToLookAt + 1 : 0
+                letGo(at: nextToLookAt, now: now)
+            }
+        }
         guard !uses.isEmpty else { return }
         for _ in uses.indices {
             nextToAge = nextToAge + 1 < uses.count ? nextToAge + 1 : 0

@@ -11,6 +11,8 @@ struct MailboxStore {
     var uses: [NamespaceUse]
     /// The last namespace whose old messages were looked for.
     var nextToAge = 0
+    /// The place in the table where the search for old messages goes on.
+    var nextToLookAt = 0
     private var window: IdempotencyWindow
     private var lineages: Lineages
     /// Which histories give when memory runs short.
@@ -124,8 +126,8 @@ struct MailboxStore {
         let messagesMax = namespace > 0 ? uses[namespace - 1].historyMessagesMax : limits.historyMessagesMax
         let bytesMax = namespace > 0 ? uses[namespace - 1].historyBytesMax : limits.historyBytesMax
         while mailboxes.all[mailboxIndex].isOver(messagesMax: messagesMax, bytesMax: bytesMax) { dropOldest(at: mailboxIndex, now: now) }
+        if namespace > 0 || limits.historyMilliseconds != nil { letGo(at: mailboxIndex, now: now) }
         if namespace == 0 { return }
-        letGo(at: mailboxIndex, now: now)
         shed(inNamespaceOf: mailboxIndex, now: now)
     }
 

@@ -33,7 +33,7 @@ struct NamespaceUse {
         func share(_ count: Int?) -> Int { count.map { ($0 + shardCount - 1) / shardCount } ?? .max }
         historyMessagesMax = namespace.historyMessages ?? limits.historyMessagesMax
         historyBytesMax = namespace.historyBytes ?? limits.historyBytesMax
-        keptMilliseconds = namespace.historySeconds.map { Int64($0) * 1_000 } ?? .max
+        keptMilliseconds = namespace.historySeconds.map { Int64($0) * 1_000 } ?? limits.historyMilliseconds ?? .max
         messagesPerSecond = namespace.messagesPerSecond ?? limits.channelMessagesPerSecond
         mailboxesMax = share(namespace.channels)
         bytesMax = share(namespace.bytes)

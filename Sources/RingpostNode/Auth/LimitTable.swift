@@ -73,6 +73,12 @@ extension NodeLimits {
         case .userRate: number(\.mailbox.userMessagesPerSecond, 1...1_000_000)
         case .channelRate: number(\.mailbox.channelMessagesPerSecond, 1...1_000_000)
         case .keyRate: number(\.keyMessagesPerSecond, 1...10_000_000)
+        case .historyMessages: number(\.mailbox.historyMessagesMax, 0...Namespace.historyMessagesMax)
+        case .historyBytes: number(\.mailbox.historyBytesMax, 1_024...Namespace.historyBytesMax)
+        case .historySeconds:
+            Row(
+                range: 0...Namespace.secondsMax, get: { Int(($0.mailbox.historyMilliseconds ?? 0) / 1_000) },
+                set: { $0.mailbox.historyMilliseconds = $1 == 0 ? nil : Int64($1) * 1_000 })
         }
     }
 

@@ -74,6 +74,12 @@ struct NodeCommand: AsyncParsableCommand {
     var limit: [String] = []
     @Option(help: "A JSON file with rules for channels by the beginning of their names; the same for all nodes.")
     var namespaces: String?
+    @Option(help: "Messages that one user or channel keeps; the oldest goes first. (default: 1000)")
+    var historyMessages: Int?
+    @Option(help: "Bytes of messages that one user or channel keeps. (default: 1048576)")
+    var historyBytes: Int?
+    @Option(help: "The time for which a user or channel keeps a message, in seconds; 0 for no bound. (default: 0)")
+    var historySeconds: Int?
     @Option(help: "Messages that one channel takes in a second, and twice as many at once. (default: 2000)")
     var channelRate: Int?
     @Option(help: "Sockets of one event loop that may listen to one channel. (default: 50000)")

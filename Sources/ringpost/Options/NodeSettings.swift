@@ -33,7 +33,8 @@ struct NodeSettings {
                 "weight": options.weight, "loops": options.loops, "sessionTimeout": options.sessionTimeout,
                 "payloadMax": options.payloadMax, "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
                 "channelSubscribersMax": options.channelSubscribersMax, "connectRate": options.connectRate,
-                "connectBurst": options.connectBurst,
+                "connectBurst": options.connectBurst, "historyMessages": options.historyMessages, "historyBytes": options.historyBytes,
+                "historySeconds": options.historySeconds,
             ]
             for (name, number) in numbers.merging(options.auth.numbers, uniquingKeysWith: { $1 }) { set(name, number.map { .int($0) }) }
             let lists = [
@@ -149,7 +150,8 @@ struct NodeSettings {
     private static func readLimits(_ reader: SettingsReader, into limits: inout NodeLimits) throws(NodeError) {
         let options: [(String, Limit)] = [
             ("payloadMax", .payloadBytes), ("channelRate", .channelRate), ("channelSubscribersMax", .channelSubscribers),
-            ("connectRate", .connectRate), ("connectBurst", .connectBurst),
+            ("connectRate", .connectRate), ("connectBurst", .connectBurst), ("historyMessages", .historyMessages),
+            ("historyBytes", .historyBytes), ("historySeconds", .historySeconds),
         ]
         for (key, limit) in options {
             if let value = try reader.number(key, NodeLimits.range(of: limit)) { try limits.set(limit, to: value) }
