@@ -64,6 +64,16 @@ public enum LimitsDocument {
                     "\(grouped(mailbox.unwrittenMax)) that somebody listens to; one more is answered `overloaded`. When the last one leaves a "
                         + "channel it is forgotten, and of users when they left is remembered of the last \(grouped(mailbox.departedMax))"
                 ),
+                (
+                    "a page of a history",
+                    "\(grouped(HistoryQuery.countMax)) messages, and no more is read for one that has \(bytes(HistoryQuery.bytesMax)); one that is "
+                        + "not there after \(HistoryQuery.millisecondsMax / 1_000) s is answered 503"
+                ),
+                (
+                    "pages that a loop reads at a time",
+                    "\(grouped(HistoryGate.pagesMax)), of them \(HistoryGate.pagesPerOwnerMax) for one API key, user or source address; more are "
+                        + "answered `overloaded`, `too_fast`. The rate of \(grouped(HistoryGate.ownersMax)) of these is remembered"
+                ),
                 ("namespaces", "\(NamespaceTable.countMax), in a file of at most \(bytes(NamespaceFile.bytesMax))"),
                 (
                     "idempotency keys that a loop remembers",

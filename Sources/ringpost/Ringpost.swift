@@ -11,7 +11,9 @@ struct Ringpost: AsyncParsableCommand {
         version: RingpostVersion.text,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [NodeCommand.self, LimitsCommand.self]),
-            CommandGroup(name: "Messages", subcommands: [SendCommand.self, ListenCommand.self, ChatCommand.self, ReplayCommand.self]),
+            CommandGroup(
+                name: "Messages",
+                subcommands: [SendCommand.self, ListenCommand.self, HistoryCommand.self, ChatCommand.self, ReplayCommand.self]),
             CommandGroup(
                 name: "Operating",
                 subcommands: [

@@ -7,11 +7,12 @@ import Testing
 
 extension ClusterTests {
     @Suite struct APIKeys {
-        private static let everything = #""scopes":["publish-users","publish-channels","read","administer"]"#
-        /// Called a to f.
+        private static let everything = #""scopes":["publish-users","publish-channels","read","history","administer"]"#
+        /// Called a to g.
         private static let keys = [
             everything, #""scopes":["publish-users"],"names":["game:*"]"#, #""scopes":["publish-channels"]"#, #""scopes":["read"]"#,
             #""scopes":["read"],"names":["game:*"]"#, #""scopes":["administer"]"#,
+            #""scopes":["history"],"names":["game:*"]"#,
         ]
 
         private static func node() async throws -> (node: NodeProcess, keys: KeyRing) {
@@ -44,6 +45,8 @@ extension ClusterTests {
             Request("POST /v1/channels/game%3A1/messages", "x", allowed: "ac"), Request("POST /v1/channels/x/messages", "x", allowed: "ac"),
             Request("GET /v1/users/game%3A1", allowed: "ade"), Request("GET /v1/users/other", allowed: "ad"),
             Request("GET /v1/channels/game%3A1", allowed: "ade"), Request("GET /v1/channels/other", allowed: "ad"),
+            Request("GET /v1/users/game%3A1/messages", allowed: "ag"), Request("GET /v1/users/other/messages", allowed: "a"),
+            Request("GET /v1/channels/game%3A1/messages?limit=1", allowed: "ag"), Request("GET /v1/channels/x/messages", allowed: "a"),
             Request("GET /v1/ring", allowed: "ad"), Request("GET /v1/nodes", allowed: "abcd"), Request("GET /metrics", allowed: "ad"),
             Request("GET /v1/revocations", allowed: "af"), Request("POST /v1/revocations", #"{"user":"nobody"}"#, allowed: "af"),
             Request("POST /v1/users/nobody/disconnect", "", allowed: "af"),
@@ -55,14 +58,14 @@ extension ClusterTests {
             let (node, ring) = try await Self.node()
             defer { withExtendedLifetime(ring) {} }
             for request in Self.requests {
-                for letter in "abcdef" {
+                for letter in "abcdefg" {
                     let answer = try await request.ask(node, KeyRing.header(letter))
                     let status = request.allowed.contains(letter) ? request.status : 403
                     #expect(answer.status == status, "\(request.line) with \(letter): \(answer.text.prefix(200))")
                     if status == 403 { #expect(answer.errorCode == "forbidden") }
                 }
                 let strangers = [
-                    [:], KeyRing.header("g"), ["Authorization": "Bearer x"], ["Authorization": "Basic eDp5"],
+                    [:], KeyRing.header("h"), ["Authorization": "Bearer x"], ["Authorization": "Basic eDp5"],
                     ["Authorization": "Bearer \(KeyRing.text("a").dropLast())x"],
                 ]
                 for headers in strangers {

@@ -84,7 +84,8 @@ import Testing
             #expect(try Self.mode(path) == 0o600)
             let minted = try await RingpostProgram.run([
                 "token", "new", "--key", path, "--user", "alice", "--subscribe", "room", "--subscribe", "game:*", "--presence", "room",
-                "--publish", "talk", "--publish-users", "bob", "--issuer", "login", "--audience", "chat", "--id", "t1",
+                "--publish", "talk", "--publish-users", "bob", "--history", "den", "--history-users", "{user}", "--issuer", "login",
+                "--audience", "chat", "--id", "t1",
                 "--expires-in", "60",
             ])
             #expect(minted.status == 0, "\(minted.output)")
@@ -101,6 +102,7 @@ import Testing
             #expect(parts[1]["sub"] as? String == "alice" && parts[1]["jti"] as? String == "t1")
             #expect(parts[1]["subscribe"] as? [String] == ["room", "game:*"] && parts[1]["presence"] as? [String] == ["room"])
             #expect(parts[1]["publish"] as? [String] == ["talk"] && parts[1]["publishUsers"] as? [String] == ["bob"])
+            #expect(parts[1]["history"] as? [String] == ["den"] && parts[1]["historyUsers"] as? [String] == ["{user}"])
             let (made, end) = (parts[1]["iat"] as? Int ?? 0, parts[1]["exp"] as? Int ?? 0)
             #expect(end - made == 60 && abs(Double(made) - Date().timeIntervalSince1970) < 60)
         }

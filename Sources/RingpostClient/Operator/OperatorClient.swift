@@ -9,8 +9,8 @@ import RingpostCore
 public struct OperatorClient: Sendable {
     /// One question to one node takes at most so long.
     public static let timeoutMilliseconds: Int64 = 2_500
-    /// A longer answer is none: a thousand members take about half of it.
-    public static let answerBytesMax = 1_048_576
+    /// A longer answer is none: a thousand members take half a MiB, a page of messages 256 KiB and its last, largest message.
+    public static let answerBytesMax = 4 * 1_024 * 1_024
 
     private let api: [Access]
 

@@ -8,6 +8,8 @@ public enum APIScope: String, Codable, Sendable, CaseIterable {
     case publishChannels = "publish-channels"
     /// Questions about users, channels, nodes; metrics.
     case read
+    /// Messages that users and channels were sent.
+    case history
     /// Orders to nodes, revocations, disconnects.
     case administer
 
@@ -17,6 +19,7 @@ public enum APIScope: String, Codable, Sendable, CaseIterable {
         case .publishChannels: 2
         case .read: 4
         case .administer: 8
+        case .history: 16
         }
     }
 }
@@ -130,6 +133,9 @@ public struct APIGrant: Hashable, Sendable {
 
     /// Whether the key may be used to ask about a user or channel.
     public func allowsReading(_ name: [UInt8]) -> Bool { has(.read) && names.matches(name) }
+
+    /// Whether the key may be used to page through what a user or channel was sent.
+    public func allowsHistory(_ name: [UInt8]) -> Bool { has(.history) && names.matches(name) }
 
     /// Whether the key may be used for questions about the whole: who is limited to some names learns nothing about others.
     public var allowsReadingAll: Bool { has(.read) && names.isAll }

@@ -13,6 +13,10 @@ public struct ClientGrant: Hashable, Sendable {
     public let publish: NamePatterns
     /// Users that it may publish to.
     public let publishUsers: NamePatterns
+    /// Channels whose messages it may page through.
+    public let history: NamePatterns
+    /// Users whose messages it may page through.
+    public let historyUsers: NamePatterns
     /// When it ends, in seconds since 1970; `nil` for never.
     public let expires: Int64?
     /// When the token was made, in seconds since 1970, if it says so.
@@ -25,13 +29,15 @@ public struct ClientGrant: Hashable, Sendable {
     /// All of it.
     public init(
         user: [UInt8]?, subscribe: NamePatterns, presence: NamePatterns, publish: NamePatterns, publishUsers: NamePatterns,
-        expires: Int64?, issuedAt: Int64? = nil, tokenID: String? = nil
+        history: NamePatterns = .none, historyUsers: NamePatterns = .none, expires: Int64?, issuedAt: Int64? = nil, tokenID: String? = nil
     ) {
         self.user = user
         self.subscribe = subscribe
         self.presence = presence
         self.publish = publish
         self.publishUsers = publishUsers
+        self.history = history
+        self.historyUsers = historyUsers
         self.expires = expires
         self.issuedAt = issuedAt
         self.tokenID = tokenID
@@ -43,7 +49,9 @@ public struct ClientGrant: Hashable, Sendable {
     ///   - publish: channels that the node has opened to all.
     ///   - publishUsers: users that it has.
     public static func open(publish: NamePatterns, publishUsers: NamePatterns) -> ClientGrant {
-        ClientGrant(user: nil, subscribe: .all, presence: .all, publish: publish, publishUsers: publishUsers, expires: nil)
+        ClientGrant(
+            user: nil, subscribe: .all, presence: .all, publish: publish, publishUsers: publishUsers, history: .all, historyUsers: .all,
+            expires: nil)
     }
 
     /// Whether the client may publish to the key.
@@ -59,6 +67,14 @@ public struct ClientGrant: Hashable, Sendable {
         switch key.kind {
         case .user: user == nil || user == key.name
         case .channel: subscribe.matches(key.name)
+        }
+    }
+
+    /// Whether the client may page through the key's messages.
+    public func allowsHistory(of key: Key) -> Bool {
+        switch key.kind {
+        case .user: historyUsers.matches(key.name)
+        case .channel: history.matches(key.name)
         }
     }
 

@@ -34,6 +34,7 @@ public enum Limit: String, Sendable, CaseIterable {
     case keyRate = "key-rate"
     case clientNames = "client-names"
     case keyNames = "key-names"
+    case historyRate = "history-rate"
     case historyMessages = "history-messages"
     case historyBytes = "history-bytes"
     case historySeconds = "history-seconds"
@@ -99,6 +100,9 @@ public enum Limit: String, Sendable, CaseIterable {
             "users and channels with messages of one event loop that were first written to by one client, by its user or else its address; a "
                 + "message to one more is answered 429 `too_many_names`"
         case .keyNames: "the same of one API key; producers without one have no such limit"
+        case .historyRate:
+            "KiB of history that one API key, user or source address pages through in a second on one event loop, and \(HistoryGate.burstSeconds) "
+                + "times as much at once; a page counts as \(HistoryGate.pageKilobytesMin) at least; more are answered 429 `too_fast`"
         case .historyMessages:
             "messages that one user or channel keeps, unless its namespace says otherwise; the oldest goes first, and whoever has not seen it is "
                 + "told `gap`"

@@ -1,6 +1,13 @@
 // What a mailbox shows to whoever asks: what is committed after a place, and whether there is a hole before it.
 
 extension Mailbox {
+    /// What a request gets.
+    func read(_ request: AttachRequest, now: Int64, bytesMax: Int) -> AttachReply {
+        request.stay == .page
+            ? page(from: request.start, countMax: Int(request.countMax), now: now, bytesMax: bytesMax)
+            : read(from: request.start, stay: request.stay, now: now, bytesMax: bytesMax)
+    }
+
     /// The committed messages after a request's start.
     func read(from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int) -> AttachReply {
         let (gap, from) = beginning(of: start)
@@ -27,9 +34,9 @@ extension Mailbox {
             incarnation: incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive, hasMore: hasMore)
     }
 
-    private func beginning(of start: AttachStart) -> (gap: Bool, from: UInt64) {
+    func beginning(of start: AttachStart) -> (gap: Bool, from: UInt64) {
         switch start {
-        case .now: return (false, committed)
+        case .now, .newest, .before: return (false, committed)
         case .earliest: return (false, min(resumableFrom, committed))
         case .after(let cursor):
             // Another incarnation: the client has seen no message of this one.

@@ -22,13 +22,12 @@ extension MailboxStore {
 
     /// The committed messages after a request's start.
     func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        mailboxes.all[mailboxIndex].read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+        mailboxes.all[mailboxIndex].read(request, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// What a request gets for a name that nobody has written to, before anything is kept for it.
     func readUnwritten(_ request: AttachRequest, now: Int64) -> AttachReply {
-        Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key))
-            .read(from: request.start, stay: request.stay, now: now, bytesMax: limits.replayBytesMax)
+        Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key)).read(request, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.

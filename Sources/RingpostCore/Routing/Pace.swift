@@ -36,6 +36,9 @@ public struct Pace: Sendable, Equatable {
         return over <= 0 ? 0 : (over + 999_999) / 1_000_000
     }
 
+    /// All of the rate may be used at once: it is as if nothing had ever been taken.
+    public func isUnused(now: Int64) -> Bool { usedThrough <= now * 1_000_000 }
+
     private static func nanoseconds(_ count: Int, _ ratePerSecond: Int) -> Int64 {
         Int64(count) * 1_000_000_000 / Int64(max(1, ratePerSecond))
     }

@@ -69,25 +69,27 @@ extension ShardMachine {
             return
         }
         let isKnown = log.mailboxes.mailboxIndex(of: request.key) != nil
-        // For a channel that nobody has written to there is nothing to remember but the attachment, and that not before it stands.
+        // For a channel that nobody has written to there is nothing to remember but the attachment, and that not before it stands. Of who only
+        // reads a page nothing is remembered.
+        let isSomebodyThere = request.stay != .page
         let mailboxIndex =
-            isKnown || request.key.kind == .user
+            isKnown || (request.key.kind == .user && isSomebodyThere)
             ? log.mailboxIndex(listening: request.key, boot: peers.me.boot, now: now.monotonic) : nil
-        guard log.hasRoom, mailboxIndex != nil || request.key.kind == .channel else {
+        guard log.hasRoom, mailboxIndex != nil || request.key.kind == .channel || !isSomebodyThere else {
             actions.append(.attached(request.address, .failure(.overloaded)))
             return
         }
-        if let mailboxIndex { log.touch(mailboxIndex, isSeen: request.key.kind == .user, now: now) }
+        if let mailboxIndex, isSomebodyThere { log.touch(mailboxIndex, isSeen: request.key.kind == .user, now: now) }
         if isKnown, let mailboxIndex, log.isServing(at: slotIndex) {
             let reply = log.mailboxes.read(request, at: mailboxIndex, now: now.monotonic)
-            let onlyContinues = !reply.gap && !reply.messages.isEmpty && request.start.isCursor
+            let onlyContinues = !reply.messages.isEmpty && request.start.continues(withGap: reply.gap)
             if onlyContinues || log.commitsAtOnce(at: slotIndex) {
                 answerAttach(request, now: now, actions: &actions)
                 return
             }
         }
         let entry: SlotEntry =
-            if request.key.kind == .channel {
+            if request.key.kind == .channel || !isSomebodyThere {
                 .nothing
             } else if !isKnown, let mailboxIndex {
                 .created(request.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex))
@@ -140,5 +142,12 @@ extension ShardMachine {
 }
 
 extension AttachStart {
-    fileprivate var isCursor: Bool { if case .after = self { true } else { false } }
+    /// Whether messages that answer it are true whoever the owner is. Before a cursor they are the same whatever else was lost.
+    fileprivate func continues(withGap gap: Bool) -> Bool {
+        switch self {
+        case .after: !gap
+        case .before: true
+        case .now, .earliest, .newest: false
+        }
+    }
 }

@@ -40,6 +40,12 @@ struct APIRoutes: HTTPRoutes {
         row(.get, "/v1/channels/{channel}", .readName) { routes, request, _, exchange throws(ProblemReport) in
             try routes.operators.channel(request, exchange)
         },
+        row(.get, "/v1/users/{user}/messages", .historyOfName) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.history.answer(.user, request, grant, exchange)
+        },
+        row(.get, "/v1/channels/{channel}/messages", .historyOfName) { routes, request, grant, exchange throws(ProblemReport) in
+            try routes.history.answer(.channel, request, grant, exchange)
+        },
         row(.post, "/v1/users/{user}/disconnect", .orderAboutName("disconnect this user"), body: .payload) {
             routes, request, grant, exchange throws(ProblemReport) in
             try routes.operators.disconnect(request, grant, exchange)
@@ -62,6 +68,7 @@ struct APIRoutes: HTTPRoutes {
     let shard: Shard
     let producers: ProducerRoutes
     let operators: OperatorRoutes
+    let history: HistoryRoutes
     let metrics: MetricsRoutes
     let health: HealthRoutes
 
@@ -69,6 +76,7 @@ struct APIRoutes: HTTPRoutes {
         self.shard = shard
         producers = ProducerRoutes(shard: shard)
         operators = OperatorRoutes(shard: shard)
+        history = HistoryRoutes(shard: shard)
         metrics = MetricsRoutes(shard: shard)
         health = HealthRoutes(shard: shard)
     }
@@ -134,6 +142,7 @@ struct APIRoutes: HTTPRoutes {
         // Where to, is held against the key with each message.
         case .publish: try shard.require(grant.allowsPublishing, "publish")
         case .readName: try shard.require(grant.allowsReading(name(head, match)), "ask about this")
+        case .historyOfName: try shard.require(grant.allowsHistory(name(head, match)), "page through these messages")
         case .readAll: try shard.require(grant.allowsReadingAll, "ask this")
         case .readNodes: try shard.require(grant.allowsReadingAll || grant.allowsPublishing, "ask this")
         case .order(let what):

@@ -73,6 +73,7 @@ extension NodeLimits {
         case .userRate: number(\.mailbox.userMessagesPerSecond, 1...1_000_000)
         case .channelRate: number(\.mailbox.channelMessagesPerSecond, 1...1_000_000)
         case .keyRate: number(\.keyMessagesPerSecond, 1...10_000_000)
+        case .historyRate: number(\.historyKilobytesPerSecond, 16...1_048_576)
         case .historyMessages: number(\.mailbox.historyMessagesMax, 0...Namespace.historyMessagesMax)
         case .historyBytes: number(\.mailbox.historyBytesMax, 1_024...Namespace.historyBytesMax)
         case .historySeconds:

@@ -98,7 +98,8 @@ struct TokenCheck: Sendable {
         let grants = try Grants(payload, claimsMap, user: user)
         return ClientGrant(
             user: user, subscribe: try grants.patterns(.subscribe), presence: try grants.patterns(.presence),
-            publish: try grants.patterns(.publish), publishUsers: try grants.patterns(.publishUsers), expires: expires + leewaySeconds,
+            publish: try grants.patterns(.publish), publishUsers: try grants.patterns(.publishUsers),
+            history: try grants.patterns(.history), historyUsers: try grants.patterns(.historyUsers), expires: expires + leewaySeconds,
             issuedAt: issuedAt,
             tokenID: try claims.jti.map { claim throws(AuthRefusal) in
                 String(decoding: try Self.name(claim.value, "jti", bytesMax: Revocation.tokenIDBytesMax), as: UTF8.self)

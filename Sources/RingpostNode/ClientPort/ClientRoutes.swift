@@ -47,6 +47,7 @@ enum ClientPath {
 struct ClientRoutes: HTTPRoutes {
     enum Handler: Equatable {
         case client(ClientPath)
+        case history
         case health
         case readiness
     }
@@ -56,6 +57,7 @@ struct ClientRoutes: HTTPRoutes {
         HTTPRoute(.get, "/v1/sse", .client, .client(.eventStream)),
         HTTPRoute(.get, "/v1/poll", .client, .client(.poll)),
         HTTPRoute(.get, "/v1/locate", .client, .client(.locate)),
+        HTTPRoute(.get, "/v1/history", .client, .history),
         HTTPRoute(.get, "/healthz", .anybody, isAlwaysAnswered: true, .health),
         HTTPRoute(.get, "/readyz", .anybody, isAlwaysAnswered: true, .readiness),
     ])
@@ -74,13 +76,14 @@ struct ClientRoutes: HTTPRoutes {
     func handle(_ request: HTTPRequest, on exchange: any HTTPExchange) {
         switch Self.table[request.match]?.handler {
         case .client(let path): return handle(path, request, exchange)
+        case .history: return history(request, exchange)
         case .health: return HealthRoutes(shard: shard).health(request, exchange)
         case .readiness: return HealthRoutes(shard: shard).readiness(request, exchange)
         case nil: break
         }
         guard case .wrongMethod(let allowed) = request.match else {
             return exchange.respond(
-                .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll and /v1/locate"))
+                .problem(.notFound, "there is nothing at this path; clients use /v1/ws, /v1/sse, /v1/poll, /v1/history and /v1/locate"))
         }
         exchange.respond(request.head.method == .options ? origins.preflight(request.head) : .wrongMethod(allowed + [.options]))
     }
@@ -106,7 +109,7 @@ struct ClientRoutes: HTTPRoutes {
         switch Self.table[match]?.handler {
         case .client(.eventStream) where report.problem.retryAfterSeconds != nil && head.method == .get:
             .eventStreamEnd(shard.admission.disconnect(report.problem), because: report)
-        case .client(.eventStream), .client(.webSocket), .client(.poll), .client(.locate), .health, .readiness, nil:
+        case .client(.eventStream), .client(.webSocket), .client(.poll), .client(.locate), .history, .health, .readiness, nil:
             .problem(report.problem, report.message)
         }
     }

@@ -44,6 +44,8 @@ public struct NodeLimits: Sendable {
     public var clientFramesPerSecond = 200
     /// Bytes that one WebSocket sends in a second, and four times as many at once; then its bytes wait.
     public var clientBytesPerSecond = 1_024 * 1_024
+    /// KiB of histories that one asker pages through in a second on an event loop.
+    public var historyKilobytesPerSecond = 4_096
     /// Messages that producers with one API key send in a second, and twice as many at once, unless the key says.
     public var keyMessagesPerSecond = 100_000
     /// Clients' connections that the node takes in a second; 5,000 for each event loop unless given.

@@ -36,6 +36,8 @@ enum RouteScope {
     case publish
     /// Keys that may read, and whose names include the one in the path.
     case readName
+    /// Keys that may page through messages, and whose names include the one in the path.
+    case historyOfName
     /// Keys that may read everything.
     case readAll
     /// These, and producers: it says where links are.

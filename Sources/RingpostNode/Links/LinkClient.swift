@@ -186,7 +186,7 @@ package final class LinkClient: @unchecked Sendable {
     func attach(_ request: AttachRequest, epoch: UInt64) {
         let attachment = WireAttachment.number(request.address)
         attachments.insert(attachment)
-        send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay))
+        send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay, countMax: request.countMax))
     }
 
     func detach(_ address: ReturnAddress, _ key: Key) {

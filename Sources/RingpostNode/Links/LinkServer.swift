@@ -273,10 +273,10 @@ final class LinkServer: Connection, @unchecked Sendable {
     private func handleNode(_ frame: LinkFrame) throws(LinkError) {
         switch frame {
         case .forward(let forward): try onForward(forward)
-        case .attach(let attachment, let epoch, let key, let start, let stay):
+        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax):
             try check(key)
             let address = ReturnAddress(connectionID: connectionID, id: attachment)
-            let request = AttachRequest(key: key, address: address, start: start, stay: stay)
+            let request = AttachRequest(key: key, address: address, start: start, stay: stay, countMax: countMax)
             runtime.post(.attach(request, epoch: epoch), to: runtime.shardIndex(key.slot))
         case .detach(let attachment, let key):
             try check(key)

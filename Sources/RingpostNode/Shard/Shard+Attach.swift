@@ -8,6 +8,7 @@ extension Shard {
             links.accepted(origin.connection)?.send(.attached(attachment: address.id, result))
             return
         }
+        if HistoryReads.isOne(address.id) { return history.onAttached(address.id, result) }
         subscriptions[address.id]?.onAttached(result)
     }
 
@@ -45,6 +46,7 @@ extension Shard {
             links.accepted(origin.connection)?.send(.detached(attachment: address.id))
             return
         }
+        if HistoryReads.isOne(address.id) { return history.onDetached(address.id) }
         subscriptions[address.id]?.onDetached()
     }
 

@@ -20,6 +20,7 @@ package final class Shard: @unchecked Sendable {
     package let links: ShardLinks
     package let publisher: Publisher
     let subscriptions: ShardSubscriptions
+    let history: HistoryReads
     let tokenGate: TokenGate
     let tokenSweep = TokenSweep()
     private var isolation = IsolationWatch()
@@ -41,6 +42,7 @@ package final class Shard: @unchecked Sendable {
         links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, context: context, registry: linkRegistry)
         tokenGate = TokenGate(tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop, loops: context.loops)
         subscriptions = ShardSubscriptions(runtime: runtime, shell: shell, context: context)
+        history = HistoryReads(runtime: runtime, shell: shell, kilobytesPerSecond: limits.historyKilobytesPerSecond)
         runtime.serve(self)
         shell.serve(self)
         links.serve(self)
@@ -68,6 +70,7 @@ package final class Shard: @unchecked Sendable {
         let now = Moment.now().monotonic
         decide { $0.onTick(now: $1, actions: &$2) }
         subscriptions.onTick(now: now)
+        history.onTick(now: now)
         onMoveTick(now: now)
         onIsolationTick(now: now)
         links.onTick(now: now)

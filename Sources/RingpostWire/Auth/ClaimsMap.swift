@@ -4,9 +4,14 @@ import RingpostCore
 
 /// What a token can grant.
 public enum GrantClaim: String, Sendable, CaseIterable {
-    case subscribe, presence, publish, publishUsers
+    case subscribe, presence, publish, publishUsers, history, historyUsers
 
-    var form: String { self == .publishUsers ? "a list of user ids" : "a list of channel names" }
+    var form: String {
+        switch self {
+        case .publishUsers, .historyUsers: "a list of user ids"
+        case .subscribe, .presence, .publish, .history: "a list of channel names"
+        }
+    }
 }
 
 /// By grant, the claims that it is read from; a grant that is not in the map is read from the claim of its own name.

@@ -179,18 +179,32 @@ public struct LinkDecoder: Sendable {
 
     private static func attach(_ body: inout LinkReader) -> LinkFrame? {
         guard let attachment = body.readWord(), let epoch = body.readWord(), let byte = body.readInteger(as: UInt8.self),
-            let stay = AttachRequest.Stay(rawValue: byte), let byte = body.readInteger(as: UInt8.self), let kind = LinkStart(rawValue: byte)
+            let stay = AttachRequest.Stay(rawValue: byte)
         else { return nil }
-        let start: AttachStart
-        switch kind {
-        case .now: start = .now
-        case .earliest: start = .earliest
-        case .after:
-            guard let incarnation = body.readWord(), let sequence = body.readWord() else { return nil }
-            start = .after(Cursor(incarnation: incarnation, sequence: sequence))
+        var countMax = UInt16.max
+        if stay == .page {
+            guard let count = body.readInteger(as: UInt16.self) else { return nil }
+            countMax = count
         }
-        guard let key = key(&body) else { return nil }
-        return .attach(attachment: attachment, epoch: epoch, key: key, start, stay)
+        guard let start = start(&body, ofPage: stay == .page), let key = key(&body) else { return nil }
+        return .attach(attachment: attachment, epoch: epoch, key: key, start, stay, countMax: countMax)
+    }
+
+    /// Backwards only pages are read.
+    private static func start(_ body: inout LinkReader, ofPage isPage: Bool) -> AttachStart? {
+        guard let byte = body.readInteger(as: UInt8.self), let kind = LinkStart(rawValue: byte) else { return nil }
+        switch kind {
+        case .now: return .now
+        case .earliest: return .earliest
+        case .after: return cursor(&body).map(AttachStart.after)
+        case .newest: return isPage ? .newest : nil
+        case .before: return isPage ? cursor(&body).map(AttachStart.before) : nil
+        }
+    }
+
+    private static func cursor(_ body: inout LinkReader) -> Cursor? {
+        guard let incarnation = body.readWord(), let sequence = body.readWord() else { return nil }
+        return Cursor(incarnation: incarnation, sequence: sequence)
     }
 
     private static func attached(_ body: inout LinkReader) -> LinkFrame? {

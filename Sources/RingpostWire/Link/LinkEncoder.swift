@@ -27,11 +27,12 @@ public enum LinkEncoder {
         case .forward(let forward): write(forward, into: &buffer)
         case .produce(let produce): write(produce, into: &buffer)
         case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
-        case .attach(let attachment, let epoch, let key, let start, let stay):
+        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax):
             framed(.attach, &buffer) { buffer in
                 buffer.writeInteger(attachment, endianness: .little)
                 buffer.writeInteger(epoch, endianness: .little)
                 buffer.writeInteger(stay.rawValue)
+                if stay == .page { buffer.writeInteger(countMax, endianness: .little) }
                 write(start, into: &buffer)
                 write(key, into: &buffer)
             }
@@ -229,9 +230,17 @@ public enum LinkEncoder {
         case .earliest: buffer.writeInteger(LinkStart.earliest.rawValue)
         case .after(let cursor):
             buffer.writeInteger(LinkStart.after.rawValue)
-            buffer.writeInteger(cursor.incarnation, endianness: .little)
-            buffer.writeInteger(cursor.sequence, endianness: .little)
+            write(cursor, into: &buffer)
+        case .newest: buffer.writeInteger(LinkStart.newest.rawValue)
+        case .before(let cursor):
+            buffer.writeInteger(LinkStart.before.rawValue)
+            write(cursor, into: &buffer)
         }
+    }
+
+    private static func write(_ cursor: Cursor, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(cursor.incarnation, endianness: .little)
+        buffer.writeInteger(cursor.sequence, endianness: .little)
     }
 
     private static func write(attached attachment: UInt64, _ result: Result<AttachReply, Problem>, into buffer: inout ByteBuffer) {

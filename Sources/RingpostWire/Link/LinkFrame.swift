@@ -8,7 +8,7 @@ import RingpostCore
 /// Bounds and constants of the link protocol.
 public enum LinkProtocol {
     /// Nodes of different versions don't link.
-    public static let version: UInt16 = 3
+    public static let version: UInt16 = 4
     /// "RPL1": the first bytes of every hello's body.
     public static let magic: UInt32 = 0x314C_5052
     /// A frame's largest length; a longer one ends the connection before it is read.
@@ -227,7 +227,8 @@ public enum LinkFrame: Hashable, Sendable {
     case produce(LinkProduce)
     /// Answers forward and produce.
     case answer(request: UInt64, PublishResult, message: String?)
-    case attach(attachment: UInt64, epoch: UInt64, key: Key, AttachStart, AttachRequest.Stay)
+    /// `countMax` travels where a page is read.
+    case attach(attachment: UInt64, epoch: UInt64, key: Key, AttachStart, AttachRequest.Stay, countMax: UInt16 = .max)
     case attached(attachment: UInt64, Result<AttachReply, Problem>)
     case detach(attachment: UInt64, key: Key)
     /// The owner ends an attachment.

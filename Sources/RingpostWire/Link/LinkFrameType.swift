@@ -73,6 +73,8 @@ enum LinkStart: UInt8 {
     case now = 0
     case earliest = 1
     case after = 2
+    case newest = 3
+    case before = 4
 }
 
 /// Stands for "no time to live".

@@ -73,8 +73,8 @@ public struct LinkSecrets: Sendable {
 
         fileprivate var label: String {
             switch self {
-            case .accepting: "ringpost link 3: accepting\n"
-            case .dialling: "ringpost link 3: dialling\n"
+            case .accepting: "ringpost link 4: accepting\n"
+            case .dialling: "ringpost link 4: dialling\n"
             }
         }
     }

@@ -16,6 +16,8 @@ struct TokenClaims: JWTPayload, Equatable {
     var publish: [String]?
     var presence: [String]?
     var publishUsers: [String]?
+    var history: [String]?
+    var historyUsers: [String]?
 
     /// Nobody believes a token here.
     func verify(using algorithm: some JWTAlgorithm) async throws {}

@@ -79,7 +79,7 @@ struct ListenCommand: AsyncParsableCommand {
                 Console.note(
                     "gap: messages of \(Console.printable(channel)) were lost to the bounds of its history; it goes on after \(position)")
             case .message(let message):
-                if json { Console.json(message.jsonLine) } else { Console.line(message.line) }
+                if json { Console.json(message.jsonLine) } else { Console.line(message.line(at: Clock.time(message.at))) }
             case .present(let channel, let subscribers, let users):
                 Console.note("\(Console.printable(channel)) has \(subscribers) subscribers: \(users.printable)")
             case .joined(let channel, let users): Console.note("\(users.printable) joined \(Console.printable(channel))")
@@ -109,8 +109,10 @@ enum Signals {
 }
 
 extension Message {
-    /// `HH:MM:SS  #42  text`, the time on this machine's clock; `HH:MM:SS  #42  alice  text` where the sender is named.
-    fileprivate var line: String {
+    /// `HH:MM:SS  #42  text`; `HH:MM:SS  #42  alice  text` where the sender is named.
+    ///
+    /// - Parameter time: as it is to be shown.
+    func line(at time: String) -> String {
         let position = channel.map { "\(Console.printable($0))#\(sequence)" } ?? "#\(sequence)"
         let sender =
             switch from {
@@ -118,7 +120,7 @@ extension Message {
             case .key(let id): "key \(Console.printable(id))  "
             case nil: ""
             }
-        return "\(Clock.time(at))  \(position)  \(sender)\(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
+        return "\(time)  \(position)  \(sender)\(Console.printable(text ?? String(decoding: data, as: UTF8.self)))"
     }
 
     fileprivate var jsonLine: [UInt8] {

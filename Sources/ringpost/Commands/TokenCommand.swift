@@ -45,6 +45,12 @@ struct TokenCommand: AsyncParsableCommand {
         @Option(help: "A user that the user may publish to on a WebSocket; repeatable.")
         var publishUsers: [String] = []
 
+        @Option(help: "A channel whose messages the user may page through; repeatable.")
+        var history: [String] = []
+
+        @Option(help: "A user whose messages the user may page through, {user} for its own; repeatable.")
+        var historyUsers: [String] = []
+
         @Option(help: ArgumentHelp("When it ends.", valueName: "seconds"))
         var expiresIn: Int64 = 3_600
 
@@ -62,6 +68,7 @@ struct TokenCommand: AsyncParsableCommand {
             if user.isEmpty { throw ValidationError("--user has a name") }
             for (option, names) in [
                 ("subscribe", subscribe), ("publish", publish), ("presence", presence), ("publish-users", publishUsers),
+                ("history", history), ("history-users", historyUsers),
             ] where NamePatterns(names) == nil {
                 throw ValidationError("--\(option) takes names, or beginnings with * behind them, \(NamePatterns.countMax) at most")
             }
@@ -72,7 +79,8 @@ struct TokenCommand: AsyncParsableCommand {
             func granted(_ names: [String]) -> [String]? { names.isEmpty ? nil : names }
             let claims = TokenClaims(
                 sub: user, exp: now + expiresIn, iat: now, iss: issuer, aud: audience, jti: id, subscribe: granted(subscribe),
-                publish: granted(publish), presence: granted(presence), publishUsers: granted(publishUsers))
+                publish: granted(publish), presence: granted(presence), publishUsers: granted(publishUsers),
+                history: granted(history), historyUsers: granted(historyUsers))
             do { Console.line(try await TokenMinter(file: key, id: kid).token(claims)) } catch { throw Console.fail(error) }
         }
     }

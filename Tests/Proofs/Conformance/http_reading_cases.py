@@ -72,8 +72,8 @@ def hiding():
     yield "a request in a chunk", lambda v: post(CHUNKED, f"{len(v):x}\r\n{v}\r\n0\r\n\r\n"), [200], True
     yield "a chunk for each byte of a request", lambda v: post(CHUNKED, "".join(f"1\r\n{b}\r\n" for b in v) + "0\r\n\r\n"), [200], True
     yield "the end of a chunked body in a body", lambda v: f"{start}{body(last + v)}", [200], True
-    yield "a request in the body of a GET", lambda v: f"GET TARGET HTTP/1.1\r\n{HOST}{body(v)}", [405], False
-    yield "a request in the chunks of a GET", lambda v: f"{get_chunks}{len(v):x}\r\n{v}\r\n{last}", [405], False
+    yield "a request in the body of a GET", lambda v: f"GET TARGET HTTP/1.1\r\n{HOST}{body(v)}", [200], False
+    yield "a request in the chunks of a GET", lambda v: f"{get_chunks}{len(v):x}\r\n{v}\r\n{last}", [200], False
     for method in ["DELETE", "OPTIONS", "OTHER"]:
         yield f"a request in the body of {method}", lambda v, m=method: (
             f"{m} TARGET HTTP/1.1\r\n{HOST}{body(v)}"), [200, 204, 405, 501], False

@@ -21,6 +21,7 @@ package struct Fuzzer: Sendable {
         Fuzzer(name: "command", bytesMax: 1_024, words: CommandFuzzer.words) { CommandFuzzer.check($0) },
         Fuzzer(name: "batch", bytesMax: 2_048, words: CommandFuzzer.words + ["\n"]) { BatchFuzzer.check($0) },
         Fuzzer(name: "cursor", bytesMax: 512, words: CursorFuzzer.words) { CursorFuzzer.check($0) },
+        Fuzzer(name: "history", bytesMax: 512, words: HistoryFuzzer.words) { HistoryFuzzer.check($0) },
         Fuzzer(name: "token", bytesMax: 1_024, words: TokenFuzzer.words) { TokenFuzzer.check($0) },
         Fuzzer(name: "proxy", bytesMax: 4_096, words: ProxyFuzzer.words) { ProxyFuzzer.check($0) },
         Fuzzer(name: "claims", bytesMax: 1_024, words: ClaimsFuzzer.words) { ClaimsFuzzer.check($0) },

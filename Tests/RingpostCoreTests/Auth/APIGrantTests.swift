@@ -21,6 +21,7 @@ import Testing
             ("user", grant.allowsPublish(.user, bytes)), ("channel", grant.allowsPublish(.channel, bytes)),
             ("read", grant.allowsReading(bytes)), ("read all", grant.allowsReadingAll), ("publish", grant.allowsPublishing),
             ("order", grant.allowsOrders), ("order some", grant.allowsSomeOrders), ("order about", grant.allowsOrders(about: bytes)),
+            ("history", grant.allowsHistory(bytes)),
         ]
         return Set(all.filter(\.1).map(\.0))
     }
@@ -30,17 +31,18 @@ import Testing
         #expect(Self.rights(APIGrant(Self.record([.publishChannels])), "a") == ["channel", "publish"])
         #expect(Self.rights(APIGrant(Self.record([.read])), "a") == ["read", "read all"])
         #expect(Self.rights(APIGrant(Self.record([.administer])), "a") == ["order", "order some", "order about"])
+        #expect(Self.rights(APIGrant(Self.record([.history])), "a") == ["history"])
         #expect(Self.rights(APIGrant(Self.record([])), "a").isEmpty)
-        #expect(Self.rights(.all, "a").count == 8)
+        #expect(Self.rights(.all, "a").count == 9)
     }
 
     @Test func namesLimitAllOfThem() {
         let grant = APIGrant(Self.record(APIScope.allCases, names: ["game:*", "lobby"]))
-        #expect(Self.rights(grant, "game:1") == ["user", "channel", "read", "publish", "order some", "order about"])
-        #expect(Self.rights(grant, "lobby") == ["user", "channel", "read", "publish", "order some", "order about"])
+        #expect(Self.rights(grant, "game:1") == ["user", "channel", "read", "publish", "order some", "order about", "history"])
+        #expect(Self.rights(grant, "lobby") == ["user", "channel", "read", "publish", "order some", "order about", "history"])
         #expect(Self.rights(grant, "lobby2") == ["publish", "order some"], "who is limited orders and learns nothing of the whole")
         #expect(Self.rights(APIGrant(Self.record(APIScope.allCases, names: [])), "a") == ["publish", "order some"])
-        #expect(Self.rights(APIGrant(Self.record(APIScope.allCases, names: ["*"])), "a").count == 8)
+        #expect(Self.rights(APIGrant(Self.record(APIScope.allCases, names: ["*"])), "a").count == 9)
     }
 
     @Test func itEndsAtItsSecond() {
@@ -65,6 +67,6 @@ import Testing
     }
 
     @Test func scopesAreCalledAsInTheFile() {
-        #expect(APIScope.allCases.map(\.rawValue) == ["publish-users", "publish-channels", "read", "administer"])
+        #expect(APIScope.allCases.map(\.rawValue) == ["publish-users", "publish-channels", "read", "history", "administer"])
     }
 }

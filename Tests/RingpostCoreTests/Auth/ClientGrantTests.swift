@@ -34,6 +34,8 @@ import Testing
     @Test func onePublishesOnlyWhatIsGranted() throws {
         let grant = try Self.grant()
         #expect(grant.allowsPublish(to: try channel("talk")))
+        // With the cursor "earliest" they hear all of it anyway.
+        #expect(try grant.allowsHistory(of: user("anybody")) && grant.allowsHistory(of: channel("any")))
         #expect(!grant.allowsPublish(to: try channel("room")))
         #expect(!grant.allowsPublish(to: try channel("bob")))
         #expect(grant.allowsPublish(to: try user("bob")))

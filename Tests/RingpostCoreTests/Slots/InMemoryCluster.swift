@@ -349,10 +349,12 @@ final class InMemoryCluster {
         tell(id) { $0.submit(publish, context, now: $1, actions: &$2) }
     }
 
-    func attach(_ number: UInt64, at id: String, _ key: Key? = nil, from start: AttachStart = .earliest, stay: AttachRequest.Stay = .always)
-    {
+    func attach(
+        _ number: UInt64, at id: String, _ key: Key? = nil, from start: AttachStart = .earliest, stay: AttachRequest.Stay = .always,
+        countMax: UInt16 = .max
+    ) {
         let request = AttachRequest(
-            key: key ?? self.key(), address: ReturnAddress(connectionID: 0, id: number), start: start, stay: stay)
+            key: key ?? self.key(), address: ReturnAddress(connectionID: 0, id: number), start: start, stay: stay, countMax: countMax)
         tell(id) { $0.attach(request, epoch: $0.epoch, fromLink: false, now: $1, actions: &$2) }
     }
 
@@ -431,7 +433,7 @@ final class InMemoryCluster {
             tell(connection.to) { [publish] in $0.submit(publish, context, now: $1, actions: &$2) }
         case .attach(let asked, let epoch):
             let address = ReturnAddress(connectionID: connection.number, id: asked.address.id)
-            let request = AttachRequest(key: asked.key, address: address, start: asked.start, stay: asked.stay)
+            let request = AttachRequest(key: asked.key, address: address, start: asked.start, stay: asked.stay, countMax: asked.countMax)
             tell(connection.to) { $0.attach(request, epoch: epoch, fromLink: true, now: $1, actions: &$2) }
         case .answer, .attached, .deliver, .detached: Issue.record("not for this way: \(packet.words)")
         }

@@ -240,7 +240,7 @@ import Testing
         #expect(refusal?.error == .badClaims && refusal?.message.contains(#""channels" has "a*""#) == true)
     }
 
-    @Test(arguments: ["subscribe", "presence", "publish", "publishUsers"])
+    @Test(arguments: ["subscribe", "presence", "publish", "publishUsers", "history", "historyUsers"])
     func grantsThatAreNoLists(claim: String) async throws {
         let (key, set) = try await secretSet()
         let many = (0...NamePatterns.countMax).map { "\"r\($0)\"" }.joined(separator: ",")

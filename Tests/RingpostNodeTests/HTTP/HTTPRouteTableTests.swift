@@ -36,7 +36,9 @@ import Testing
         ("GET /v1/users/messages", "/v1/users/{user} 'messages'"), ("HEAD /v1/users/alice/", "/v1/users/{user} 'alice'"),
         ("GET /v1/users/", "404"), ("GET /v1/users", "404"), ("GET /v1/users/a/b", "404"), ("POST /v1/users/a/b/messages", "404"),
         ("GET /v1/users/a//", "404"), ("GET /", "404"), ("GET //", "404"), ("OPTIONS *", "404"), ("GET /healthz/", "/healthz ''"),
-        ("GET /v1/users/alice/messages", "405 POST"), ("POST /v1/users/alice", "405 GET, HEAD"),
+        ("GET /v1/users/alice/messages?limit=1", "/v1/users/{user}/messages 'alice'"),
+        ("HEAD /v1/channels/room/messages", "/v1/channels/{channel}/messages 'room'"),
+        ("DELETE /v1/users/alice/messages", "405 POST, GET, HEAD"), ("POST /v1/users/alice", "405 GET, HEAD"),
         ("DELETE /v1/revocations", "405 GET, HEAD, POST"),
         ("POST /healthz", "405 GET, HEAD"), ("POST /v1/nodes/n1/drain", "/v1/nodes/{node}/drain 'n1'"),
         ("GET /v1/revocations", "/v1/revocations ''"), ("POST /v1/revocations", "/v1/revocations ''"),
@@ -46,7 +48,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("GET /v1/ws", "/v1/ws ''"), ("HEAD /v1/poll", "/v1/poll ''"), ("GET /v1/poll/?user=a", "/v1/poll ''"), ("GET /v1/pol", "404"),
+        ("GET /v1/ws", "/v1/ws ''"), ("HEAD /v1/poll", "/v1/poll ''"), ("GET /v1/history?user=a", "/v1/history ''"),
+        ("GET /v1/poll/?user=a", "/v1/poll ''"), ("GET /v1/pol", "404"),
         ("GET /v1/polls", "404"), ("HEAD /readyz", "/readyz ''"), ("OPTIONS /v1/poll", "405 GET, HEAD"), ("POST /v1/ws", "405 GET, HEAD"),
     ])
     func ofTheClientPort(line: String, expected: String) throws {

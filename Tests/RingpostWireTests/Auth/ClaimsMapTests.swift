@@ -31,6 +31,11 @@ import Testing
         #expect(try Self.channels([], claims, of: Self.names, .presence) == ["a"])
         #expect(try Self.channels([], claims, of: Self.names, .publish) == ["b"])
         #expect(try Self.patterns(.publishUsers, [], claims).matches(Array("alice".utf8)))
+        let history = #"{"history":["game:*"],"historyUsers":["{user}"]}"#
+        #expect(try Self.channels([], history, of: Self.names, .history) == ["game:1"])
+        #expect(try Self.patterns(.historyUsers, [], history).matches(Array("alice".utf8)))
+        #expect(try Self.patterns(.historyUsers, [], history, user: "bob").matches(Array("alice".utf8)) == false)
+        #expect(try Self.patterns(.history, [], claims).isEmpty && Self.patterns(.historyUsers, [], claims).isEmpty)
         #expect(try Self.patterns(.subscribe, [], #"{"subscribe":null}"#).isEmpty && Self.patterns(.subscribe, [], "{}").isEmpty)
     }
 

@@ -65,6 +65,9 @@ import Testing
             .answer(request: 4, .failure(.badName), message: "the name is empty"),
             .attach(attachment: 1, epoch: 2, key: user, .now, .never), .attach(attachment: 1, epoch: 2, key: user, .earliest, .always),
             .attach(attachment: 1, epoch: 2, key: channel, .after(Cursor(incarnation: 3, sequence: 4)), .ifEmpty),
+            .attach(attachment: 1, epoch: 2, key: user, .newest, .page, countMax: 0),
+            .attach(attachment: 1, epoch: 2, key: channel, .before(Cursor(incarnation: 3, sequence: .max)), .page, countMax: 1_000),
+            .attach(attachment: 1, epoch: 2, key: user, .after(Cursor(incarnation: 3, sequence: 4)), .page, countMax: .max),
             attached([], gap: true, isLive: true),
             attached(
                 [StoredMessage(sequence: 2, envelope: [0x7B, 0x7D]), StoredMessage(sequence: 3, envelope: [])], gap: false, isLive: false),
@@ -229,6 +232,10 @@ import Testing
         #expect(fault(.forward(Self.forward(key))) == "a broken forward frame")
         #expect(fault(.detach(attachment: 1, key: key)) == "a broken detach frame")
         #expect(fault(.attach(attachment: 1, epoch: 1, key: key, .now, .never)) == "a broken attach frame")
+        // Only a page is read backwards.
+        for start in [AttachStart.newest, .before(Cursor(incarnation: 1, sequence: 2))] {
+            #expect(fault(.attach(attachment: 1, epoch: 1, key: Self.user, start, .always)) == "a broken attach frame")
+        }
     }
 
     @Test func presenceNames() {
@@ -348,7 +355,7 @@ import Testing
         case .forward(let forward):
             isWithinBounds(forward.key) && (1...2).contains(forward.hops) && forward.budgetMilliseconds <= 10_000
                 && forward.timeToLiveSeconds ?? 0 <= Publish.timeToLiveSecondsMax && forward.from.count <= SenderText.bytesMax
-        case .attach(_, _, let key, _, _), .detach(_, let key): isWithinBounds(key)
+        case .attach(_, _, let key, _, _, _), .detach(_, let key): isWithinBounds(key)
         case .presenceReport(_, let key, let report):
             isWithinBounds(key) && report.listeners.count <= LinkProtocol.presenceNamesMax
                 && report.listeners.allSatisfy { (1...Key.userBytesMax).contains($0.user.count) }

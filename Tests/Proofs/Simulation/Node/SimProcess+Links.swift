@@ -227,7 +227,8 @@ extension SimProcess {
             withLoop { $0.submit(publish, context, now: self.moment, actions: &$1) }
         case .attach(let request, let epoch):
             let address = ReturnAddress(connectionID: end.channel, id: request.address.id)
-            let local = AttachRequest(key: request.key, address: address, start: request.start, stay: request.stay)
+            let local = AttachRequest(
+                key: request.key, address: address, start: request.start, stay: request.stay, countMax: request.countMax)
             withLoop { $0.attach(local, epoch: epoch, fromLink: true, now: self.moment, actions: &$1) }
         case .detach(let attachment, let key):
             loop.detach(ReturnAddress(connectionID: end.channel, id: attachment), from: key, now: moment)

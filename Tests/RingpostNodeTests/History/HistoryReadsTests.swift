@@ -1,0 +1,80 @@
+// Pages of histories on one node: read piece by piece, a turn each, and counted for as long as somebody waits.
+import Foundation
+import HashRing
+import NIOCore
+import NIOEmbedded
+import RingpostCore
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct HistoryReadsTests {
+    /// With messages of 40,000 bytes for alice: one fits into a piece.
+    private static func node(_ messages: Int) throws -> EmbeddedNode {
+        let node = try EmbeddedNode()
+        for _ in 0..<messages { try node.publish(String(repeating: "x", count: 40_000), to: "alice") }
+        return node
+    }
+
+    private static func query(_ node: EmbeddedNode) throws -> HistoryQuery {
+        HistoryQuery(key: try Key(.user, name: Array("alice".utf8), hasher: node.view.hasher), since: .earliest, before: nil)
+    }
+
+    private static let request = "GET /v1/users/alice/messages?since=earliest HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    @Test func aPageOfManyPieces() throws {
+        let node = try Self.node(8)
+        let channel = try node.apiConnection()
+        try channel.writeInbound(ByteBuffer(string: Self.request))
+        #expect(node.shard.history.pages == 1, "the next pieces have turns of their own")
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.components(separatedBy: #""seq":"#).count == 8, "256 KiB, and no more is read")
+        #expect(answer.hasSuffix("-7\",\"more\":true}\n"))
+        #expect(node.shard.history.pages == 0)
+    }
+
+    @Test func whoGoesIsCountedNoMore() throws {
+        let node = try Self.node(3)
+        var answers = 0
+        let read = try node.shard.history.read(Self.query(node), for: .nobody) { _ in answers += 1 }
+        #expect(node.shard.history.pages == 1)
+        node.shard.history.cancel(read)
+        node.shard.history.cancel(read)
+        #expect(node.shard.history.pages == 0)
+        node.eventLoop.run()
+        #expect(answers == 0)
+        let channel = try node.apiConnection()
+        try channel.writeInbound(ByteBuffer(string: Self.request))
+        #expect(node.shard.history.pages == 1)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+        #expect(node.shard.history.pages == 0)
+    }
+
+    @Test func aNodeThatStopsAnswersAtOnce() throws {
+        let node = try Self.node(3)
+        let channel = try node.apiConnection()
+        try channel.writeInbound(ByteBuffer(string: Self.request))
+        node.shard.shutDown()
+        let answer = try channel.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.contains(#""code":"stopping""#), "\(answer.prefix(200))")
+        #expect(node.shard.history.pages == 0)
+    }
+
+    @Test func whereThereIsNoRingNobodyIsAsked() throws {
+        let node = try EmbeddedNode(isInRing: false)
+        let channel = try node.apiConnection()
+        try channel.arrive(Self.request)
+        #expect(try channel.leaving().contains(#""code":"no_owner""#))
+    }
+
+    @Test func soManyPagesOfOneAsker() throws {
+        let node = try Self.node(3)
+        for _ in 0..<HistoryGate.pagesPerOwnerMax { _ = try node.shard.history.read(Self.query(node), for: .key("a")) { _ in } }
+        let error = #expect(throws: ProblemReport.self) { try node.shard.history.read(Self.query(node), for: .key("a")) { _ in } }
+        #expect(error?.problem == .tooFast)
+        #expect(node.shard.counters.limited[Limit.allCases.firstIndex(of: .historyRate) ?? 0] == 1)
+        _ = try node.shard.history.read(Self.query(node), for: .key("b")) { _ in }
+        node.eventLoop.run()
+        #expect(node.shard.history.pages == 0)
+    }
+}
