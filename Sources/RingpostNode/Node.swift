@@ -125,8 +125,10 @@ public final class Node: Service {
             "\(ListenAddress(host: context.configuration.advertise ?? address.host, port: address.port))"
         }
         let client = context.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
+        // The store of a new process is empty, so it is a new one.
+        var random = SystemRandomNumberGenerator()
         return Member(
-            id: context.configuration.id, boot: 0, weight: context.configuration.weight, zone: context.configuration.zone,
+            id: context.configuration.id, boot: 0, lineage: random.next(), weight: context.configuration.weight, zone: context.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: context.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }

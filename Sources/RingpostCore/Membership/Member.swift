@@ -1,8 +1,9 @@
 // A member as it announces itself: the content of its ephemeral znode, its entry in the roster, and what link frames tell
 // of the member list. The ring sees only id and weight of it.
 //
-// The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `weight`, `zone` (may be missing), `protocol`, and the
-// advertised addresses `client`, `api` and `link` as "host:port". Unknown keys are ignored, so that a newer node can say more.
+// The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `lineage` (likewise; may be missing), `disk` (missing or true),
+// `weight`, `zone` (may be missing), `protocol`, and the advertised addresses `client`, `api` and `link` as "host:port". Unknown keys
+// are ignored, so that a newer node can say more.
 
 import HashRing
 
@@ -19,6 +20,11 @@ public struct Member: Hashable, Sendable {
     public var id: String
     /// 64 random bits, new with every process and with every ZooKeeper session, kept across changes of weight.
     public var boot: UInt64
+    /// 64 random bits that name its store of copies; kept as long as the store has all that it ever acknowledged, also in the next session.
+    /// 0 for a member that keeps nothing beyond a boot.
+    public var lineage: UInt64
+    /// The store is on a disk, and outlives the process.
+    public var isOnDisk: Bool
     /// Its share of the ring; 0 makes it a pure router and edge.
     public var weight: UInt16
     /// Where it runs, for people; placement does not look at it yet.
@@ -34,10 +40,13 @@ public struct Member: Hashable, Sendable {
 
     /// A member with all it announces. The id is checked where it comes from outside, not here.
     public init(
-        id: String, boot: UInt64, weight: UInt16, zone: String? = nil, protocolVersion: Int, client: String, api: String, link: String
+        id: String, boot: UInt64, lineage: UInt64 = 0, isOnDisk: Bool = false, weight: UInt16, zone: String? = nil, protocolVersion: Int,
+        client: String, api: String, link: String
     ) {
         self.id = id
         self.boot = boot
+        self.lineage = lineage
+        self.isOnDisk = isOnDisk
         self.weight = weight
         self.zone = zone
         self.protocolVersion = protocolVersion
@@ -48,6 +57,9 @@ public struct Member: Hashable, Sendable {
 
     /// Who this is, without what it announces.
     public var identity: MemberIdentity { MemberIdentity(id: id, boot: boot) }
+
+    /// Whose its copies are: its lineage's, or its boot's where it keeps nothing beyond that.
+    public var keeper: UInt64 { lineage == 0 ? boot : lineage }
 
     /// The same member as the ring sees it.
     public var ringMember: RingMember { RingMember(id: id, weight: weight) }
@@ -103,7 +115,8 @@ public struct Member: Hashable, Sendable {
 
 extension Member: Codable {
     private enum CodingKeys: String, CodingKey {
-        case id, boot, weight, zone, client, api, link
+        case id, boot, lineage, weight, zone, client, api, link
+        case isOnDisk = "disk"
         case protocolVersion = "protocol"
     }
 
@@ -112,6 +125,8 @@ extension Member: Codable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         id = try values.decode(String.self, forKey: .id)
         boot = try values.decode(HexadecimalWord.self, forKey: .boot).word
+        lineage = try values.decodeIfPresent(HexadecimalWord.self, forKey: .lineage)?.word ?? 0
+        isOnDisk = try values.decodeIfPresent(Bool.self, forKey: .isOnDisk) ?? false
         weight = try values.decode(UInt16.self, forKey: .weight)
         zone = try values.decodeIfPresent(String.self, forKey: .zone)
         protocolVersion = try values.decode(Int.self, forKey: .protocolVersion)
@@ -125,6 +140,8 @@ extension Member: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(id, forKey: .id)
         try values.encode(HexadecimalWord(word: boot), forKey: .boot)
+        if lineage != 0 { try values.encode(HexadecimalWord(word: lineage), forKey: .lineage) }
+        if isOnDisk { try values.encode(true, forKey: .isOnDisk) }
         try values.encode(weight, forKey: .weight)
         try values.encodeIfPresent(zone, forKey: .zone)
         try values.encode(protocolVersion, forKey: .protocolVersion)

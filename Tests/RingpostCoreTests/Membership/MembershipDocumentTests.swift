@@ -25,6 +25,17 @@ import Testing
         #expect(try Member(json: Array(text.utf8), znode: "/m/n") == member)
     }
 
+    @Test func aLineageStandsBesideTheBoot() throws {
+        let text =
+            #"{"api":"h:2","boot":"00000000000000ff","client":"h:1","disk":true,"id":"n","lineage":"00000000000000fe","link":"h:3","#
+            + #""protocol":1,"weight":0}"#
+        let member = Member(
+            id: "n", boot: 255, lineage: 254, isOnDisk: true, weight: 0, protocolVersion: 1, client: "h:1", api: "h:2", link: "h:3")
+        #expect(String(decoding: member.json(), as: UTF8.self) == text)
+        #expect(try Member(json: Array(text.utf8), znode: "/m/n") == member)
+        #expect(member.keeper == 254 && Rings.member(member.identity, weight: 0).keeper == 255)
+    }
+
     @Test func unknownKeysAreIgnoredAndTheZoneMayBeMissing() throws {
         let text = #"{"api":"h:2","boot":"00000000000000ff","client":"h:1","id":"n","link":"h:3","protocol":1,"weight":0,"more":[1]}"#
         #expect(try Member(json: Array(text.utf8), znode: "/m/n").zone == nil)
