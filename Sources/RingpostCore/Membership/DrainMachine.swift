@@ -242,8 +242,8 @@ public struct DrainMachine: Sendable {
         // Alone from the beginning, or all others go in order too. Who went without a word may come back, and then needs these copies.
         if look.weight != nil, !look.othersHaveWeight, heirs.isEmpty {
             let lost = look.users == 0 ? [] : [Action.warn("no other member has weight: the history of \(look.users) users will be lost")]
-            // Nobody can hope for these copies any more, so nobody should wait for them.
-            return lost + move(clearingRoster: true)
+            // Who comes back with an older copy must be able to see that there was a newer one.
+            return lost + move(clearingRoster: look.users == 0)
         }
         if now >= since + handOverMilliseconds {
             let sentence = "not handed over after \(handOverMilliseconds / 1_000) s, leaving all the same: \(remainder)"

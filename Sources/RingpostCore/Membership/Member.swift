@@ -3,7 +3,7 @@
 //
 // The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `lineage` (likewise; may be missing), `disk` (missing or true),
 // `weight`, `zone` (may be missing), `protocol`, and the advertised addresses `client`, `api` and `link` as "host:port". Unknown keys
-// are ignored, so that a newer node can say more.
+// are ignored, so that a newer node can say more. `former`, a list of `boot` and `link`, may be missing too.
 
 import HashRing
 
@@ -37,6 +37,11 @@ public struct Member: Hashable, Sendable {
     public var api: String
     /// "host:port" for links from other nodes.
     public var link: String
+    /// Who had the id before, and is not known to be gone: at most ``formerMax``, the newest last.
+    public var former: [Former] = []
+
+    /// So many of those that had the id before are named; of more, the oldest are forgotten.
+    public static let formerMax = 4
 
     /// A member with all it announces. The id is checked where it comes from outside, not here.
     public init(
@@ -71,6 +76,15 @@ public struct Member: Hashable, Sendable {
         return copy
     }
 
+    /// Those that had the id before, as somebody to be asked who they are.
+    public var predecessors: [Member] {
+        former.map { former in
+            var member = self
+            (member.boot, member.link, member.former) = (former.boot, former.link, [])
+            return member
+        }
+    }
+
     /// The content of the member's znode.
     public func json() -> [UInt8] { DocumentJSON.encode(self) }
 
@@ -103,6 +117,9 @@ public struct Member: Hashable, Sendable {
         for (key, address) in [("client", client), ("api", api), ("link", link)] where !Self.isAddress(address) {
             return "has no usable address \"\(key)\": expected host:port in at most \(Self.addressBytesMax) bytes"
         }
+        if former.count > Self.formerMax || !former.allSatisfy({ Self.isAddress($0.link) }) {
+            return "names more than \(Self.formerMax) former boots, or one without a usable address"
+        }
         return nil
     }
 
@@ -115,7 +132,7 @@ public struct Member: Hashable, Sendable {
 
 extension Member: Codable {
     private enum CodingKeys: String, CodingKey {
-        case id, boot, lineage, weight, zone, client, api, link
+        case id, boot, lineage, weight, zone, client, api, link, former
         case isOnDisk = "disk"
         case protocolVersion = "protocol"
     }
@@ -133,6 +150,7 @@ extension Member: Codable {
         client = try values.decode(String.self, forKey: .client)
         api = try values.decode(String.self, forKey: .api)
         link = try values.decode(String.self, forKey: .link)
+        former = try values.decodeIfPresent([Former].self, forKey: .former) ?? []
     }
 
     /// Writes the JSON form that the file's head describes.
@@ -148,6 +166,39 @@ extension Member: Codable {
         try values.encode(client, forKey: .client)
         try values.encode(api, forKey: .api)
         try values.encode(link, forKey: .link)
+        if !former.isEmpty { try values.encode(former, forKey: .former) }
+    }
+}
+
+extension Member {
+    /// An earlier boot of the same id, in another process, which may still believe that it may act.
+    public struct Former: Hashable, Codable, Sendable {
+        /// Its boot.
+        public let boot: UInt64
+        /// Where it can be asked who it is.
+        public let link: String
+
+        /// A boot and its link address.
+        public init(boot: UInt64, link: String) {
+            self.boot = boot
+            self.link = link
+        }
+
+        private enum CodingKeys: String, CodingKey { case boot, link }
+
+        /// Reads the JSON form.
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            boot = try values.decode(HexadecimalWord.self, forKey: .boot).word
+            link = try values.decode(String.self, forKey: .link)
+        }
+
+        /// Writes the JSON form.
+        public func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(HexadecimalWord(word: boot), forKey: .boot)
+            try values.encode(link, forKey: .link)
+        }
     }
 }
 

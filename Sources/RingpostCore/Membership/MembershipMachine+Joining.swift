@@ -28,6 +28,12 @@ extension MembershipMachine {
         return ask(.changeWeight(me.with(weight: wanted)))
     }
 
+    /// What registering writes into the own znode and the roster.
+    mutating func register(now: Int64) -> [MembershipAction] {
+        if now >= predecessorUntil ?? .min { me.former = [] }
+        return ask(.register(me.with(weight: 0)))
+    }
+
     /// A drained node gives up its weight only if the slots have somewhere to go.
     private func wantedWeight(own: Member, view: MembershipView) -> UInt16 {
         guard isDraining else { return me.weight }
@@ -35,11 +41,16 @@ extension MembershipMachine {
     }
 
     /// Registering replaces the roster's entry, so what it said before has to be kept in mind: for the longest time in which somebody
-    /// whose session has ended may act.
+    /// whose session has ended may act. Who is not known to be gone is named in the new entry, because this node may go before that.
     mutating func noteRosterEntry(_ json: [UInt8], now: Int64) {
         // One that can't be read is somebody's.
-        if let entry = try? Member(json: json, znode: paths.roster(me.id)), wasEver(entry.identity) { return }
+        let entry = try? Member(json: json, znode: paths.roster(me.id))
+        if let entry, wasEver(entry.identity) { return }
         predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
+        guard let entry else { return }
+        // Where this node listens itself, nobody else answers.
+        let strangers = (entry.former + [Member.Former(boot: entry.boot, link: entry.link)]).filter { $0.link != me.link }
+        me.former = Array((me.former.filter { !strangers.contains($0) } + strangers).suffix(Member.formerMax))
     }
 
     /// Another boot holds the own id. What a session holds is never deleted by another one.

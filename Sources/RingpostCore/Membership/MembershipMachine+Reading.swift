@@ -42,10 +42,10 @@ extension MembershipMachine {
             return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return pursueGoal(now: now)
-        case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0)))
+        case (.makeRosterEntry, .done): return register(now: now)
         case (.makeRosterEntry, .rosterEntry(let json)):
             noteRosterEntry(json, now: now)
-            return ask(.register(me.with(weight: 0)))
+            return register(now: now)
         case (.register, .done):
             session?.standing = .created
             return ask(list)

@@ -65,7 +65,14 @@ import Testing
                 .warn("no other member has weight: the history of 7 users will be lost"),
                 .moveSockets(number: 1, milliseconds: 0, elsewhere: []),
             ])
-        #expect(machine.onMoved(1).last == .leave(clearingRoster: true), "nobody should wait for what is lost for certain")
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false), "an older copy must not be taken for the newest")
+    }
+
+    @Test func theLastOneOfAClusterThatNobodyUsedLeavesNothing() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        _ = machine.onLook(look(weight: 100, slots: 65_536, users: 0, others: false, elsewhere: []), now: 10)
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: true))
     }
 
     @Test func whenAllDrainAtOnceNobodyWaitsForAnother() {

@@ -33,6 +33,12 @@ import Testing
             id: "n", boot: 255, lineage: 254, isOnDisk: true, weight: 0, protocolVersion: 1, client: "h:1", api: "h:2", link: "h:3")
         #expect(String(decoding: member.json(), as: UTF8.self) == text)
         #expect(try Member(json: Array(text.utf8), znode: "/m/n") == member)
+        var second = member
+        second.former = [Member.Former(boot: 253, link: "h:4")]
+        #expect(String(decoding: second.json(), as: UTF8.self).contains(#""former":[{"boot":"00000000000000fd","link":"h:4"}]"#))
+        #expect(try Member(json: second.json()) == second)
+        second.former = Array(repeating: second.former[0], count: Member.formerMax + 1)
+        #expect(throws: DocumentError.self) { try Member(json: second.json()) }
         #expect(member.keeper == 254 && Rings.member(member.identity, weight: 0).keeper == 255)
     }
 

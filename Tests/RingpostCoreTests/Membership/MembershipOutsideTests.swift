@@ -23,6 +23,42 @@ private typealias Script = MembershipScript
         #expect(try registered(with: Script.member("a", boot: 99).json()) == .registered(Self.light, hadPredecessor: true))
     }
 
+    /// What is registered over the entry of somebody who had the id before.
+    private func registers(over entry: Member) throws -> Member? {
+        var machine = try Script.listing()
+        _ = machine.handle(.answered(ticket: 4, Script.list(10, (Script.b, 10))), now: 9)
+        let actions = machine.handle(.answered(ticket: 5, .rosterEntry(entry.json())), now: 10)
+        guard case .request(6, .register(let member)) = actions.first else { return nil }
+        return member
+    }
+
+    @Test func whoHadTheIdElsewhereStaysNamed() throws {
+        // A lone owner that is cut off from ZooKeeper goes on for up to M, wherever its id is by then.
+        var entry = Script.member("a", boot: 99)
+        entry.link = "other.test:1"
+        let first = Member.Former(boot: 99, link: "other.test:1")
+        let registered = try #require(try registers(over: entry))
+        #expect(registered.former == [first])
+        #expect(registered.predecessors.map(\.identity) == [entry.identity] && registered.predecessors.map(\.link) == [entry.link])
+        // Also over several lives, and only so many of them.
+        entry.former = (1...4).map { Member.Former(boot: $0, link: "\($0).test:1") }
+        #expect(try registers(over: entry)?.former == Array(entry.former.dropFirst()) + [first])
+        // Where it listens itself, nobody else does.
+        #expect(try registers(over: Script.member("a", boot: 99))?.former == [])
+    }
+
+    @Test func itIsNotNamedForLongerThanItMayAct() throws {
+        var entry = Script.member("a", boot: 99)
+        entry.link = "other.test:1"
+        for (now, isNamed) in [(Int64(609_009), true), (609_010, false)] {
+            var machine = try Script.listing()
+            _ = machine.handle(.answered(ticket: 4, Script.list(10, (Script.b, 10))), now: 9)
+            _ = machine.handle(.answered(ticket: 5, .rosterEntry(entry.json())), now: 10)
+            _ = machine.handle(.answered(ticket: 6, .failed("no answer")), now: 11)
+            #expect(machine.register(now: now).map { "\($0)".contains("other.test") } == [isNamed])
+        }
+    }
+
     @Test func anEntryThatCantBeReadIsSomebodys() throws {
         #expect(try registered(with: []) == .registered(Self.light, hadPredecessor: true))
     }

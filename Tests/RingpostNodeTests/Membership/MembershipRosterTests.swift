@@ -86,6 +86,29 @@ import ZooKeeperClient
         #expect(third.told.registered.map(\.hadPredecessor) == [false])
     }
 
+    @Test func whoHadTheIdElsewhereIsWaitedForAsLongAsItMayAct() async throws {
+        let server = try await ZooKeeperServer.start()
+        let before = MembershipNode("a", server: server)
+        try await settled([before])
+        await before.cancel()
+        let session = try await openSession(server)
+        try await eventually(within: Self.deadlineSeconds, "it is gone") { (try? await session.exists(Self.paths.member("a"))) == nil }
+        var entry = try Member(json: try await session.get(Self.paths.roster("a")).data, znode: Self.paths.roster("a"))
+        entry.link = "elsewhere:3"
+        try await session.set(Self.paths.roster("a"), data: entry.json())
+        let answers = Answers()
+        answers.set("a", .sameBoot)
+        let node = MembershipNode("a", server: server) { answers.probe($0) }
+        try await settled([node])
+        let document = try #require(node.view?.document)
+        #expect(await node.service.vacancyWait() == Int64(document.vacancyMillisecondsMax), "it may act in outage mode")
+        answers.set("a", .refused)
+        #expect(await node.service.vacancyWait() == Int64(document.vacancyMillisecondsMin))
+        let registered = try Member(json: try await session.get(Self.paths.roster("a")).data, znode: Self.paths.roster("a"))
+        #expect(registered.former == [Member.Former(boot: entry.boot, link: "elsewhere:3")])
+        await session.close()
+    }
+
     @Test func oneMemberHasTheLock() async throws {
         let server = try await ZooKeeperServer.start()
         let nodes = ["a", "b"].map { MembershipNode($0, server: server) }

@@ -47,7 +47,7 @@ struct SimStore {
         }
     }
 
-    /// Entries of the roster whose boot is no member; `nil` when they can't be read.
+    /// Entries of the roster whose boot is no member, and those that had an entry's id before; `nil` when they can't be read.
     func departed(_ completion: @escaping ([Member]?) -> Void) {
         session.request(.sync) { _ in }
         session.request(.children(of: paths.roster, watch: false)) { result in
@@ -61,9 +61,9 @@ struct SimStore {
                 self.read(entries.map { self.paths.member($0.id) }, []) { members in
                     guard let members else { return completion(nil) }
                     completion(
-                        zip(entries, members).compactMap { entry, content in
+                        zip(entries, members).flatMap { entry, content in
                             let member = content.flatMap { try? Member(json: $0.data, znode: self.paths.member(entry.id)) }
-                            return member?.identity == entry.identity ? nil : entry
+                            return (member?.identity == entry.identity ? [] : [entry]) + entry.predecessors
                         })
                 }
             }
