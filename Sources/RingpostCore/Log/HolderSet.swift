@@ -12,9 +12,14 @@ struct Holder {
         /// The holder was told that its copy is not needed any more. Final: the holder is removed when it has confirmed, and added anew
         /// if it is the mirror again.
         case releasing
+        /// It has a copy of an earlier session, of another log or of none that counts. Can transition to releasing, and to waiting when it
+        /// becomes the mirror.
+        case retained
     }
 
     let peer: Int
+    /// Whose copy it is.
+    let lineage: UInt64
     fileprivate(set) var state = State.waiting
     /// The owner waits for this holder: it has, or may have, a copy that another owner could go on from.
     fileprivate(set) var isInSet: Bool
@@ -24,11 +29,21 @@ struct Holder {
     fileprivate(set) var acknowledged: UInt64 = 0
     /// It has the very copy that the owner went on from, so the copy need not be sent.
     fileprivate(set) var isSame: Bool
+    /// It was in the set of the log before: with its confirmation the owner's term counts.
+    let isFormer: Bool
 
-    init(peer: Int, isInSet: Bool, isSame: Bool) {
+    init(peer: Int, lineage: UInt64 = 0, isInSet: Bool, isSame: Bool) {
         self.peer = peer
+        self.lineage = lineage
         self.isInSet = isInSet
         self.isSame = isSame
+        isFormer = isInSet
+    }
+
+    /// One that has a copy of an earlier session, which is not gone on from.
+    init(retainedBy peer: Int, lineage: UInt64) {
+        self.init(peer: peer, lineage: lineage, isInSet: false, isSame: false)
+        state = .retained
     }
 }
 
@@ -50,11 +65,39 @@ struct HolderSet {
     ///
     /// - Parameters:
     ///   - mirror: its number among the peers; `nil` when there is none.
+    ///   - lineage: the mirror's.
     ///   - isMember: for each peer, whether it is in the ring.
-    mutating func update(mirror: Int?, isMember: [Bool]) {
+    mutating func update(mirror: Int?, lineage: UInt64 = 0, isMember: [Bool]) {
         all.removeAll { !isMember[$0.peer] }
-        if let mirror, number(of: mirror) == nil { all.append(Holder(peer: mirror, isInSet: false, isSame: false)) }
+        guard let mirror else { return }
+        if let number = number(of: mirror) {
+            if all[number].state == .retained { all[number].state = .waiting }
+        } else {
+            all.append(Holder(peer: mirror, lineage: lineage, isInSet: false, isSame: false))
+        }
     }
+
+    /// A member has a copy of an earlier session.
+    ///
+    /// - Returns: false if it is a holder already.
+    mutating func addRetained(_ peer: Int, lineage: UInt64) -> Bool {
+        guard number(of: peer) == nil else { return false }
+        all.append(Holder(retainedBy: peer, lineage: lineage))
+        return true
+    }
+
+    /// Whether these are the lineages of an owner and its set, in any order.
+    func isSet(_ lineages: [UInt64], owner: UInt64) -> Bool {
+        var count = 1
+        for holder in all where holder.isInSet {
+            count += 1
+            if !lineages.contains(holder.lineage) { return false }
+        }
+        return lineages.count == count && lineages.contains(owner)
+    }
+
+    /// The lineages of an owner and its set.
+    func lineages(owner: UInt64) -> [UInt64] { [owner] + all.lazy.filter(\.isInSet).map(\.lineage) }
 
     // MARK: Confirmation
 

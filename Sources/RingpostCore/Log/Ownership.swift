@@ -12,6 +12,10 @@ struct Ownership {
     let baseTerm: UInt64
     /// By then whoever was attached to an owner before has asked this one, or is gone.
     let settledAt: Int64
+    /// What was known of the log before. While the term does not count, nothing of it does but this.
+    let former: SlotEvidence?
+    /// It was in no set before, and nobody of the last one has confirmed its term: who asks them hears nothing of it.
+    private(set) var isNewcomer: Bool
     /// All that was there at the beginning has been confirmed: messages may be shown, publishes answered.
     private(set) var isServing = false
     /// Up to where the log is on every member of the acknowledging set.
@@ -22,13 +26,27 @@ struct Ownership {
     /// The requests that wait for steps which are not committed yet, in the order of positions.
     private(set) var waiting: Deque<(position: UInt64, waiter: SlotWaiter)> = []
 
-    init(term: UInt64, base: UInt64, baseTerm: UInt64, holders: HolderSet, settledAt: Int64 = .min) {
+    init(term: UInt64, from copy: SlotCopy, isNewcomer: Bool, holders: HolderSet, settledAt: Int64 = .min) {
         self.settledAt = settledAt
         self.term = term
-        self.base = base
-        self.baseTerm = baseTerm
+        base = copy.position
+        baseTerm = copy.term
+        former = copy.evidence
+        self.isNewcomer = isNewcomer
         self.holders = holders
         committed = base
+    }
+
+    /// Nobody of the last set is left that could confirm the term.
+    var isStranded: Bool { isNewcomer && !holders.all.contains(where: \.isFormer) }
+
+    /// One of the last set has confirmed the term.
+    ///
+    /// - Returns: false if it counted before.
+    mutating func count(confirmedBy peer: Int) -> Bool {
+        guard isNewcomer, let number = holders.number(of: peer), holders.all[number].isFormer else { return false }
+        isNewcomer = false
+        return true
     }
 
     /// One more step is at the end of the log, at `position`.

@@ -3,9 +3,9 @@
 /// This node's copy of a slot: its log and mailboxes.
 struct SlotCopy: Hashable {
     enum State: UInt8 {
-        /// No copy, or one that doesn't count. Can transition to complete.
+        /// No copy; of one that was here, what is known of it. Can transition to complete.
         case none
-        /// Everything up to `position`. Can transition to none, when it is released or when this node loses its session.
+        /// Everything up to `position`. Can transition to none, when it is released, or when its owner did not get it confirmed.
         case complete
     }
 
@@ -14,6 +14,17 @@ struct SlotCopy: Hashable {
     var term: UInt64 = 0
     /// The number of the last step of the log that it holds.
     var position: UInt64 = 0
+    /// Whose copies counted then.
+    var set = LineageSet()
+    /// An owner's frame was accepted under this node's present boot, or this node is an owner whose term counts. Otherwise the copy is one
+    /// that is *retained*: it acknowledges nothing.
+    var isCurrent = false
+
+    /// What it proves; `nil` where nothing was ever written.
+    var evidence: SlotEvidence? { term == 0 ? nil : SlotEvidence(term: term, position: position, set: set) }
+
+    /// The same without its content.
+    var released: SlotCopy { SlotCopy(state: .none, term: term, position: position, set: set) }
 }
 
 /// One slot on this node.

@@ -2,13 +2,6 @@
 // here, a holder applies its owner's steps and snapshots here. Who owns a slot, and who is sent what, is decided by the shard's machine.
 import HashRing
 
-/// Bounds of one shard's logs.
-struct SlotLogLimits {
-    /// Steps that are not committed, and the bytes of their messages.
-    var uncommittedMax: Int
-    var uncommittedBytesMax: Int
-}
-
 /// The only writer of one shard's slots.
 struct SlotLog {
     /// A socket that has lost its owner, or the link to it, stays for so long without one: see `SubscriptionMachine`.
@@ -22,6 +15,8 @@ struct SlotLog {
     /// Steps of owned slots that are not committed, and the bytes of their messages.
     private(set) var uncommittedCount = 0
     private(set) var uncommittedBytes = 0
+    /// Slots with a copy of an earlier session that no owner has taken or released since.
+    private(set) var retained: SlotSet
     /// What was refused because of namespaces.
     private(set) var refusals = (channels: UInt64(0), rate: UInt64(0))
     /// When attachments were lost with their link: their sockets may still be there.
@@ -31,6 +26,7 @@ struct SlotLog {
         self.layout = layout
         self.limits = limits
         slots = Array(repeating: Slot(), count: layout.count)
+        retained = SlotSet(slotCount: layout.count)
         mailboxes = MailboxStore(shardCount: layout.shardCount, limits: mailboxLimits)
     }
 
@@ -48,6 +44,9 @@ struct SlotLog {
     /// The owner's term; `nil` where this node is not the owner.
     func term(at slotIndex: Int) -> UInt64? { slots[slotIndex].owner?.term }
     func holders(at slotIndex: Int) -> [Holder] { slots[slotIndex].owner?.holders.all ?? [] }
+    /// Whether this node is an owner whose term does not count yet.
+    func isNewcomer(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isNewcomer == true }
+    func isStranded(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isStranded == true }
     func isServing(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isServing == true }
     /// Whether a peer has confirmed its copy of an owned slot.
     func isConfirmed(by peer: Int, at slotIndex: Int) -> Bool {
@@ -72,7 +71,7 @@ struct SlotLog {
     ///
     /// - Parameter boot: this node's.
     mutating func place(of publish: Publish, boot: UInt64, now: Int64) -> MailboxStore.Place {
-        beginLineage(of: publish.key, boot: boot)
+        beginOrigin(of: publish.key, boot: boot)
         return mailboxes.place(of: publish, now: now)
     }
 
@@ -80,15 +79,15 @@ struct SlotLog {
     ///
     /// - Parameter boot: this node's.
     mutating func mailboxIndex(listening key: Key, boot: UInt64, now: Int64) -> Int? {
-        beginLineage(of: key, boot: boot)
+        beginOrigin(of: key, boot: boot)
         return mailboxes.mailboxIndex(listening: key, now: now)
     }
 
     /// Before the first step of a log, because that step may need an incarnation.
-    private mutating func beginLineage(of key: Key, boot: UInt64) {
+    private mutating func beginOrigin(of key: Key, boot: UInt64) {
         let slotIndex = layout.slotIndex(key.slot)
         if slots[slotIndex].copy.position == 0 {
-            mailboxes.beginLineage(slot: key.slot, term: slots[slotIndex].copy.term, boot: boot)
+            mailboxes.beginOrigin(slot: key.slot, term: slots[slotIndex].copy.term, boot: boot)
         }
     }
 
@@ -145,13 +144,13 @@ struct SlotLog {
     /// - Parameter boot: this node's.
     mutating func nextPosition(at slotIndex: Int, boot: UInt64) -> UInt64 {
         slots[slotIndex].copy.position += 1
-        beginLineage(at: slotIndex, boot: boot)
+        beginOrigin(at: slotIndex, boot: boot)
         return slots[slotIndex].copy.position
     }
 
-    private mutating func beginLineage(at slotIndex: Int, boot: UInt64) {
+    private mutating func beginOrigin(at slotIndex: Int, boot: UInt64) {
         if slots[slotIndex].copy.position == 1 {
-            mailboxes.beginLineage(slot: layout.slot(at: slotIndex), term: slots[slotIndex].copy.term, boot: boot)
+            mailboxes.beginOrigin(slot: layout.slot(at: slotIndex), term: slots[slotIndex].copy.term, boot: boot)
         }
     }
 
@@ -190,6 +189,15 @@ struct SlotLog {
         return slots[slotIndex].owner?.acknowledge(position, term: term, by: peer, end: end)
     }
 
+    /// That may have been the confirmation with which the owner's term counts.
+    ///
+    /// - Returns: whether it was.
+    mutating func count(confirmedBy peer: Int, at slotIndex: Int) -> Bool {
+        guard slots[slotIndex].owner?.count(confirmedBy: peer) == true else { return false }
+        slots[slotIndex].copy.isCurrent = true
+        return true
+    }
+
     /// Up to where a log may be committed, and on how many members it is; `nil` while too few have confirmed it.
     mutating func confirmed(at slotIndex: Int, copiesMin: Int) -> (upTo: UInt64, copies: Int)? {
         let end = slots[slotIndex].copy.position
@@ -222,8 +230,26 @@ struct SlotLog {
     // MARK: Holders of an owned slot
 
     /// Removes holders that have left, and adds the present mirror.
-    mutating func updateHolders(mirror: Int?, isMember: [Bool], at slotIndex: Int) {
-        slots[slotIndex].owner?.holders.update(mirror: mirror, isMember: isMember)
+    mutating func updateHolders(mirror: Int?, lineage: UInt64, isMember: [Bool], at slotIndex: Int) {
+        slots[slotIndex].owner?.holders.update(mirror: mirror, lineage: lineage, isMember: isMember)
+    }
+
+    /// See ``HolderSet/addRetained(_:lineage:)``.
+    mutating func addRetained(_ peer: Int, lineage: UInt64, at slotIndex: Int) -> Bool {
+        slots[slotIndex].owner?.holders.addRetained(peer, lineage: lineage) == true
+    }
+
+    /// The acknowledging set may have changed. An owner whose term does not count writes no other.
+    ///
+    /// - Parameter lineage: this node's.
+    /// - Returns: the set, if somebody is not in it any more: who has a copy should not hope for that one.
+    mutating func updateSet(lineage: UInt64, at slotIndex: Int) -> LineageSet? {
+        guard let owner = slots[slotIndex].owner, !owner.isNewcomer else { return nil }
+        let before = slots[slotIndex].copy.set
+        if owner.holders.isSet(before.lineages, owner: lineage) { return nil }
+        let set = LineageSet(number: before.number + 1, lineages: owner.holders.lineages(owner: lineage))
+        slots[slotIndex].copy.set = set
+        return before.lineages.allSatisfy(set.lineages.contains) ? nil : set
     }
 
     mutating func markSent(holder number: Int, at slotIndex: Int) { slots[slotIndex].owner?.holders.markSent(number) }
@@ -258,19 +284,34 @@ struct SlotLog {
 
     /// This node becomes the owner, and goes on from the copy that it has now. Nothing of that is shown before it is confirmed.
     ///
-    /// - Parameter found: the complete copies of other members.
-    mutating func beginTerm(_ term: UInt64, found: [(peer: Int, copy: SlotCopy)], at slotIndex: Int, now: Int64) {
+    /// - Parameters:
+    ///   - lineage: this node's.
+    ///   - found: the complete copies of other members, with their lineages. Those of the last set are in this one too; others are only
+    ///     released when the slot serves.
+    ///   - isFormer: this node was in the last set.
+    mutating func beginTerm(
+        _ term: UInt64, lineage: UInt64, found: [(peer: Int, copy: SlotCopy, lineage: UInt64)], isFormer: Bool, at slotIndex: Int,
+        now: Int64
+    ) {
         let best = slots[slotIndex].copy
-        slots[slotIndex].copy.term = term
-        slots[slotIndex].vacantSince = nil
         mailboxes.commitAll(slot: layout.slot(at: slotIndex))
-        let holders = found.map { peer, copy in
-            Holder(peer: peer, isInSet: true, isSame: copy.term == best.term && copy.position == best.position)
-        }
+        let holders = HolderSet(
+            found.map { peer, copy, lineage in
+                guard copy.isCurrent || best.set.lineages.contains(lineage) else { return Holder(retainedBy: peer, lineage: lineage) }
+                let isSame = copy.term == best.term && copy.position == best.position
+                return Holder(peer: peer, lineage: lineage, isInSet: true, isSame: isSame)
+            })
+        let isFirst = best.set.lineages.isEmpty
+        let isNewcomer = !isFormer && !isFirst && !best.set.lineages.contains(lineage)
+        let set = LineageSet(number: 1, lineages: holders.lineages(owner: lineage))
+        slots[slotIndex].copy = SlotCopy(
+            state: .complete, term: term, position: best.position, set: set, isCurrent: !isNewcomer)
+        slots[slotIndex].vacantSince = nil
         slots[slotIndex].owner = Ownership(
-            term: term, base: best.position, baseTerm: best.term, holders: HolderSet(holders),
+            term: term, from: best, isNewcomer: isNewcomer, holders: holders,
             // Where nothing was ever written, nobody was ever attached.
             settledAt: best.position == 0 ? .min : now + Self.settleMilliseconds)
+        retained.remove(slotIndex)
     }
 
     /// This node is not the owner any more; its copy stays.
@@ -280,7 +321,13 @@ struct SlotLog {
         guard let owner = slots[slotIndex].owner.take() else { return nil }
         uncommittedCount -= owner.entries.count
         uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
-        return (owner, mailboxes.detachAll(slot: layout.slot(at: slotIndex), now: now))
+        let detached = mailboxes.detachAll(slot: layout.slot(at: slotIndex), now: now)
+        if owner.isNewcomer {
+            // Whoever asks the last set hears nothing of this term, so nothing of it may be gone on from.
+            let former = owner.former.map { SlotCopy(state: .none, term: $0.term, position: $0.position, set: $0.set) }
+            replaceCopy(byEmpty: former ?? SlotCopy(), at: slotIndex)
+        }
+        return (owner, detached)
     }
 
     // MARK: Copies
@@ -290,35 +337,59 @@ struct SlotLog {
     /// - Parameter boot: the owner's.
     mutating func apply(_ entry: SlotEntry, position: UInt64, at slotIndex: Int, boot: UInt64, now: Int64) {
         slots[slotIndex].copy.position = position
-        beginLineage(at: slotIndex, boot: boot)
+        beginOrigin(at: slotIndex, boot: boot)
         mailboxes.apply(entry.since(now), now: now)
     }
 
     /// The owner goes on from this very copy.
-    mutating func adopt(term: UInt64, at slotIndex: Int) { slots[slotIndex].copy.term = term }
+    mutating func adopt(term: UInt64, set: LineageSet, at slotIndex: Int) {
+        slots[slotIndex].copy.term = term
+        slots[slotIndex].copy.set = set
+        slots[slotIndex].copy.isCurrent = true
+        retained.remove(slotIndex)
+    }
+
+    /// The owner waits for these from now on.
+    mutating func setKeepers(_ set: LineageSet, at slotIndex: Int) {
+        if set.number > slots[slotIndex].copy.set.number { slots[slotIndex].copy.set = set }
+    }
 
     /// Replaces the copy by one that has come complete.
-    mutating func replaceCopy(by chunks: [SnapshotChunk], term: UInt64, position: UInt64, at slotIndex: Int, now: Int64) {
+    ///
+    /// - Parameter isCurrent: its owner has sent it.
+    mutating func replaceCopy(by chunks: [SnapshotChunk], term: UInt64, isCurrent: Bool, at slotIndex: Int, now: Int64) {
+        guard let last = chunks.last else { return }
         mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
-        slots[slotIndex].copy = SlotCopy(state: .complete, term: term, position: position)
+        slots[slotIndex].copy = SlotCopy(state: .complete, term: term, position: last.position, set: last.set, isCurrent: isCurrent)
+        retained.remove(slotIndex)
     }
 
     /// Replaces the copy by one without content.
     mutating func replaceCopy(byEmpty copy: SlotCopy, at slotIndex: Int) {
         mailboxes.drop(slot: layout.slot(at: slotIndex))
         slots[slotIndex].copy = copy
+        retained.remove(slotIndex)
+    }
+
+    /// This node has another boot: the copy is kept, but it acknowledges nothing until an owner has taken it.
+    mutating func retain(at slotIndex: Int) {
+        slots[slotIndex].copy.isCurrent = false
+        if slots[slotIndex].copy.state == .complete { retained.insert(slotIndex) }
     }
 
     /// Forgets a slot altogether: this node begins a new life.
     mutating func forget(at slotIndex: Int) {
         mailboxes.drop(slot: layout.slot(at: slotIndex))
         slots[slotIndex] = Slot()
+        retained.remove(slotIndex)
     }
 
     /// The copy in chunks of about `bytesMax` bytes, written last under `base`.
     func snapshot(base: UInt64, at slotIndex: Int, now: Int64, bytesMax: Int) -> [SnapshotChunk] {
         mailboxes.chunks(
-            ofSlot: layout.slot(at: slotIndex), base: base, position: slots[slotIndex].copy.position, now: now, bytesMax: bytesMax)
+            ofSlot: layout.slot(at: slotIndex), base: base, position: slots[slotIndex].copy.position, set: slots[slotIndex].copy.set,
+            now: now,
+            bytesMax: bytesMax)
     }
 
     // MARK: Attachments, which are not logged

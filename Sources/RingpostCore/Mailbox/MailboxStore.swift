@@ -14,7 +14,7 @@ struct MailboxStore {
     /// The place in the table where the search for old messages goes on.
     var nextToLookAt = 0
     private var window: IdempotencyWindow
-    private var lineages: Lineages
+    private var origins: Origins
     /// Which histories give when memory runs short.
     var trimming: HistoryTrim
     /// Bytes of envelopes in all histories.
@@ -30,7 +30,7 @@ struct MailboxStore {
     init(shardCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
         self.limits = limits
         mailboxes = MailboxTable(shardCount: shardCount)
-        lineages = Lineages(shardCount: shardCount)
+        origins = Origins(shardCount: shardCount)
         uses = limits.namespaces.all.map { NamespaceUse($0, limits: limits, shardCount: shardCount) }
         trimming = HistoryTrim(limits: limits)
         window = IdempotencyWindow(
@@ -46,7 +46,7 @@ struct MailboxStore {
     /// Where a key's mailbox is; `nil` when there is none. Valid until the next mailbox is created or removed.
     func mailboxIndex(of key: Key) -> Int? { mailboxes.index(of: key) }
     /// The incarnation of a mailbox that begins now, or would begin.
-    func incarnation(ofNew key: Key) -> UInt64 { lineages.incarnation(of: key) }
+    func incarnation(ofNew key: Key) -> UInt64 { origins.incarnation(of: key) }
     func incarnation(at mailboxIndex: Int) -> UInt64 { mailboxes.all[mailboxIndex].incarnation }
     func attachments(at mailboxIndex: Int) -> [ReturnAddress] { mailboxes.all[mailboxIndex].attachments }
     func isAttached(at mailboxIndex: Int) -> Bool { !mailboxes.all[mailboxIndex].attachments.isEmpty }
@@ -181,7 +181,7 @@ struct MailboxStore {
     /// passed over without a gap.
     private mutating func miss(_ key: Key, _ incarnation: UInt64) {
         if let mailboxIndex = mailboxes.index(of: key) { remove(mailboxIndex) }
-        lineages.forget(incarnation, of: key)
+        origins.forget(incarnation, of: key)
     }
 
     /// The mailbox of this incarnation comes in place of any other one, and of one that is further than it can be.
@@ -191,8 +191,8 @@ struct MailboxStore {
         if mailbox.incarnation != incarnation || mailbox.appended >= nextSequence { remove(mailboxIndex) }
     }
 
-    /// See ``Lineages/begin(slot:term:boot:)``.
-    mutating func beginLineage(slot: Int, term: UInt64, boot: UInt64) { lineages.begin(slot: slot, term: term, boot: boot) }
+    /// See ``Origins/begin(slot:term:boot:)``.
+    mutating func beginOrigin(slot: Int, term: UInt64, boot: UInt64) { origins.begin(slot: slot, term: term, boot: boot) }
 
     /// Commits up to a sequence number: sockets, replays and polls may be shown so much.
     mutating func commit(_ sequence: UInt64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].committed = sequence }
@@ -266,7 +266,7 @@ struct MailboxStore {
     /// Forgets a mailbox with all it holds.
     mutating func remove(_ mailboxIndex: Int) {
         if mailboxes.all[mailboxIndex].isWritten {
-            lineages.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
+            origins.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
         }
         count(bytes: -mailboxes.all[mailboxIndex].historyBytes, at: mailboxIndex)
         let namespace = Int(mailboxes.all[mailboxIndex].namespace)
@@ -313,7 +313,9 @@ struct MailboxStore {
     }
 
     /// A slot's copy in chunks of about `bytesMax` bytes, at least one.
-    func chunks(ofSlot slot: Int, base: UInt64, position: UInt64, now: Int64, bytesMax: Int) -> [SnapshotChunk] {
+    func chunks(
+        ofSlot slot: Int, base: UInt64, position: UInt64, set: LineageSet = LineageSet(), now: Int64, bytesMax: Int
+    ) -> [SnapshotChunk] {
         var chunks: [[SnapshotItem]] = [[]]
         var bytes = 0
         func add(_ item: SnapshotItem) {
@@ -344,14 +346,14 @@ struct MailboxStore {
         return chunks.enumerated().map { number, items in
             SnapshotChunk(
                 isFirst: number == 0, isLast: number == chunks.count - 1, base: base, position: position,
-                lineage: lineages[slot], items: items)
+                set: set, origin: origins[slot], items: items)
         }
     }
 
     /// Replaces all that is here of a slot by another node's copy.
     mutating func replace(slot: Int, with chunks: [SnapshotChunk], now: Int64) {
         drop(slot: slot)
-        lineages[slot] = chunks.first?.lineage ?? 0
+        origins[slot] = chunks.first?.origin ?? 0
         var current = -1
         for item in chunks.lazy.flatMap(\.items) {
             switch item {

@@ -4,7 +4,7 @@
 public enum SlotEntry: Hashable, Sendable {
     /// A message got its sequence number; its mailbox is created if it isn't there.
     case message(Key, incarnation: UInt64, StoredMessage, Remembered?)
-    /// A user's mailbox was created by a first attachment. A channel's is not, before its first message: see ``Lineages``.
+    /// A user's mailbox was created by a first attachment. A channel's is not, before its first message: see ``Origins``.
     case created(Key, incarnation: UInt64)
     /// The name counts for this principal from now on.
     case belongs(Key, to: Principal)

@@ -11,18 +11,24 @@ public struct SnapshotChunk: Hashable, Sendable {
     public let base: UInt64
     /// The end of the log that the copy holds.
     public let position: UInt64
-    /// See ``Lineages``.
-    public let lineage: UInt64
+    /// Whose copies count.
+    public let set: LineageSet
+    /// See ``Origins``.
+    public let origin: UInt64
     /// Mailboxes, each followed by its messages, and receipts.
     public let items: [SnapshotItem]
 
     /// A chunk with all its parts.
-    public init(isFirst: Bool, isLast: Bool, base: UInt64, position: UInt64, lineage: UInt64 = 0, items: [SnapshotItem]) {
+    public init(
+        isFirst: Bool, isLast: Bool, base: UInt64, position: UInt64, set: LineageSet = LineageSet(), origin: UInt64 = 0,
+        items: [SnapshotItem]
+    ) {
         self.isFirst = isFirst
         self.isLast = isLast
         self.base = base
         self.position = position
-        self.lineage = lineage
+        self.set = set
+        self.origin = origin
         self.items = items
     }
 

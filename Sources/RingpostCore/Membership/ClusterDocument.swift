@@ -2,7 +2,8 @@
 // Whoever comes first writes it, once; nobody ever changes it while the cluster runs.
 //
 // The JSON keys are stable: `formatVersion`, `seed` (32 hexadecimal digits, secret), `generation` (16), and the three times
-// `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`. Unknown keys are ignored.
+// `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`, and `recoveryWaitMilliseconds`, which may be
+// missing. Unknown keys are ignored.
 
 import HashRing
 
@@ -23,6 +24,11 @@ public struct ClusterDocument: Hashable, Sendable {
     /// M can be a day at most; new owners without a copy wait for it.
     public static let outageMaxMillisecondsMax = 86_400_000
 
+    /// How long a node that lost its session is waited for when nobody says otherwise.
+    public static let recoveryWaitMillisecondsDefault = 30_000
+    /// That can be a day at most too.
+    public static let recoveryWaitMillisecondsMax = 86_400_000
+
     /// The version of the document itself.
     public let formatVersion: Int
     /// The secret under which keys are placed.
@@ -35,6 +41,8 @@ public struct ClusterDocument: Hashable, Sendable {
     public let heartbeatTimeoutMilliseconds: Int
     /// M: how long the cluster goes on without ZooKeeper; 0 means not at all.
     public let outageMaxMilliseconds: Int
+    /// How long a slot without a copy that is certainly the best waits for a node that runs, but is no member at present.
+    public let recoveryWaitMilliseconds: Int
 
     /// A new cluster's document.
     ///
@@ -44,9 +52,11 @@ public struct ClusterDocument: Hashable, Sendable {
     ///   - sessionTimeoutMilliseconds: S.
     ///   - heartbeatTimeoutMilliseconds: H; half of S unless said otherwise, which is 3,000 by default.
     ///   - outageMaxMilliseconds: M.
+    ///   - recoveryWaitMilliseconds: how long a node that lost its session is waited for.
     public init(
         seed: SipKey, generation: UInt64, sessionTimeoutMilliseconds: Int = Self.sessionTimeoutMillisecondsDefault,
-        heartbeatTimeoutMilliseconds: Int? = nil, outageMaxMilliseconds: Int = Self.outageMaxMillisecondsDefault
+        heartbeatTimeoutMilliseconds: Int? = nil, outageMaxMilliseconds: Int = Self.outageMaxMillisecondsDefault,
+        recoveryWaitMilliseconds: Int = Self.recoveryWaitMillisecondsDefault
     ) {
         formatVersion = Self.formatVersionKnown
         self.seed = seed
@@ -54,6 +64,7 @@ public struct ClusterDocument: Hashable, Sendable {
         self.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         self.heartbeatTimeoutMilliseconds = heartbeatTimeoutMilliseconds ?? sessionTimeoutMilliseconds / 2
         self.outageMaxMilliseconds = outageMaxMilliseconds
+        self.recoveryWaitMilliseconds = recoveryWaitMilliseconds
     }
 
     /// Places keys under this cluster's secret.
@@ -71,6 +82,9 @@ public struct ClusterDocument: Hashable, Sendable {
 
     /// S + H + M: nobody who has lost its session acts for longer, whatever has become of it.
     public var vacancyMillisecondsMax: Int { vacancyMillisecondsMin + outageMaxMilliseconds }
+
+    /// How long a slot without a copy that is certainly the best waits while somebody runs who may come back with one.
+    public var recoveryMilliseconds: Int { max(vacancyMillisecondsMin, recoveryWaitMilliseconds) }
 
     /// The content of the znode.
     public func json() -> [UInt8] { DocumentJSON.encode(self) }
@@ -101,6 +115,9 @@ public struct ClusterDocument: Hashable, Sendable {
         if !(0...Self.outageMaxMillisecondsMax).contains(outageMaxMilliseconds) {
             return "has outageMaxMilliseconds \(outageMaxMilliseconds), which is not in 0…\(Self.outageMaxMillisecondsMax)"
         }
+        if !(0...Self.recoveryWaitMillisecondsMax).contains(recoveryWaitMilliseconds) {
+            return "has recoveryWaitMilliseconds \(recoveryWaitMilliseconds), which is not in 0…\(Self.recoveryWaitMillisecondsMax)"
+        }
         return nil
     }
 
@@ -111,7 +128,8 @@ public struct ClusterDocument: Hashable, Sendable {
 
 extension ClusterDocument: Codable {
     private enum CodingKeys: String, CodingKey {
-        case formatVersion, seed, generation, sessionTimeoutMilliseconds, heartbeatTimeoutMilliseconds, outageMaxMilliseconds
+        case formatVersion, seed, generation, sessionTimeoutMilliseconds, heartbeatTimeoutMilliseconds, outageMaxMilliseconds,
+            recoveryWaitMilliseconds
     }
 
     /// Reads the JSON form that the file's head describes.
@@ -133,6 +151,8 @@ extension ClusterDocument: Codable {
             try values.decodeIfPresent(Int.self, forKey: .heartbeatTimeoutMilliseconds) ?? sessionTimeoutMilliseconds / 2
         outageMaxMilliseconds =
             try values.decodeIfPresent(Int.self, forKey: .outageMaxMilliseconds) ?? Self.outageMaxMillisecondsDefault
+        recoveryWaitMilliseconds =
+            try values.decodeIfPresent(Int.self, forKey: .recoveryWaitMilliseconds) ?? Self.recoveryWaitMillisecondsDefault
     }
 
     /// Writes the JSON form that the file's head describes.
@@ -145,6 +165,9 @@ extension ClusterDocument: Codable {
         try values.encode(sessionTimeoutMilliseconds, forKey: .sessionTimeoutMilliseconds)
         try values.encode(heartbeatTimeoutMilliseconds, forKey: .heartbeatTimeoutMilliseconds)
         try values.encode(outageMaxMilliseconds, forKey: .outageMaxMilliseconds)
+        if recoveryWaitMilliseconds != Self.recoveryWaitMillisecondsDefault {
+            try values.encode(recoveryWaitMilliseconds, forKey: .recoveryWaitMilliseconds)
+        }
     }
 }
 

@@ -17,6 +17,8 @@ public enum MembershipAction: Equatable, Sendable {
     case registered(Member, hadPredecessor: Bool)
     /// This node is no member any more: the lease ends at once.
     case unregistered
+    /// This node's copies are void, and it has another lineage.
+    case lineage(UInt64)
     /// A new view holds.
     case view(MembershipView)
     /// The peer computes another ring from the same epoch: have no link with it.

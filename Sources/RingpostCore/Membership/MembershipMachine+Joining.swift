@@ -31,6 +31,7 @@ extension MembershipMachine {
     /// What registering writes into the own znode and the roster.
     mutating func register(now: Int64) -> [MembershipAction] {
         if now >= predecessorUntil ?? .min { me.former = [] }
+        hasRegistered = true
         return ask(.register(me.with(weight: 0)))
     }
 
@@ -45,12 +46,21 @@ extension MembershipMachine {
     mutating func noteRosterEntry(_ json: [UInt8], now: Int64) {
         // One that can't be read is somebody's.
         let entry = try? Member(json: json, znode: paths.roster(me.id))
+        if entry?.lineage != me.lineage { lineageIsGivenUp() }
         if let entry, wasEver(entry.identity) { return }
         predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
         guard let entry else { return }
         // Where this node listens itself, nobody else answers.
         let strangers = (entry.former + [Member.Former(boot: entry.boot, link: entry.link)]).filter { $0.link != me.link }
         me.former = Array((me.former.filter { !strangers.contains($0) } + strangers).suffix(Member.formerMax))
+    }
+
+    /// Somebody has registered this id with another lineage, or its entry was taken away: others may have gone on without this store, so what
+    /// it holds counts no more.
+    mutating func lineageIsGivenUp() {
+        guard hasRegistered, me.lineage != 0 else { return }
+        me.lineage = me.boot
+        hasRegistered = false
     }
 
     /// Another boot holds the own id. What a session holds is never deleted by another one.

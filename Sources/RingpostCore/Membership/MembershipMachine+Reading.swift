@@ -42,10 +42,14 @@ extension MembershipMachine {
             return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return pursueGoal(now: now)
-        case (.makeRosterEntry, .done): return register(now: now)
-        case (.makeRosterEntry, .rosterEntry(let json)):
-            noteRosterEntry(json, now: now)
-            return register(now: now)
+        case (.makeRosterEntry, .done), (.makeRosterEntry, .rosterEntry):
+            let before = me.lineage
+            if case .rosterEntry(let json) = answer { noteRosterEntry(json, now: now) } else { lineageIsGivenUp() }
+            let news = [
+                MembershipAction.lineage(me.lineage),
+                .say("another store has been registered as \(me.id), or none: what this node still holds counts no more"),
+            ]
+            return (before == me.lineage ? [] : news) + register(now: now)
         case (.register, .done):
             session?.standing = .created
             return ask(list)
@@ -118,6 +122,7 @@ extension MembershipMachine {
             }
         }
         if let view, list.epoch < view.epoch {
+            isAheadOfZooKeeper = true
             return lose("\(paths.members) is at epoch \(list.epoch), it was at \(view.epoch): ZooKeeper has lost history", now: now)
         }
         let own = members.first { $0.identity == me.identity }

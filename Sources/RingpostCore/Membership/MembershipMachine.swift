@@ -102,6 +102,10 @@ public struct MembershipMachine: Sendable {
     var isWithdrawn = false
     var wasEverMember = false
     var formerBoots: [UInt64] = []
+    /// It has asked to be registered: its lineage stands in the roster, or did.
+    var hasRegistered = false
+    /// Its store has seen more than ZooKeeper knows of.
+    var isAheadOfZooKeeper = false
     /// Set when the roster named an earlier life of this node that is not this process: until then it may still believe in its lease.
     var predecessorUntil: Int64?
     /// The holder that is waited for, so that the log says it once.
@@ -249,6 +253,8 @@ extension MembershipMachine {
         formerBoots.append(me.boot)
         if formerBoots.count > Self.formerBootsMax { formerBoots.removeFirst() }
         me.boot = boot
+        if isAheadOfZooKeeper, me.lineage != 0 { me.lineage = boot }
+        isAheadOfZooKeeper = false
         let step = Step.connecting(since: now, reminder: now + Self.reminderMilliseconds)
         phase = .inSession(Session(number: number, timeoutMilliseconds: timeout, step: step))
         return []

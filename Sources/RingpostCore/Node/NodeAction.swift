@@ -39,8 +39,8 @@ public enum NodeAction: Equatable, Sendable {
 
     // MARK: The node's own parts
 
-    /// Who this node is from now on. Nothing that was said under another boot holds on any link.
-    case identity(MemberIdentity)
+    /// Who this node is from now on, and whose its copies are; 0: its boot's. Nothing that was said under another boot holds on any link.
+    case identity(MemberIdentity, lineage: UInt64 = 0)
     /// This boot is a member from now on. `hadPredecessor`: see ``MembershipAction/registered(_:hadPredecessor:)``.
     case registered(MemberIdentity, hadPredecessor: Bool)
     /// How long the node may act from now on.

@@ -8,7 +8,7 @@ extension NodeMachine {
         case .alone(var membership):
             let view = membership.begin()
             cluster = .alone(membership)
-            actions += [.identity(identity), .registered(identity, hadPredecessor: false), .view(view)]
+            actions += [.identity(identity, lineage: lineage), .registered(identity, hadPredecessor: false), .view(view)]
             perform(revocations.onTidied(seconds: 0), &actions)
         }
     }
@@ -29,7 +29,7 @@ extension NodeMachine {
             apply(event, now: now, &actions)
         case .sessionOpened(let session, _):
             apply(event, now: now, &actions)
-            if isCurrent(session) { actions.append(.identity(identity)) }
+            if isCurrent(session) { actions.append(.identity(identity, lineage: lineage)) }
         case .leave(let clearingRoster): leave(clearingRoster: clearingRoster, now: now, &actions)
         default: apply(event, now: now, &actions)
         }
@@ -75,6 +75,7 @@ extension NodeMachine {
         case .unregistered:
             isRegistered = false
             leaseMachine?.sessionEnded(now: now)
+        case .lineage(let lineage): actions.append(.identity(identity, lineage: lineage))
         case .view(let view): announce(view, now: now, &actions)
         case .refusePeer(let peer): actions.append(.refusePeer(peer))
         case .say(let sentence): actions.append(.log(.notice, sentence))

@@ -71,6 +71,14 @@ public struct NodeMachine: Sendable {
         }
     }
 
+    /// Whose its copies are; 0: its boot's.
+    var lineage: UInt64 {
+        switch cluster {
+        case .zooKeeper(let membership): membership.me.lineage
+        case .alone(let membership): membership.me.lineage
+        }
+    }
+
     /// What the cluster has agreed on, once read.
     public var document: ClusterDocument? {
         switch cluster {

@@ -29,6 +29,8 @@ extension ShardMachine {
             copies.removeAllQueues()
             for slotIndex in log.slotIndices { turn(slotIndex, isEvery: true) }
         }
+        // Who has come may have what they wait for.
+        for slot in takeovers.slots where takeovers.isUndecided(slot) { staleSlots.insert(slotIndex(slot)) }
         staleSlots.onEpoch()
         if begins > 0 { takeovers.reserve(begins) }
     }
@@ -120,7 +122,7 @@ extension ShardMachine {
         } else if log.isOwned(at: slotIndex) {
             updateHolders(slot, now: now, actions: &actions)
         } else if takeovers.contains(slot) {
-            forgetLeavers(slot, now: now, actions: &actions)
+            membersChanged(slot, now: now, actions: &actions)
         } else if epoch >= log.fence(at: slotIndex) {
             return true
         } else {
@@ -137,8 +139,10 @@ extension SlotFrame {
         case .inquire(_, let slots): slots.map { Int($0) }
         case .adopt(let adoptions): adoptions.map { Int($0.slot) }
         case .snapshots(let transfers): transfers.map { Int($0.slot) }
-        case .release(let slots), .released(let slots): slots.map { Int($0.slot) }
-        case .holdings(_, let holdings): holdings.map { Int($0.slot) }
+        case .release(let slots): slots.map { Int($0.slot) }
+        case .released(let slots): slots.map { Int($0.slot) }
+        case .keepers(let slots): slots.map { Int($0.slot) }
+        case .holdings(_, let holdings), .retained(_, let holdings): holdings.map { Int($0.slot) }
         case .acknowledgeCopies(let positions): positions.map { Int($0.slot) }
         case .fetch(_, let slot), .append(_, let slot, _, _), .chunk(_, let slot, _), .acknowledge(_, let slot, _), .mismatch(_, let slot),
             .refused(_, let slot, _):

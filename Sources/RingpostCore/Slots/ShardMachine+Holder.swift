@@ -24,6 +24,8 @@ extension ShardMachine {
         case .adopt(let adoptions): adopt(adoptions, from: sender, now: now, actions: &actions)
         case .snapshots(let transfers): receive(transfers, from: sender, now: now, actions: &actions)
         case .release(let released): release(released, from: sender, actions: &actions)
+        case .keepers(let keepers): setKeepers(keepers, from: sender, actions: &actions)
+        case .retained(_, let holdings): onRetained(holdings, from: sender.member, now: now, actions: &actions)
         case .fetch(let term, let slot):
             if accepts(Int(slot), term: term, from: sender, actions: &actions) {
                 sendChunks(of: Int(slot), term: term, connectionID: connectionID, now: now, actions: &actions)
@@ -88,10 +90,12 @@ extension ShardMachine {
     private func holding(_ slot: Int, now: Moment) -> SlotHolding.Content {
         let slotIndex = slotIndex(slot)
         let copy = log.copy(at: slotIndex)
-        if copy.state == .complete { return .copy(term: copy.term, position: copy.position) }
+        if copy.state == .complete {
+            return .copy(term: copy.term, position: copy.position, set: copy.set, isCurrent: copy.isCurrent)
+        }
         return .none(
             vacant: log.vacantSince(at: slotIndex).map { max(0, now.monotonic - $0) } ?? 0,
-            quiet: vacancy.succeededAt.map { max(0, now.monotonic - $0) } ?? .max)
+            quiet: vacancy.succeededAt.map { max(0, now.monotonic - $0) } ?? .max, evidence: copy.evidence)
     }
 
     private mutating func adopt(_ adoptions: [SlotAdoption], from sender: Sender, now: Moment, actions: inout [ShardAction]) {
@@ -100,9 +104,10 @@ extension ShardMachine {
             let slot = Int(adoption.slot)
             guard accepts(slot, term: adoption.term, from: sender, actions: &actions) else { continue }
             let copy = log.copy(at: slotIndex(slot))
-            let isThat = copy.term == adoption.term || (copy.term == adoption.base && copy.position == adoption.position)
+            let isThat =
+                copy.term == adoption.term && copy.isCurrent || (copy.term == adoption.base && copy.position == adoption.position)
             if copy.state == .complete, isThat {
-                log.adopt(term: adoption.term, at: slotIndex(slot))
+                log.adopt(term: adoption.term, set: adoption.set, at: slotIndex(slot))
                 if let position = acknowledgement(slot, now: now) { positions.append(position) }
             } else {
                 actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: adoption.term, slot: adoption.slot)))
@@ -118,23 +123,64 @@ extension ShardMachine {
             guard accepts(slot, term: transfer.term, from: sender, actions: &actions),
                 let chunks = snapshots.receive(chunk, of: slot, term: transfer.term, connectionID: sender.connectionID)
             else { continue }
-            log.replaceCopy(by: chunks, term: transfer.term, position: chunk.position, at: slotIndex(slot), now: now.monotonic)
+            log.replaceCopy(by: chunks, term: transfer.term, isCurrent: true, at: slotIndex(slot), now: now.monotonic)
             if let position = acknowledgement(slot, now: now) { positions.append(position) }
         }
         if !positions.isEmpty { actions.append(.reply(connectionID: sender.connectionID, .acknowledgeCopies(positions))) }
     }
 
-    private mutating func release(_ released: [SlotTerm], from sender: Sender, actions: inout [ShardAction]) {
+    private mutating func release(_ released: [SlotRelease], from sender: Sender, actions: inout [ShardAction]) {
         var gone: [SlotTerm] = []
         for released in released {
-            let slot = Int(released.slot)
-            guard accepts(slot, term: released.term, from: sender, actions: &actions) else { continue }
-            log.replaceCopy(byEmpty: SlotCopy(), at: slotIndex(slot))
+            let (slot, evidence) = (Int(released.slot), released.evidence)
+            guard accepts(slot, term: evidence.term, from: sender, actions: &actions) else { continue }
+            // That there is, or was, a newer copy must be known as long as the copy itself would have been.
+            let known = SlotCopy(state: .none, term: evidence.term, position: evidence.position, set: evidence.set)
+            log.replaceCopy(byEmpty: has(.releaseWithoutTrace) ? SlotCopy() : known, at: slotIndex(slot))
             lease.forgetAcknowledgement(of: slot)
             snapshots.remove(slot)
-            gone.append(released)
+            gone.append(released.asTerm)
         }
         if !gone.isEmpty { actions.append(.reply(connectionID: sender.connectionID, .released(gone))) }
+    }
+
+    private mutating func setKeepers(_ keepers: [SlotKeepers], from sender: Sender, actions: inout [ShardAction]) {
+        for keepers in keepers {
+            let slot = Int(keepers.slot)
+            guard accepts(slot, term: keepers.term, from: sender, actions: &actions) else { continue }
+            let copy = log.copy(at: slotIndex(slot))
+            if copy.state == .complete, copy.isCurrent, copy.term == keepers.term { log.setKeepers(keepers.set, at: slotIndex(slot)) }
+        }
+    }
+
+    /// Tells owners of copies that are left from an earlier session: they take them or release them.
+    ///
+    /// - Parameter only: the owner that is told; every one if `nil`.
+    mutating func tellRetained(to only: Int?, now: Moment, actions: inout [ShardAction]) {
+        var next = log.retained.first(from: 0)
+        while let slotIndex = next {
+            next = log.retained.first(from: slotIndex + 1)
+            let slot = layout.slot(at: slotIndex)
+            guard let owner = peers.otherOwner(ofSlot: slot), only == nil || only == owner else { continue }
+            let holding = SlotHolding(slot: UInt16(slot), content: holding(slot, now: now))
+            peers.send(.retained(epoch: epoch, holding), to: owner, actions: &actions)
+        }
+    }
+
+    /// A member has copies of an earlier session. What it has of slots that are owned here is not gone on from.
+    private mutating func onRetained(_ holdings: [SlotHolding], from member: MemberIdentity, now: Moment, actions: inout [ShardAction]) {
+        guard let peer = peers.member(member) else { return }
+        for holding in holdings {
+            let slot = Int(holding.slot)
+            guard layout.contains(slot) else { continue }
+            if log.isOwned(at: slotIndex(slot)) {
+                if log.addRetained(peer, lineage: peers.lineages[peer], at: slotIndex(slot)) {
+                    advance(slot, now: now, actions: &actions)
+                }
+            } else {
+                takeovers.addRetained(slot, holding.content, by: peer)
+            }
+        }
     }
 
     private mutating func append(
@@ -142,7 +188,7 @@ extension ShardMachine {
         actions: inout [ShardAction]
     ) {
         let copy = log.copy(at: slotIndex(slot))
-        let fits = copy.state == .complete && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
+        let fits = copy.state == .complete && copy.isCurrent && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
         guard fits else {
             // A snapshot that is on its way will bring the step.
             if !snapshots.contains(slot) {
@@ -182,7 +228,9 @@ extension ShardMachine {
         }
         let slotIndex = slotIndex(slot)
         let copy = log.copy(at: slotIndex)
-        guard copy.state == .complete, copy.term >= log.fence(at: slotIndex) || has(.ignoreTerm), !log.isOwned(at: slotIndex) else {
+        guard copy.state == .complete, copy.isCurrent, copy.term >= log.fence(at: slotIndex) || has(.ignoreTerm),
+            !log.isOwned(at: slotIndex)
+        else {
             return nil
         }
         return SlotPosition(slot: UInt16(slot), term: copy.term, position: copy.position)
@@ -210,7 +258,7 @@ extension ShardMachine {
         case .released(let slots): for slot in slots { onReleased(slot, peer: peer, now: now, actions: &actions) }
         case .refused(let term, let slot, let minimum):
             onRefused(Int(slot), term: term, minimum: minimum, now: now, actions: &actions)
-        case .inquire, .fetch, .adopt, .snapshots, .append, .release: break
+        case .inquire, .fetch, .adopt, .snapshots, .append, .release, .keepers, .retained: break
         }
         processPending(now: now, actions: &actions)
     }
@@ -225,7 +273,12 @@ extension ShardMachine {
         guard layout.contains(slot),
             let isFirst = log.acknowledge(at.position, term: at.term, by: peer, at: slotIndex(slot))
         else { return }
-        advance(slot, now: now, actions: &actions)
+        if log.count(confirmedBy: peer, at: slotIndex(slot)) {
+            // Now others may be brought in.
+            updateHolders(slot, now: now, actions: &actions)
+        } else {
+            advance(slot, now: now, actions: &actions)
+        }
         if isFirst {
             copies.end(slot, to: peer)
             pump(peer, now: now, actions: &actions)

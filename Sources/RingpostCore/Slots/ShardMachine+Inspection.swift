@@ -10,9 +10,18 @@ package struct ShardLoad: Sendable {
 }
 
 extension ShardMachine {
-    /// The end of a mailbox in this node's copy of its slot; `nil` without a complete copy.
+    /// Whether this node's copy of a slot counts as it is: it acknowledges, or has been gone on from.
+    package func isCurrent(ofSlot slot: Int) -> Bool {
+        let copy = log.copy(at: slotIndex(slot))
+        return copy.state == .complete && copy.isCurrent
+    }
+
+    /// The end of a mailbox in this node's copy of its slot; `nil` without a complete copy that another owner could go on from.
     package func copy(of key: Key) -> Cursor? {
-        guard log.copy(at: slotIndex(key.slot)).state == .complete, let mailboxIndex = log.mailboxes.mailboxIndex(of: key) else {
+        let slotIndex = slotIndex(key.slot)
+        guard log.copy(at: slotIndex).state == .complete, !log.isNewcomer(at: slotIndex),
+            let mailboxIndex = log.mailboxes.mailboxIndex(of: key)
+        else {
             return nil
         }
         return Cursor(incarnation: log.mailboxes.incarnation(at: mailboxIndex), sequence: log.mailboxes.end(at: mailboxIndex))

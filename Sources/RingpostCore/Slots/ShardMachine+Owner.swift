@@ -5,7 +5,11 @@ extension ShardMachine {
     /// Brings the holders in line with the present ring; members that have left count no more.
     mutating func updateHolders(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        log.updateHolders(mirror: peers.mirror(ofSlot: slot), isMember: peers.isMember, at: slotIndex)
+        let mirror = peers.mirror(ofSlot: slot)
+        log.updateHolders(
+            mirror: mirror, lineage: mirror.map { peers.lineages[$0] } ?? 0, isMember: peers.isMember, at: slotIndex)
+        if log.isStranded(at: slotIndex), !has(.newcomerAlone) { return beginAnew(slot, now: now, actions: &actions) }
+        updateSet(slot, actions: &actions)
         let isUrgent = log.isWaitedFor(at: slotIndex)
         for (number, holder) in log.holders(at: slotIndex).enumerated() where holder.state == .waiting {
             // An adoption costs nothing; a whole copy waits for its turn, unless a request waits for it.
@@ -17,6 +21,30 @@ extension ShardMachine {
             }
         }
         advance(slot, now: now, actions: &actions)
+    }
+
+    /// All have left that could have confirmed this owner's term: what it has fetched proves nothing, and everybody is asked again.
+    private mutating func beginAnew(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+        let term = log.term(at: slotIndex(slot)) ?? 0
+        stepDown(slot, now: now, actions: &actions)
+        routes.set(computeRoute(slot), at: slotIndex(slot))
+        guard peers.isOwner(slot) else { return }
+        if epoch > term, epoch >= log.fence(at: slotIndex(slot)) {
+            begin([slot], now: now, actions: &actions)
+        } else {
+            staleSlots.waitForNextEpoch(slotIndex(slot))
+        }
+    }
+
+    /// The acknowledging set may be another one now.
+    mutating func updateSet(_ slot: Int, actions: inout [ShardAction]) {
+        guard let set = log.updateSet(lineage: peers.lineage, at: slotIndex(slot)) else { return }
+        for holder in log.holders(at: slotIndex(slot)) where holder.isConfirmed { tellSet(set, of: slot, to: holder, actions: &actions) }
+    }
+
+    private mutating func tellSet(_ set: LineageSet, of slot: Int, to holder: Holder, actions: inout [ShardAction]) {
+        guard let term = log.term(at: slotIndex(slot)) else { return }
+        peers.send(.keepers(SlotKeepers(slot: UInt16(slot), term: term, set: set)), to: holder.peer, actions: &actions)
     }
 
     /// Slots that have got another mirror, as many as may have their turn now.
@@ -58,10 +86,14 @@ extension ShardMachine {
         let slotIndex = slotIndex(slot)
         guard let owner = log.slot(at: slotIndex).owner else { return }
         let holder = owner.holders.all[number]
+        // Who would have a whole copy of a term that does not count could be taken for somebody who has all that was committed.
+        if owner.isNewcomer, !holder.isInSet, !has(.newcomerAlone) { return }
         guard holder.state == .waiting, peers.isLinked(holder.peer) else { return }
         log.markSent(holder: number, at: slotIndex)
+        updateSet(slot, actions: &actions)
         if holder.isSame {
-            let adoption = SlotAdoption(slot: UInt16(slot), term: owner.term, base: owner.baseTerm, position: owner.base)
+            let set = log.copy(at: slotIndex).set
+            let adoption = SlotAdoption(slot: UInt16(slot), term: owner.term, base: owner.baseTerm, position: owner.base, set: set)
             peers.send(.adopt(adoption), to: holder.peer, actions: &actions)
             resend(slot, owner, after: owner.base, to: holder.peer, now: now, actions: &actions)
             return
@@ -93,29 +125,32 @@ extension ShardMachine {
         case .waiting where owner.waiting.isEmpty: copies.append(slot, to: holder.peer)
         case .waiting: sendCopy(of: slot, toHolder: number, now: now, actions: &actions)
         case .sent where holder.isConfirmed:
+            let set = log.copy(at: slotIndex(slot)).set
+            if set.number > 1 { tellSet(set, of: slot, to: holder, actions: &actions) }
             resend(slot, owner, after: holder.acknowledged, to: holder.peer, now: now, actions: &actions)
         case .sent:
             log.markUnsent(holder: number, at: slotIndex(slot))
             sayAgain(slot, toHolder: number, now: now, actions: &actions)
-        case .releasing: release(slot, from: holder.peer, now: now, actions: &actions)
+        case .releasing: release(slot, from: holder, now: now, actions: &actions)
+        case .retained: break
         }
     }
 
     /// Repeats a release that was decided with the right to act. Without that right the mirror that made the holder dispensable may be gone
     /// for long, and this copy void already: the holder's may be the last one.
-    private mutating func release(_ slot: Int, from peer: Int, now: Moment, actions: inout [ShardAction]) {
+    private mutating func release(_ slot: Int, from holder: Holder, now: Moment, actions: inout [ShardAction]) {
         guard lease.mayAct(now) else {
             lease.postponeCommit(of: slot)
             return
         }
-        guard let term = log.term(at: slotIndex(slot)), peers.isLinked(peer) else { return }
-        peers.send(.release(SlotTerm(slot: UInt16(slot), term: term)), to: peer, actions: &actions)
+        guard let evidence = log.evidence(released: holder, at: slotIndex(slot)), peers.isLinked(holder.peer) else { return }
+        peers.send(.release(SlotRelease(slot: UInt16(slot), evidence: evidence)), to: holder.peer, actions: &actions)
     }
 
     /// The right to act is back.
     mutating func releaseAgain(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         for holder in log.holders(at: slotIndex(slot)) where holder.state == .releasing {
-            release(slot, from: holder.peer, now: now, actions: &actions)
+            release(slot, from: holder, now: now, actions: &actions)
         }
     }
 
@@ -124,10 +159,12 @@ extension ShardMachine {
         let slotIndex = slotIndex(slot)
         let released = log.releaseHolders(allBut: peers.mirror(ofSlot: slot), isEarly: has(.releaseEarly), at: slotIndex)
         if released.isEmpty { return }
-        guard let term = log.term(at: slotIndex) else { return }
-        for peer in released {
-            copies.end(slot, to: peer)
-            peers.send(.release(SlotTerm(slot: UInt16(slot), term: term)), to: peer, actions: &actions)
+        for holder in log.holders(at: slotIndex) where released.contains(holder.peer) {
+            copies.end(slot, to: holder.peer)
+            // Whoever tells of a copy may not have been dialled yet.
+            if !peers.isLinked(holder.peer) { copies.append(slot, to: holder.peer) }
+            guard let evidence = log.evidence(released: holder, at: slotIndex) else { continue }
+            peers.send(.release(SlotRelease(slot: UInt16(slot), evidence: evidence)), to: holder.peer, actions: &actions)
         }
     }
 }

@@ -79,6 +79,7 @@ extension ShardMachine {
         copies.setPeerCount(peers.count)
         updateRoutes(to: peer)
         if isFirst { sayFirst(to: peer, now: now, actions: &actions) } else { sayAgain(to: peer, now: now, actions: &actions) }
+        tellRetained(to: peer, now: now, actions: &actions)
         publishes.onEpoch(epoch, now: now.monotonic, routing: routes.routing)
         processPending(now: now, actions: &actions)
     }

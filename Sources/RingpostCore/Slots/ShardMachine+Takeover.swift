@@ -81,25 +81,63 @@ extension ShardMachine {
         }
     }
 
-    /// Members that have left need not answer, and their copies are gone with them.
-    mutating func forgetLeavers(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+    /// Members that have left need not answer, and who has come is asked too.
+    mutating func membersChanged(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         takeovers.forgetLeavers(slot, isMember: peers.isMember)
+        if !has(.promoteWithoutAsking), let term = takeovers[slot]?.term {
+            for peer in takeovers.addNewcomers(slot, among: peers.others) {
+                peers.send(.inquire(SlotTerm(slot: UInt16(slot), term: term)), to: peer, actions: &actions)
+            }
+        }
         decide(slot, now: now, actions: &actions)
     }
 
-    /// Once each member has answered or left: of the complete copies that of the highest term, of these the longest.
+    /// Whether nobody can have more than the best copy that was found, or the longest of those that certainly have all of it.
+    ///
+    /// - Parameters:
+    ///   - own: this node's copy.
+    ///   - best: the complete copy of the highest term, of these the longest, or own or another's.
+    private func isCertain(_ takeover: SlotTakeover, own: SlotCopy, best: SlotCopy) -> Bool {
+        // a. Who has accepted an owner's frame under its present boot, and has not been released, was in every set since.
+        if own.state == .complete && own.isCurrent || takeover.found.contains(where: \.copy.isCurrent) { return true }
+        // b. Whoever of its set came to hear of another one has said so.
+        guard let known = best.evidence, !best.set.lineages.isEmpty else { return false }
+        if let newest = [own.evidence, takeover.evidence].compactMap({ $0 }).max(), newest > known { return false }
+        if has(.bestIsCertain) { return true }
+        let answered = takeover.answered.map { peers.lineages[$0] }
+        return best.set.lineages.allSatisfy { $0 == peers.lineage || answered.contains($0) }
+    }
+
+    /// Once each member has answered or left: of the complete copies that of the highest term, of these the longest, if that is certainly
+    /// the best there is.
     private mutating func decide(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         guard let takeover = takeovers[slot], case .asking = takeover.phase, takeover.unanswered.isEmpty else { return }
         let slotIndex = slotIndex(slot)
         let own = log.copy(at: slotIndex)
-        let best = takeover.best
-        if own.state == .complete, best.map({ (own.term, own.position) >= ($0.copy.term, $0.copy.position) }) ?? true {
+        var best = takeover.best
+        if own.state == .complete, best.map({ own.rank >= $0.copy.rank }) ?? true { best = (-1, own) }
+        if let best, isCertain(takeover, own: own, best: best.copy) {
+            takeovers.setFormer(slot, own.state == .complete && own.isCurrent)
+            goOn(slot, from: best, now: now, actions: &actions)
+        } else {
+            let since = min(log.vacantSince(at: slotIndex) ?? now.monotonic, now.monotonic - takeover.vacantFor)
+            log.setVacant(since: since, at: slotIndex)
+            takeovers.setVacant(slot, since: since)
+            vacancy.insert(slotIndex)
+            considerVacant(slot, now: now, actions: &actions)
+        }
+    }
+
+    /// - Parameter best: the copy to go on from; this node's own, if its peer is below 0.
+    private mutating func goOn(_ slot: Int, from best: (peer: Int, copy: SlotCopy), now: Moment, actions: inout [ShardAction]) {
+        guard let takeover = takeovers[slot] else { return }
+        if best.peer < 0 {
             become(slot, now: now, actions: &actions)
-        } else if let best, best.copy.position == 0 {
+        } else if best.copy.position == 0 {
             // Nothing was ever written: there is nothing to fetch.
-            log.replaceCopy(byEmpty: best.copy, at: slotIndex)
+            log.replaceCopy(byEmpty: best.copy, at: slotIndex(slot))
             become(slot, now: now, actions: &actions)
-        } else if let best {
+        } else {
             takeovers.setSource(slot, best.peer)
             if takeover.isPulled {
                 fetch(slot, actions: &actions)
@@ -107,12 +145,6 @@ extension ShardMachine {
                 copies.appendFetch(slot, from: best.peer)
                 pump(best.peer, now: now, actions: &actions)
             }
-        } else {
-            let since = min(log.vacantSince(at: slotIndex) ?? now.monotonic, now.monotonic - takeover.vacantFor)
-            log.setVacant(since: since, at: slotIndex)
-            takeovers.setVacant(slot, since: since)
-            vacancy.insert(slotIndex)
-            considerVacant(slot, now: now, actions: &actions)
         }
     }
 
@@ -131,7 +163,7 @@ extension ShardMachine {
             guard let chunks = takeovers.receive(chunk, of: slot) else { return }
             copies.endFetch(slot, from: peer)
             // Only now: the own copy, worse as it was, might have been all that was left.
-            log.replaceCopy(by: chunks, term: chunk.base, position: chunk.position, at: slotIndex(slot), now: now.monotonic)
+            log.replaceCopy(by: chunks, term: chunk.base, isCurrent: false, at: slotIndex(slot), now: now.monotonic)
             become(slot, now: now, actions: &actions)
         } else {
             copies.endFetch(slot, from: peer)
@@ -198,7 +230,9 @@ extension ShardMachine {
         guard let takeover = takeovers.remove(slot) else { return }
         let slotIndex = slotIndex(slot)
         vacancy.remove(slotIndex)
-        log.beginTerm(takeover.term, found: takeover.found, at: slotIndex, now: now.monotonic)
+        log.beginTerm(
+            takeover.term, lineage: peers.lineage, found: takeover.found.map { ($0.peer, $0.copy, peers.lineages[$0.peer]) },
+            isFormer: takeover.isFormer, at: slotIndex, now: now.monotonic)
         routes.set(.here, at: slotIndex)
         updateHolders(slot, now: now, actions: &actions)
         if takeover.isPulled { pull(slot, now: now, actions: &actions) }

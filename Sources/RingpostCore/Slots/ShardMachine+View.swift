@@ -13,20 +13,24 @@ extension ShardMachine {
         markStale(since: before)
         catchUpSome(now: now, actions: &actions)
         move(now: now, actions: &actions)
+        tellRetained(to: nil, now: now, actions: &actions)
         handleParked(now: now, actions: &actions)
         answerEarlyAttaches(now: now, actions: &actions)
         publishes.onEpoch(view.epoch, now: now.monotonic, routing: routes.routing)
         processPending(now: now, actions: &actions)
     }
 
-    /// This node has a new boot: its copies and its terms are void. ``succeed(now:)`` follows where another boot had its id before.
+    /// This node has a new boot, and its terms are void. Of its copies it tells owners, and acknowledges nothing for them before those have
+    /// taken them. With another lineage they are void too. ``succeed(now:)`` follows where another boot had its id before.
     ///
     /// - Parameters:
     ///   - me: the new identity.
+    ///   - lineage: whose the copies are; the boot's, and so another one than before, unless given.
     ///   - now: the present time.
     ///   - actions: gets the answers of all that waited.
-    public mutating func begin(as me: MemberIdentity, now: Moment, actions: inout [ShardAction]) {
-        peers.setMe(me)
+    public mutating func begin(as me: MemberIdentity, lineage: UInt64? = nil, now: Moment, actions: inout [ShardAction]) {
+        let keeps = lineage == peers.lineage
+        peers.setMe(me, lineage: lineage ?? me.boot)
         vacancy.beginBoot()
         // Nothing is begun in an epoch that does not know this boot.
         staleSlots.removeAll()
@@ -35,7 +39,7 @@ extension ShardMachine {
             stepDown(slot, now: now, actions: &actions)
             routes.set(computeRoute(slot), at: slotIndex)
             if has(.sameMemberAnyBoot) { continue }
-            log.forget(at: slotIndex)
+            if keeps { log.retain(at: slotIndex) } else { log.forget(at: slotIndex) }
         }
         snapshots.removeAll()
         _ = parked.removeAll()

@@ -84,14 +84,15 @@ public struct ShardMachine {
     ///
     /// - Parameters:
     ///   - me: this node's id and boot.
+    ///   - lineage: whose its copies are; its boot's unless given.
     ///   - index: this shard's number; it has the slots with `slot % shardCount == index`.
     ///   - shardCount: how many shards the node has.
     ///   - limits: its bounds.
-    public init(me: MemberIdentity, index: Int, shardCount: Int, limits: ShardLimits = ShardLimits()) {
+    public init(me: MemberIdentity, lineage: UInt64? = nil, index: Int, shardCount: Int, limits: ShardLimits = ShardLimits()) {
         let slots = limits.slots
         layout = ShardSlots(shardIndex: index, shardCount: shardCount)
         self.limits = limits
-        peers = SlotPeers(me: me, limits: slots, ignoresBoots: limits.faults.contains(.sameMemberAnyBoot))
+        peers = SlotPeers(me: me, lineage: lineage ?? me.boot, limits: slots, ignoresBoots: limits.faults.contains(.sameMemberAnyBoot))
         routes = SlotRoutes(layout: layout)
         publishes = PublishQueue(limits: limits.lanes)
         log = SlotLog(

@@ -17,6 +17,8 @@ extension SlotFrame {
         case .adopt(let adoptions): return split(adoptions, \.slot) { .adopt($0) }
         case .snapshots(let transfers): return split(transfers, \.slot) { .snapshots($0) }
         case .release(let slots): return split(slots, \.slot) { .release($0) }
+        case .keepers(let slots): return split(slots, \.slot) { .keepers($0) }
+        case .retained(let epoch, let holdings): return split(holdings, \.slot) { .retained(epoch: epoch, $0) }
         case .fetch, .append, .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: return []
         }
     }

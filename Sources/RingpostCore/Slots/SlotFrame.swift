@@ -20,8 +20,15 @@ public enum SlotFrame: Hashable, Sendable {
     case snapshots([SnapshotTransfer])
     /// One more step of the log.
     case append(term: UInt64, slot: UInt16, position: UInt64, SlotEntry)
-    /// The holder's copies are not needed any more.
-    case release([SlotTerm])
+    /// The holder's copies are not needed any more; what it is to know instead.
+    case release([SlotRelease])
+    /// Who is waited for, because somebody is not waited for any more. Has no answer.
+    case keepers([SlotKeepers])
+
+    // From the holder, over the link that it has dialled:
+
+    /// Copies of an earlier session that nobody has taken or released. Has no answer.
+    case retained(epoch: UInt64, [SlotHolding])
 
     // From the holder:
 
@@ -46,7 +53,9 @@ public enum SlotFrame: Hashable, Sendable {
         case .inquire(let term, _), .fetch(let term, _), .append(let term, _, _, _): term
         case .adopt(let adoptions): adoptions.reduce(0) { max($0, $1.term) }
         case .snapshots(let transfers): transfers.reduce(0) { max($0, $1.term) }
-        case .release(let slots): slots.reduce(0) { max($0, $1.term) }
+        case .release(let slots): slots.reduce(0) { max($0, $1.evidence.term) }
+        case .keepers(let slots): slots.reduce(0) { max($0, $1.term) }
+        case .retained(let epoch, _): epoch
         case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: 0
         }
     }
@@ -58,7 +67,9 @@ public enum SlotFrame: Hashable, Sendable {
         case .snapshots(let transfers): transfers.reduce(0) { $0 + $1.bytes }
         case .inquire(_, let slots): slots.count * MemoryLayout<UInt16>.stride
         case .adopt(let adoptions): adoptions.count * MemoryLayout<SlotAdoption>.stride
-        case .release(let slots): slots.count * MemoryLayout<SlotTerm>.stride
+        case .release(let slots): slots.count * MemoryLayout<SlotRelease>.stride
+        case .keepers(let slots): slots.count * MemoryLayout<SlotKeepers>.stride
+        case .retained(_, let holdings): holdings.count * MemoryLayout<SlotHolding>.stride
         default: 0
         }
     }
@@ -73,11 +84,12 @@ public struct SlotHolding: Hashable, Sendable {
 
     /// A copy, or none.
     public enum Content: Hashable, Sendable {
-        /// Complete and not released: written last under `term`, as long as `position`.
-        case copy(term: UInt64, position: UInt64)
-        /// No copy. `vacant`: for so many milliseconds this node has known, as an owner, that no member has a copy. `quiet`: for so many
+        /// Complete and not released: written last under `term`, as long as `position`. `isCurrent`: an owner's frame was accepted under the
+        /// holder's present boot.
+        case copy(term: UInt64, position: UInt64, set: LineageSet = LineageSet(), isCurrent: Bool = true)
+        /// No copy; `evidence` of one that was there. `vacant`: for so many milliseconds this node has known, as an owner, that no member has a copy. `quiet`: for so many
         /// milliseconds this boot has stood in the place of an earlier boot, which may have had a copy; `Int64.max` if there was none.
-        case none(vacant: Int64, quiet: Int64)
+        case none(vacant: Int64, quiet: Int64, evidence: SlotEvidence? = nil)
     }
 
     /// A slot and the holder's copy of it.
@@ -101,6 +113,40 @@ public struct SlotTerm: Hashable, Sendable {
     }
 }
 
+/// A slot of which a holder lets go.
+public struct SlotRelease: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// The owner's term, what it has committed, and who has that without the holder.
+    public let evidence: SlotEvidence
+
+    /// A slot and what remains.
+    public init(slot: UInt16, evidence: SlotEvidence) {
+        self.slot = slot
+        self.evidence = evidence
+    }
+
+    /// As it is confirmed.
+    var asTerm: SlotTerm { SlotTerm(slot: slot, term: evidence.term) }
+}
+
+/// Who is waited for in a slot.
+public struct SlotKeepers: Hashable, Sendable {
+    /// Which slot.
+    public let slot: UInt16
+    /// The owner's term.
+    public let term: UInt64
+    /// Who is waited for.
+    public let set: LineageSet
+
+    /// A slot's set under an owner's term.
+    public init(slot: UInt16, term: UInt64, set: LineageSet) {
+        self.slot = slot
+        self.term = term
+        self.set = set
+    }
+}
+
 /// Which copy of a slot its new owner goes on from.
 public struct SlotAdoption: Hashable, Sendable {
     /// Which slot.
@@ -111,13 +157,16 @@ public struct SlotAdoption: Hashable, Sendable {
     public let base: UInt64
     /// Where it ends.
     public let position: UInt64
+    /// Who is waited for from now on.
+    public let set: LineageSet
 
     /// One slot of an adoption.
-    public init(slot: UInt16, term: UInt64, base: UInt64, position: UInt64) {
+    public init(slot: UInt16, term: UInt64, base: UInt64, position: UInt64, set: LineageSet = LineageSet()) {
         self.slot = slot
         self.term = term
         self.base = base
         self.position = position
+        self.set = set
     }
 }
 

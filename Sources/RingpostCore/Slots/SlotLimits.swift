@@ -43,4 +43,7 @@ public struct SlotLimits: Sendable {
 /// A guard that a test switches off, to see that its absence is noticed.
 package enum GuardFault: String, CaseIterable, Sendable {
     case deliverBeforeCommit, ignoreTerm, noLease, promoteWithoutAsking, sameMemberAnyBoot, releaseEarly, forgetWindow
+    /// Concerning lineages: a release leaves nothing behind; an owner of which the last set knows nothing goes on all the same; the best copy
+    /// that is there is gone on from, whoever of its set is missing.
+    case releaseWithoutTrace, newcomerAlone, bestIsCertain
 }

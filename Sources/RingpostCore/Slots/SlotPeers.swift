@@ -13,6 +13,10 @@ struct SlotPeers {
 
     /// Who this node is now.
     private(set) var me: MemberIdentity
+    /// Whose its copies are.
+    private(set) var lineage: UInt64
+    /// For each peer, whose its copies are; 0 while no view has shown it.
+    private(set) var lineages: [UInt64] = []
     /// The newest epoch; `nil` before the first.
     private(set) var view: MembershipView?
     private var peers: [Peer] = []
@@ -30,8 +34,9 @@ struct SlotPeers {
     /// Takes another boot of an id for the same member. Only for tests of the tests.
     private let ignoresBoots: Bool
 
-    init(me: MemberIdentity, limits: SlotLimits, ignoresBoots: Bool) {
+    init(me: MemberIdentity, lineage: UInt64, limits: SlotLimits, ignoresBoots: Bool) {
         self.me = me
+        self.lineage = lineage
         self.limits = limits
         self.ignoresBoots = ignoresBoots
     }
@@ -56,8 +61,11 @@ struct SlotPeers {
         return byMember[owner]
     }
 
-    /// This node has another boot.
-    mutating func setMe(_ me: MemberIdentity) { self.me = me }
+    /// This node has another boot, and perhaps another store.
+    mutating func setMe(_ me: MemberIdentity, lineage: UInt64) {
+        self.me = me
+        self.lineage = lineage
+    }
 
     /// A new epoch is in force.
     mutating func setView(_ view: MembershipView) {
@@ -65,6 +73,7 @@ struct SlotPeers {
         byMember = view.members.enumerated().map { index, member in index == view.selfIndex ? -1 : number(of: member.identity) }
         let members = Set(byMember)
         isMember = peers.indices.map { members.contains($0) }
+        for (peer, member) in zip(byMember, view.members) where peer >= 0 { lineages[peer] = member.keeper }
     }
 
     // MARK: Peers
@@ -75,6 +84,12 @@ struct SlotPeers {
     var others: [Int] { byMember.filter { $0 >= 0 } }
     func isLinked(_ peer: Int) -> Bool { peers[peer].link != nil }
 
+    /// The number of a member of the newest view.
+    func member(_ member: MemberIdentity) -> Int? {
+        guard let number = numbers[known(member)], isMember[number], byMember.contains(number) else { return nil }
+        return number
+    }
+
     /// Whether a peer is this (id, boot).
     func isPeer(_ peer: Int, _ member: MemberIdentity) -> Bool { numbers[known(member)] == peer }
 
@@ -82,6 +97,7 @@ struct SlotPeers {
         if let number = numbers[known(member)] { return number }
         peers.append(Peer())
         isMember.append(true)
+        lineages.append(0)
         numbers[known(member)] = peers.count - 1
         return peers.count - 1
     }

@@ -18,8 +18,14 @@ struct SlotTakeover {
     fileprivate(set) var phase = Phase.queued
     /// Members that have not answered.
     fileprivate(set) var unanswered: [Int]
+    /// Members that have.
+    fileprivate(set) var answered: [Int] = []
     /// Complete copies of others.
     fileprivate(set) var found: [(peer: Int, copy: SlotCopy)] = []
+    /// The newest of what those know that have no copy.
+    fileprivate(set) var evidence: SlotEvidence?
+    /// This node was in the set of the copy that is gone on from, whatever that says itself.
+    fileprivate(set) var isFormer = false
     /// For how long somebody has known already that nobody has a copy.
     fileprivate(set) var vacantFor: Int64 = 0
     /// When the last of the members that came in place of another boot of their own did so.
@@ -42,9 +48,12 @@ struct SlotTakeover {
     var source: Int? { if case .fetching(let peer, _) = phase { peer } else { nil } }
 
     /// Of the complete copies of other members that of the highest term, of these the longest.
-    var best: (peer: Int, copy: SlotCopy)? {
-        found.max { one, other in (one.copy.term, one.copy.position) < (other.copy.term, other.copy.position) }
-    }
+    var best: (peer: Int, copy: SlotCopy)? { found.max { one, other in one.copy.rank < other.copy.rank } }
+}
+
+extension SlotCopy {
+    /// The best copy has the highest.
+    var rank: SlotEvidence { SlotEvidence(term: term, position: position, set: set) }
 }
 
 /// All takeovers of a shard, by slot.
@@ -57,6 +66,8 @@ struct Takeovers {
     subscript(slot: Int) -> SlotTakeover? { takeovers[slot] }
     func contains(_ slot: Int) -> Bool { takeovers[slot] != nil }
     func isQueued(_ slot: Int) -> Bool { takeovers[slot]?.isQueued == true }
+    /// Members are asked, and it is not decided what to go on from.
+    func isUndecided(_ slot: Int) -> Bool { takeovers[slot].map { !$0.isQueued && $0.source == nil } == true }
     /// How many have had their turn.
     var startedCount: Int { takeovers.values.count { !$0.isQueued } }
 
@@ -88,24 +99,53 @@ struct Takeovers {
             return false
         }
         takeovers[slot]?.unanswered.remove(at: found)
+        takeovers[slot]?.answered.append(peer)
         switch content {
-        case .copy(let term, let position):
-            takeovers[slot]?.found.append((peer, SlotCopy(state: .complete, term: term, position: position)))
-        case .none(let vacant, let quiet):
+        case .copy(let term, let position, let set, let isCurrent):
+            takeovers[slot]?.found.append(
+                (peer, SlotCopy(state: .complete, term: term, position: position, set: set, isCurrent: isCurrent)))
+        case .none(let vacant, let quiet, let evidence):
+            takeovers[slot]?.evidence = [takeover.evidence, evidence].compactMap { $0 }.max()
             takeovers[slot]?.vacantFor = max(takeover.vacantFor, vacant)
             if quiet < .max { takeovers[slot]?.lastSuccession = max(takeover.lastSuccession, now - quiet) }
         }
         return true
     }
 
+    /// A member says by itself that it has a copy of an earlier session. Who is to be asked, or has answered, need not.
+    mutating func addRetained(_ slot: Int, _ content: SlotHolding.Content, by peer: Int) {
+        guard let takeover = takeovers[slot], !takeover.unanswered.contains(peer), !takeover.answered.contains(peer),
+            case .copy(let term, let position, let set, _) = content
+        else { return }
+        takeovers[slot]?.answered.append(peer)
+        takeovers[slot]?.found.append((peer, SlotCopy(state: .complete, term: term, position: position, set: set)))
+    }
+
+    /// Others have come: they are asked too, unless it is decided what to go on from.
+    ///
+    /// - Returns: who is to be asked now.
+    mutating func addNewcomers(_ slot: Int, among others: [Int]) -> [Int] {
+        guard let takeover = takeovers[slot], takeover.source == nil else { return [] }
+        let newcomers = others.filter { !takeover.unanswered.contains($0) && !takeover.answered.contains($0) }
+        if newcomers.isEmpty { return [] }
+        takeovers[slot]?.unanswered += newcomers
+        if takeover.isQueued { return [] }
+        takeovers[slot]?.phase = .asking
+        return newcomers
+    }
+
     /// Members that have left need not answer, and their copies are gone with them.
     mutating func forgetLeavers(_ slot: Int, isMember: [Bool]) {
         takeovers[slot]?.unanswered.removeAll { !isMember[$0] }
+        takeovers[slot]?.answered.removeAll { !isMember[$0] }
         takeovers[slot]?.found.removeAll { !isMember[$0.peer] }
         if let source = takeovers[slot]?.source, !isMember[source] { startOver(slot) }
     }
 
     mutating func setVacant(_ slot: Int, since: Int64) { takeovers[slot]?.phase = .vacant(since: since) }
+
+    /// See ``SlotTakeover/isFormer``.
+    mutating func setFormer(_ slot: Int, _ isFormer: Bool) { takeovers[slot]?.isFormer = isFormer }
 
     // MARK: The best copy
 

@@ -55,7 +55,7 @@ package final class NodeContext: Sendable {
         /// An event that a peer's heartbeat or member list has caused.
         var tell: @Sendable (NodeEvent) -> Void = { _ in }
         /// For how long a slot must be waited for of which nobody has a copy; `nil` when that can't be found out now.
-        package var vacancyWait: (@Sendable () async -> Int64?)?
+        package var vacancyWait: (@Sendable (_ epoch: UInt64) async -> Int64?)?
         /// An operator's order to this node.
         var order: @Sendable (OperatorOrder) async -> OperatorAnswer = { _ in .notYet }
         /// Takes tokens back; and what has been taken back.
@@ -190,7 +190,7 @@ package final class NodeContext: Sendable {
     }
 
     /// For how long a slot must be waited for of which nobody has a copy; `nil` while there is no membership that could say it.
-    var vacancyWait: (@Sendable () async -> Int64?)? { hooks.withLock { $0.vacancyWait } }
+    var vacancyWait: (@Sendable (_ epoch: UInt64) async -> Int64?)? { hooks.withLock { $0.vacancyWait } }
 
     /// Members that a shard is linked with now.
     func setLinked(_ members: Set<MemberIdentity>, ofShard shardIndex: Int) {

@@ -313,7 +313,7 @@ final class LinkServer: Connection, @unchecked Sendable {
             throw LinkError("an answer that was not asked for")
         case .fetch(_, let slot), .append(_, let slot, _, _):
             runtime.post(.slotRequest(frame, member, connectionID: connectionID), to: runtime.shardIndex(Int(slot)))
-        case .inquire, .adopt, .snapshots, .release:
+        case .inquire, .adopt, .snapshots, .release, .keepers, .retained:
             for (target, part) in frame.parts(by: { runtime.shardIndex($0) }) {
                 runtime.post(.slotRequest(part, member, connectionID: connectionID), to: target)
             }

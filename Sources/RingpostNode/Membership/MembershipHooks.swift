@@ -7,8 +7,9 @@ import RingpostCore
 public struct MembershipHooks: Sendable {
     // MARK: What is so from now on
 
-    /// Who this node is from now on: what it answers when its address is asked for its boot. Comes before anybody can have heard of it.
-    public var onIdentity: @Sendable (MemberIdentity) -> Void = { _ in }
+    /// Who this node is from now on: what it answers when its address is asked for its boot, and whose its copies are (0: its boot's). Comes
+    /// before anybody can have heard of it.
+    public var onIdentity: @Sendable (MemberIdentity, _ lineage: UInt64) -> Void = { _, _ in }
     /// This boot is a member from now on; comes after ``onIdentity`` and before the first view that has it as a member. `hadPredecessor`: an
     /// earlier process under this id did not say goodbye, and the roster has forgotten it by now.
     public var onRegistered: @Sendable (MemberIdentity, _ hadPredecessor: Bool) -> Void = { _, _ in }

@@ -23,7 +23,7 @@ extension MembershipService {
         case .askPeers(let number, let epoch): hooks.askPeers(number, epoch)
         case .pingPeers: hooks.pingPeers()
         case .refusePeer(let peer): hooks.onPeerRefused(peer)
-        case .identity(let identity): hooks.onIdentity(identity)
+        case .identity(let identity, let lineage): hooks.onIdentity(identity, lineage)
         case .registered(let member, let hadPredecessor): hooks.onRegistered(member, hadPredecessor)
         case .lease(let lease): hooks.onLease(lease)
         case .view(let view):

@@ -9,58 +9,65 @@ extension MembershipService {
 
     /// How many milliseconds a slot of which no member has a copy must be waited for before it begins anew.
     ///
-    /// - Returns: 0 if every boot that the roster names is a member or this process; S + H if the others are known to be gone, because
-    ///   their addresses refuse connections or answer with another boot; S + H + M otherwise. `nil` if the roster can't be read: then
+    /// - Returns: 0 if every boot that the roster names is a member or this process; S + H if nobody listens where the others were; the
+    ///   recovery wait if their addresses answer with another boot; S + H + M otherwise. `nil` if the roster can't be read: then
     ///   nothing may be concluded, and somebody should ask again. While ZooKeeper is away the answer waits for it.
-    public func vacancyWait() async -> Int64? {
+    ///
+    /// - Parameter epoch: in which every member has been asked; the newest one unless given. In another one the answer is `nil`.
+    public func vacancyWait(at epoch: UInt64? = nil) async -> Int64? {
         if configuration.servers == nil { return 0 }
+        guard let view = machine.view, view.epoch == epoch ?? view.epoch else { return nil }
         // Every shard asks at about the same time.
-        let epoch = machine.view?.epoch
+        let epoch = view.epoch
         if let check = vacancyChecks[epoch] { return await check.value }
-        let check = Task { await readVacancy() }
+        let check = Task { await readVacancy(at: epoch) }
         vacancyChecks[epoch] = check
         let answer = await check.value
         vacancyChecks[epoch] = nil
         return answer
     }
 
-    private func readVacancy() async -> Int64? {
+    private func readVacancy(at epoch: UInt64) async -> Int64? {
         guard let store = session?.store else { return nil }
-        let departed: [Member]
-        do { departed = try await store.departed() } catch {
+        let roster: [Member]
+        do { roster = try await store.roster() } catch {
             logger.warning("the roster can't be read", metadata: ["why": "\(error)"])
             return nil
         }
-        switch machine.vacancy(departed: departed) {
+        // Who has come meanwhile has to be asked for its copies first.
+        guard machine.view?.epoch == epoch else { return nil }
+        switch machine.vacancy(roster: roster) {
         case nil: return nil
         case .wait(0): return 0
         case .wait(let milliseconds):
-            say(departed, areGone: false, milliseconds)
+            say(roster, milliseconds)
             return milliseconds
         case .ask(let strangers):
-            let areGone = await areGone(strangers)
-            guard let milliseconds = machine.vacancyWait(areGone: areGone) else { return nil }
-            say(strangers, areGone: areGone, milliseconds)
+            guard let milliseconds = machine.vacancyWait(after: await probe(strangers)) else { return nil }
+            say(strangers, milliseconds)
             return milliseconds
         }
     }
 
-    private func say(_ strangers: [Member], areGone: Bool, _ milliseconds: Int64) {
+    private func say(_ strangers: [Member], _ milliseconds: Int64) {
         let names = strangers.prefix(8).map { "\($0.identity)" }.joined(separator: ", ")
         logger.notice(
-            "no members, but in the roster: \(names)", metadata: ["gone": "\(areGone)", "waitMilliseconds": "\(milliseconds)"])
+            "no members, but in the roster: \(names)", metadata: ["waitMilliseconds": "\(milliseconds)"])
     }
 
-    private func areGone(_ members: [Member]) async -> Bool {
+    /// What their addresses answer, up to the first who may still act.
+    private func probe(_ members: [Member]) async -> [ProbeResult] {
         let probe = hooks.probe
+        var all: [ProbeResult] = []
         for start in stride(from: 0, to: members.count, by: Self.probesUnderWayMax) {
             let results = await withTaskGroup(of: ProbeResult.self) { group in
                 for member in members[start...].prefix(Self.probesUnderWayMax) { group.addTask { await probe(member) } }
                 return await group.reduce(into: []) { $0.append($1) }
             }
-            guard results.allSatisfy(NodeMachine.isGone) else { return false }
+            all += results
+            if results.contains(where: { $0 == .sameBoot || $0 == .silent }) { break }
         }
-        return true
+        return all
     }
 
     // MARK: - Withdrawing

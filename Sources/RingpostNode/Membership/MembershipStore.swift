@@ -103,19 +103,6 @@ struct MembershipStore: Sendable {
         }
     }
 
-    /// Entries of the roster whose boot is not, or not any more, a member, and those that had an entry's id before and may not be gone.
-    ///
-    /// - Throws: as ``roster()``.
-    func departed() async throws -> [Member] {
-        let entries = try await roster()
-        // Read after the roster: whoever is a member now and was one then has its entry there.
-        let members = try await read(entries.map { paths.member($0.id) })
-        return try zip(entries, members).flatMap { entry, content in
-            let member = try content.map { try Member(json: $0.data, znode: paths.member(entry.id)) }
-            return (member?.identity == entry.identity ? [] : [entry]) + entry.predecessors
-        }
-    }
-
     // MARK: - The lock for withdrawing
 
     func takeWithdrawalLock(for me: MemberIdentity) async throws(ZooKeeperError) -> WithdrawalMachine.LockAnswer {

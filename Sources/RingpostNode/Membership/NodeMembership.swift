@@ -48,7 +48,7 @@ struct NodeMembership {
         let (context, service) = (context, service)
         var hooks = NodeContext.Hooks()
         hooks.tell = { service.submit($0) }
-        hooks.vacancyWait = { await service.vacancyWait() }
+        hooks.vacancyWait = { await service.vacancyWait(at: $0) }
         hooks.order = { order in
             do throws(DrainRefusal) {
                 switch order {
@@ -79,9 +79,9 @@ extension NodeMembership {
     private static func hooks(_ group: ShardGroup, _ whenServing: @escaping @Sendable () -> Void) -> MembershipHooks {
         let context = group.context
         var hooks = MembershipHooks()
-        hooks.onIdentity = { identity in
+        hooks.onIdentity = { identity, lineage in
             context.setIdentity(identity)
-            group.onEachShard { $0.begin(as: identity) }
+            group.onEachShard { $0.begin(as: identity, lineage: lineage) }
         }
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
         let afterShards: @Sendable () -> Void = { group.afterShards { if context.beginsServing() { whenServing() } } }

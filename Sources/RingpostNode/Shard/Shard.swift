@@ -115,8 +115,10 @@ package final class Shard: @unchecked Sendable {
     package func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
 
     /// This node has a new boot: nothing that was said under the old one holds, on any link.
-    package func begin(as me: MemberIdentity) {
-        decide { $0.begin(as: me, now: $1, actions: &$2) }
+    ///
+    /// - Parameter lineage: whose the copies are; the boot's, and so another one than before, if it is 0.
+    package func begin(as me: MemberIdentity, lineage: UInt64 = 0) {
+        decide { $0.begin(as: me, lineage: lineage == 0 ? nil : lineage, now: $1, actions: &$2) }
         links.breakOff()
     }
 
@@ -158,7 +160,7 @@ extension Shard: ShardActionPerformer {
         guard let vacancyWait = context.vacancyWait else { return }
         let epoch = machine.epoch
         Task {
-            let wait = await vacancyWait()
+            let wait = await vacancyWait(epoch)
             context.loops.execute(on: eventLoop) {
                 self.decide { $0.onRoster(waitMilliseconds: wait, askedAt: epoch, now: $1, actions: &$2) }
             }

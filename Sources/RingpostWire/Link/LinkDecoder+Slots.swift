@@ -12,7 +12,7 @@ extension LinkDecoder {
 
     static func slot(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
         switch type {
-        case .slotInquire, .slotAdopt, .slotFill, .slotRelease: return aboutMany(type, &body)
+        case .slotInquire, .slotAdopt, .slotFill, .slotRelease, .slotKeepers, .slotRetained: return aboutMany(type, &body)
         case .slotFetch, .slotAppend: return aboutOne(type, &body)
         default: return answer(type, &body)
         }
@@ -32,10 +32,10 @@ extension LinkDecoder {
             return .inquire(term: term, slots: slots)
         case .slotAdopt:
             return list(&body) { body in
-                guard let slot = slotTerm(&body), let base = body.readWord(), let position = body.readPosition() else {
-                    return nil
-                }
-                return SlotAdoption(slot: slot.slot, term: slot.term, base: base, position: position)
+                guard let slot = slotTerm(&body), let base = body.readWord(), let position = body.readPosition(),
+                    let set = set(&body)
+                else { return nil }
+                return SlotAdoption(slot: slot.slot, term: slot.term, base: base, position: position, set: set)
             }.map(SlotFrame.adopt)
         case .slotFill:
             return list(&body) { body in
@@ -44,8 +44,32 @@ extension LinkDecoder {
                 else { return nil }
                 return SnapshotTransfer(slot: slot.slot, term: slot.term, chunk: chunk)
             }.map(SlotFrame.snapshots)
-        default: return list(&body, slotTerm).map(SlotFrame.release)
+        case .slotKeepers:
+            return list(&body) { body in
+                guard let slot = slotTerm(&body), let set = set(&body) else { return nil }
+                return SlotKeepers(slot: slot.slot, term: slot.term, set: set)
+            }.map(SlotFrame.keepers)
+        case .slotRetained:
+            guard let epoch = body.readWord() else { return nil }
+            return list(&body, holding).map { .retained(epoch: epoch, $0) }
+        default:
+            return list(&body) { body in
+                guard let slot = body.readSlot(), let evidence = evidence(&body) else { return nil }
+                return SlotRelease(slot: slot, evidence: evidence)
+            }.map(SlotFrame.release)
         }
+    }
+
+    private static func set(_ body: inout LinkReader) -> LineageSet? {
+        guard let number = body.readPosition(), let count = body.readInteger(as: UInt16.self), count <= LineageSet.lineagesMax,
+            body.readableBytes >= Int(count) * MemoryLayout<UInt64>.size
+        else { return nil }
+        return LineageSet(number: number, lineages: (0..<count).compactMap { _ in body.readWord() })
+    }
+
+    private static func evidence(_ body: inout LinkReader) -> SlotEvidence? {
+        guard let term = body.readWord(), let position = body.readPosition(), let set = set(&body) else { return nil }
+        return SlotEvidence(term: term, position: position, set: set)
     }
 
     private static func answer(_ type: LinkFrameType, _ body: inout LinkReader) -> SlotFrame? {
@@ -92,14 +116,21 @@ extension LinkDecoder {
     }
 
     private static func holding(_ body: inout LinkReader) -> SlotHolding? {
-        guard let slot = body.readSlot(), let kind = body.readInteger(as: UInt8.self).flatMap(LinkHolding.init(rawValue:)),
-            let first = body.readWord(), let second = body.readWord()
-        else { return nil }
+        guard let slot = body.readSlot(), let kind = body.readInteger(as: UInt8.self).flatMap(LinkHolding.init(rawValue:)) else {
+            return nil
+        }
         switch kind {
-        case .copy: return second <= positionMax ? SlotHolding(slot: slot, content: .copy(term: first, position: second)) : nil
-        case .none:
-            guard first <= millisecondsMax, second <= millisecondsMax || second == UInt64(Int64.max) else { return nil }
-            return SlotHolding(slot: slot, content: .none(vacant: Int64(first), quiet: Int64(second)))
+        case .copy, .retained:
+            guard let copy = evidence(&body) else { return nil }
+            return SlotHolding(
+                slot: slot, content: .copy(term: copy.term, position: copy.position, set: copy.set, isCurrent: kind == .copy))
+        case .none, .evidence:
+            guard let vacant = body.readWord(), let quiet = body.readWord(), vacant <= millisecondsMax,
+                quiet <= millisecondsMax || quiet == UInt64(Int64.max)
+            else { return nil }
+            let known = kind == .evidence ? evidence(&body) : nil
+            if kind == .evidence, known == nil { return nil }
+            return SlotHolding(slot: slot, content: .none(vacant: Int64(vacant), quiet: Int64(quiet), evidence: known))
         }
     }
 
@@ -121,7 +152,7 @@ extension LinkDecoder {
 
     private static func chunk(_ body: inout LinkReader) -> SnapshotChunk? {
         guard let flags = body.readInteger(as: UInt8.self), flags & LinkFlag.isThere != 0, let base = body.readWord(),
-            let position = body.readPosition(), let lineage = body.readWord()
+            let position = body.readPosition(), let set = set(&body), let origin = body.readWord()
         else { return nil }
         var items: [SnapshotItem] = []
         while body.readableBytes > 0 {
@@ -132,7 +163,7 @@ extension LinkDecoder {
         }
         return SnapshotChunk(
             isFirst: flags & LinkFlag.isFirst != 0, isLast: flags & LinkFlag.isLast != 0, base: base, position: position,
-            lineage: lineage, items: items)
+            set: set, origin: origin, items: items)
     }
 
     private static func item(_ kind: LinkItem, _ body: inout LinkReader) -> SnapshotItem? {

@@ -94,7 +94,8 @@ public struct LinkDecoder: Sendable {
             return .ask(request: request, question, argument: body.readRest())
         case .told: return body.readWord().map { .told(request: $0, json: body.readRest()) }
         case .members: return members(&body)
-        case .slotInquire, .slotFetch, .slotAdopt, .slotFill, .slotAppend, .slotRelease, .slotHoldings, .slotPiece, .slotAcknowledge,
+        case .slotInquire, .slotFetch, .slotAdopt, .slotFill, .slotAppend, .slotRelease, .slotKeepers, .slotRetained, .slotHoldings,
+            .slotPiece, .slotAcknowledge,
             .slotAcknowledgeCopies, .slotMismatch, .slotReleased, .slotRefused:
             return slot(type, &body).map(LinkFrame.slot)
         }

@@ -17,6 +17,7 @@ extension LinkEncoder {
                 write(adoption.slot, adoption.term, into: &buffer)
                 buffer.writeInteger(adoption.base, endianness: .little)
                 buffer.writeInteger(adoption.position, endianness: .little)
+                write(adoption.set, into: &buffer)
             }
         case .snapshots(let transfers):
             write(.slotFill, transfers, into: &buffer) { transfer, buffer in
@@ -32,7 +33,20 @@ extension LinkEncoder {
                 write(entry, into: &buffer)
             }
         case .release(let slots):
-            write(.slotRelease, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
+            write(.slotRelease, slots, into: &buffer) { slot, buffer in
+                buffer.writeInteger(slot.slot, endianness: .little)
+                write(slot.evidence, into: &buffer)
+            }
+        case .keepers(let slots):
+            write(.slotKeepers, slots, into: &buffer) { slot, buffer in
+                write(slot.slot, slot.term, into: &buffer)
+                write(slot.set, into: &buffer)
+            }
+        case .retained(let epoch, let holdings):
+            framed(.slotRetained, &buffer) { buffer in
+                buffer.writeInteger(epoch, endianness: .little)
+                for holding in holdings { write(holding, into: &buffer) }
+            }
         case .holdings, .chunk, .acknowledge, .acknowledgeCopies, .mismatch, .released, .refused: write(answer: frame, into: &buffer)
         }
     }
@@ -60,8 +74,20 @@ extension LinkEncoder {
             write(.slotReleased, slots, into: &buffer) { slot, buffer in write(slot.slot, slot.term, into: &buffer) }
         case .refused(let term, let slot, let minimum):
             write(.slotRefused, term, slot, into: &buffer) { $0.writeInteger(minimum, endianness: .little) }
-        case .inquire, .fetch, .adopt, .snapshots, .append, .release: break
+        case .inquire, .fetch, .adopt, .snapshots, .append, .release, .keepers, .retained: break
         }
+    }
+
+    private static func write(_ set: LineageSet, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(set.number, endianness: .little)
+        buffer.writeInteger(UInt16(set.lineages.count), endianness: .little)
+        for lineage in set.lineages { buffer.writeInteger(lineage, endianness: .little) }
+    }
+
+    private static func write(_ evidence: SlotEvidence, into buffer: inout ByteBuffer) {
+        buffer.writeInteger(evidence.term, endianness: .little)
+        buffer.writeInteger(evidence.position, endianness: .little)
+        write(evidence.set, into: &buffer)
     }
 
     private static func write(
@@ -90,14 +116,14 @@ extension LinkEncoder {
     private static func write(_ holding: SlotHolding, into buffer: inout ByteBuffer) {
         buffer.writeInteger(holding.slot, endianness: .little)
         switch holding.content {
-        case .copy(let term, let position):
-            buffer.writeInteger(LinkHolding.copy.rawValue)
-            buffer.writeInteger(term, endianness: .little)
-            buffer.writeInteger(position, endianness: .little)
-        case .none(let vacant, let quiet):
-            buffer.writeInteger(LinkHolding.none.rawValue)
+        case .copy(let term, let position, let set, let isCurrent):
+            buffer.writeInteger(isCurrent ? LinkHolding.copy.rawValue : LinkHolding.retained.rawValue)
+            write(SlotEvidence(term: term, position: position, set: set), into: &buffer)
+        case .none(let vacant, let quiet, let evidence):
+            buffer.writeInteger(evidence == nil ? LinkHolding.none.rawValue : LinkHolding.evidence.rawValue)
             buffer.writeInteger(vacant, endianness: .little)
             buffer.writeInteger(quiet, endianness: .little)
+            if let evidence { write(evidence, into: &buffer) }
         }
     }
 
@@ -129,7 +155,8 @@ extension LinkEncoder {
         buffer.writeInteger(LinkFlag.isThere | (chunk.isFirst ? LinkFlag.isFirst : 0) | (chunk.isLast ? LinkFlag.isLast : 0))
         buffer.writeInteger(chunk.base, endianness: .little)
         buffer.writeInteger(chunk.position, endianness: .little)
-        buffer.writeInteger(chunk.lineage, endianness: .little)
+        write(chunk.set, into: &buffer)
+        buffer.writeInteger(chunk.origin, endianness: .little)
         for item in chunk.items {
             switch item {
             case .mailbox(let head):

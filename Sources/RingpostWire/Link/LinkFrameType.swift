@@ -29,6 +29,8 @@ enum LinkFrameType: UInt8 {
     case slotFill = 0x53
     case slotAppend = 0x54
     case slotRelease = 0x55
+    case slotKeepers = 0x56
+    case slotRetained = 0x57
     case slotHoldings = 0x58
     case slotPiece = 0x59
     case slotAcknowledge = 0x5A
@@ -98,4 +100,6 @@ enum LinkItem: UInt8 {
 enum LinkHolding: UInt8 {
     case copy = 1
     case none = 2
+    case retained = 3
+    case evidence = 4
 }

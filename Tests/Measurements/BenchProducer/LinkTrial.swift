@@ -68,7 +68,7 @@ final class LinkTrial: Sendable {
         shard.links.serve(traffic)
         var hooks = NodeContext.Hooks()
         // Nobody else has ever had a copy.
-        hooks.vacancyWait = { 0 }
+        hooks.vacancyWait = { _ in 0 }
         context.setHooks(hooks)
     }
 

@@ -89,6 +89,41 @@ private typealias Script = MembershipScript
         }
     }
 
+    /// What a node does in its second session about its lineage 7, which the roster's entry names or not.
+    private func lineages(whenEntryHas lineage: UInt64?) throws -> [MembershipAction] {
+        var machine = try Script.joined()
+        machine.me.lineage = 7
+        _ = machine.handle(.expired(session: 1), now: 100)
+        _ = machine.handle(.sessionOpened(session: 2, boot: 5), now: 101)
+        var actions = machine.handle(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000), now: 102)
+        var said: [MembershipAction] = []
+        for _ in 0..<6 {
+            guard case .request(let ticket, let request) = actions.last else { break }
+            var entry = Script.member("a", boot: 1, weight: 0)
+            entry.lineage = lineage ?? 0
+            let answer: MembershipAnswer =
+                switch request {
+                case .readRing: .ring(try Script.document().json())
+                case .list: Script.list(30, (Script.b, 10))
+                case .makeRosterEntry: lineage == nil ? .done : .rosterEntry(entry.json())
+                default: .done
+                }
+            actions = machine.handle(.answered(ticket: ticket, answer), now: 103)
+            said += actions.filter { if case .lineage = $0 { true } else { false } }
+            if case .request(_, .register(let member)) = actions.last {
+                #expect(member.lineage == (lineage == 7 ? 7 : 5))
+                break
+            }
+        }
+        return said
+    }
+
+    @Test func aLineageIsKeptOverSessionsUnlessAnotherOneWasRegistered() throws {
+        #expect(try lineages(whenEntryHas: 7) == [])
+        #expect(try lineages(whenEntryHas: 9) == [.lineage(5)], "others may have gone on without this store")
+        #expect(try lineages(whenEntryHas: nil) == [.lineage(5)], "somebody has taken the entry away")
+    }
+
     /// A new session registers; whether it is told of a predecessor.
     private func rejoin(
         _ machine: inout MembershipMachine, session: Int, _ light: Member, entry: [UInt8], now: Int64

@@ -143,7 +143,7 @@ import Testing
             ])
         #expect(machine.nextWake(now: 0) == nil)
         #expect(try machine.setWeight(0, now: 1) == [], "it has that weight")
-        #expect(machine.vacancy(departed: []) == .wait(0))
+        #expect(machine.vacancy(roster: []) == .wait(0))
         #expect(machine.handle(.drain(.signal), now: 2).contains(.look(ticket: 1, countsHoldings: true)))
         #expect(
             NodeScript.look(&machine, ticket: 1, holdings: NodeHoldings(users: 3), now: 3)
@@ -156,12 +156,18 @@ import Testing
     @Test func whoIsGoneShortensTheWait() throws {
         let machine = try NodeScript.leased()
         let c = MembershipScript.member("c", boot: 5)
-        #expect(try NodeScript.machine().vacancy(departed: []) == nil)
-        #expect(machine.vacancy(departed: [NodeScript.light]) == .wait(0), "itself")
-        #expect(machine.vacancy(departed: [c]) == .ask([c]))
-        #expect(machine.vacancy(departed: Array(repeating: c, count: NodeMachine.departedMax + 1)) == .wait(609_000))
-        #expect(machine.vacancyWait(areGone: true) == 9_000)
-        #expect(machine.vacancyWait(areGone: false) == 609_000)
-        #expect([ProbeResult.sameBoot, .otherBoot, .refused, .silent].map(NodeMachine.isGone) == [false, true, true, false])
+        #expect(try NodeScript.machine().vacancy(roster: []) == nil)
+        #expect(machine.vacancy(roster: [NodeScript.light]) == .wait(0), "itself")
+        #expect(machine.vacancy(roster: [c]) == .ask([c]))
+        let members = try #require(machine.view?.members)
+        #expect(members.count > 1 && machine.vacancy(roster: members) == .wait(0), "they have been asked")
+        var second = c
+        second.former = [Member.Former(boot: 4, link: "elsewhere.test:1")]
+        #expect(machine.vacancy(roster: [second]) == .ask([second] + second.predecessors))
+        #expect(machine.vacancy(roster: Array(repeating: c, count: NodeMachine.departedMax + 1)) == .wait(609_000))
+        #expect(machine.vacancyWait(after: [.refused, .refused]) == 9_000)
+        #expect(machine.vacancyWait(after: [.otherBoot, .refused]) == 30_000, "it may come back with its copies")
+        #expect(machine.vacancyWait(after: [.otherBoot, .sameBoot]) == 609_000)
+        #expect(machine.vacancyWait(after: [.silent]) == 609_000)
     }
 }

@@ -84,9 +84,10 @@ extension InMemoryCluster {
 
     /// A cluster at rest, with this many messages for the key in its slot.
     static func settled(
-        _ order: String = "abcd", _ members: String, messages: UInt64 = 0, slots: Int = 1, limits: ShardLimits = ShardLimits()
+        _ order: String = "abcd", _ members: String, messages: UInt64 = 0, slots: Int = 1, limits: ShardLimits = ShardLimits(),
+        keepsCopies: Bool = false
     ) -> InMemoryCluster {
-        let net = InMemoryCluster(order, slots: slots, limits: limits)
+        let net = InMemoryCluster(order, slots: slots, limits: limits, keepsCopies: keepsCopies)
         net.view(1, members)
         net.run()
         for number in 0..<messages { net.publish(1_000 + number, at: order.first.map(String.init) ?? "") }

@@ -26,7 +26,9 @@ extension SlotFrame {
         case .adopt(let adoptions): "adopt " + Self.words(adoptions) { "t\($0.term) t\($0.base)@\($0.position)" }
         case .snapshots(let fills): "fill " + Self.words(fills) { "t\($0.term) \($0.chunk.words)" }
         case .append(let term, _, let position, let entry): "append t\(term) @\(position) \(entry.words)"
-        case .release(let slots): "release " + Self.words(slots) { "t\($0.term)" }
+        case .release(let slots): "release " + Self.words(slots) { "t\($0.evidence.term)" }
+        case .keepers(let slots): "keepers " + Self.words(slots) { "t\($0.term) \($0.set.lineages.count)" }
+        case .retained(let epoch, let holdings): "retained e\(epoch) " + holdings.map(\.content.words).joined(separator: " ")
         case .holdings(let term, let holdings): "holdings t\(term) " + holdings.map(\.content.words).joined(separator: " ")
         case .chunk(let term, _, let piece): "piece t\(term) \(piece?.words ?? "none")"
         case .acknowledge(let term, _, let position): "ack t\(term) @\(position)"
@@ -52,7 +54,7 @@ extension SlotFrame {
     }
 
     static func release(term: UInt64, slot: UInt16) -> SlotFrame {
-        .release([SlotTerm(slot: slot, term: term)])
+        .release([SlotRelease(slot: slot, evidence: SlotEvidence(term: term, position: 0, set: LineageSet()))])
     }
 
     static func released(term: UInt64, slot: UInt16) -> SlotFrame { .released([SlotTerm(slot: slot, term: term)]) }
@@ -81,7 +83,7 @@ extension SlotEntry {
 extension SlotHolding.Content {
     var words: String {
         switch self {
-        case .copy(let term, let position): "t\(term)@\(position)"
+        case .copy(let term, let position, _, let isCurrent): "t\(term)@\(position)\(isCurrent ? "" : " old")"
         case .none: "none"
         }
     }

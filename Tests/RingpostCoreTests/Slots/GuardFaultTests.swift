@@ -57,6 +57,15 @@ import Testing
             for number: UInt64 in 1...2 { net.publish(number, at: "a", idempotency: 7) }
             net.run()
             return net.result(2)
+        case .releaseWithoutTrace:
+            let net = LineageTests.staleCopyAndAReleasedOne(off)
+            return net.copies().joined(separator: ", ")
+        case .newcomerAlone:
+            let net = LineageTests.newcomerWithoutItsSource(off)
+            return net.copies().joined(separator: ", ")
+        case .bestIsCertain:
+            let net = LineageTests.ownerWithoutItsMirror(off)
+            return net.copies().joined(separator: ", ")
         }
     }
 
@@ -66,6 +75,8 @@ import Testing
             [
                 ("", "#3"), ("", "#3"), ("frozen", "#3"), ("#3", "#1"), ("a t1@2 serves, b t1@2", "a t1@2 serves"),
                 ("a t1@3 serves, c t1@3", "a t1@3 serves"), ("#3 again", "#4"),
+                ("b t1@2", "a t7@2 serves, b t7@2"),
+                ("b t1@2, c t1@2", "a t2@2 serves, b t1@2, c t1@2, d t2@2"), ("a t1@2, b t1@2", "a t2@2 serves, b t1@2, c t2@2"),
             ]))
     func theGuardMakesADifference(fault: GuardFault, expected: (with: String, without: String)) {
         #expect(seen(fault, isOff: false) == expected.with)

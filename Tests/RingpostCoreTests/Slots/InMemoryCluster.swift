@@ -81,6 +81,9 @@ final class InMemoryCluster {
     /// Nodes that have slots to look at then.
     private var looking: Set<String> = []
     private var identities: [String: MemberIdentity] = [:]
+    /// Of each node's process; empty where copies end with a boot.
+    private var lineages: [String: UInt64] = [:]
+    private let keepsCopies: Bool
     private var attachedOver: [UInt64: UInt32] = [:]
     private var connectionCount: UInt32 = 0
     private var turn = 0
@@ -89,11 +92,13 @@ final class InMemoryCluster {
     /// - Parameters:
     ///   - order: of the slot that the test is about: its owner while all are members, its mirror, and so on.
     ///   - slots: how many slots each machine has.
-    init(_ order: String = "abcd", slots: Int = 1, limits: ShardLimits = ShardLimits()) {
+    ///   - keepsCopies: beyond a session.
+    init(_ order: String = "abcd", slots: Int = 1, limits: ShardLimits = ShardLimits(), keepsCopies: Bool = false) {
         slot = Rings.slot(order)
         shardCount = HashRing.slotCount / slots
         index = slot % shardCount
         self.limits = limits
+        self.keepsCopies = keepsCopies
         for id in order.map(String.init).sorted() { start(id) }
         for from in nodes.keys.sorted() { for to in nodes.keys.sorted() where from != to { dial(from, to) } }
         trace = []
@@ -135,7 +140,8 @@ final class InMemoryCluster {
         let identity = MemberIdentity(id: id, boot: (identities[id]?.boot ?? 0) + 1)
         identities[id] = identity
         let letter = UInt64(id.utf8.first ?? 0)
-        let machine = ShardMachine(me: identity, index: index, shardCount: shardCount, limits: limits)
+        if keepsCopies { lineages[id] = letter * 100 + identity.boot }
+        let machine = ShardMachine(me: identity, lineage: lineages[id], index: index, shardCount: shardCount, limits: limits)
         nodes[id] = Node(machine: machine, identity: identity, skew: Int64(letter) * 1_000_000)
         lease(id)
     }
@@ -148,7 +154,13 @@ final class InMemoryCluster {
 
     /// Members of weight 1 and of weight 0, as who they are now.
     func list(_ members: String, without weight: String) -> [Member] {
-        members.map { Rings.member(identity(String($0)), weight: 1) } + weight.map { Rings.member(identity(String($0)), weight: 0) }
+        members.map { member(String($0), weight: 1) } + weight.map { member(String($0), weight: 0) }
+    }
+
+    private func member(_ id: String, weight: UInt16) -> Member {
+        var member = Rings.member(identity(id), weight: weight)
+        member.lineage = lineages[id] ?? 0
+        return member
     }
 
     func view(_ epoch: UInt64, _ list: [Member], at id: String) {
@@ -176,7 +188,8 @@ final class InMemoryCluster {
         identities[id] = identity
         nodes[id]?.identity = identity
         for name in connections.keys.sorted() where name.contains(id) { cut(name) }
-        tell(id) { $0.begin(as: identity, now: $1, actions: &$2) }
+        let lineage = lineages[id]
+        tell(id) { $0.begin(as: identity, lineage: lineage, now: $1, actions: &$2) }
         if hadPredecessor { tell(id) { machine, now, _ in machine.succeed(now: now) } }
         for other in nodes.keys.sorted() where other != id { mend(id + other) }
     }

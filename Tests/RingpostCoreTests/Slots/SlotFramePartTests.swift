@@ -18,7 +18,9 @@ import Testing
                 .inquire(term: 2, slots: [2]), .inquire(term: 2, slots: [1, 3]),
             ])
         let terms = [SlotTerm(slot: 5, term: 1), SlotTerm(slot: 4, term: 2), SlotTerm(slot: 7, term: 3)]
-        #expect(parts(.release(terms), loops: 2) == [.release([terms[1]]), .release([terms[0], terms[2]])])
+        #expect(parts(.released(terms), loops: 2) == [])
+        let releases = terms.map { SlotRelease(slot: $0.slot, evidence: SlotEvidence(term: $0.term, position: 0, set: LineageSet())) }
+        #expect(parts(.release(releases), loops: 2) == [.release([releases[1]]), .release([releases[0], releases[2]])])
         let adoptions = (0..<2).map { SlotAdoption(slot: $0, term: 1, base: 0, position: 9) }
         #expect(parts(.adopt(adoptions), loops: 2) == adoptions.map { .adopt([$0]) })
         let fills = (0..<2).map { SnapshotTransfer(slot: $0, term: 1, chunk: Self.empty) }
@@ -37,7 +39,7 @@ import Testing
         limits.chunkBytesMax = 1
         var batch = SlotBatch()
         #expect(batch.removeAll() == nil)
-        let release = SlotTerm(slot: 1, term: 4)
+        let release = SlotRelease(slot: 1, evidence: SlotEvidence(term: 4, position: 5, set: LineageSet(number: 1, lineages: [6])))
         let adoption = SlotAdoption(slot: 1, term: 5, base: 0, position: 0)
         let fill = SnapshotTransfer(slot: 1, term: 6, chunk: Self.empty)
         batch.append(.release(release))
@@ -45,9 +47,10 @@ import Testing
         #expect(
             !batch.hasRoom(for: .adopt(adoption), limits: limits) && !batch.hasRoom(for: .snapshot(fill), limits: limits),
             "its order would be lost")
-        batch.append(.release(SlotTerm(slot: 2, term: 7)))
+        let second = SlotRelease(slot: 2, evidence: release.evidence)
+        batch.append(.release(second))
         #expect(!batch.hasRoom(for: .release(release), limits: limits), "two are the most")
-        #expect(batch.removeAll() == .release([release, SlotTerm(slot: 2, term: 7)]) && batch.isEmpty)
+        #expect(batch.removeAll() == .release([release, second]) && batch.isEmpty)
         #expect(batch.hasRoom(for: .snapshot(fill), limits: limits), "one chunk always fits")
         batch.append(.snapshot(fill))
         #expect(!batch.hasRoom(for: .snapshot(fill), limits: limits), "but not two that are too many bytes")

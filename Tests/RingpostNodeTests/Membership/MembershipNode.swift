@@ -55,7 +55,7 @@ final class MembershipNode: Sendable {
         configuration.credentials = credentials
         configuration.drainMilliseconds = drainMilliseconds
         var hooks = MembershipHooks()
-        hooks.onIdentity = { identity in state.told.withLock { $0.identity = identity } }
+        hooks.onIdentity = { identity, _ in state.told.withLock { $0.identity = identity } }
         hooks.onRegistered = { identity, hadPredecessor in
             state.told.withLock { $0.registered.append((identity, hadPredecessor: hadPredecessor)) }
         }

@@ -20,15 +20,18 @@ enum SlotFrameSamples {
         .remembered(user.hash, remembered), .remembered(user.hash, somebodys),
     ]
 
+    private static let set = LineageSet(number: 1 << 62, lineages: [.max, 0, 7])
+    private static let evidence = SlotEvidence(term: .max, position: 1 << 62, set: set)
+
     static let all: [LinkFrame] = [
         SlotFrame.inquire(term: 6, slots: [0, 1, .max]), .inquire(term: 7, slots: []),
         .fetch(term: 1, slot: 258),
-        .adopt([adoption(position: 1 << 62), SlotAdoption(slot: .max, term: 2, base: .max, position: 0)]), .adopt([]),
+        .adopt([adoption(position: 1 << 62), SlotAdoption(slot: .max, term: 2, base: .max, position: 0, set: set)]), .adopt([]),
         .snapshots(
             [
                 SnapshotTransfer(
                     slot: 258, term: 1,
-                    chunk: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, lineage: .max, items: items)),
+                    chunk: SnapshotChunk(isFirst: true, isLast: false, base: 3, position: 4, set: set, origin: .max, items: items)),
                 SnapshotTransfer(slot: 258, term: 1, chunk: SnapshotChunk(isFirst: false, isLast: true, base: 3, position: 4, items: [])),
             ]), .snapshots([]),
         .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
@@ -37,12 +40,19 @@ enum SlotFrameSamples {
         .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
         .append(term: 1, slot: 258, position: 2, .belongs(user, to: Principal(rawValue: 9))),
         .append(term: 1, slot: 258, position: 3, .nothing), .append(term: 1, slot: 258, position: 4, .seen(user, at: 1_700_000_000_000)),
-        .release([SlotTerm(slot: 0, term: 2), SlotTerm(slot: .max, term: 1)]),
+        .release([
+            SlotRelease(slot: 0, evidence: evidence),
+            SlotRelease(slot: .max, evidence: SlotEvidence(term: 1, position: 0, set: LineageSet())),
+        ]),
+        .keepers([SlotKeepers(slot: 1, term: 2, set: set), SlotKeepers(slot: .max, term: .max, set: LineageSet())]), .keepers([]),
+        .retained(epoch: 8, [SlotHolding(slot: 9, content: .copy(term: 1, position: 2, set: set, isCurrent: false))]),
         .holdings(
             term: 5,
             [
                 SlotHolding(slot: 1, content: .copy(term: 4, position: 0)),
+                SlotHolding(slot: 1, content: .copy(term: 4, position: 0, set: set, isCurrent: false)),
                 SlotHolding(slot: .max, content: .none(vacant: 0, quiet: .max)),
+                SlotHolding(slot: .max, content: .none(vacant: 0, quiet: .max, evidence: evidence)),
             ]), .holdings(term: 5, []), .chunk(term: 5, slot: 3, nil),
         .chunk(term: 5, slot: 3, SnapshotChunk(isFirst: true, isLast: true, base: 3, position: 4, items: items)),
         .acknowledge(term: 5, slot: 3, position: 9), .mismatch(term: 5, slot: 3),
@@ -59,6 +69,10 @@ enum SlotFrameSamples {
         .holdings(term: 1, [SlotHolding(slot: 1, content: .copy(term: 1, position: .max))]),
         .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: .max, quiet: 0))]),
         .holdings(term: 1, [SlotHolding(slot: 1, content: .none(vacant: 0, quiet: .max - 1))]),
+        .keepers([SlotKeepers(slot: 1, term: 2, set: LineageSet(number: 1 << 62 + 1, lineages: []))]),
+        .keepers([
+            SlotKeepers(slot: 1, term: 2, set: LineageSet(number: 1, lineages: Array(repeating: 1, count: LineageSet.lineagesMax + 1)))
+        ]),
         fill([.remembered(user.hash, Remembered(receipt: remembered.receipt, until: 4_000_000))]),
         fill([.mailbox(MailboxHead(key: user, incarnation: 1, appended: .max, resumableFrom: 0, lostAgo: 0))]),
         .chunk(term: 1, slot: 0, SnapshotChunk(isFirst: true, isLast: true, base: 1, position: .max, items: [])),

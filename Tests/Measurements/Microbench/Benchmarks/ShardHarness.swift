@@ -109,7 +109,7 @@ final class ShardHarness {
                     fills.filter(\.chunk.isLast).map { SlotPosition(slot: $0.slot, term: $0.term, position: $0.chunk.position) })
             ]
         case .append(let term, let slot, let position, _): [.acknowledge(term: term, slot: slot, position: position)]
-        case .release(let slots): [.released(slots)]
+        case .release(let slots): [.released(slots.map { SlotTerm(slot: $0.slot, term: $0.evidence.term) })]
         default: []
         }
     }

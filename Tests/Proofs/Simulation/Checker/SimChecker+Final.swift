@@ -56,6 +56,8 @@ extension SimChecker {
     /// The schedule took it from everybody; or there was one copy only, as the receipt says, and that is gone with its holder.
     private func isExcused(_ record: Record) -> Bool {
         if simulation.coverage.isLost(record.message.key, after: record.emittedAt ?? record.begunAt) { return true }
+        // All sessions were over when it got its place, and its owner did not know yet.
+        if let emittedIn = record.emittedIn, simulation.coverage.isLost(record.message.key, incarnation: emittedIn) { return true }
         guard record.receipt?.mirrored == false, let holder = record.emittedBy else { return false }
         return !simulation.nodes.contains { $0.process?.identity == holder }
     }

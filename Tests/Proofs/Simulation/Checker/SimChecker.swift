@@ -20,6 +20,8 @@ final class SimChecker {
         /// When an owner let a receipt go for the first time, and who it was.
         var emittedAt: Int64?
         var emittedBy: MemberIdentity?
+        /// The incarnation in which it had its place there.
+        var emittedIn: UInt64?
         /// When the producer had its receipt.
         var endedAt: Int64?
         var receipt: Receipt?
@@ -138,7 +140,9 @@ final class SimChecker {
         }
         // What followed in the same moment may have taken its copy already.
         guard let copy = process.loop.copy(of: key) else { return }
+        if records[Int(number) - 1].emittedIn == nil { records[Int(number) - 1].emittedIn = copy.incarnation }
         tell(key, Cursor(incarnation: copy.incarnation, sequence: receipt.sequence))
+        simulation.coverage.isBack(key, incarnation: copy.incarnation, at: process.identity)
         if receipt.mirrored, simulation.settings.looksInside, simulation.coverage.copiesEver(of: key, at: told[key]) < 2 {
             fail("\(process.name) says that message \(number) of \(key.text) is mirrored, but nobody else has it")
         }

@@ -91,7 +91,9 @@ final class SimCoverage {
             guard let told = simulation.checker.told[key] else { continue }
             var count = Count()
             let pair = [view?.owner(ofSlot: key.slot)?.identity, view?.mirror(ofSlot: key.slot)?.identity]
-            for process in simulation.nodes.compactMap(\.process) where process.loop.has(told, of: key) {
+            // What is left from an earlier session counts when it has been taken.
+            for process in simulation.nodes.compactMap(\.process)
+            where process.loop.has(told, of: key) && process.loop.isCurrent(ofSlot: key.slot) {
                 count.all += 1
                 guard members.contains(process.identity) else { continue }
                 count.members += 1
@@ -106,6 +108,14 @@ final class SimCoverage {
     func copiesEver(of key: Key, at told: SimChecker.Told?) -> Int {
         guard let told else { return 0 }
         return simulation.nodes.count { $0.process?.loop.has(told, of: key) == true } + graves.count { $0.has(told, of: key) }
+    }
+
+    /// An owner acknowledges in this incarnation, in a session that lives: it was not taken from everybody after all.
+    func isBack(_ key: Key, incarnation: UInt64, at owner: MemberIdentity) {
+        guard losses[key]?.lost.contains(where: { $0.incarnation == incarnation }) == true,
+            simulation.zooKeeper.members.contains(where: { $0.identity == owner })
+        else { return }
+        losses[key]?.lost.removeAll { $0.incarnation == incarnation }
     }
 
     /// Whether an incarnation was taken from everybody.

@@ -107,7 +107,7 @@ extension SimProcess {
     /// What concerns the process itself.
     private func performHere(_ action: NodeAction) {
         switch action {
-        case .identity(let identity): begin(as: identity)
+        case .identity(let identity, let lineage): begin(as: identity, lineage: lineage)
         case .registered(_, let hadPredecessor): if hadPredecessor { loop.succeed(now: moment) }
         case .lease(let lease):
             lastLease = lease
@@ -136,11 +136,11 @@ extension SimProcess {
         handle(.membership(.sessionOpened(session: number, boot: random.next())))
     }
 
-    private func begin(as identity: MemberIdentity) {
+    private func begin(as identity: MemberIdentity, lineage: UInt64) {
         simulation.coverage.willLose(self)
         self.identity = identity
         simulation.say(name, "is \(identity)")
-        withLoop { $0.begin(as: identity, now: self.moment, actions: &$1) }
+        withLoop { $0.begin(as: identity, lineage: lineage, now: self.moment, actions: &$1) }
         simulation.coverage.hasLost()
         // Links say who this node is; those of another boot are no use any more.
         for end in accepted.values.sorted(by: { $0.channel < $1.channel }) {
@@ -206,14 +206,14 @@ extension SimProcess {
     func askRoster() {
         let epoch = loop.epoch
         guard let store = session?.store else { return answerRoster(nil, askedAt: epoch) }
-        store.departed { departed in
-            switch departed.flatMap({ self.machine.vacancy(departed: $0) }) {
+        store.roster { roster in
+            guard self.machine.view?.epoch == epoch else { return self.answerRoster(nil, askedAt: epoch) }
+            switch roster.flatMap({ self.machine.vacancy(roster: $0) }) {
             case nil: self.answerRoster(nil, askedAt: epoch)
             case .wait(let milliseconds): self.answerRoster(milliseconds, askedAt: epoch)
             case .ask(let strangers):
                 self.probe(strangers) { results in
-                    let areGone = results.allSatisfy(NodeMachine.isGone)
-                    self.answerRoster(self.machine.vacancyWait(areGone: areGone), askedAt: epoch)
+                    self.answerRoster(self.machine.vacancyWait(after: results), askedAt: epoch)
                 }
             }
         }

@@ -260,7 +260,10 @@ extension SlotFrame {
         case .holdings(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
         case .adopt(let adoptions): adoptions.contains { $0.slot == UInt16(slot) }
         case .snapshots(let fills): fills.contains { $0.slot == UInt16(slot) }
-        case .release(let slots), .released(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .release(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .released(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .keepers(let slots): slots.contains { $0.slot == UInt16(slot) }
+        case .retained(_, let holdings): holdings.contains { $0.slot == UInt16(slot) }
         case .acknowledgeCopies(let positions): positions.contains { $0.slot == UInt16(slot) }
         case .fetch(_, let own), .append(_, let own, _, _), .chunk(_, let own, _), .acknowledge(_, let own, _), .mismatch(_, let own),
             .refused(_, let own, _):

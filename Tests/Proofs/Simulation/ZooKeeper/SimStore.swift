@@ -47,25 +47,17 @@ struct SimStore {
         }
     }
 
-    /// Entries of the roster whose boot is no member, and those that had an entry's id before; `nil` when they can't be read.
-    func departed(_ completion: @escaping ([Member]?) -> Void) {
+    /// The roster's entries; `nil` when they can't be read.
+    func roster(_ completion: @escaping ([Member]?) -> Void) {
         session.request(.sync) { _ in }
         session.request(.children(of: paths.roster, watch: false)) { result in
             guard case .success(.children(let names, _)) = result else { return completion(nil) }
             self.read(names.map { self.paths.roster($0) }, []) { contents in
                 guard let contents else { return completion(nil) }
-                let entries = zip(names, contents).compactMap { name, content in
-                    content.flatMap { try? Member(json: $0.data, znode: self.paths.roster(name)) }
-                }
-                // Read after the roster: whoever is a member now and was one then has its entry there.
-                self.read(entries.map { self.paths.member($0.id) }, []) { members in
-                    guard let members else { return completion(nil) }
-                    completion(
-                        zip(entries, members).flatMap { entry, content in
-                            let member = content.flatMap { try? Member(json: $0.data, znode: self.paths.member(entry.id)) }
-                            return (member?.identity == entry.identity ? [] : [entry]) + entry.predecessors
-                        })
-                }
+                completion(
+                    zip(names, contents).compactMap { name, content in
+                        content.flatMap { try? Member(json: $0.data, znode: self.paths.roster(name)) }
+                    })
             }
         }
     }

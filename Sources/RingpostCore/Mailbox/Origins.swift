@@ -1,24 +1,24 @@
 // Incarnations of mailboxes, also of those to which nobody has written. Nothing is kept for such a name, and still everybody who asks for it
 // has to get the same cursor, on this owner and on the next one, until a message may have been missed. So incarnations are computed, from the
-// name and a number of the slot: its lineage. That begins with the slot's log, moves with its copies, and changes with each mailbox with
+// name and a number of the slot: its origin. That begins with the slot's log, moves with its copies, and changes with each mailbox with
 // messages that is forgotten, so that none is ever taken for the one before it. With it change the incarnations of all names of the slot to
 // which nobody has written: whoever comes back to one of these may be told of a gap where nothing was missed, and never the other way round.
 import HashRing
 
-/// The lineages of one shard's slots.
-struct Lineages {
-    private var lineages: [UInt64]
+/// The origins of one shard's slots.
+struct Origins {
+    private var origins: [UInt64]
     private let shardCount: Int
 
     init(shardCount: Int) {
         self.shardCount = shardCount
-        lineages = Array(repeating: 0, count: (HashRing.slotCount + shardCount - 1) / shardCount)
+        origins = Array(repeating: 0, count: (HashRing.slotCount + shardCount - 1) / shardCount)
     }
 
     /// As it moves with a copy.
     subscript(slot: Int) -> UInt64 {
-        get { lineages[slot / shardCount] }
-        set { lineages[slot / shardCount] = newValue }
+        get { origins[slot / shardCount] }
+        set { origins[slot / shardCount] = newValue }
     }
 
     /// A log begins. Owner and holders come to the same: there is one owner in a term, and no boot comes twice. (A node without ZooKeeper has
