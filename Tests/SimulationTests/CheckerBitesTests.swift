@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct CheckerBitesTests {
     /// One that never fails within so many runs counts as not noticed.
-    private static let seedsMax: UInt64 = 12
+    private static let seedsMax: UInt64 = 24
 
     /// - Parameters:
     ///   - guardName: what is switched off.
@@ -45,5 +45,8 @@ import Testing
     @Test func treatAnotherBootAsTheSameMember() { demandBite(without: "sameMemberAnyBoot", shows: "is sent back") }
     @Test func releaseTheOldMirrorBeforeTheNewOneIsComplete() { demandBite(without: "releaseEarly", shows: "to another incarnation") }
     @Test func forgetTheIdempotencyWindow() { demandBite(without: "forgetWindow", shows: "and again at") }
+    @Test func releaseACopyWithoutATrace() { demandBite(without: "releaseWithoutTrace", shows: "is sent back") }
+    @Test func letANewcomerGoOnAlone() { demandBite(without: "newcomerAlone", shows: "is sent back") }
+    @Test func goOnFromWhateverIsThere() { demandBite(without: "bestIsCertain", shows: "is sent back") }
     @Test func letAnEdgeWriteFramesOfAnOldAttachment() { demandBite(without: "writeOldAttachment", shows: "is sent back") }
 }

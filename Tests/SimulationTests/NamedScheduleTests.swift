@@ -44,7 +44,22 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 22)
-        #expect(Set(Schedule.named.map(\.name)).count == 22)
+        #expect(Schedule.named.count == 34)
+        #expect(Set(Schedule.named.map(\.name)).count == 34)
     }
+}
+
+@Suite struct LineageScheduleTests {
+    @Test func allSessionsEndAllReturn() throws { try play("all-sessions-end-all-return", seeds: 1...6) }
+    @Test func allSuspended() throws { try play("all-suspended", seeds: 1...4) }
+    @Test func sessionsEndInTurn() throws { try play("sessions-end-in-turn", seeds: 1...4) }
+    @Test func returnsWhileAsked() throws { try play("returns-while-asked", seeds: 1...4) }
+    @Test func loneOwnersSessionEnds() throws { try play("lone-owners-session-ends") }
+    @Test func heirOutsideSetLosesSource() throws { try play("heir-outside-set-loses-source", seeds: 1...4) }
+    @Test func heirOutsideSetDies() throws { try play("heir-outside-set-dies", seeds: 1...4) }
+    @Test func releaseConfirmationLostThenNewBoot() throws { try play("release-confirmation-lost-then-new-boot", seeds: 1...4) }
+    @Test func forcedThenPairReturns() throws { try play("forced-then-pair-returns") }
+    @Test func staleMirrorReturns() throws { try play("stale-mirror-returns") }
+    @Test func waiterReturnsFirst() throws { try play("waiter-returns-first", seeds: 1...4) }
+    @Test func uncertainOwnerChangesEveryEpoch() throws { try play("uncertain-owner-changes-every-epoch", seeds: 1...4) }
 }

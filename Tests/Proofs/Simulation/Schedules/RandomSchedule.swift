@@ -54,7 +54,7 @@ private final class RandomSchedule {
     /// One more fault. Gentle schedules wait until the last one is over and the copies are complete again.
     private func strike() {
         if isGentle, isTroubled { return }
-        switch random.below(21) {
+        switch random.below(22) {
         case 0, 1, 2: kill()
         case 3, 4: pause()
         case 5: stop()
@@ -70,6 +70,7 @@ private final class RandomSchedule {
         case 17: breakConnections()
         case 18: starve()
         case 19: isolateSeveral()
+        case 20: endSessions()
         default: isolateServer()
         }
         if random.percent(20) { moveClients() }
@@ -134,6 +135,18 @@ private final class RandomSchedule {
         node.weight = random.percent(50) ? 100 : weights[random.below(weights.count)]
         simulation.play("start \(node.id) with weight \(node.weight)")
         node.start()
+    }
+
+    /// ZooKeeper has stood still, and ends the sessions of some or all.
+    private func endSessions() {
+        let some = random.percent(60) ? nodes : nodes.filter { _ in random.percent(50) }
+        simulation.play("the sessions of \(some.map(\.id)) end")
+        simulation.wasExpiredEarly = true
+        for node in some {
+            guard let session = node.process?.session?.store.session else { continue }
+            simulation.after(random.draw(0...(random.percent(50) ? 0 : 2_000_000))) { self.simulation.zooKeeper.expire(session) }
+        }
+        trouble(nil, for: 2_000_000) {}
     }
 
     private func changeWeight() {

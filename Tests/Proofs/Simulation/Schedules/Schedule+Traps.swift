@@ -11,6 +11,9 @@ extension Schedule {
         case GuardFault.noLease.rawValue: aloneAndForgotten
         case GuardFault.sameMemberAnyBoot.rawValue: holderReborn
         case GuardFault.releaseEarly.rawValue: releasedTooSoon
+        case GuardFault.releaseWithoutTrace.rawValue: staleMirrorReturns
+        case GuardFault.bestIsCertain.rawValue: staleMirrorIsFirst
+        case GuardFault.newcomerAlone.rawValue: heirOnItsOwn
         case "writeOldAttachment": lateDeliveries
         default: .random
         }

@@ -25,5 +25,5 @@ package struct Schedule: Sendable {
     func play(on simulation: Simulation) { body(simulation) }
 
     /// All that have a name.
-    package static let named: [Schedule] = copies + fences + links + outages + lives + channels
+    package static let named: [Schedule] = copies + fences + links + outages + lives + channels + lineages
 }
