@@ -35,7 +35,7 @@ struct StoreFixture {
     static func key(_ name: String) throws -> Key { try Key(.user, name: Array(name.utf8), hasher: hasher) }
 
     static func head(_ position: UInt64, kind: SlotHead.Kind = .copy) -> SlotHead {
-        SlotHead(kind: kind, term: 3, position: position, fence: 4, lineage: 9, setTerm: 3, set: [1, 2])
+        SlotHead(kind: kind, term: 3, position: position, fence: 4, origin: 9, set: LineageSet(number: 3, lineages: [1, 2]))
     }
 
     /// A tick with one message, which is as large as a store keeps in files of messages.

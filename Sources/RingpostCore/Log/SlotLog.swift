@@ -9,8 +9,8 @@ struct SlotLog {
 
     private let layout: ShardSlots
     private let limits: SlotLogLimits
-    private var slots: [Slot]
-    /// To look into; only the functions here change it.
+    /// To look into, as the mailboxes are; only the functions here change them.
+    private(set) var slots: [Slot]
     private(set) var mailboxes: MailboxStore
     /// Steps of owned slots that are not committed, and the bytes of their messages.
     private(set) var uncommittedCount = 0
@@ -31,32 +31,6 @@ struct SlotLog {
     }
 
     // MARK: Looking
-
-    var slotIndices: Range<Int> { slots.indices }
-
-    /// For tests and for what looks at a whole slot rarely.
-    func slot(at slotIndex: Int) -> Slot { slots[slotIndex] }
-    func copy(at slotIndex: Int) -> SlotCopy { slots[slotIndex].copy }
-    func isOwned(at slotIndex: Int) -> Bool { slots[slotIndex].isOwned }
-    func fence(at slotIndex: Int) -> UInt64 { slots[slotIndex].fence }
-    func connectionID(at slotIndex: Int) -> UInt32 { slots[slotIndex].connectionID }
-    func vacantSince(at slotIndex: Int) -> Int64? { slots[slotIndex].vacantSince }
-    /// The owner's term; `nil` where this node is not the owner.
-    func term(at slotIndex: Int) -> UInt64? { slots[slotIndex].owner?.term }
-    func holders(at slotIndex: Int) -> [Holder] { slots[slotIndex].owner?.holders.all ?? [] }
-    /// Whether this node is an owner whose term does not count yet.
-    func isNewcomer(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isNewcomer == true }
-    func isStranded(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isStranded == true }
-    func isServing(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isServing == true }
-    /// Whether a peer has confirmed its copy of an owned slot.
-    func isConfirmed(by peer: Int, at slotIndex: Int) -> Bool {
-        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.all.contains { $0.peer == peer && $0.isConfirmed } == true }
-    }
-    func hasHolder(_ peer: Int, at slotIndex: Int) -> Bool { holderNumber(of: peer, at: slotIndex) != nil }
-    func holderNumber(of peer: Int, at slotIndex: Int) -> Int? {
-        // In place: to copy a slot costs more than to look at it.
-        slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.number(of: peer) }
-    }
 
     /// Whether a request waits for a step of an owned slot.
     mutating func isWaitedFor(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.isWaitedFor == true }
@@ -129,14 +103,6 @@ struct SlotLog {
         guard lostLink.at > .min, now < lostLink.at + Self.settleMilliseconds else { return true }
         // Of channels it is not known when they were left.
         return key.kind == .user && mailboxes.lastSeen(at: mailboxIndex) < lostLink.wall
-    }
-
-    /// What the producer of a message is told when it is committed: whoever has been attached since it got its place is shown it.
-    func settle(_ receipt: Receipt, _ key: Key, isMirrored: Bool) -> Receipt {
-        if receipt.repeated || receipt.outcome == .delivered && receipt.mirrored == isMirrored { return receipt }
-        let isShown = receipt.outcome != .delivered && mailboxes.mailboxIndex(of: key).map(mailboxes.isAttached) == true
-        if !isShown, receipt.mirrored == isMirrored { return receipt }
-        return receipt.with(mirrored: isMirrored, outcome: isShown ? .delivered : nil)
     }
 
     /// The number of the next step of a log, which exists from here on.

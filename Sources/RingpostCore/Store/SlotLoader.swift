@@ -243,8 +243,8 @@ public struct SlotLoader {
         for receipt in receipts { add(receipt) }
         return chunks.enumerated().map { number, items in
             SnapshotChunk(
-                isFirst: number == 0, isLast: number == chunks.count - 1, base: head.term, position: head.position, lineage: head.lineage,
-                items: items)
+                isFirst: number == 0, isLast: number == chunks.count - 1, base: head.term, position: head.position, set: head.set,
+                origin: head.origin, items: items)
         }
     }
 

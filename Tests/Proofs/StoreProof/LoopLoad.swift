@@ -54,7 +54,8 @@ struct LoopLoad {
         let writes = touched.map { number -> SlotWrite in
             let target = targets[number]
             let head = SlotHead(
-                kind: .copy, term: 7, position: target.sequence, fence: 7, lineage: 99, setTerm: 7, set: [1 << 60, 1 << 61])
+                kind: .copy, term: 7, position: target.sequence, fence: 7, origin: 99,
+                set: LineageSet(number: 7, lineages: [1 << 60, 1 << 61]))
             return SlotWrite(slot: target.key.slot, head: head, changes: steps[number] ?? [])
         }
         return (StoreTick(now: now.monotonic, slots: writes), touched.map { (targets[$0].key.slot, targets[$0].sequence) })

@@ -63,9 +63,9 @@ import Testing
     // MARK: Heads
 
     private static let heads = [
-        SlotHead(kind: .copy, term: 1 << 40, position: 9, fence: .max, lineage: 1, setTerm: 0, set: []),
-        SlotHead(kind: .released, term: 0, position: .max, fence: 3, lineage: .max, setTerm: 5, set: [1, .max, 7]),
-        SlotHead(kind: .fenced, term: 0, position: 0, fence: 3, lineage: 0, setTerm: 0, set: []),
+        SlotHead(kind: .copy, term: 1 << 40, position: 9, fence: .max, origin: 1, set: LineageSet(number: 0, lineages: [])),
+        SlotHead(kind: .released, term: 0, position: .max, fence: 3, origin: .max, set: LineageSet(number: 5, lineages: [1, .max, 7])),
+        SlotHead(kind: .fenced, term: 0, position: 0, fence: 3, origin: 0, set: LineageSet(number: 0, lineages: [])),
     ]
 
     @Test(arguments: heads) func headsComeBack(_ head: SlotHead) {

@@ -23,7 +23,7 @@ import Testing
     private func key(_ name: String, _ kind: KeyKind = .user) throws -> Key { try Key(kind, name: Array(name.utf8), hasher: hasher) }
 
     private func head(_ position: UInt64 = 1) -> SlotHead {
-        SlotHead(kind: .copy, term: 3, position: position, fence: 3, lineage: 9, setTerm: 3, set: [5])
+        SlotHead(kind: .copy, term: 3, position: position, fence: 3, origin: 9, set: LineageSet(number: 3, lineages: [5]))
     }
 
     private func message(_ key: Key, _ sequence: UInt64, expiresAt: Int64 = .max, incarnation: UInt64 = 70) -> StoredMessage {

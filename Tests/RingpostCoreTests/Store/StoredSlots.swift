@@ -31,7 +31,8 @@ struct StoredSlots: StoreSink {
         var loader = SlotLoader(slot: slot, hasher: hasher, clock: clock, limits: StoredHistoryLimits(limits))
         var source = source
         try loader.read(from: &source)
-        let head = head(ofSlot: slot) ?? SlotHead(kind: .copy, term: 0, position: 0, fence: 0, lineage: 0, setTerm: 0, set: [])
+        let head =
+            head(ofSlot: slot) ?? SlotHead(kind: .copy, term: 0, position: 0, fence: 0, origin: 0, set: LineageSet(number: 0, lineages: []))
         return loader.chunks(of: head, bytesMax: 1_024).flatMap(\.items)
     }
 }
