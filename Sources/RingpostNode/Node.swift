@@ -128,7 +128,8 @@ public final class Node: Service {
         // The store of a new process is empty, so it is a new one.
         var random = SystemRandomNumberGenerator()
         return Member(
-            id: context.configuration.id, boot: 0, lineage: random.next(), weight: context.configuration.weight, zone: context.configuration.zone,
+            id: context.configuration.id, boot: 0, lineage: random.next(), weight: context.configuration.weight,
+            zone: context.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: context.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }

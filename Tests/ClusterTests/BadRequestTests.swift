@@ -66,7 +66,9 @@ extension ClusterTests {
         private static let abuses = [
             Abuse("unknown path", "GET /v2 \(host)\r\n", 404, "not_found"),
             Abuse("unknown path below users", "GET /v1/users/a/b/c \(host)\r\n", 404, "not_found"),
-            Abuse("DELETE of messages", "DELETE /v1/users/a/messages \(host)\r\n", 405, "method_not_allowed", headers: ["allow": "POST, GET, HEAD"]),
+            Abuse(
+                "DELETE of messages", "DELETE /v1/users/a/messages \(host)\r\n", 405, "method_not_allowed",
+                headers: ["allow": "POST, GET, HEAD"]),
             Abuse("DELETE of the ring", "DELETE /v1/ring \(host)\r\n", 405, "method_not_allowed", headers: ["allow": "GET, HEAD"]),
             Abuse("no length", "\(messages)\r\n", 411, "length_required"),
             Abuse("announced too large", "\(messages)Content-Length: 65537\r\n\r\n", 413, "too_large"),

@@ -78,7 +78,8 @@ final class SimProcess: SimEnd {
         clockOffset = random.draw(1_000_000...9_000_000_000)
         messageBase = random.next()
         let me = Member(
-            id: node.id, boot: 0, lineage: random.next(), weight: node.weight, protocolVersion: 1, client: "\(node.id):8080", api: "\(node.id):8081",
+            id: node.id, boot: 0, lineage: random.next(), weight: node.weight, protocolVersion: 1, client: "\(node.id):8080",
+            api: "\(node.id):8081",
             link: "\(node.id):8082")
         identity = me.identity
         let drain = DrainMachine(
