@@ -57,7 +57,7 @@ extension ClusterTests {
             (["--connect-burst", "none"], "connect-burst"),
             (["--history-messages", "10001"], "historyMessages in the option must be a whole number from 0 to 10000, not 10001"),
             (["--history-bytes", "1000"], "historyBytes in the option must be a whole number from 1024 to 16777216, not 1000"),
-            (["--history-seconds", "-1"], "historySeconds"),
+            (["--history-seconds", "-1"], "history-seconds"),
             (["--cluster", "a/b"], #"cluster "a/b""#),
             (["--id", "no spaces"], "id"),
             (["--log-level", "loud"], #"log level "loud""#),

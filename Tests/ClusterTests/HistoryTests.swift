@@ -2,6 +2,7 @@
 
 import Foundation
 import RingpostClient
+import Synchronization
 import TestSupport
 import Testing
 
@@ -46,9 +47,10 @@ extension ClusterTests {
             let (n1, n2) = (try cluster["n1"], try cluster["n2"])
             let user = try await cluster.user("paged", ownedBy: "n1")
             try await n2.publish((1...1_000).map { "message \($0)" }, to: user)
+            let isRead = Atomic<Bool>(false)
             let more = Task {
                 var sent = 0
-                while !Task.isCancelled, sent < 2_000 {
+                while !isRead.load(ordering: .relaxed), sent < 2_000 {
                     try await n1.publish((0..<20).map { "later \(sent + $0)" }, to: user)
                     sent += 20
                 }
@@ -60,7 +62,7 @@ extension ClusterTests {
                 let seen = try await Self.walk(node, path, backwards: backwards, limit: limit)
                 #expect(seen == Array(1...max(1_000, seen.count)), "\(node.id), \(backwards ? "backwards" : "forwards") by \(limit)")
             }
-            more.cancel()
+            isRead.store(true, ordering: .relaxed)
             let sent = try await more.value
             #expect(sent > 0)
             let all = try await Self.walk(n2, path, backwards: true, limit: 1_000)

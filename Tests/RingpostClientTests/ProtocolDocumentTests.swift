@@ -25,4 +25,13 @@ import Testing
         }
         #expect(polls >= 3 && lines.count - polls >= 15)
     }
+
+    @Test func pagesOfMessagesAreRead() throws {
+        let lines = try Documents.lines("docs/protocol/clients.md", "json", "page")
+        #expect(lines.count == 2)
+        let pages = try lines.map { try #require(MessagePage(Array($0.utf8)), "\($0)") }
+        #expect(pages.map(\.messages.count) == [2, 0] && pages.map(\.hasMore) == [true, false] && pages.map(\.gap) == [false, true])
+        // Read backwards, the next page is before the first message of this one.
+        #expect(pages[0].next == pages[0].messages.first?.cursor)
+    }
 }
