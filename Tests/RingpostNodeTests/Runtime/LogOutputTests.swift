@@ -18,6 +18,8 @@ import Testing
 
     @Test func linesLookAsSwiftLogWritesThem() async throws {
         let path = folder.file("log")
+        // It goes with its last reference.
+        defer { withExtendedLifetime(folder) {} }
         let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
         defer { close(descriptor) }
         let log = LogOutput(descriptor: descriptor)
