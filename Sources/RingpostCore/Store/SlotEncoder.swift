@@ -181,6 +181,7 @@ public struct SlotEncoder: Sendable {
                 value.removeAll(keepingCapacity: true)
                 StoreKey.receipt(remembered.receipt.id, to: hash, into: &key)
                 value.append(number: remembered.receipt.sequence)
+                value.append(signed: remembered.publishedAt)
                 StoredMessageForm.append(remembered.times { clock.stored(remaining: $0) }, after: 0, to: &value)
                 sink.put(key, value, in: .contents)
             }
@@ -218,6 +219,6 @@ extension StoredMessage {
 extension Remembered {
     /// The same receipt with its time put through a function.
     func times(_ changed: (Int64) -> Int64) -> Remembered {
-        Remembered(receipt: receipt, until: changed(until), principal: principal)
+        Remembered(receipt: receipt, until: changed(until), principal: principal, publishedAt: publishedAt)
     }
 }

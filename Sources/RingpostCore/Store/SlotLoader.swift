@@ -212,8 +212,10 @@ public struct SlotLoader {
     {
         let read = source.withRecord { _, value -> Remembered? in
             var reader = StoreReader(value)
-            guard let sequence = reader.readNumber() else { return nil }
-            return StoredMessageForm.readReceipt(&reader, after: 0, sequence: sequence, id: id)
+            guard let sequence = reader.readNumber(), let publishedAt = reader.readSigned(),
+                let read = StoredMessageForm.readReceipt(&reader, after: 0, sequence: sequence, id: id)
+            else { return nil }
+            return Remembered(receipt: read.receipt, until: read.until, principal: read.principal, publishedAt: publishedAt)
         }
         guard let read, hash.slot == slot else { throw StoreDamage(slot: slot, reason: "a receipt can't be read") }
         if read.until > clock.now { receipts.append(.remembered(hash, read.times(clock.remaining))) }

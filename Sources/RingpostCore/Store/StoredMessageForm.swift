@@ -67,7 +67,7 @@ enum StoredMessageForm {
         let message = StoredMessage(
             sequence: sequence, envelope: envelope, expiresAt: expiresAt, publishedAt: published &+ Int64(bitPattern: at &* 1_000), id: id,
             appendedAt: appendedAt)
-        return (message, incarnation, remembered)
+        return (message, incarnation, remembered?.of(message))
     }
 
     /// The envelope's time, and where what does not follow from the rest begins; `nil` where the envelope is another than this one.

@@ -96,7 +96,7 @@ import Testing
         for count in 0..<min(bytes.count, 40) {
             _ = read(Array(bytes[..<count])) { StoredMessageForm.read($0, sequence: message.sequence, of: key) }
         }
-        return (bytes.count, back?.message == message && back?.2 == remembered && back?.incarnation == 11)
+        return (bytes.count, back?.message == message && back?.2 == remembered?.of(message) && back?.incarnation == 11)
     }
 
     @Test func messagesComeBack() throws {
