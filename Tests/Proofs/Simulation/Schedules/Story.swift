@@ -168,10 +168,10 @@ final class Story {
     // MARK: What must go on meanwhile
 
     /// Every slot acknowledges something new within three seconds, whatever is broken at the moment.
-    func expectService(_ when: String) {
+    func expectService(_ when: String, within milliseconds: Int64 = 3_000) {
         let start = simulation.time
         var next = start
-        let isServed = wait(atMost: 3_000) {
+        let isServed = wait(atMost: milliseconds) {
             guard self.simulation.time >= next else { return false }
             next = self.simulation.time + 20_000
             return self.simulation.checker.missing(since: start) == nil
