@@ -22,7 +22,7 @@ def link_frame(kind, body):
     return struct.pack("<IB", len(body) + 1, kind) + body
 
 
-def hello(role=NODE, cluster="ringpost", sender="n9", to="n1", version=3, credential=""):
+def hello(role=NODE, cluster="ringpost", sender="n9", to="n1", version=4, credential=""):
     head = struct.pack("<IHB", 0x314C5052, version, role)
     fields = short(cluster) + struct.pack("<Q", 0) + short(sender) + struct.pack("<Q", 1) + short(to) + struct.pack("<Q", 0)
     return link_frame(0x01, head + fields + struct.pack("<HQ", 0, 1) + noise(32) + short(credential))
