@@ -30,6 +30,7 @@ import Testing
     @Test func outagePlusNewcomer() throws { try play("outage-plus-newcomer") }
     @Test func agreedThenPromoted() throws { try play("agreed-then-promoted", seeds: 1...12) }
     @Test func outagePlusWeightRaise() throws { try play("outage-plus-weight-raise") }
+    @Test func zooKeeperLosesItsData() throws { try play("zookeeper-loses-its-data", seeds: 1...6) }
 }
 
 @Suite struct ChannelScheduleTests {
@@ -44,7 +45,7 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 22)
-        #expect(Set(Schedule.named.map(\.name)).count == 22)
+        #expect(Schedule.named.count == 23)
+        #expect(Set(Schedule.named.map(\.name)).count == 23)
     }
 }

@@ -2,7 +2,8 @@
 // level-triggered: a pass reads what ZooKeeper holds, then does the one next thing that brings it closer to what is wanted.
 // A lost answer, a lost watch or a new session therefore need no paths of their own: the next pass finds out.
 //
-// Reading is in MembershipMachine+Reading.swift, what follows from it in MembershipMachine+Joining.swift.
+// Reading is in MembershipMachine+Reading.swift, what follows from it in MembershipMachine+Joining.swift, and what is done when ZooKeeper has
+// lost data in MembershipMachine+Losses.swift.
 
 import HashRing
 
@@ -73,7 +74,7 @@ public struct MembershipMachine: Sendable {
     /// What is under way in a session. Every step can transition to connecting, and all but leaving to each other.
     enum Step: Sendable {
         /// No connection.
-        case connecting(since: Int64, reminder: Int64)
+        case connecting(since: Int64, reminder: Int64, asks: Asking)
         /// One request is under way.
         case asking(ticket: UInt64, MembershipRequest)
         /// The holder of the own id is asked who it is.
@@ -84,6 +85,16 @@ public struct MembershipMachine: Sendable {
         case retrying(at: Int64)
         /// The goodbye is under way. The last step.
         case leaving(ticket: UInt64, until: Int64)
+    }
+
+    /// Whether ZooKeeper is asked over a session beside the one that can't connect.
+    enum Asking: Sendable {
+        /// A session that was never connected has nothing that ZooKeeper could have lost.
+        case never
+        case due(at: Int64)
+        case underWay
+
+        var dueAt: Int64? { if case .due(let at) = self { at } else { nil } }
     }
 
     let paths: ClusterPaths
@@ -110,6 +121,12 @@ public struct MembershipMachine: Sendable {
     var lastFault: String?
     /// Alarms in a row without having become a member between.
     var pauses = 0
+    /// When this node founds a ring, if there is still none.
+    var foundsAt: Int64?
+    /// The last thing that ZooKeeper has lost, as long as this process runs.
+    public internal(set) var loss: String?
+    /// ZooKeeper holds another ring of this name, so others may act; this node must not vouch that ZooKeeper is away.
+    public internal(set) var hasMetOtherRing = false
     var lastTicket: UInt64 = 0
     var lastSession = 0
     /// Peers that computed another digest from the present epoch.
@@ -143,7 +160,7 @@ public struct MembershipMachine: Sendable {
         case .pausing(let until): return until
         case .inSession(let session):
             switch session.step {
-            case .connecting(_, let reminder): return reminder
+            case .connecting(_, let reminder, let asks): return min(reminder, asks.dueAt ?? reminder)
             case .asking, .probing: return nil
             case .resting(let until), .leaving(_, let until): return until
             case .retrying(let at): return at
@@ -157,6 +174,9 @@ public struct MembershipMachine: Sendable {
         if case .connecting = session.step { return false }
         return true
     }
+
+    /// Whether a session is connected that has taken a list over: then nothing has to be put back any more before others read.
+    public var hasListed: Bool { isConnected && session?.hasListed == true }
 
     /// Takes an event and says what to do.
     public mutating func handle(_ event: MembershipEvent, now: Int64) -> [MembershipAction] {
@@ -176,6 +196,7 @@ public struct MembershipMachine: Sendable {
             guard isCurrent(number) else { return [] }
             return shutOut(
                 "ZooKeeper refuses the session's credentials; allow the digest scheme on its servers, which is the default", now: now)
+        case .askedAfresh(let number, let answer): return onFreshAnswer(number, answer, now: now)
         case .membersChanged(let number):
             return isCurrent(number) ? readList() : []
         case .answered(let ticket, let answer): return onAnswer(ticket, answer, now: now)
@@ -249,13 +270,13 @@ extension MembershipMachine {
         formerBoots.append(me.boot)
         if formerBoots.count > Self.formerBootsMax { formerBoots.removeFirst() }
         me.boot = boot
-        let step = Step.connecting(since: now, reminder: now + Self.reminderMilliseconds)
+        let step = Step.connecting(since: now, reminder: now + Self.reminderMilliseconds, asks: .never)
         phase = .inSession(Session(number: number, timeoutMilliseconds: timeout, step: step))
         return []
     }
 
     private mutating func onConnected(_ number: Int, negotiated: Int, now: Int64) -> [MembershipAction] {
-        guard isCurrent(number), var session, case .connecting(let since, _) = session.step else { return [] }
+        guard isCurrent(number), var session, case .connecting(let since, _, _) = session.step else { return [] }
         let isBack = session.negotiatedTimeoutMilliseconds > 0
         session.negotiatedTimeoutMilliseconds = negotiated
         session.attempts = 0
@@ -268,7 +289,8 @@ extension MembershipMachine {
         guard isCurrent(number), let step = session?.step else { return [] }
         if case .connecting = step { return [] }
         if case .leaving = step { return end() }
-        enter(.connecting(since: now, reminder: now + Self.reminderMilliseconds))
+        let asks = Asking.due(at: now + freshPauseMilliseconds)
+        enter(.connecting(since: now, reminder: now + Self.reminderMilliseconds, asks: asks))
         return [.say("ZooKeeper is away; staying at epoch \(view?.epoch ?? 0)")]
     }
 
@@ -319,8 +341,9 @@ extension MembershipMachine {
         guard let nextWake, nextWake <= now else { return [] }
         guard let session else { return openSession() }
         switch session.step {
-        case .connecting(let since, _):
-            enter(.connecting(since: since, reminder: now + Self.reminderMilliseconds))
+        case .connecting(let since, let reminder, let asks):
+            if let dueAt = asks.dueAt, dueAt <= now { return askAfresh(since: since, reminder: reminder) }
+            enter(.connecting(since: since, reminder: now + Self.reminderMilliseconds, asks: asks))
             return [.say("ZooKeeper has been away for \((now - since) / 1_000) s; still trying")]
         case .resting, .retrying: return startPass()
         case .leaving: return end()

@@ -11,6 +11,9 @@ public enum NodeAction: Equatable, Sendable {
     case closeSession
     /// Ask and report the answer with the ticket.
     case request(ticket: UInt64, MembershipRequest)
+    /// Open a session beside the one that can't connect, see what ZooKeeper knows of this member, and report
+    /// ``MembershipEvent/askedAfresh(session:_:)``; after the limit that nobody answers.
+    case askAfresh(session: Int, Member, limitMilliseconds: Int)
     /// Send `sync` and report with this time.
     case sendSync(sentAt: Int64)
     /// Create the ephemeral lock for withdrawing as this member.

@@ -93,7 +93,8 @@ public struct NodeMachine: Sendable {
         let frozen = Lease(state: .frozen(since: startedAt), actUntil: startedAt, reachesZooKeeper: false)
         let lease = leaseMachine?.lease(now: now) ?? frozen
         // Between two sessions no syncs are sent, but a node that is connected must not tell peers that ZooKeeper is away.
-        let reaches = lease.reachesZooKeeper || membership.isConnected && !isRegistered
+        // One that was shut out by another ring of the same name doesn't either: others act there.
+        let reaches = lease.reachesZooKeeper || membership.isConnected && !isRegistered || membership.hasMetOtherRing
         return Lease(state: lease.state, actUntil: lease.actUntil, reachesZooKeeper: reaches)
     }
 

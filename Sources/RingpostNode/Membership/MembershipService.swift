@@ -48,6 +48,8 @@ public actor MembershipService {
     var looking: Task<Void, Never>?
     var moving: Task<Void, Never>?
     var probing: Task<Void, Never>?
+    /// ZooKeeper is asked over a session beside.
+    var asking: Task<Void, Never>?
     private var ending: NodeAction.Ending?
     private var wake: (at: Int64, task: Task<Void, Never>)?
     private var isRunning = false
@@ -113,7 +115,8 @@ public actor MembershipService {
     /// Its questions go out on event loops that may end after this.
     private func finish() async {
         moving?.cancel()
-        for task in [moving, looking, probing] { await task?.value }
+        asking?.cancel()
+        for task in [moving, looking, probing, asking] { await task?.value }
         for task in closing { await task.value }
         for check in vacancyChecks.values { _ = await check.value }
     }

@@ -31,9 +31,14 @@ struct MembershipStore: Sendable {
 
     private func attempt(_ request: MembershipRequest) async throws(ZooKeeperError) -> MembershipAnswer {
         switch request {
-        case .createPaths(let document):
-            try await createPaths(document)
+        case .createPaths:
+            try await createPaths()
             return .done
+        case .found(let document):
+            guard try await session.children(of: paths.roster).names.isEmpty else { return .exists }
+            try await session.create(paths.ring, data: document.json())
+            return .done
+        case .putBack(let remains): return try await putBack(remains)
         case .sync:
             try await session.sync(paths.cluster)
             return .done

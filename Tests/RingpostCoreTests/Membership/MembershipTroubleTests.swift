@@ -200,24 +200,12 @@ private typealias Script = MembershipScript
         _ = machine.handle(.sessionOpened(session: 2, boot: 7), now: 7_022)
         #expect(
             machine.handle(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000), now: 7_030)
-                == [.request(ticket: 13, .createPaths(document: try Script.document()))], "the known document, never a new one")
+                == [.request(ticket: 13, .createPaths)])
         _ = machine.handle(.answered(ticket: 13, .done), now: 7_031)
         _ = machine.handle(.answered(ticket: 14, .done), now: 7_032)
         actions = machine.handle(.answered(ticket: 15, other), now: 7_033)
         #expect(Script.alarm(in: actions) != nil)
         #expect(machine.nextWake == 9_033)
-    }
-
-    @Test func aDocumentThatIsGoneIsCreatedAgainAsItWas() throws {
-        var machine = try Script.joined()
-        _ = machine.handle(.tick, now: 6_020)
-        _ = machine.handle(.answered(ticket: 11, .done), now: 6_021)
-        #expect(Script.alarm(in: machine.handle(.answered(ticket: 12, .missing), now: 6_022))?.contains("is gone") == true)
-        _ = machine.handle(.tick, now: 7_022)
-        _ = machine.handle(.sessionOpened(session: 2, boot: 7), now: 7_022)
-        #expect(
-            machine.handle(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000), now: 7_030)
-                == [.request(ticket: 13, .createPaths(document: try Script.document()))])
     }
 
     @Test func otherTimesInTheDocumentAreOnlyNamed() throws {

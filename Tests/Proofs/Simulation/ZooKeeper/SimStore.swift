@@ -10,9 +10,14 @@ struct SimStore {
     /// Performs a request and answers it, unless the session is closed before.
     func perform(_ request: MembershipRequest, _ completion: @escaping (MembershipAnswer) -> Void) {
         switch request {
-        case .createPaths(let document):
-            let parents = paths.parents.map { SimTree.Change.create(path: $0, data: [], owner: nil) }
-            make(parents + [.create(path: paths.ring, data: document.json(), owner: nil)], completion)
+        case .createPaths: make(paths.parents.map { .create(path: $0, data: [], owner: nil) }, completion)
+        case .found(let document):
+            session.request(.children(of: paths.roster, watch: false)) { result in
+                guard case .success(.children(let names, _)) = result else { return completion(Self.answer(result)) }
+                if !names.isEmpty { return completion(.exists) }
+                self.change([.create(path: self.paths.ring, data: document.json(), owner: nil)], completion)
+            }
+        case .putBack(let remains): putBack(remains, completion)
         case .sync: session.request(.sync) { completion(Self.answer($0)) }
         case .readRing:
             session.request(.get(paths.ring)) { result in
@@ -34,6 +39,15 @@ struct SimStore {
                 ], completion)
         case .sayGoodbye(let id, let clearingRoster):
             change([.delete(path: paths.member(id))] + (clearingRoster ? [.delete(path: paths.roster(id))] : []), completion)
+        }
+    }
+
+    /// A run loses all or nothing, so that there is no older entry to be corrected.
+    private func putBack(_ remains: RingRemains, _ completion: @escaping (MembershipAnswer) -> Void) {
+        precondition(remains.replaced == nil, "no run goes back to an older state")
+        make(remains.members.map { .create(path: paths.roster($0.id), data: $0.json(), owner: nil) }) { answer in
+            guard answer == .done else { return completion(answer) }
+            self.change([.create(path: self.paths.ring, data: remains.document.json(), owner: nil)], completion)
         }
     }
 
