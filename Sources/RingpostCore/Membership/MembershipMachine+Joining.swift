@@ -12,6 +12,11 @@ extension MembershipMachine {
                 return []
             }
             if let holder = view.member(me.id) { return meet(holder, now: now) }
+            // Something that is no member has this node's name; there has been an alarm. Nothing can be created until somebody deletes it.
+            if garbage[me.id] != nil {
+                rest(now: now)
+                return []
+            }
             return ask(.makeRosterEntry(me.with(weight: 0)))
         }
         let wanted = wantedWeight(own: own, view: view)

@@ -120,13 +120,15 @@ extension MembershipMachine {
             return refuse("\(paths.members) has \(list.entries.count) children, at most \(MembershipView.membersMax) are allowed", now: now)
         }
         var members: [Member] = []
+        var garbage: [String: String] = [:]
         for entry in list.entries {
             guard case .data(let json, let createdBy) = entry.content else {
                 return retry("\(paths.member(entry.name)) went while the list was read", now: now)
             }
             if createdBy > list.epoch { return retry("\(paths.member(entry.name)) came while the list was read", now: now) }
+            // The same on every node, so all of them leave it out: data never changes in place.
             do throws(DocumentError) { members.append(try Member(json: json, znode: paths.member(entry.name))) } catch {
-                return refuse(error.message, now: now)
+                garbage[entry.name] = error.message
             }
         }
         let epoch = epochBase + list.epoch
@@ -135,7 +137,17 @@ extension MembershipMachine {
         if own == nil, let standing = session?.standing, standing != .outside {
             return lose("\(paths.member(me.id)) is gone or another's, though the session that made it lives", now: now)
         }
-        return accept(members, epoch: epoch, own: own, now: now)
+        return note(garbage) + accept(members, epoch: epoch, own: own, now: now)
+    }
+
+    /// One alarm for each child that is no member; so many are named at once.
+    private mutating func note(_ found: [String: String]) -> [MembershipAction] {
+        let news = found.keys.filter { garbage[$0] == nil }.sorted()
+        garbage = found
+        if news.isEmpty { return [] }
+        let named = news.prefix(Self.garbageNamedMax).compactMap { found[$0] }.joined(separator: "; ")
+        let more = news.count > Self.garbageNamedMax ? "; and \(news.count - Self.garbageNamedMax) more" : ""
+        return [.alarm("\(named)\(more): left out of the ring; delete what is no member")]
     }
 
     /// A list that stays wrong until somebody mends it: the same on every node, so all of them keep the last epoch.

@@ -21,6 +21,8 @@ public struct MembershipMachine: Sendable {
     static let reminderMilliseconds: Int64 = 10_000
     /// So many passes in a row may fail before an alarm.
     static let attemptsBeforeAlarm = 8
+    /// So many children that are no members are named in one alarm.
+    static let garbageNamedMax = 8
     /// So many own earlier boots are remembered, newest last.
     static let formerBootsMax = 64
 
@@ -117,6 +119,8 @@ public struct MembershipMachine: Sendable {
     var predecessorUntil: Int64?
     /// The holder that is waited for, so that the log says it once.
     var holderWaitedFor: UInt64?
+    /// Children of /members that are no members, by name, and what is wrong with each: they are left out until somebody deletes them.
+    public internal(set) var garbage: [String: String] = [:]
     /// The last thing that was wrong with a list, so that the alarm comes once.
     var lastFault: String?
     /// Alarms in a row without having become a member between.

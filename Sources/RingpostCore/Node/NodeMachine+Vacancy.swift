@@ -12,13 +12,15 @@ extension NodeMachine {
         case ask([Member])
     }
 
-    /// - Parameter departed: entries of the roster whose boot is no member.
+    /// - Parameters:
+    ///   - departed: entries of the roster whose boot is no member.
+    ///   - unreadable: entries that can't be read: somebody's, who can't be asked.
     /// - Returns: `nil` while the cluster's times are not known.
-    public func vacancy(departed: [Member]) -> Vacancy? {
+    public func vacancy(departed: [Member], unreadable: Int = 0) -> Vacancy? {
         guard case .zooKeeper(let membership) = cluster, let document else { return document == nil ? nil : .wait(0) }
         let strangers = departed.filter { !membership.wasEver($0.identity) }
-        if strangers.isEmpty { return .wait(0) }
-        if strangers.count > Self.departedMax { return .wait(Int64(document.vacancyMillisecondsMax)) }
+        if strangers.isEmpty, unreadable == 0 { return .wait(0) }
+        if strangers.count > Self.departedMax || unreadable > 0 { return .wait(Int64(document.vacancyMillisecondsMax)) }
         return .ask(strangers)
     }
 

@@ -27,11 +27,16 @@ extension MembershipService {
     private func readVacancy() async -> Int64? {
         guard let store = session?.store else { return nil }
         let departed: [Member]
-        do { departed = try await store.departed() } catch {
+        let faults: [String]
+        do {
+            let roster = try await store.departed()
+            (departed, faults) = (roster.entries, roster.faults)
+        } catch {
             logger.warning("the roster can't be read", metadata: ["why": "\(error)"])
             return nil
         }
-        switch machine.vacancy(departed: departed) {
+        complain(faults)
+        switch machine.vacancy(departed: departed, unreadable: faults.count) {
         case nil: return nil
         case .wait(0): return 0
         case .wait(let milliseconds):
@@ -43,6 +48,17 @@ extension MembershipService {
             say(strangers, areGone: areGone, milliseconds)
             return milliseconds
         }
+    }
+
+    /// An entry that can't be read stays so until somebody deletes it.
+    private func complain(_ faults: [String]) {
+        if faults == rosterFaults { return }
+        rosterFaults = faults
+        guard let first = faults.first else { return }
+        let more = faults.count > 1 ? ", and \(faults.count - 1) more like it" : ""
+        perform([
+            .log(.alarm, "\(first)\(more): it counts as a member that can't be asked, so slots without a copy wait longest; delete it")
+        ])
     }
 
     private func say(_ strangers: [Member], areGone: Bool, _ milliseconds: Int64) {

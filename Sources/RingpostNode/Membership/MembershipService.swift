@@ -58,6 +58,8 @@ public actor MembershipService {
     var embeddedRecords: [Revocation: RevocationRecord] = [:]
     /// Of these, what is being written to the disk, and not in force yet.
     var unwrittenRecords: [Revocation: RevocationRecord] = [:]
+    /// What was wrong with entries of the roster when it was last said.
+    var rosterFaults: [String] = []
     /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
     var vacancyChecks: [UInt64?: Task<Int64?, Never>] = [:]
 
@@ -161,10 +163,10 @@ public actor MembershipService {
 
     /// Each member's last boot, without those that said goodbye: who might still have a copy.
     ///
-    /// - Throws: when ZooKeeper can't be reached, or when an entry can't be read: then nothing may be concluded.
+    /// - Throws: when ZooKeeper can't be reached.
     public func roster() async throws -> [Member] {
         guard let store = session?.store else { throw MembershipFailure(message: "there is no session with ZooKeeper") }
-        return try await store.roster()
+        return try await store.roster().entries
     }
 
     /// The newest view, which `onView` was told of; `nil` before the first one.

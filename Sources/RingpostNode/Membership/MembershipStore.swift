@@ -93,32 +93,42 @@ struct MembershipStore: Sendable {
         return .list(MemberList(epoch: epoch, entries: entries))
     }
 
-    /// The roster's entries.
-    ///
-    /// - Throws: `ZooKeeperError`; `DocumentError` for an entry that can't be read: nobody may conclude from its absence that a copy is gone.
-    func roster() async throws -> [Member] {
+    /// What stands in the roster.
+    struct Roster {
+        var entries: [Member] = []
+        /// What is wrong with those that can't be read. Each is somebody's, and nobody may conclude from it that a copy is gone.
+        var faults: [String] = []
+    }
+
+    /// - Throws: `ZooKeeperError`; `DocumentError` when there are too many entries.
+    func roster() async throws -> Roster {
         try await session.sync(paths.cluster)
-        let names = try await session.children(of: paths.roster).names
+        let names = try await session.children(of: paths.roster).names.sorted()
         guard names.count <= Self.rosterMax else {
             throw DocumentError(znode: paths.roster, reason: "has \(names.count) entries, at most \(Self.rosterMax) are allowed")
         }
-        let contents = try await read(names.map { paths.roster($0) })
-        return try zip(names, contents).compactMap { name, content in
-            try content.map { try Member(json: $0.data, znode: paths.roster(name)) }
+        var roster = Roster()
+        for (name, content) in zip(names, try await read(names.map { paths.roster($0) })) {
+            guard let content else { continue }
+            do throws(DocumentError) { roster.entries.append(try Member(json: content.data, znode: paths.roster(name))) } catch {
+                roster.faults.append(error.message)
+            }
         }
+        return roster
     }
 
     /// Entries of the roster whose boot is not, or not any more, a member.
     ///
     /// - Throws: as ``roster()``.
-    func departed() async throws -> [Member] {
-        let entries = try await roster()
+    func departed() async throws -> Roster {
+        var roster = try await roster()
         // Read after the roster: whoever is a member now and was one then has its entry there.
-        let members = try await read(entries.map { paths.member($0.id) })
-        return try zip(entries, members).compactMap { entry, content in
-            let member = try content.map { try Member(json: $0.data, znode: paths.member(entry.id)) }
+        let members = try await read(roster.entries.map { paths.member($0.id) })
+        roster.entries = zip(roster.entries, members).compactMap { entry, content in
+            let member = content.flatMap { try? Member(json: $0.data, znode: paths.member(entry.id)) }
             return member?.identity == entry.identity ? nil : entry
         }
+        return roster
     }
 
     // MARK: - The lock for withdrawing

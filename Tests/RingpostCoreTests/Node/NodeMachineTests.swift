@@ -202,6 +202,7 @@ import Testing
         #expect(try NodeScript.machine().vacancy(departed: []) == nil)
         #expect(machine.vacancy(departed: [NodeScript.light]) == .wait(0), "itself")
         #expect(machine.vacancy(departed: [c]) == .ask([c]))
+        #expect(machine.vacancy(departed: [NodeScript.light], unreadable: 1) == .wait(609_000), "somebody's, who can't be asked")
         #expect(machine.vacancy(departed: Array(repeating: c, count: NodeMachine.departedMax + 1)) == .wait(609_000))
         #expect(machine.vacancyWait(areGone: true) == 9_000)
         #expect(machine.vacancyWait(areGone: false) == 609_000)
