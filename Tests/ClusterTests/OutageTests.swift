@@ -81,6 +81,31 @@ extension ClusterTests {
             #expect(try socket.events().gaps.isEmpty, "a frozen node keeps its mailboxes")
         }
 
+        @Test func aNodeThatIsToldToEndServesOnUntilItCanHandOver() async throws {
+            let cluster = try await Cluster.start()
+            try await cluster.settled()
+            let user = try await cluster.user("served", ownedBy: "n3")
+            await cluster.zookeeper.stop()
+            try await eventually(within: 60, "all nodes are in outage mode") {
+                try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true
+            }
+            let order = Array(#"{"user":"alice"}"#.utf8)
+            let refused = try await RawConnection.exchange(port: cluster.nodes[0].api, "POST", "/v1/revocations", body: order)
+            #expect(refused.status == 503 && refused.errorCode == "unavailable", "\(refused.text)")
+            #expect(refused.headers["retry-after"] != nil)
+            let leaving = try cluster.take("n3")
+            leaving.terminate()
+            try await leaving.waitForLog("nothing can be handed over; serving on until it is back", seconds: 60)
+            #expect(try await cluster["n1"].publish("before", to: user).owner == "n3")
+            try leaving.requireRunning()
+            try await cluster.zookeeper.start()
+            #expect(try await leaving.waitForExit(seconds: 60) == 0)
+            try await cluster.settled()
+            #expect(try await cluster["n1"].publish("after", to: user).owner != "n3")
+            let poll = try await cluster["n2"].poll("user=\(user)&since=earliest&wait=0")
+            #expect(poll.messages.map(\.data) == ["before", "after"], "it was handed over")
+        }
+
         @Test func aNodeThatSleptTooLongComesBackAsAnother() async throws {
             let cluster = try await Cluster.start()
             let before = try await cluster.settled()
