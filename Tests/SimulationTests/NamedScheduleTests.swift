@@ -24,6 +24,7 @@ import Testing
 @Suite struct LinkScheduleTests {
     @Test func oneLinkCutForever() throws { try play("one-link-cut-forever") }
     @Test func oneNodeCutFromAll() throws { try play("one-node-cut-from-all") }
+    @Test func twoRacks() throws { try play("two-racks", seeds: 1...4) }
 }
 
 @Suite struct OutageScheduleTests {
@@ -45,7 +46,7 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 23)
-        #expect(Set(Schedule.named.map(\.name)).count == 23)
+        #expect(Schedule.named.count == 24)
+        #expect(Set(Schedule.named.map(\.name)).count == 24)
     }
 }

@@ -43,14 +43,17 @@ public enum NodeEvent: Sendable {
 public struct NodeHoldings: Hashable, Sendable {
     /// Slots of which it holds a copy that has not been released, own ones too.
     public var copies: Int
+    /// Slots of which it holds a copy, and no other member is known to hold one.
+    public var lastCopies: Int
     /// Keys whose history it holds as the owner.
     public var users: Int
     /// Sockets of clients.
     public var sockets: Int
 
     /// Nothing, unless given.
-    public init(copies: Int = 0, users: Int = 0, sockets: Int = 0) {
+    public init(copies: Int = 0, lastCopies: Int = 0, users: Int = 0, sockets: Int = 0) {
         self.copies = copies
+        self.lastCopies = lastCopies
         self.users = users
         self.sockets = sockets
     }

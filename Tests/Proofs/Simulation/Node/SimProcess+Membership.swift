@@ -99,7 +99,7 @@ extension SimProcess {
         case .pingPeers: for link in links { ping(link, query: 0) }
         case .refusePeer(let peer): refuse(peer)
         case .look(let ticket, let countsHoldings):
-            let holdings = NodeHoldings(copies: copies, users: loop.mailboxCount, sockets: sockets.count)
+            let holdings = NodeHoldings(copies: copies, lastCopies: loop.lastCopyCount, users: loop.mailboxCount, sockets: sockets.count)
             handle(.looked(ticket: ticket, peers, countsHoldings ? holdings : nil))
         default: performHere(action)
         }
