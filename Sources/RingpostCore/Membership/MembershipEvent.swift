@@ -64,10 +64,10 @@ public enum MembershipRequest: Equatable, Sendable {
     /// Read the member list with a watch, unless it still has this epoch.
     case list(unlessEpoch: UInt64?)
     /// Create the own entry in the roster; if there is one, read it instead.
-    case makeRosterEntry(Member)
+    case makeRosterEntry(Member, Life = Life())
     /// Create the own ephemeral znode and set the roster's entry to the same, in one transaction: whoever finds the member finds its
     /// boot in the roster, and a namesake that is refused leaves no trace there.
-    case register(Member)
+    case register(Member, Life = Life())
     /// Delete and create the own znode in one transaction.
     case changeWeight(Member)
     /// Delete the own znode, and the roster's entry if asked for, in one transaction.

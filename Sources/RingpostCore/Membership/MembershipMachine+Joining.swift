@@ -17,9 +17,10 @@ extension MembershipMachine {
                 rest(now: now)
                 return []
             }
-            return ask(.makeRosterEntry(me.with(weight: 0)))
+            return ask(.makeRosterEntry(me.with(weight: 0), life))
         }
-        let wanted = wantedWeight(own: own, view: view)
+        let wanted = wantedWeight(own: own, view: view, now: now)
+        if wanted > 0, let pause, now >= pause.until { self.pause = nil }
         if own.weight == wanted {
             rest(now: now)
             return []
@@ -34,17 +35,19 @@ extension MembershipMachine {
     }
 
     /// A drained node gives up its weight only if the slots have somewhere to go.
-    private func wantedWeight(own: Member, view: MembershipView) -> UInt16 {
-        guard isDraining else { return me.weight }
+    private func wantedWeight(own: Member, view: MembershipView, now: Int64) -> UInt16 {
+        guard isDraining else { return own.weight == 0 && pauses(view, now: now) ? 0 : me.weight }
         return view.othersWithWeight.isEmpty ? own.weight : 0
     }
 
     /// Registering replaces the roster's entry, so what it said before has to be kept in mind: for the longest time in which somebody
     /// whose session has ended may act.
-    mutating func noteRosterEntry(_ json: [UInt8], now: Int64) {
+    mutating func noteRosterEntry(_ json: [UInt8], now: Int64) -> [MembershipAction] {
         // One that can't be read is somebody's.
-        if let entry = try? Member(json: json, znode: paths.roster(me.id)), wasEver(entry.identity) { return }
+        let entry = try? RosterEntry(json: json, znode: paths.roster(me.id))
+        if let entry, wasEver(entry.member.identity) { return [] }
         predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
+        return entry.map { follow($0.life, now: now) } ?? []
     }
 
     /// Another boot holds the own id. What a session holds is never deleted by another one.

@@ -52,10 +52,10 @@ extension MembershipMachine {
             return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return pursueGoal(now: now)
-        case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0)))
+        case (.makeRosterEntry, .done): return ask(.register(me.with(weight: 0), life))
         case (.makeRosterEntry, .rosterEntry(let json)):
-            noteRosterEntry(json, now: now)
-            return ask(.register(me.with(weight: 0)))
+            let news = noteRosterEntry(json, now: now)
+            return news + ask(.register(me.with(weight: 0), life))
         case (.register, .done):
             session?.standing = .created
             return ask(list)
@@ -167,7 +167,8 @@ extension MembershipMachine {
 
     /// Nothing to do. The next look comes without being told: a watch can get lost.
     mutating func rest(now: Int64) {
-        enter(.resting(until: now + Int64((document ?? proposal).sessionTimeoutMilliseconds)))
+        let until = now + Int64((document ?? proposal).sessionTimeoutMilliseconds)
+        enter(.resting(until: pause.map { now < $0.until ? min(until, $0.until) : until } ?? until))
     }
 
     private mutating func accept(_ members: [Member], epoch: UInt64, own: Member?, now: Int64) -> [MembershipAction] {

@@ -115,6 +115,12 @@ public struct MembershipMachine: Sendable {
     var isWithdrawn = false
     var wasEverMember = false
     var formerBoots: [UInt64] = []
+    /// This process; what it follows is known once the roster has been read.
+    var life: Life
+    /// When `start` came.
+    var startedAt: Int64?
+    /// It takes no weight.
+    var pause: Pause?
     /// Set when the roster named an earlier life of this node that is not this process: until then it may still believe in its lease.
     var predecessorUntil: Int64?
     /// The holder that is waited for, so that the log says it once.
@@ -142,10 +148,13 @@ public struct MembershipMachine: Sendable {
     ///   - cluster: the cluster's name.
     ///   - me: what to announce; its boot is replaced with every session.
     ///   - proposal: the document to create if this node comes first. The first session asks for its time-out.
+    ///   - began: when this process began, in milliseconds since 1970; 0 where that is not known.
     ///   - buildRing: makes the rings of its views.
     public init(
-        cluster: String, me: Member, proposal: ClusterDocument, buildRing: @escaping RingBuilder = { HashRing(members: $0) }
+        cluster: String, me: Member, proposal: ClusterDocument, began: Int64 = 0,
+        buildRing: @escaping RingBuilder = { HashRing(members: $0) }
     ) {
+        life = Life(since: began)
         paths = ClusterPaths(cluster: cluster)
         self.buildRing = buildRing
         self.me = me
@@ -187,6 +196,7 @@ public struct MembershipMachine: Sendable {
         switch event {
         case .start:
             guard case .idle = phase else { return [] }
+            startedAt = now
             return openSession()
         case .sessionOpened(let number, let boot): return onOpened(number, boot: boot, now: now)
         case .sessionRefused(let number, let reason):

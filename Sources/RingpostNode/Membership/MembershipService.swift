@@ -79,7 +79,8 @@ public actor MembershipService {
             me.boot = random.next()
             machine = NodeMachine(alone: me, document: configuration.proposal(), drain: drain, now: now)
         } else {
-            let membership = MembershipMachine(cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal())
+            let membership = MembershipMachine(
+                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(), began: Moment.now().wall)
             machine = NodeMachine(membership, drain: drain, now: now)
         }
         (inputs, inbox) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .unbounded)

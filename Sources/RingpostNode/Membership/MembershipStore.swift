@@ -44,11 +44,11 @@ struct MembershipStore: Sendable {
             return .done
         case .readRing: return .ring(try await session.get(paths.ring).data)
         case .list(let unlessEpoch): return try await list(unlessEpoch: unlessEpoch)
-        case .makeRosterEntry(let member):
-            return try await makeRosterEntry(member)
-        case .register(let member):
+        case .makeRosterEntry(let member, let life):
+            return try await makeRosterEntry(RosterEntry(member, life))
+        case .register(let member, let life):
             try await session.multi([
-                .set(path: paths.roster(member.id), data: member.json()),
+                .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),
                 .create(path: paths.member(member.id), data: member.json(), ephemeral: true),
             ])
             return .done
@@ -66,10 +66,10 @@ struct MembershipStore: Sendable {
     }
 
     /// Says what an earlier life of this node, or a namesake, has left there.
-    private func makeRosterEntry(_ member: Member) async throws(ZooKeeperError) -> MembershipAnswer {
-        let path = paths.roster(member.id)
+    private func makeRosterEntry(_ entry: RosterEntry) async throws(ZooKeeperError) -> MembershipAnswer {
+        let path = paths.roster(entry.member.id)
         do throws(ZooKeeperError) {
-            try await session.create(path, data: member.json())
+            try await session.create(path, data: entry.json())
             return .done
         } catch {
             guard error.kind == .nodeExists else { throw error }

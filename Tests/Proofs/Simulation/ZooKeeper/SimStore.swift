@@ -24,11 +24,11 @@ struct SimStore {
                 if case .success(.data(let data, _)) = result { completion(.ring(data)) } else { completion(Self.answer(result)) }
             }
         case .list(let unlessEpoch): list(unlessEpoch: unlessEpoch, completion)
-        case .makeRosterEntry(let member): makeRosterEntry(member, completion)
-        case .register(let member):
+        case .makeRosterEntry(let member, let life): makeRosterEntry(RosterEntry(member, life), completion)
+        case .register(let member, let life):
             change(
                 [
-                    .set(path: paths.roster(member.id), data: member.json()),
+                    .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),
                     .create(path: paths.member(member.id), data: member.json(), owner: session.id),
                 ], completion)
         case .changeWeight(let member):
@@ -51,9 +51,9 @@ struct SimStore {
         }
     }
 
-    private func makeRosterEntry(_ member: Member, _ completion: @escaping (MembershipAnswer) -> Void) {
-        let path = paths.roster(member.id)
-        session.request(.change([.create(path: path, data: member.json(), owner: nil)])) { result in
+    private func makeRosterEntry(_ entry: RosterEntry, _ completion: @escaping (MembershipAnswer) -> Void) {
+        let path = paths.roster(entry.member.id)
+        session.request(.change([.create(path: path, data: entry.json(), owner: nil)])) { result in
             guard case .failure(.nodeExists) = result else { return completion(Self.answer(result)) }
             session.request(.get(path)) { result in
                 if case .success(.data(let data, _)) = result { completion(.rosterEntry(data)) } else { completion(Self.answer(result)) }
