@@ -106,6 +106,38 @@ extension ClusterTests {
             #expect(poll.messages.map(\.data) == ["before", "after"], "it was handed over")
         }
 
+        @Test func slotsThatHaveNobodyAreToldOf() async throws {
+            let cluster = try await Cluster.start()
+            try await cluster.settled()
+            // All die; one of them is there, holds its address, and answers nothing.
+            let silent = try cluster.take("n3")
+            try await silent.suspend()
+            for node in cluster.nodes { node.kill() }
+            for node in cluster.nodes { try node.launch() }
+            let node = cluster.nodes[0]
+            try await eventually(within: 90, "it does not count as ready any more, and says why") {
+                guard let answer = try await node.get("/readyz"), answer.status == 503 else { return false }
+                return answer.text.contains("this node's slots have nobody") && answer.text.contains("for n3")
+            }
+            let report = try #require(try await node.ring()).node("n1")
+            let waiting = try #require(report.waiting)
+            #expect(waiting.slots > 0 && waiting.for == ["n3"])
+            #expect(try #require(waiting.secondsLeft) > 500, "as long as it might act without ZooKeeper")
+            #expect(report.alarms?.contains { $0.contains("n3") && $0.contains("might still act") } == true)
+            let metrics = try await node.metrics()
+            #expect(metrics[#"ringpost_alarm{kind="slots_wait"}"#] == 1)
+            #expect(metrics["ringpost_slots_waiting"] == Double(waiting.slots))
+            let printed = try await RingpostProgram.run(["ring", "--api", node.apiURL])
+            #expect(printed.output.contains("slots have waited for n3"), "\(printed.output)")
+            silent.resume()
+            cluster.putBack(silent)
+            try await cluster.settled()
+            try await eventually(within: 60, "it is over") {
+                let isOver = try await node.metrics()[#"ringpost_alarm{kind="slots_wait"}"#] == 0
+                return try await node.get("/readyz")?.status == 200 && isOver
+            }
+        }
+
         @Test func aNodeThatSleptTooLongComesBackAsAnother() async throws {
             let cluster = try await Cluster.start()
             let before = try await cluster.settled()

@@ -166,6 +166,8 @@ public struct MembershipMachine: Sendable {
         member.id == me.id && (member.boot == me.boot || formerBoots.contains(member.boot))
     }
 
+    func strangers(among departed: [Member]) -> [Member] { departed.filter { !wasEver($0.identity) } }
+
     /// When `tick` is due next; `nil` if only events can change anything.
     public var nextWake: Int64? {
         switch phase {

@@ -54,6 +54,10 @@ public enum NodeAction: Equatable, Sendable {
     case revocations(RevocationList)
     /// For operators; `nil` when the node does not drain any more.
     case progress(DrainMachine.Progress?)
+    /// All that is wrong from now on, until it passes.
+    case standing([StandingAlarm])
+    /// Slots that nobody serves; `nil` when there are none.
+    case slotsWait(SlotWatch.Report?)
     /// The goodbye follows: heartbeats say so, and producers are refused.
     case leaving
     /// Hand in the peers' standings and, if wanted, what the shards hold; shards count when they have applied every view told before.

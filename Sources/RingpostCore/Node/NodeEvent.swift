@@ -33,6 +33,10 @@ public enum NodeEvent: Sendable {
     case looked(ticket: UInt64, PeerTable, NodeHoldings?)
     /// The sockets of ``NodeAction/moveSockets(number:milliseconds:elsewhere:)`` have gone, or had the time for it.
     case moved(number: Int)
+    /// Slots that are to be this node's and that nobody serves, of all shards together; told when it changes.
+    case slotsWait(SlotWaits)
+    /// Members that the roster names and that are none now; told when somebody has asked it.
+    case rosterRead(strangers: [MemberIdentity])
     /// The node ends without a goodbye.
     case stop
     /// Time has passed; see ``NodeMachine/nextWake(now:)``.

@@ -18,10 +18,15 @@ extension NodeMachine {
     /// - Returns: `nil` while the cluster's times are not known.
     public func vacancy(departed: [Member], unreadable: Int = 0) -> Vacancy? {
         guard case .zooKeeper(let membership) = cluster, let document else { return document == nil ? nil : .wait(0) }
-        let strangers = departed.filter { !membership.wasEver($0.identity) }
+        let strangers = membership.strangers(among: departed)
         if strangers.isEmpty, unreadable == 0 { return .wait(0) }
         if strangers.count > Self.departedMax || unreadable > 0 { return .wait(Int64(document.vacancyMillisecondsMax)) }
         return .ask(strangers)
+    }
+
+    /// Of these those that were never this process.
+    public func strangers(among departed: [Member]) -> [Member] {
+        if case .zooKeeper(let membership) = cluster { membership.strangers(among: departed) } else { [] }
     }
 
     /// How long to wait: S + H if all of them are gone, S + H + M otherwise.

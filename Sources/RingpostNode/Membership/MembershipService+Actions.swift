@@ -32,6 +32,8 @@ extension MembershipService {
             hooks.onView(view)
         case .revocations(let list): tell(list)
         case .progress(let progress): hooks.onProgress(progress)
+        case .standing(let alarms): hooks.onStanding(alarms)
+        case .slotsWait(let report): hooks.onSlotsWait(report)
         case .leaving: hooks.onLeaving()
         case .look(let ticket, let countsHoldings): look(ticket: ticket, countsHoldings: countsHoldings)
         case .moveSockets(let number, let milliseconds, let elsewhere): move(number, milliseconds, elsewhere)

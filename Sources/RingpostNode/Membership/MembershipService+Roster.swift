@@ -36,6 +36,7 @@ extension MembershipService {
             return nil
         }
         complain(faults)
+        handle(.rosterRead(strangers: machine.strangers(among: departed).map(\.identity)))
         switch machine.vacancy(departed: departed, unreadable: faults.count) {
         case nil: return nil
         case .wait(0): return 0

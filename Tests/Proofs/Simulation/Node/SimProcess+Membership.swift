@@ -116,6 +116,8 @@ extension SimProcess {
         case .view(let view):
             simulation.say(name, "takes \(view)")
             take(view)
+        // For people.
+        case .standing, .slotsWait: break
         case .progress(let progress): isDraining = progress != nil
         case .leaving:
             isLeaving = true
