@@ -57,7 +57,7 @@ import Testing
         let name = try key("seed-\(seed)", random(2) == 0 ? .user : .channel)
         let slot = name.slot
         var memory = MailboxStore(limits: limits)
-        memory.beginLineage(slot: slot, term: 3, boot: 4)
+        memory.beginOrigin(slot: slot, term: 3, boot: 4)
         var store = StoredSlots()
         var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 5_000), present: [])
         var (now, sequence, trimmed) = (Int64(5_000), UInt64(0), UInt64(0))
