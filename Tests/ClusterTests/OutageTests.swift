@@ -81,6 +81,63 @@ extension ClusterTests {
             #expect(try socket.events().gaps.isEmpty, "a frozen node keeps its mailboxes")
         }
 
+        @Test func aNodeThatIsToldToEndServesOnUntilItCanHandOver() async throws {
+            let cluster = try await Cluster.start()
+            try await cluster.settled()
+            let user = try await cluster.user("served", ownedBy: "n3")
+            await cluster.zookeeper.stop()
+            try await eventually(within: 60, "all nodes are in outage mode") {
+                try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true
+            }
+            let order = Array(#"{"user":"alice"}"#.utf8)
+            let refused = try await RawConnection.exchange(port: cluster.nodes[0].api, "POST", "/v1/revocations", body: order)
+            #expect(refused.status == 503 && refused.errorCode == "unavailable", "\(refused.text)")
+            #expect(refused.headers["retry-after"] != nil)
+            let leaving = try cluster.take("n3")
+            leaving.terminate()
+            try await leaving.waitForLog("nothing can be handed over; serving on until it is back", seconds: 60)
+            #expect(try await cluster["n1"].publish("before", to: user).owner == "n3")
+            try leaving.requireRunning()
+            try await cluster.zookeeper.start()
+            #expect(try await leaving.waitForExit(seconds: 60) == 0)
+            try await cluster.settled()
+            #expect(try await cluster["n1"].publish("after", to: user).owner != "n3")
+            let poll = try await cluster["n2"].poll("user=\(user)&since=earliest&wait=0")
+            #expect(poll.messages.map(\.data) == ["before", "after"], "it was handed over")
+        }
+
+        @Test func slotsThatHaveNobodyAreToldOf() async throws {
+            let cluster = try await Cluster.start()
+            try await cluster.settled()
+            // All die; one of them is there, holds its address, and answers nothing.
+            let silent = try cluster.take("n3")
+            try await silent.suspend()
+            for node in cluster.nodes { node.kill() }
+            for node in cluster.nodes { try node.launch() }
+            let node = cluster.nodes[0]
+            try await eventually(within: 90, "it does not count as ready any more, and says why") {
+                guard let answer = try await node.get("/readyz"), answer.status == 503 else { return false }
+                return answer.text.contains("this node's slots have nobody") && answer.text.contains("for n3")
+            }
+            let report = try #require(try await node.ring()).node("n1")
+            let waiting = try #require(report.waiting)
+            #expect(waiting.slots > 0 && waiting.for == ["n3"])
+            #expect(try #require(waiting.secondsLeft) > 500, "as long as it might act without ZooKeeper")
+            #expect(report.alarms?.contains { $0.contains("n3") && $0.contains("might still act") } == true)
+            let metrics = try await node.metrics()
+            #expect(metrics[#"ringpost_alarm{kind="slots_wait"}"#] == 1)
+            #expect(metrics["ringpost_slots_waiting"] == Double(waiting.slots))
+            let printed = try await RingpostProgram.run(["ring", "--api", node.apiURL])
+            #expect(printed.output.contains("slots have waited for n3"), "\(printed.output)")
+            silent.resume()
+            cluster.putBack(silent)
+            try await cluster.settled()
+            try await eventually(within: 60, "it is over") {
+                let isOver = try await node.metrics()[#"ringpost_alarm{kind="slots_wait"}"#] == 0
+                return try await node.get("/readyz")?.status == 200 && isOver
+            }
+        }
+
         @Test func aNodeThatSleptTooLongComesBackAsAnother() async throws {
             let cluster = try await Cluster.start()
             let before = try await cluster.settled()

@@ -24,12 +24,14 @@ import Testing
 @Suite struct LinkScheduleTests {
     @Test func oneLinkCutForever() throws { try play("one-link-cut-forever") }
     @Test func oneNodeCutFromAll() throws { try play("one-node-cut-from-all") }
+    @Test func twoRacks() throws { try play("two-racks", seeds: 1...4) }
 }
 
 @Suite struct OutageScheduleTests {
     @Test func outagePlusNewcomer() throws { try play("outage-plus-newcomer") }
     @Test func agreedThenPromoted() throws { try play("agreed-then-promoted", seeds: 1...12) }
     @Test func outagePlusWeightRaise() throws { try play("outage-plus-weight-raise") }
+    @Test func zooKeeperLosesItsData() throws { try play("zookeeper-loses-its-data", seeds: 1...6) }
 }
 
 @Suite struct ChannelScheduleTests {
@@ -44,8 +46,8 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 34)
-        #expect(Set(Schedule.named.map(\.name)).count == 34)
+        #expect(Schedule.named.count == 36)
+        #expect(Set(Schedule.named.map(\.name)).count == 36)
     }
 }
 

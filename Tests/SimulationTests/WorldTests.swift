@@ -108,19 +108,19 @@ private final class Ear: SimEnd {
     @Test func aSessionEndsAfterItsTimeOutAndNotBefore() throws {
         let simulation = Simulation(SimulationSettings(seed: 3, nodes: 3))
         simulation.nodes[0].start()
-        simulation.run(until: 2_000_000)
+        simulation.run(until: 5_000_000)
         #expect(simulation.zooKeeper.members.map(\.id) == ["n1"])
         simulation.nodes[0].kill()
-        simulation.run(until: 2_000_000 + 1_300_000)
+        simulation.run(until: 5_000_000 + 1_300_000)
         #expect(simulation.zooKeeper.members.map(\.id) == ["n1"], "the last ping was up to a third of S ago")
-        simulation.run(until: 2_000_000 + 2_300_000)
+        simulation.run(until: 5_000_000 + 2_300_000)
         #expect(simulation.zooKeeper.members.isEmpty)
     }
 
     @Test func anEnsembleThatComesBackGivesEverySessionItsTimeAgain() {
         let simulation = Simulation(SimulationSettings(seed: 3, nodes: 3))
         simulation.nodes[0].start()
-        simulation.run(until: 2_000_000)
+        simulation.run(until: 5_000_000)
         simulation.zooKeeper.goDown()
         simulation.nodes[0].kill()
         simulation.run(until: 12_000_000)

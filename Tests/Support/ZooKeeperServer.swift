@@ -94,6 +94,12 @@ public final class ZooKeeperServer: Sendable {
         process.withLock { $0.take() }?.kill()
     }
 
+    /// Forgets everything, while it is stopped.
+    public func loseData() throws {
+        precondition(!isRunning, "The ZooKeeper server on port \(port) runs.")
+        try FileManager.default.removeItem(atPath: folder.file("data/version-2"))
+    }
+
     /// Stops it where it stands (SIGSTOP): connections stay open and nothing answers.
     public func pause() { process.withLock { $0 }?.suspend() }
 

@@ -1,9 +1,9 @@
 // What all nodes of a cluster must agree on before they can agree on anything else: the content of `/ringpost/<cluster>/ring`.
-// Whoever comes first writes it, once; nobody ever changes it while the cluster runs.
+// Whoever comes first writes it, once. While the cluster runs only `epochBase` changes, and that only grows: when ZooKeeper has lost data.
 //
-// The JSON keys are stable: `formatVersion`, `seed` (32 hexadecimal digits, secret), `generation` (16), and the three times
-// `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`, and `recoveryWaitMilliseconds`, which may be
-// missing. Unknown keys are ignored.
+// The JSON keys are stable: `formatVersion`, `seed` (32 hexadecimal digits, secret), `generation` (16), the three times
+// `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`, and, which may be missing,
+// `recoveryWaitMilliseconds` and `epochBase` (16; 0 where it is missing). Unknown keys are ignored.
 
 import HashRing
 
@@ -23,6 +23,11 @@ public struct ClusterDocument: Hashable, Sendable {
     public static let outageMaxMillisecondsDefault = 600_000
     /// M can be a day at most; new owners without a copy wait for it.
     public static let outageMaxMillisecondsMax = 86_400_000
+    /// Epochs begin at a multiple of this. A zxid counts transactions in its lower half and elections of leaders in its upper one, so that a
+    /// new base is above whatever any member has seen, unless there were 256 elections since.
+    static let epochBaseStep: UInt64 = 1 << 40
+    /// A base is this large at most, so that a zxid can be added to it.
+    static let epochBaseMax: UInt64 = 1 << 62
 
     /// How long a node that lost its session is waited for when nobody says otherwise.
     public static let recoveryWaitMillisecondsDefault = 30_000
@@ -43,6 +48,8 @@ public struct ClusterDocument: Hashable, Sendable {
     public let outageMaxMilliseconds: Int
     /// How long a slot without a copy that is certainly the best waits for a node that runs, but is no member at present.
     public let recoveryWaitMilliseconds: Int
+    /// What is added to the `pzxid` of the member list to make an epoch: 0, until ZooKeeper has lost data and counts from below again.
+    public private(set) var epochBase: UInt64 = 0
 
     /// A new cluster's document.
     ///
@@ -86,6 +93,20 @@ public struct ClusterDocument: Hashable, Sendable {
     /// How long a slot without a copy that is certainly the best waits while somebody runs who may come back with one.
     public var recoveryMilliseconds: Int { max(vacancyMillisecondsMin, recoveryWaitMilliseconds) }
 
+    /// The same cluster, with epochs that begin above all that has been.
+    func rebased(above epoch: UInt64) -> ClusterDocument {
+        var copy = self
+        copy.epochBase = (epoch / Self.epochBaseStep + 1) * Self.epochBaseStep
+        return copy
+    }
+
+    /// The same cluster, with another base.
+    func with(epochBase: UInt64) -> ClusterDocument {
+        var copy = self
+        copy.epochBase = epochBase
+        return copy
+    }
+
     /// The content of the znode.
     public func json() -> [UInt8] { DocumentJSON.encode(self) }
 
@@ -118,7 +139,7 @@ public struct ClusterDocument: Hashable, Sendable {
         if !(0...Self.recoveryWaitMillisecondsMax).contains(recoveryWaitMilliseconds) {
             return "has recoveryWaitMilliseconds \(recoveryWaitMilliseconds), which is not in 0…\(Self.recoveryWaitMillisecondsMax)"
         }
-        return nil
+        return epochBase <= Self.epochBaseMax ? nil : "has an epochBase above \(Self.epochBaseMax.hexadecimal)"
     }
 
     private struct Version: Decodable {
@@ -129,7 +150,7 @@ public struct ClusterDocument: Hashable, Sendable {
 extension ClusterDocument: Codable {
     private enum CodingKeys: String, CodingKey {
         case formatVersion, seed, generation, sessionTimeoutMilliseconds, heartbeatTimeoutMilliseconds, outageMaxMilliseconds,
-            recoveryWaitMilliseconds
+            recoveryWaitMilliseconds, epochBase
     }
 
     /// Reads the JSON form that the file's head describes.
@@ -153,6 +174,7 @@ extension ClusterDocument: Codable {
             try values.decodeIfPresent(Int.self, forKey: .outageMaxMilliseconds) ?? Self.outageMaxMillisecondsDefault
         recoveryWaitMilliseconds =
             try values.decodeIfPresent(Int.self, forKey: .recoveryWaitMilliseconds) ?? Self.recoveryWaitMillisecondsDefault
+        epochBase = try values.decodeIfPresent(HexadecimalWord.self, forKey: .epochBase)?.word ?? 0
     }
 
     /// Writes the JSON form that the file's head describes.
@@ -168,6 +190,8 @@ extension ClusterDocument: Codable {
         if recoveryWaitMilliseconds != Self.recoveryWaitMillisecondsDefault {
             try values.encode(recoveryWaitMilliseconds, forKey: .recoveryWaitMilliseconds)
         }
+        // Programs that don't know it would count epochs from 0: it is there only where it matters.
+        if epochBase > 0 { try values.encode(HexadecimalWord(word: epochBase), forKey: .epochBase) }
     }
 }
 

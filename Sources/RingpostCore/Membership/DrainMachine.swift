@@ -116,7 +116,7 @@ public struct DrainMachine: Sendable {
 
     private let drainMilliseconds: Int64
     private let handOverMilliseconds: Int64
-    /// S; for so long it waits for a ZooKeeper that is away. The cluster's document says it, so it is known with the first view.
+    /// S; a ZooKeeper that is away for longer is worth a word. The cluster's document says it, so it is known with the first view.
     public var sessionTimeoutMilliseconds: Int64
     private var state = State.serving
     private var cause = Cause.order
@@ -130,6 +130,7 @@ public struct DrainMachine: Sendable {
     /// left of what they held.
     private var heirs: Set<MemberIdentity> = []
     private var hasSaidAlone = false
+    private var hasSaidAway = false
 
     /// - Parameters:
     ///   - drainMilliseconds: over what time sockets are asked to go.
@@ -171,6 +172,7 @@ public struct DrainMachine: Sendable {
             lastLook = nil
             heirs = []
             hasSaidAlone = false
+            hasSaidAway = false
             return [.say("draining: giving up the weight, then \(drainMilliseconds / 1_000) s for the sockets"), .giveUpWeight, .look]
         case (_, .signal, .signal): return hasten()
         case (_, .signal, .order):
@@ -219,7 +221,7 @@ public struct DrainMachine: Sendable {
         case .handingOver:
             lastLook = look
             awaySince = look.reachesZooKeeper ? nil : awaySince ?? now
-            return onHandOver(look, now: now)
+            return sayAway(now: now) + onHandOver(look, now: now)
         case .movingSockets(let clearingRoster, let milliseconds):
             lastLook = look
             // Those they would go to are leaving too: nothing is gained by spreading.
@@ -246,17 +248,35 @@ public struct DrainMachine: Sendable {
             return lost + move(clearingRoster: look.users == 0)
         }
         if now >= since + handOverMilliseconds {
-            let sentence = "not handed over after \(handOverMilliseconds / 1_000) s, leaving all the same: \(remainder)"
+            let away = look.reachesZooKeeper ? "" : ", because ZooKeeper is away"
+            let sentence = "not handed over after \(handOverMilliseconds / 1_000) s\(away), leaving all the same: \(remainder)"
             return [.warn(sentence)] + move(clearingRoster: false)
         }
-        if let awaySince, now >= awaySince + sessionTimeoutMilliseconds {
-            return [.warn("ZooKeeper is away, so nothing can be handed over: \(remainder)")] + move(clearingRoster: false)
+        // Without ZooKeeper no ring can change, so this node goes on serving its slots until it can give them away: if it left, they would
+        // wait for ZooKeeper, and for its session to end then. Where all others go as well, nobody will take them.
+        if !look.reachesZooKeeper, look.othersHaveWeight, heirs.isEmpty {
+            return [.warn("all other members leave too, and ZooKeeper is away: \(remainder)")] + move(clearingRoster: false)
         }
         if look.weight != nil, !look.othersHaveWeight, !hasSaidAlone {
             hasSaidAlone = true
             return [.warn("no other member has weight any more; waiting for one, because \(remainder)")]
         }
         return []
+    }
+
+    private mutating func sayAway(now: Int64) -> [Action] {
+        guard let awaySince else {
+            defer { hasSaidAway = false }
+            return hasSaidAway ? [.say("ZooKeeper is back; handing over")] : []
+        }
+        guard !hasSaidAway, now >= awaySince + sessionTimeoutMilliseconds else { return [] }
+        hasSaidAway = true
+        let seconds = max(0, since + handOverMilliseconds - now) / 1_000
+        return [
+            .warn(
+                "ZooKeeper is away, so nothing can be handed over; serving on until it is back, at most \(seconds) s more (a second signal "
+                    + "ends this node at once): \(remainder)")
+        ]
     }
 
     private var remainder: String {

@@ -85,6 +85,14 @@ public struct Member: Hashable, Sendable {
         }
     }
 
+    /// The same member in the place of an entry of the roster that names another one: whoever that names may still act, and stays named.
+    public func replacing(_ entry: Member) -> Member {
+        var copy = self
+        let strangers = (entry.former + [Former(boot: entry.boot, link: entry.link)]).filter { $0.boot != boot }
+        copy.former = Array((former.filter { !strangers.contains($0) } + strangers).suffix(Self.formerMax))
+        return copy
+    }
+
     /// The content of the member's znode.
     public func json() -> [UInt8] { DocumentJSON.encode(self) }
 

@@ -10,6 +10,9 @@ public enum MembershipAction: Equatable, Sendable {
     case request(ticket: UInt64, MembershipRequest)
     /// Ask the holder's address which boot it has, and report with the ticket.
     case probeHolder(ticket: UInt64, Member)
+    /// Open a session beside the one that can't connect, see what ZooKeeper knows of this member, and report
+    /// ``MembershipEvent/askedAfresh(session:_:)``; after the limit that nobody answers.
+    case askAfresh(session: Int, Member, limitMilliseconds: Int)
     /// Link with all members of the latest view; report ``MembershipEvent/linked(session:)`` when done or when the limit has passed.
     case linkWithMembers(session: Int, limitMilliseconds: Int)
     /// This node is a member now: the lease may begin. `hadPredecessor`: the roster named another boot under its id, which was no earlier

@@ -17,6 +17,8 @@ public enum MembershipEvent: Sendable {
     case expired(session: Int)
     /// ZooKeeper refused the session's credentials.
     case authenticationFailed(session: Int)
+    /// What ZooKeeper has told a session that was opened beside this one.
+    case askedAfresh(session: Int, FreshAnswer)
     /// The watch on /members fired.
     case membersChanged(session: Int)
     /// The answer to a request.
@@ -49,8 +51,12 @@ public enum MembershipEvent: Sendable {
 
 /// What the membership machine asks of ZooKeeper. One at a time is under way.
 public enum MembershipRequest: Equatable, Sendable {
-    /// Create ``ClusterPaths/parents`` and the ring document, whichever is missing.
-    case createPaths(document: ClusterDocument)
+    /// Create ``ClusterPaths/parents``, whichever are missing.
+    case createPaths
+    /// Create the ring document, unless somebody has, or the roster has entries: then there was a ring before.
+    case found(ClusterDocument)
+    /// Put back what ZooKeeper has lost; the ring document last, because nobody joins before it is there.
+    case putBack(RingRemains)
     /// `sync`, so that what is read next is as new as the leader.
     case sync
     /// Read the ring document.
@@ -58,10 +64,10 @@ public enum MembershipRequest: Equatable, Sendable {
     /// Read the member list with a watch, unless it still has this epoch.
     case list(unlessEpoch: UInt64?)
     /// Create the own entry in the roster; if there is one, read it instead.
-    case makeRosterEntry(Member)
+    case makeRosterEntry(Member, Life = Life())
     /// Create the own ephemeral znode and set the roster's entry to the same, in one transaction: whoever finds the member finds its
     /// boot in the roster, and a namesake that is refused leaves no trace there.
-    case register(Member)
+    case register(Member, Life = Life())
     /// Delete and create the own znode in one transaction.
     case changeWeight(Member)
     /// Delete the own znode, and the roster's entry if asked for, in one transaction.
@@ -88,6 +94,28 @@ public enum MembershipAnswer: Equatable, Sendable {
     case forbidden(String)
     /// It failed, or may have been done: a lost connection, most of the time.
     case failed(String)
+}
+
+/// What a running node still knows of a ring that ZooKeeper has lost, or of which it has an older state.
+public struct RingRemains: Equatable, Sendable {
+    /// With an epoch base above every epoch that was.
+    public let document: ClusterDocument
+    /// The document that it replaces; `nil` where there is none.
+    public let replaced: ClusterDocument?
+    /// The members of the last epoch: each may still act, so the roster has to name it before anybody asks there who might.
+    public let members: [Member]
+    /// The names of the revocations, which say all that nodes need: tokens that were revoked must stay so.
+    public var revocations: [String] = []
+}
+
+/// What a session without a past hears of this member.
+public enum FreshAnswer: Equatable, Sendable {
+    /// Nobody answers: ZooKeeper is away.
+    case nobody
+    /// The member's znode is there with its boot: its session lives, and its client library will be let in.
+    case known
+    /// It is not there: the session has ended, or ZooKeeper has lost it. It refuses a client that has seen more than it knows, for ever.
+    case unknown
 }
 
 /// What was found at the address of the member that holds the own id.

@@ -12,9 +12,15 @@ extension MembershipMachine {
                 return []
             }
             if let holder = view.member(me.id) { return meet(holder, now: now) }
-            return ask(.makeRosterEntry(me.with(weight: 0)))
+            // Something that is no member has this node's name; there has been an alarm. Nothing can be created until somebody deletes it.
+            if garbage[me.id] != nil {
+                rest(now: now)
+                return []
+            }
+            return ask(.makeRosterEntry(me.with(weight: 0), life))
         }
-        let wanted = wantedWeight(own: own, view: view)
+        let wanted = wantedWeight(own: own, view: view, now: now)
+        if wanted > 0, let pause, now >= pause.until { self.pause = nil }
         if own.weight == wanted {
             rest(now: now)
             return []
@@ -32,32 +38,55 @@ extension MembershipMachine {
     mutating func register(now: Int64) -> [MembershipAction] {
         if now >= predecessorUntil ?? .min { me.former = [] }
         hasRegistered = true
-        return ask(.register(me.with(weight: 0)))
+        return ask(.register(me.with(weight: 0), life))
+    }
+
+    /// The roster has an own entry now, or had one with this content: the next step is to register.
+    mutating func onRosterEntry(_ json: [UInt8]?, now: Int64) -> [MembershipAction] {
+        let before = me.lineage
+        var news: [MembershipAction] = []
+        if let json { news = noteRosterEntry(json, now: now) } else { lineageIsGivenUp() }
+        if before != me.lineage {
+            news += [
+                .lineage(me.lineage),
+                .say("another store has been registered as \(me.id), or none: what this node still holds counts no more"),
+            ]
+        }
+        return news + register(now: now)
     }
 
     /// A drained node gives up its weight only if the slots have somewhere to go.
-    private func wantedWeight(own: Member, view: MembershipView) -> UInt16 {
-        guard isDraining else { return me.weight }
+    private func wantedWeight(own: Member, view: MembershipView, now: Int64) -> UInt16 {
+        guard isDraining else { return own.weight == 0 && pauses(view, now: now) ? 0 : me.weight }
         return view.othersWithWeight.isEmpty ? own.weight : 0
     }
 
     /// Registering replaces the roster's entry, so what it said before has to be kept in mind: for the longest time in which somebody
     /// whose session has ended may act. Who is not known to be gone is named in the new entry, because this node may go before that.
-    mutating func noteRosterEntry(_ json: [UInt8], now: Int64) {
+    private mutating func noteRosterEntry(_ json: [UInt8], now: Int64) -> [MembershipAction] {
         // One that can't be read is somebody's.
-        let entry = try? Member(json: json, znode: paths.roster(me.id))
-        if entry?.lineage != me.lineage { lineageIsGivenUp() }
-        if let entry, wasEver(entry.identity) { return }
-        predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
-        guard let entry else { return }
+        let entry = try? RosterEntry(json: json, znode: paths.roster(me.id))
+        if entry?.member.lineage != me.lineage { lineageIsGivenUp() }
+        var strangers = entry?.member.former ?? []
+        let isOwn = entry.map { wasEver($0.member.identity) } ?? false
+        if isOwn {
+            // Whoever put the ring back may have found somebody in the entry of whom this node has not heard.
+            strangers.removeAll { me.former.contains($0) || wasEver(MemberIdentity(id: me.id, boot: $0.boot)) }
+        } else if let entry {
+            strangers.append(Member.Former(boot: entry.member.boot, link: entry.member.link))
+        }
         // Where this node listens itself, nobody else answers.
-        let strangers = (entry.former + [Member.Former(boot: entry.boot, link: entry.link)]).filter { $0.link != me.link }
+        strangers.removeAll { $0.link == me.link }
+        if isOwn, strangers.isEmpty { return [] }
+        predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
         me.former = Array((me.former.filter { !strangers.contains($0) } + strangers).suffix(Member.formerMax))
+        guard let entry, !isOwn else { return [] }
+        return follow(entry.life, now: now)
     }
 
     /// Somebody has registered this id with another lineage, or its entry was taken away: others may have gone on without this store, so what
     /// it holds counts no more.
-    mutating func lineageIsGivenUp() {
+    private mutating func lineageIsGivenUp() {
         guard hasRegistered, me.lineage != 0 else { return }
         me.lineage = me.boot
         hasRegistered = false

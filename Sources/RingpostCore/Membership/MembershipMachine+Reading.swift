@@ -5,11 +5,13 @@ extension MembershipMachine {
     /// Reads everything from the beginning: `sync`, the ring document, the list.
     mutating func startPass() -> [MembershipAction] {
         guard let session else { return [] }
-        return ask(session.isPrepared ? .sync : .createPaths(document: document ?? proposal))
+        return ask(session.isPrepared ? .sync : .createPaths)
     }
 
     /// Reads the list of members, now or as soon as the request under way has ended.
     mutating func readList() -> [MembershipAction] {
+        // Before there is a ring, the next pass looks for one.
+        guard document != nil else { return [] }
         guard case .resting = session?.step else {
             session?.isStale = true
             return []
@@ -25,7 +27,8 @@ extension MembershipMachine {
     }
 
     var list: MembershipRequest {
-        .list(unlessEpoch: session?.hasListed == true && doubts.isEmpty ? view?.epoch : nil)
+        guard session?.hasListed == true, doubts.isEmpty, let view, view.epoch >= epochBase else { return .list(unlessEpoch: nil) }
+        return .list(unlessEpoch: view.epoch - epochBase)
     }
 
     mutating func onAnswer(_ ticket: UInt64, _ answer: MembershipAnswer, now: Int64) -> [MembershipAction] {
@@ -36,20 +39,21 @@ extension MembershipMachine {
             session?.isPrepared = true
             return ask(.sync)
         case (.sync, .done): return ask(.readRing)
+        case (.found, .done), (.putBack, .exists): return ask(.sync)
+        case (.found, .exists):
+            // Somebody was first, or is about to put back what was.
+            foundsAt = nil
+            return ask(.sync)
+        case (.putBack(let remains), .done): return onPutBack(remains)
         case (.readRing, .ring(let json)): return onRing(json, now: now)
+        case (.readRing, .missing) where session?.standing == .outside: return onNoRing(now: now)
         case (.readRing, .missing), (.list, .missing), (.makeRosterEntry, .missing):
             // The next session creates them again, and the document as it was: this process knows it.
             return lose("\(paths.ring), \(paths.members) or \(paths.roster) is gone", now: now)
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return pursueGoal(now: now)
-        case (.makeRosterEntry, .done), (.makeRosterEntry, .rosterEntry):
-            let before = me.lineage
-            if case .rosterEntry(let json) = answer { noteRosterEntry(json, now: now) } else { lineageIsGivenUp() }
-            let news = [
-                MembershipAction.lineage(me.lineage),
-                .say("another store has been registered as \(me.id), or none: what this node still holds counts no more"),
-            ]
-            return (before == me.lineage ? [] : news) + register(now: now)
+        case (.makeRosterEntry, .done): return onRosterEntry(nil, now: now)
+        case (.makeRosterEntry, .rosterEntry(let json)): return onRosterEntry(json, now: now)
         case (.register, .done):
             session?.standing = .created
             return ask(list)
@@ -76,17 +80,19 @@ extension MembershipMachine {
         }
         guard let document else {
             self.document = read
+            foundsAt = nil
             return checkTimeout(now: now) ?? ask(list)
         }
         if read.generation != document.generation || read.seed != document.seed {
             // In this process all keys are placed by the old seed, so it can't follow; a new process can.
+            hasMetOtherRing = true
             return lose(
                 "\(paths.ring) is of generation \(read.generation.hexadecimal), this node belongs to generation "
                     + "\(document.generation.hexadecimal); stop it before it can join the other one", now: now)
         }
-        var news: [MembershipAction] = []
-        if read != document {
-            news = complain("the times in \(paths.ring) were changed; they hold for nodes that start from now on (\(read))")
+        var news = onBase(of: read)
+        if read.with(epochBase: 0) != document.with(epochBase: 0) {
+            news += complain("the times in \(paths.ring) were changed; they hold for nodes that start from now on (\(read))")
         }
         return news + ask(list)
     }
@@ -112,24 +118,34 @@ extension MembershipMachine {
             return refuse("\(paths.members) has \(list.entries.count) children, at most \(MembershipView.membersMax) are allowed", now: now)
         }
         var members: [Member] = []
+        var garbage: [String: String] = [:]
         for entry in list.entries {
             guard case .data(let json, let createdBy) = entry.content else {
                 return retry("\(paths.member(entry.name)) went while the list was read", now: now)
             }
             if createdBy > list.epoch { return retry("\(paths.member(entry.name)) came while the list was read", now: now) }
+            // The same on every node, so all of them leave it out: data never changes in place.
             do throws(DocumentError) { members.append(try Member(json: json, znode: paths.member(entry.name))) } catch {
-                return refuse(error.message, now: now)
+                garbage[entry.name] = error.message
             }
         }
-        if let view, list.epoch < view.epoch {
-            isAheadOfZooKeeper = true
-            return lose("\(paths.members) is at epoch \(list.epoch), it was at \(view.epoch): ZooKeeper has lost history", now: now)
-        }
+        let epoch = epochBase + list.epoch
+        if let view, epoch < view.epoch { return onOlderList(epoch, now: now) }
         let own = members.first { $0.identity == me.identity }
         if own == nil, let standing = session?.standing, standing != .outside {
             return lose("\(paths.member(me.id)) is gone or another's, though the session that made it lives", now: now)
         }
-        return accept(members, epoch: list.epoch, own: own, now: now)
+        return note(garbage) + accept(members, epoch: epoch, own: own, now: now)
+    }
+
+    /// One alarm for each child that is no member; so many are named at once.
+    private mutating func note(_ found: [String: String]) -> [MembershipAction] {
+        let news = found.keys.filter { garbage[$0] == nil }.sorted()
+        garbage = found
+        if news.isEmpty { return [] }
+        let named = news.prefix(Self.garbageNamedMax).compactMap { found[$0] }.joined(separator: "; ")
+        let more = news.count > Self.garbageNamedMax ? "; and \(news.count - Self.garbageNamedMax) more" : ""
+        return [.alarm("\(named)\(more): left out of the ring; delete what is no member")]
     }
 
     /// A list that stays wrong until somebody mends it: the same on every node, so all of them keep the last epoch.
@@ -149,7 +165,8 @@ extension MembershipMachine {
 
     /// Nothing to do. The next look comes without being told: a watch can get lost.
     mutating func rest(now: Int64) {
-        enter(.resting(until: now + Int64((document ?? proposal).sessionTimeoutMilliseconds)))
+        let until = now + Int64((document ?? proposal).sessionTimeoutMilliseconds)
+        enter(.resting(until: pause.map { now < $0.until ? min(until, $0.until) : until } ?? until))
     }
 
     private mutating func accept(_ members: [Member], epoch: UInt64, own: Member?, now: Int64) -> [MembershipAction] {
@@ -169,6 +186,7 @@ extension MembershipMachine {
         session.attempts = 0
         self.session = session
         lastFault = nil
+        hasMetOtherRing = false
         // With a doubt about the ring, it is computed again.
         let previous = doubts.isEmpty ? view : nil
         let next = MembershipView(

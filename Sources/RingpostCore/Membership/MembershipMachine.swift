@@ -2,7 +2,8 @@
 // level-triggered: a pass reads what ZooKeeper holds, then does the one next thing that brings it closer to what is wanted.
 // A lost answer, a lost watch or a new session therefore need no paths of their own: the next pass finds out.
 //
-// Reading is in MembershipMachine+Reading.swift, what follows from it in MembershipMachine+Joining.swift.
+// Reading is in MembershipMachine+Reading.swift, what follows from it in MembershipMachine+Joining.swift, and what is done when ZooKeeper has
+// lost data in MembershipMachine+Losses.swift.
 
 import HashRing
 
@@ -20,6 +21,8 @@ public struct MembershipMachine: Sendable {
     static let reminderMilliseconds: Int64 = 10_000
     /// So many passes in a row may fail before an alarm.
     static let attemptsBeforeAlarm = 8
+    /// So many children that are no members are named in one alarm.
+    static let garbageNamedMax = 8
     /// So many own earlier boots are remembered, newest last.
     static let formerBootsMax = 64
 
@@ -73,7 +76,7 @@ public struct MembershipMachine: Sendable {
     /// What is under way in a session. Every step can transition to connecting, and all but leaving to each other.
     enum Step: Sendable {
         /// No connection.
-        case connecting(since: Int64, reminder: Int64)
+        case connecting(since: Int64, reminder: Int64, asks: Asking)
         /// One request is under way.
         case asking(ticket: UInt64, MembershipRequest)
         /// The holder of the own id is asked who it is.
@@ -84,6 +87,16 @@ public struct MembershipMachine: Sendable {
         case retrying(at: Int64)
         /// The goodbye is under way. The last step.
         case leaving(ticket: UInt64, until: Int64)
+    }
+
+    /// Whether ZooKeeper is asked over a session beside the one that can't connect.
+    enum Asking: Sendable {
+        /// A session that was never connected has nothing that ZooKeeper could have lost.
+        case never
+        case due(at: Int64)
+        case underWay
+
+        var dueAt: Int64? { if case .due(let at) = self { at } else { nil } }
     }
 
     let paths: ClusterPaths
@@ -104,16 +117,28 @@ public struct MembershipMachine: Sendable {
     var formerBoots: [UInt64] = []
     /// It has asked to be registered: its lineage stands in the roster, or did.
     var hasRegistered = false
-    /// Its store has seen more than ZooKeeper knows of.
-    var isAheadOfZooKeeper = false
+    /// This process; what it follows is known once the roster has been read.
+    var life: Life
+    /// When `start` came.
+    var startedAt: Int64?
+    /// It takes no weight.
+    var pause: Pause?
     /// Set when the roster named an earlier life of this node that is not this process: until then it may still believe in its lease.
     var predecessorUntil: Int64?
     /// The holder that is waited for, so that the log says it once.
     var holderWaitedFor: UInt64?
+    /// Children of /members that are no members, by name, and what is wrong with each: they are left out until somebody deletes them.
+    public internal(set) var garbage: [String: String] = [:]
     /// The last thing that was wrong with a list, so that the alarm comes once.
     var lastFault: String?
     /// Alarms in a row without having become a member between.
     var pauses = 0
+    /// When this node founds a ring, if there is still none.
+    var foundsAt: Int64?
+    /// The last thing that ZooKeeper has lost, as long as this process runs.
+    public internal(set) var loss: String?
+    /// ZooKeeper holds another ring of this name, so others may act; this node must not vouch that ZooKeeper is away.
+    public internal(set) var hasMetOtherRing = false
     var lastTicket: UInt64 = 0
     var lastSession = 0
     /// Peers that computed another digest from the present epoch.
@@ -125,10 +150,13 @@ public struct MembershipMachine: Sendable {
     ///   - cluster: the cluster's name.
     ///   - me: what to announce; its boot is replaced with every session.
     ///   - proposal: the document to create if this node comes first. The first session asks for its time-out.
+    ///   - began: when this process began, in milliseconds since 1970; 0 where that is not known.
     ///   - buildRing: makes the rings of its views.
     public init(
-        cluster: String, me: Member, proposal: ClusterDocument, buildRing: @escaping RingBuilder = { HashRing(members: $0) }
+        cluster: String, me: Member, proposal: ClusterDocument, began: Int64 = 0,
+        buildRing: @escaping RingBuilder = { HashRing(members: $0) }
     ) {
+        life = Life(since: began)
         paths = ClusterPaths(cluster: cluster)
         self.buildRing = buildRing
         self.me = me
@@ -140,6 +168,12 @@ public struct MembershipMachine: Sendable {
         member.id == me.id && (member.boot == me.boot || formerBoots.contains(member.boot))
     }
 
+    /// Of the roster's entries, and of those that had their ids before, who is no member by the newest view, and was never this process.
+    func strangers(in roster: [Member]) -> [Member] {
+        let members = Set(view?.members.map(\.identity) ?? [])
+        return roster.flatMap { [$0] + $0.predecessors }.filter { !members.contains($0.identity) && !wasEver($0.identity) }
+    }
+
     /// When `tick` is due next; `nil` if only events can change anything.
     public var nextWake: Int64? {
         switch phase {
@@ -147,7 +181,7 @@ public struct MembershipMachine: Sendable {
         case .pausing(let until): return until
         case .inSession(let session):
             switch session.step {
-            case .connecting(_, let reminder): return reminder
+            case .connecting(_, let reminder, let asks): return min(reminder, asks.dueAt ?? reminder)
             case .asking, .probing: return nil
             case .resting(let until), .leaving(_, let until): return until
             case .retrying(let at): return at
@@ -162,11 +196,15 @@ public struct MembershipMachine: Sendable {
         return true
     }
 
+    /// Whether a session is connected that has taken a list over: then nothing has to be put back any more before others read.
+    public var hasListed: Bool { isConnected && session?.hasListed == true }
+
     /// Takes an event and says what to do.
     public mutating func handle(_ event: MembershipEvent, now: Int64) -> [MembershipAction] {
         switch event {
         case .start:
             guard case .idle = phase else { return [] }
+            startedAt = now
             return openSession()
         case .sessionOpened(let number, let boot): return onOpened(number, boot: boot, now: now)
         case .sessionRefused(let number, let reason):
@@ -180,6 +218,7 @@ public struct MembershipMachine: Sendable {
             guard isCurrent(number) else { return [] }
             return shutOut(
                 "ZooKeeper refuses the session's credentials; allow the digest scheme on its servers, which is the default", now: now)
+        case .askedAfresh(let number, let answer): return onFreshAnswer(number, answer, now: now)
         case .membersChanged(let number):
             return isCurrent(number) ? readList() : []
         case .answered(let ticket, let answer): return onAnswer(ticket, answer, now: now)
@@ -253,15 +292,13 @@ extension MembershipMachine {
         formerBoots.append(me.boot)
         if formerBoots.count > Self.formerBootsMax { formerBoots.removeFirst() }
         me.boot = boot
-        if isAheadOfZooKeeper, me.lineage != 0 { me.lineage = boot }
-        isAheadOfZooKeeper = false
-        let step = Step.connecting(since: now, reminder: now + Self.reminderMilliseconds)
+        let step = Step.connecting(since: now, reminder: now + Self.reminderMilliseconds, asks: .never)
         phase = .inSession(Session(number: number, timeoutMilliseconds: timeout, step: step))
         return []
     }
 
     private mutating func onConnected(_ number: Int, negotiated: Int, now: Int64) -> [MembershipAction] {
-        guard isCurrent(number), var session, case .connecting(let since, _) = session.step else { return [] }
+        guard isCurrent(number), var session, case .connecting(let since, _, _) = session.step else { return [] }
         let isBack = session.negotiatedTimeoutMilliseconds > 0
         session.negotiatedTimeoutMilliseconds = negotiated
         session.attempts = 0
@@ -274,7 +311,8 @@ extension MembershipMachine {
         guard isCurrent(number), let step = session?.step else { return [] }
         if case .connecting = step { return [] }
         if case .leaving = step { return end() }
-        enter(.connecting(since: now, reminder: now + Self.reminderMilliseconds))
+        let asks = Asking.due(at: now + freshPauseMilliseconds)
+        enter(.connecting(since: now, reminder: now + Self.reminderMilliseconds, asks: asks))
         return [.say("ZooKeeper is away; staying at epoch \(view?.epoch ?? 0)")]
     }
 
@@ -325,8 +363,9 @@ extension MembershipMachine {
         guard let nextWake, nextWake <= now else { return [] }
         guard let session else { return openSession() }
         switch session.step {
-        case .connecting(let since, _):
-            enter(.connecting(since: since, reminder: now + Self.reminderMilliseconds))
+        case .connecting(let since, let reminder, let asks):
+            if let dueAt = asks.dueAt, dueAt <= now { return askAfresh(since: since, reminder: reminder) }
+            enter(.connecting(since: since, reminder: now + Self.reminderMilliseconds, asks: asks))
             return [.say("ZooKeeper has been away for \((now - since) / 1_000) s; still trying")]
         case .resting, .retrying: return startPass()
         case .leaving: return end()

@@ -15,6 +15,8 @@ public struct WithdrawalMachine: Sendable {
     static let withdrawalSessions: Int64 = 3
     /// It comes back when it has reached everybody for S; twice as long for each withdrawal soon after the last return, at most this.
     static let returnMillisecondsMax: Int64 = 600_000
+    /// A member that must not withdraw looks again after so many times S.
+    static let lookAgainSessions: Int64 = 10
     /// A return is followed "soon" by a withdrawal within so many times S.
     static let soonSessions: Int64 = 60
 
@@ -34,11 +36,13 @@ public struct WithdrawalMachine: Sendable {
         public var isDraining: Bool
         /// Slots of which it holds a copy; only looked at while it drains for its withdrawal.
         public var copies: Int
+        /// Slots of which no other member is known to hold a copy; `nil` where they were not counted.
+        public var lastCopies: Int?
 
         /// All of it.
         public init(
             members: [Member], epoch: UInt64, own: MemberIdentity, unreachable: Set<MemberIdentity>, reachesZooKeeper: Bool,
-            isDraining: Bool, copies: Int
+            isDraining: Bool, copies: Int, lastCopies: Int? = nil
         ) {
             self.members = members
             self.epoch = epoch
@@ -47,6 +51,7 @@ public struct WithdrawalMachine: Sendable {
             self.reachesZooKeeper = reachesZooKeeper
             self.isDraining = isDraining
             self.copies = copies
+            self.lastCopies = lastCopies
         }
     }
 
@@ -112,8 +117,8 @@ public struct WithdrawalMachine: Sendable {
         case locking(own: MemberIdentity)
         /// Has the lock, and waits for a list as new. Can transition to draining, watching.
         case confirming(own: MemberIdentity, epoch: UInt64, until: Int64)
-        /// Gives away what it can. Can transition to outside, watching.
-        case draining(own: MemberIdentity, until: Int64)
+        /// Gives away what it can, to these members. Can transition to outside, watching.
+        case draining(own: MemberIdentity, until: Int64, to: Set<MemberIdentity>)
         /// No member. Can transition to watching.
         case outside(probeAt: Int64, probe: (number: Int, askedAt: Int64)?, reachedSince: Int64?)
     }
@@ -125,6 +130,8 @@ public struct WithdrawalMachine: Sendable {
     /// Cut links, and since when.
     private var cuts: [Pair: Int64] = [:]
     private var alarmed: Set<Pair> = []
+    /// Why it stays in the ring though it should withdraw; until it may, or the links are back.
+    public private(set) var objection: String?
     private var lastProbe = 0
     private var lastReturn: Int64?
     /// Withdrawals that each came soon after the return from the one before.
@@ -136,8 +143,13 @@ public struct WithdrawalMachine: Sendable {
         heartbeatTimeout = Int64(document.heartbeatTimeoutMilliseconds)
     }
 
-    /// Withdrawn, or about to be: ``Surroundings/copies`` counts.
-    public var isDraining: Bool { if case .draining = state { true } else { false } }
+    /// About to withdraw: the copies count.
+    public var countsCopies: Bool {
+        switch state {
+        case .confirming, .draining: true
+        case .watching, .locking, .outside: false
+        }
+    }
 
     /// Stays outside the ring.
     public var isOutside: Bool { if case .outside = state { true } else { false } }
@@ -225,6 +237,7 @@ public struct WithdrawalMachine: Sendable {
     private mutating func step(_ view: Surroundings, now: Int64) -> [Action] {
         switch state {
         case .watching(let retryAt):
+            if longCuts(now: now)[view.own] == nil { objection = nil }
             guard now >= retryAt, view.reachesZooKeeper, !view.isDraining, shouldWithdraw(view, now: now) else { return [] }
             state = .locking(own: view.own)
             return [.takeLock]
@@ -236,15 +249,22 @@ public struct WithdrawalMachine: Sendable {
             if own != view.own || view.isDraining || now >= until { return abandon(now: now) }
             guard view.epoch >= epoch else { return [] }
             guard shouldWithdraw(view, now: now) else { return abandon(now: now) }
-            state = .draining(own: own, until: now + sessionTimeout)
+            guard let lastCopies = view.lastCopies else { return [] }
+            if lastCopies > 0 { return object("no other member has a copy of \(lastCopies) slots that it holds", now: now) }
+            objection = nil
+            state = .draining(own: own, until: now + sessionTimeout, to: Set(view.members.map(\.identity)))
             let peers = cuts.keys.compactMap { $0.other(than: own)?.id }.sorted().joined(separator: ", ")
             return [.alarm("withdrawing from the ring: no link with \(peers) for \(seconds(Self.withdrawalSessions))"), .drain]
-        case .draining(let own, let until):
+        case .draining(let own, let until, let members):
             // An order to drain goes further than this one; what it has given up stays so.
             if view.isDraining { return abandon(now: now) }
             if own != view.own || !shouldWithdraw(view, now: now) { return abandon(now: now) + [.endDrain] }
             let isLight = view.members.contains { $0.identity == own && $0.weight == 0 }
             guard now >= until || isLight && view.copies == 0 else { return [] }
+            // What another had may be left here alone.
+            if view.copies > 0, !members.isSubset(of: Set(view.members.map(\.identity))) {
+                return object("another member has left meanwhile, and \(view.copies) copies are held here", now: now) + [.endDrain]
+            }
             return withdraw(now: now)
         case .outside: return lookAround(view, now: now)
         }
@@ -253,6 +273,15 @@ public struct WithdrawalMachine: Sendable {
     private mutating func abandon(now: Int64) -> [Action] {
         state = .watching(retryAt: now + sessionTimeout)
         return [.releaseLock, .say("staying in the ring after all")]
+    }
+
+    /// Stays, because something would be lost with it. There is one alarm for all attempts.
+    private mutating func object(_ reason: String, now: Int64) -> [Action] {
+        state = .watching(retryAt: now + Self.lookAgainSessions * sessionTimeout)
+        let isFirst = objection == nil
+        let sentence = "staying in the ring though links are cut, because \(reason); slots that it shares with those it can't reach wait"
+        objection = sentence
+        return [.releaseLock, isFirst ? .alarm(sentence) : .say(sentence)]
     }
 
     /// The answer to ``Action/takeLock``.

@@ -11,6 +11,9 @@ public enum NodeAction: Equatable, Sendable {
     case closeSession
     /// Ask and report the answer with the ticket.
     case request(ticket: UInt64, MembershipRequest)
+    /// Open a session beside the one that can't connect, see what ZooKeeper knows of this member, and report
+    /// ``MembershipEvent/askedAfresh(session:_:)``; after the limit that nobody answers.
+    case askAfresh(session: Int, Member, limitMilliseconds: Int)
     /// Send `sync` and report with this time.
     case sendSync(sentAt: Int64)
     /// Create the ephemeral lock for withdrawing as this member.
@@ -51,6 +54,10 @@ public enum NodeAction: Equatable, Sendable {
     case revocations(RevocationList)
     /// For operators; `nil` when the node does not drain any more.
     case progress(DrainMachine.Progress?)
+    /// All that is wrong from now on, until it passes.
+    case standing([StandingAlarm])
+    /// Slots that nobody serves; `nil` when there are none.
+    case slotsWait(SlotWatch.Report?)
     /// The goodbye follows: heartbeats say so, and producers are refused.
     case leaving
     /// Hand in the peers' standings and, if wanted, what the shards hold; shards count when they have applied every view told before.

@@ -33,6 +33,10 @@ public enum NodeEvent: Sendable {
     case looked(ticket: UInt64, PeerTable, NodeHoldings?)
     /// The sockets of ``NodeAction/moveSockets(number:milliseconds:elsewhere:)`` have gone, or had the time for it.
     case moved(number: Int)
+    /// Slots that are to be this node's and that nobody serves, of all shards together; told when it changes.
+    case slotsWait(SlotWaits)
+    /// Members that the roster names and that are none now; told when somebody has asked it.
+    case rosterRead(strangers: [MemberIdentity])
     /// The node ends without a goodbye.
     case stop
     /// Time has passed; see ``NodeMachine/nextWake(now:)``.
@@ -43,14 +47,17 @@ public enum NodeEvent: Sendable {
 public struct NodeHoldings: Hashable, Sendable {
     /// Slots of which it holds a copy that has not been released, own ones too.
     public var copies: Int
+    /// Slots of which it holds a copy, and no other member is known to hold one.
+    public var lastCopies: Int
     /// Keys whose history it holds as the owner.
     public var users: Int
     /// Sockets of clients.
     public var sockets: Int
 
     /// Nothing, unless given.
-    public init(copies: Int = 0, users: Int = 0, sockets: Int = 0) {
+    public init(copies: Int = 0, lastCopies: Int = 0, users: Int = 0, sockets: Int = 0) {
         self.copies = copies
+        self.lastCopies = lastCopies
         self.users = users
         self.sockets = sockets
     }

@@ -40,6 +40,8 @@ extension NodeMachine {
     mutating func onLock(_ answer: WithdrawalMachine.LockAnswer, of member: MemberIdentity, now: Int64, _ actions: inout [NodeAction]) {
         guard member == identity, case .taking = lock else { return }
         lock = .idle
+        var answer = answer
+        if case .taken(let transaction) = answer { answer = .taken(epoch: transaction + (document?.epochBase ?? 0)) }
         perform(withdrawal?.onLock(answer, now: now), now: now, &actions)
     }
 

@@ -34,7 +34,7 @@ extension NodeMachine {
         look.asked = Asked(
             ticket: look.lastTicket, view: view, identity: view?.own?.identity ?? identity,
             reachesZooKeeper: lease(now: now).reachesZooKeeper)
-        let counts = look.drainDue != nil || withdrawal?.isDraining == true
+        let counts = look.drainDue != nil || withdrawal?.countsCopies == true
         actions.append(.look(ticket: look.lastTicket, countsHoldings: counts))
     }
 
@@ -50,7 +50,8 @@ extension NodeMachine {
             look.withdrawalDue = now + WithdrawalMachine.tickMilliseconds
             let surroundings = WithdrawalMachine.Surroundings(
                 members: view.members, epoch: view.epoch, own: asked.identity, unreachable: peers.unreachable,
-                reachesZooKeeper: asked.reachesZooKeeper, isDraining: isDraining, copies: holdings?.copies ?? 0)
+                reachesZooKeeper: asked.reachesZooKeeper, isDraining: isDraining, copies: holdings?.copies ?? 0,
+                lastCopies: holdings?.lastCopies)
             if var machine = withdrawal {
                 peers.report(to: &machine)
                 let wanted = machine.onTick(now, surroundings)

@@ -20,8 +20,6 @@ extension NodeMachine {
             guard isCurrent(session) else { return }
             apply(event, now: now, &actions)
             perform(leaseMachine?.connected(now: now), now: now, &actions)
-            // A session with another time-out than the cluster's has been closed by now.
-            if isCurrent(session) { perform(revocations.onConnected(now: now), &actions) }
         case .disconnected(let session):
             guard isCurrent(session) else { return }
             revocations.onDisconnected()
@@ -32,6 +30,10 @@ extension NodeMachine {
             if isCurrent(session) { actions.append(.identity(identity, lineage: lineage)) }
         case .leave(let clearingRoster): leave(clearingRoster: clearingRoster, now: now, &actions)
         default: apply(event, now: now, &actions)
+        }
+        // Not before: what is revoked may have to be put back first, and would be forgotten if it were read as it is.
+        if case .zooKeeper(let membership) = cluster, membership.hasListed, !revocations.isConnected {
+            perform(revocations.onConnected(now: now), &actions)
         }
     }
 
@@ -64,7 +66,12 @@ extension NodeMachine {
             // It goes with its session.
             lock = .idle
             actions.append(.closeSession)
+        case .request(let ticket, .putBack(var remains)):
+            remains.revocations = revocations.list.revocations.map(\.name).sorted()
+            actions.append(.request(ticket: ticket, .putBack(remains)))
         case .request(let ticket, let request): actions.append(.request(ticket: ticket, request))
+        case .askAfresh(let session, let member, let limit):
+            actions.append(.askAfresh(session: session, member, limitMilliseconds: limit))
         case .probeHolder(let ticket, let holder): actions.append(.probeHolder(ticket: ticket, holder))
         case .linkWithMembers(let session, let limit): actions.append(.linkWithMembers(session: session, limitMilliseconds: limit))
         case .registered(let member, let hadPredecessor):

@@ -12,18 +12,26 @@ extension NodeMachine {
         case ask([Member])
     }
 
-    /// - Parameter roster: its entries. Who is a member by the newest view has been asked for its copies; of all others, also those that had
-    ///   an entry's id before, nobody knows what they have.
+    /// - Parameters:
+    ///   - roster: its entries. Who is a member by the newest view has been asked for its copies; of all others, also those that had an
+    ///     entry's id before, nobody knows what they have.
+    ///   - unreadable: entries that can't be read: somebody's, who can't be asked.
     /// - Returns: `nil` while the cluster's times are not known.
-    public func vacancy(roster: [Member]) -> Vacancy? {
-        guard case .zooKeeper(let membership) = cluster, let document else { return document == nil ? nil : .wait(0) }
-        let members = Set(membership.view?.members.map(\.identity) ?? [])
-        let strangers = roster.flatMap { [$0] + $0.predecessors }.filter {
-            !members.contains($0.identity) && !membership.wasEver($0.identity)
-        }
-        if strangers.isEmpty { return .wait(0) }
-        if strangers.count > Self.departedMax { return .wait(Int64(document.vacancyMillisecondsMax)) }
+    public func vacancy(roster: [Member], unreadable: Int = 0) -> Vacancy? {
+        guard case .zooKeeper = cluster, let document else { return document == nil ? nil : .wait(0) }
+        let strangers = strangers(in: roster)
+        if strangers.isEmpty, unreadable == 0 { return .wait(0) }
+        if strangers.count > Self.departedMax || unreadable > 0 { return .wait(Self.longestWait(document)) }
         return .ask(strangers)
+    }
+
+    /// Of the roster's entries, and of those that had their ids before, who is no member, and was never this process.
+    public func strangers(in roster: [Member]) -> [Member] {
+        if case .zooKeeper(let membership) = cluster { membership.strangers(in: roster) } else { [] }
+    }
+
+    private static func longestWait(_ document: ClusterDocument) -> Int64 {
+        Int64(max(document.vacancyMillisecondsMax, document.recoveryMilliseconds))
     }
 
     /// How long to wait: S + H if nobody is there any more; longer if somebody is there under another boot, who may come back with a copy;
@@ -35,7 +43,7 @@ extension NodeMachine {
             switch result {
             case .refused: break
             case .otherBoot: wait = max(wait, document.recoveryMilliseconds)
-            case .sameBoot, .silent: return Int64(max(document.vacancyMillisecondsMax, document.recoveryMilliseconds))
+            case .sameBoot, .silent: return Self.longestWait(document)
             }
         }
         return Int64(wait)

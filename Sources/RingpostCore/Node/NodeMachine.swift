@@ -3,7 +3,8 @@
 // and the time go in, actions come out; the service and the simulation are the two shells that perform them.
 //
 // Its parts: the membership and the lease are in NodeMachine+Membership.swift, what becomes of looks at the node in
-// NodeMachine+Looks.swift, the lock for withdrawing in NodeMachine+Lock.swift, the roster in NodeMachine+Vacancy.swift.
+// NodeMachine+Looks.swift, the lock for withdrawing in NodeMachine+Lock.swift, the roster in NodeMachine+Vacancy.swift, alarms that stand in
+// NodeMachine+Standing.swift.
 
 /// All that one node decides about itself. See docs/architecture/membership.md.
 public struct NodeMachine: Sendable {
@@ -29,6 +30,8 @@ public struct NodeMachine: Sendable {
     /// The lease that was told last.
     private var toldLease: Lease?
     private var toldProgress: DrainMachine.Progress?
+    var slotWatch = SlotWatch()
+    var told = Told()
     /// It has been asked to go: that it may not act any more is nothing to be alarmed at.
     private var isLeaving = false
     private let startedAt: Int64
@@ -101,13 +104,14 @@ public struct NodeMachine: Sendable {
         let frozen = Lease(state: .frozen(since: startedAt), actUntil: startedAt, reachesZooKeeper: false)
         let lease = leaseMachine?.lease(now: now) ?? frozen
         // Between two sessions no syncs are sent, but a node that is connected must not tell peers that ZooKeeper is away.
-        let reaches = lease.reachesZooKeeper || membership.isConnected && !isRegistered
+        // One that was shut out by another ring of the same name doesn't either: others act there.
+        let reaches = lease.reachesZooKeeper || membership.isConnected && !isRegistered || membership.hasMetOtherRing
         return Lease(state: lease.state, actUntil: lease.actUntil, reachesZooKeeper: reaches)
     }
 
     /// When ``NodeEvent/tick`` is due next; `nil` if only events can change anything.
     public func nextWake(now: Int64) -> Int64? {
-        var due = [leaseMachine?.nextWake(now: now), revocations.nextWake, look.nextWake]
+        var due = [leaseMachine?.nextWake(now: now), revocations.nextWake, look.nextWake, nextWatchWake(now: now)]
         if case .zooKeeper(let membership) = cluster { due.append(membership.nextWake) }
         if case .waiting(let at) = lock { due.append(at) }
         return due.compactMap { $0 }.min()
@@ -141,6 +145,8 @@ public struct NodeMachine: Sendable {
         case .drain(let cause): perform(drain.drain(cause, now: now), now: now, &actions)
         case .looked(let ticket, let peers, let holdings): onLook(ticket, peers, holdings, now: now, &actions)
         case .moved(let number): perform(drain.onMoved(number), now: now, &actions)
+        case .slotsWait(let waits): slotWatch.onWaits(waits, now: now)
+        case .rosterRead(let strangers): slotWatch.onRoster(strangers: strangers)
         case .stop: stop(now: now, &actions)
         case .tick: onTick(now: now, &actions)
         }
@@ -167,6 +173,7 @@ public struct NodeMachine: Sendable {
     /// What every event may have changed.
     private mutating func conclude(now: Int64, _ actions: inout [NodeAction]) {
         tellLease(now: now, &actions)
+        tellStanding(now: now, &actions)
         let progress = drain.progress
         if progress == toldProgress { return }
         let hasTurned = (progress == nil) != (toldProgress == nil)

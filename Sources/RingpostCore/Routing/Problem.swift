@@ -46,6 +46,8 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
     case internalError = 28
     /// The publisher has written to as many different users and channels as it may.
     case tooManyNames = 29
+    /// What an order has to be written to does not take it now: ZooKeeper is away, or a file can't be written.
+    case unavailable = 30
 
     /// Stable; programs compare it.
     public var code: String {
@@ -79,6 +81,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .stopping: "stopping"
         case .internalError: "internal_error"
         case .tooManyNames: "too_many_names"
+        case .unavailable: "unavailable"
         }
     }
 
@@ -96,7 +99,7 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .unsupportedMediaType: 415
         case .upgradeRequired: 426
         case .windowFull, .tooFast, .tooManySockets, .tooManyNames: 429
-        case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping, .channelFull: 503
+        case .overloaded, .noOwner, .retry, .frozen, .ownerUnreachable, .outcomeUnknown, .stopping, .channelFull, .unavailable: 503
         case .internalError: 500
         }
     }
@@ -134,13 +137,14 @@ public enum Problem: UInt8, Error, Sendable, CaseIterable {
         case .internalError: "something went wrong inside this node"
         case .tooManyNames:
             "you have written to as many users and channels as you may; those that nobody uses are forgotten after a day"
+        case .unavailable: "what this has to be written to can't be reached; ask again later"
         }
     }
 
     /// Seconds for `Retry-After`, where trying again makes sense.
     public var retryAfterSeconds: Int? {
         switch self {
-        case .windowFull, .overloaded, .noOwner, .frozen, .channelFull: 2
+        case .windowFull, .overloaded, .noOwner, .frozen, .channelFull, .unavailable: 2
         case .tooManySockets, .tooManyNames: 10
         case .tooFast: 1
         case .retry, .ownerUnreachable, .outcomeUnknown, .stopping: 1

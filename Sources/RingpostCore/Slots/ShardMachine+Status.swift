@@ -61,6 +61,19 @@ extension ShardMachine {
         return counts
     }
 
+    /// Slots of which this node holds a complete copy, as their owner or to become it, and no other member is known to hold one. A mirror's
+    /// owner has one as well.
+    public var lastCopyCount: Int {
+        log.slotIndices.count { slotIndex in
+            let slot = layout.slot(at: slotIndex)
+            let copy = log.copy(at: slotIndex)
+            // Where nothing was ever written, nothing can be lost.
+            guard copy.state == .complete, copy.position > 0, peers.isOwner(slot) else { return false }
+            if let takeover = takeovers[slot] { return takeover.found.isEmpty }
+            return !log.holders(at: slotIndex).contains { $0.isConfirmed && peers.isMember[$0.peer] }
+        }
+    }
+
     /// The node's memory runs short: drops history of the largest mailboxes, as it is dropped beyond the bytes of the store. Who resumes
     /// before what is left is told `gap`.
     ///

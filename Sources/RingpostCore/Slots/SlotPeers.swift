@@ -82,6 +82,8 @@ struct SlotPeers {
     var count: Int { peers.count }
     /// All members but this node, in the order of the view.
     var others: [Int] { byMember.filter { $0 >= 0 } }
+    /// Who has this number now; `nil` for one that has left.
+    func identity(_ peer: Int) -> MemberIdentity? { byMember.firstIndex(of: peer).flatMap { view?.members[$0].identity } }
     func isLinked(_ peer: Int) -> Bool { peers[peer].link != nil }
 
     /// The number of a member of the newest view.

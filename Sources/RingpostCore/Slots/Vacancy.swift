@@ -85,6 +85,14 @@ struct Vacancy {
         return slotIndex
     }
 
+    /// When a slot may begin anew; `nil` while the roster has not been heard of. For the parameters see
+    /// ``isDue(since:succession:quietMilliseconds:now:)``.
+    func due(since: Int64, succession: Int64, quietMilliseconds: Int64) -> Int64? {
+        guard let waitMilliseconds else { return nil }
+        let succession = max(succession, succeededAt ?? .min)
+        return max(since + waitMilliseconds, succession == .min ? .min : succession + quietMilliseconds)
+    }
+
     /// Whether a slot may begin anew; if not, a later pass comes in time.
     ///
     /// - Parameters:
@@ -93,9 +101,7 @@ struct Vacancy {
     ///   - quietMilliseconds: so long after a succession nobody can be acting for the boot before.
     /// - Returns: `nil` while the roster has not been heard of.
     mutating func isDue(since: Int64, succession: Int64, quietMilliseconds: Int64, now: Int64) -> Bool? {
-        guard let waitMilliseconds else { return nil }
-        let succession = max(succession, succeededAt ?? .min)
-        let slotDueAt = max(since + waitMilliseconds, succession == .min ? .min : succession + quietMilliseconds)
+        guard let slotDueAt = due(since: since, succession: succession, quietMilliseconds: quietMilliseconds) else { return nil }
         if now >= slotDueAt { return true }
         dueAt = min(dueAt, slotDueAt)
         return false

@@ -33,6 +33,8 @@ extension ShardGroup {
                     ws: counters.sockets(.webSocket), sse: counters.sockets(.eventStream), poll: counters.sockets(.poll)),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),
                 parked: snapshot.parked, draining: context.drain.map { NodeReport.Draining($0, now: Moment.now().monotonic) },
+                waiting: context.standing.slotsWait.map { NodeReport.Waiting($0, now: Moment.now().monotonic) },
+                alarms: context.standing.alarms.map(\.sentence),
                 namespaces: context.configuration.namespaces.isEmpty ? nil : context.configuration.namespaces.digest.hexadecimal,
                 version: RingpostVersion.text)
         }

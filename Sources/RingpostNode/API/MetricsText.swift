@@ -57,10 +57,18 @@ enum MetricsText {
             "ringpost_may_act", "1 while the node has the right to act", [([], context.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
         if let log = context.log?.counts { writeLog(written: log.written, lost: log.lost, to: &page) }
         page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], context.alarms)])
+        writeStanding(context.standing, to: &page)
         page.histogram(
             "ringpost_publish_to_write_seconds", "From a publish's entry into the cluster to the socket's queue", counters.latency)
         page.histogram("ringpost_link_round_trip_seconds", "Heartbeats' round trips on links", counters.roundTrip)
         return page.text
+    }
+
+    private static func writeStanding(_ standing: NodeContext.Standing, to page: inout Page) {
+        page.gauge(
+            "ringpost_alarm", "1 while something is wrong that somebody should look at, by kind",
+            StandingAlarm.Kind.allCases.map { kind in ([("kind", kind.rawValue)], standing.alarms.contains { $0.kind == kind } ? 1 : 0) })
+        page.gauge("ringpost_slots_waiting", "Slots of this node that nobody serves", [([], standing.slotsWait?.slots ?? 0)])
     }
 
     private static func writeChannels(_ snapshot: ShardSnapshot, to page: inout Page) {

@@ -16,6 +16,10 @@ struct NodeStatus: Codable, Sendable {
     let messages: NodeReport.Messages
     let parked: Int
     let draining: NodeReport.Draining?
+    /// Slots that nobody serves; `nil` when there are none, and of older nodes.
+    let waiting: NodeReport.Waiting?
+    /// What is wrong; `nil` of older nodes.
+    let alarms: [String]?
     /// The digest of the namespaces; `nil` where there are none.
     let namespaces: String?
     let version: String
@@ -29,7 +33,8 @@ extension NodeReport {
             protocol: member.protocolVersion, weight: member.weight, zone: member.zone, slots: slots, answered: status != nil,
             epoch: status?.epoch, digest: status?.digest, users: status?.users, sockets: status?.sockets, lease: status?.lease,
             ageMilliseconds: status?.ageMilliseconds, uptimeSeconds: status?.uptimeSeconds, loops: status?.loops,
-            historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining, namespaces: status?.namespaces,
+            historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining,
+            waiting: status?.waiting, alarms: status?.alarms, namespaces: status?.namespaces,
             version: status?.version,
             messages: status?.messages)
     }
@@ -40,6 +45,13 @@ extension NodeReport.Draining {
         self.init(
             phase: progress.phase.rawValue, cause: progress.cause.rawValue, slots: progress.look?.slots, copies: progress.look?.copies,
             sockets: progress.look?.sockets, seconds: Int((now - progress.since) / 1_000))
+    }
+}
+
+extension NodeReport.Waiting {
+    init(_ report: SlotWatch.Report, now: Int64) {
+        self.init(
+            slots: report.slots, for: report.names, seconds: Int((now - report.since) / 1_000), secondsLeft: report.secondsLeft(now: now))
     }
 }
 

@@ -125,7 +125,7 @@ extension RevocationFailure {
     var report: ProblemReport {
         switch self {
         case .full, .keyFull: ProblemReport(.windowFull, message)
-        case .unavailable, .notKept: ProblemReport(.overloaded, message)
+        case .unavailable, .notKept: ProblemReport(.unavailable, message)
         case .badTokenID, .badKeyID: ProblemReport(.badParameter, message)
         }
     }

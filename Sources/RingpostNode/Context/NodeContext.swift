@@ -47,6 +47,7 @@ package final class NodeContext: Sendable {
     let openGrant: SharedGrant
     let quotas: NodeQuotas
     private let facts: Mutex<Facts>
+    let standingFacts = Mutex(Standing())
     /// Set once before any link exists.
     private let hooks = Mutex<Hooks>(Hooks())
 
@@ -152,6 +153,7 @@ package final class NodeContext: Sendable {
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
     func refuse(_ peer: MemberIdentity) { facts.withLock { $0.peers.refuse(peer) } }
     func isRefused(_ peer: MemberIdentity) -> Bool { facts.withLock { $0.peers.isRefused(peer) } }
+    func tell(_ event: NodeEvent) { hooks.withLock { $0.tell }(event) }
     func countAlarm() { facts.withLock { $0.alarms += 1 } }
 
     // MARK: Links

@@ -21,6 +21,10 @@ public struct MembershipHooks: Sendable {
     public var onRevocations: @Sendable (RevocationList) -> Void = { _ in }
     /// Something that somebody should be woken for; it is in the log already.
     public var onAlarm: @Sendable (String) -> Void = { _ in }
+    /// All that is wrong from now on, until it passes.
+    public var onStanding: @Sendable ([StandingAlarm]) -> Void = { _ in }
+    /// Slots of this node that nobody serves; `nil` when there are none.
+    public var onSlotsWait: @Sendable (SlotWatch.Report?) -> Void = { _ in }
     /// How far a drain is, for operators; `nil` when the node does not drain any more.
     public var onProgress: @Sendable (DrainMachine.Progress?) -> Void = { _ in }
     /// The goodbye follows: heartbeats say so, and producers are refused.

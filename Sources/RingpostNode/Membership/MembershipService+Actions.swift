@@ -11,6 +11,7 @@ extension MembershipService {
         case .openSession(let number, let timeout): open(number: number, timeoutMilliseconds: timeout)
         case .closeSession: close()
         case .request(let ticket, let request): send(request, ticket: ticket)
+        case .askAfresh(let session, let member, let limit): askAfresh(session, about: member, limitMilliseconds: limit)
         case .sendSync(let sentAt): sendSync(sentAt: sentAt)
         case .takeLock(let member): answer { .lockAnswered(member, await $0.takeWithdrawalLock(as: member)) }
         case .releaseLock(let member): answer { .lockReleased(member, isDone: await $0.releaseWithdrawalLock(of: member)) }
@@ -31,6 +32,8 @@ extension MembershipService {
             hooks.onView(view)
         case .revocations(let list): tell(list)
         case .progress(let progress): hooks.onProgress(progress)
+        case .standing(let alarms): hooks.onStanding(alarms)
+        case .slotsWait(let report): hooks.onSlotsWait(report)
         case .leaving: hooks.onLeaving()
         case .look(let ticket, let countsHoldings): look(ticket: ticket, countsHoldings: countsHoldings)
         case .moveSockets(let number, let milliseconds, let elsewhere): move(number, milliseconds, elsewhere)
@@ -122,6 +125,15 @@ extension MembershipService {
     private func send(_ request: MembershipRequest, ticket: UInt64) {
         guard let store = session?.store else { preconditionFailure("\(request) without a session") }
         answer { _ in .membership(.answered(ticket: ticket, await store.perform(request))) }
+    }
+
+    private func askAfresh(_ session: Int, about member: Member, limitMilliseconds: Int) {
+        let (inbox, configuration, path, logger) = (inbox, configuration, paths.member(member.id), logger)
+        asking = Task {
+            let answer = await FreshSession.ask(
+                about: member, at: path, configuration, limitMilliseconds: limitMilliseconds, logger: logger)
+            inbox.yield(.event(.membership(.askedAfresh(session: session, answer))))
+        }
     }
 
     private func sendSync(sentAt: Int64) {

@@ -29,18 +29,21 @@ extension MembershipService {
 
     private func readVacancy(at epoch: UInt64) async -> Int64? {
         guard let store = session?.store else { return nil }
-        let roster: [Member]
+        let roster: MembershipStore.Roster
         do { roster = try await store.roster() } catch {
             logger.warning("the roster can't be read", metadata: ["why": "\(error)"])
             return nil
         }
+        complain(roster.faults)
         // Who has come meanwhile has to be asked for its copies first.
         guard machine.view?.epoch == epoch else { return nil }
-        switch machine.vacancy(roster: roster) {
+        let strangers = machine.strangers(in: roster.entries)
+        handle(.rosterRead(strangers: strangers.map(\.identity)))
+        switch machine.vacancy(roster: roster.entries, unreadable: roster.faults.count) {
         case nil: return nil
         case .wait(0): return 0
         case .wait(let milliseconds):
-            say(roster, milliseconds)
+            say(strangers, milliseconds)
             return milliseconds
         case .ask(let strangers):
             guard let milliseconds = machine.vacancyWait(after: await probe(strangers)) else { return nil }
@@ -49,7 +52,19 @@ extension MembershipService {
         }
     }
 
+    /// An entry that can't be read stays so until somebody deletes it.
+    private func complain(_ faults: [String]) {
+        if faults == rosterFaults { return }
+        rosterFaults = faults
+        guard let first = faults.first else { return }
+        let more = faults.count > 1 ? ", and \(faults.count - 1) more like it" : ""
+        perform([
+            .log(.alarm, "\(first)\(more): it counts as a member that can't be asked, so slots without a copy wait longest; delete it")
+        ])
+    }
+
     private func say(_ strangers: [Member], _ milliseconds: Int64) {
+        if strangers.isEmpty { return }
         let names = strangers.prefix(8).map { "\($0.identity)" }.joined(separator: ", ")
         logger.notice(
             "no members, but in the roster: \(names)", metadata: ["waitMilliseconds": "\(milliseconds)"])

@@ -48,6 +48,8 @@ public actor MembershipService {
     var looking: Task<Void, Never>?
     var moving: Task<Void, Never>?
     var probing: Task<Void, Never>?
+    /// ZooKeeper is asked over a session beside.
+    var asking: Task<Void, Never>?
     private var ending: NodeAction.Ending?
     private var wake: (at: Int64, task: Task<Void, Never>)?
     private var isRunning = false
@@ -56,6 +58,8 @@ public actor MembershipService {
     var embeddedRecords: [Revocation: RevocationRecord] = [:]
     /// Of these, what is being written to the disk, and not in force yet.
     var unwrittenRecords: [Revocation: RevocationRecord] = [:]
+    /// What was wrong with entries of the roster when it was last said.
+    var rosterFaults: [String] = []
     /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
     var vacancyChecks: [UInt64?: Task<Int64?, Never>] = [:]
 
@@ -75,7 +79,8 @@ public actor MembershipService {
             me.boot = random.next()
             machine = NodeMachine(alone: me, document: configuration.proposal(), drain: drain, now: now)
         } else {
-            let membership = MembershipMachine(cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal())
+            let membership = MembershipMachine(
+                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(), began: Moment.now().wall)
             machine = NodeMachine(membership, drain: drain, now: now)
         }
         (inputs, inbox) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .unbounded)
@@ -113,7 +118,8 @@ public actor MembershipService {
     /// Its questions go out on event loops that may end after this.
     private func finish() async {
         moving?.cancel()
-        for task in [moving, looking, probing] { await task?.value }
+        asking?.cancel()
+        for task in [moving, looking, probing, asking] { await task?.value }
         for task in closing { await task.value }
         for check in vacancyChecks.values { _ = await check.value }
     }
@@ -158,10 +164,10 @@ public actor MembershipService {
 
     /// Each member's last boot, without those that said goodbye: who might still have a copy.
     ///
-    /// - Throws: when ZooKeeper can't be reached, or when an entry can't be read: then nothing may be concluded.
+    /// - Throws: when ZooKeeper can't be reached.
     public func roster() async throws -> [Member] {
         guard let store = session?.store else { throw MembershipFailure(message: "there is no session with ZooKeeper") }
-        return try await store.roster()
+        return try await store.roster().entries
     }
 
     /// The newest view, which `onView` was told of; `nil` before the first one.

@@ -6,14 +6,13 @@ import ZooKeeperClient
 
 extension MembershipStore {
     /// Makes what must exist before anything else can; whoever comes first makes it.
-    func createPaths(_ document: ClusterDocument) async throws(ZooKeeperError) {
-        for path in paths.parents { try await make(path, data: [], access: paths.shared.contains(path) ? .anybody : nil) }
-        try await make(paths.ring, data: document.json())
+    func createPaths() async throws(ZooKeeperError) {
+        for path in paths.parents { try await make(path, access: paths.shared.contains(path) ? .anybody : nil) }
         if user != nil { try await close() }
     }
 
-    private func make(_ path: String, data: [UInt8], access: ZNodeAccess? = nil) async throws(ZooKeeperError) {
-        do throws(ZooKeeperError) { try await session.create(path, data: data, access: access) } catch {
+    private func make(_ path: String, access: ZNodeAccess?) async throws(ZooKeeperError) {
+        do throws(ZooKeeperError) { try await session.create(path, data: [], access: access) } catch {
             if error.kind == .nodeExists { return }
             // Somebody may let nobody create anything in the parent; what is there already serves all the same.
             guard error.kind == .noAuth, try await session.exists(path) != nil else { throw error }

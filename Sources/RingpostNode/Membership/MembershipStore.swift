@@ -31,19 +31,24 @@ struct MembershipStore: Sendable {
 
     private func attempt(_ request: MembershipRequest) async throws(ZooKeeperError) -> MembershipAnswer {
         switch request {
-        case .createPaths(let document):
-            try await createPaths(document)
+        case .createPaths:
+            try await createPaths()
             return .done
+        case .found(let document):
+            guard try await session.children(of: paths.roster).names.isEmpty else { return .exists }
+            try await session.create(paths.ring, data: document.json())
+            return .done
+        case .putBack(let remains): return try await putBack(remains)
         case .sync:
             try await session.sync(paths.cluster)
             return .done
         case .readRing: return .ring(try await session.get(paths.ring).data)
         case .list(let unlessEpoch): return try await list(unlessEpoch: unlessEpoch)
-        case .makeRosterEntry(let member):
-            return try await makeRosterEntry(member)
-        case .register(let member):
+        case .makeRosterEntry(let member, let life):
+            return try await makeRosterEntry(RosterEntry(member, life))
+        case .register(let member, let life):
             try await session.multi([
-                .set(path: paths.roster(member.id), data: member.json()),
+                .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),
                 .create(path: paths.member(member.id), data: member.json(), ephemeral: true),
             ])
             return .done
@@ -61,10 +66,10 @@ struct MembershipStore: Sendable {
     }
 
     /// Says what an earlier life of this node, or a namesake, has left there.
-    private func makeRosterEntry(_ member: Member) async throws(ZooKeeperError) -> MembershipAnswer {
-        let path = paths.roster(member.id)
+    private func makeRosterEntry(_ entry: RosterEntry) async throws(ZooKeeperError) -> MembershipAnswer {
+        let path = paths.roster(entry.member.id)
         do throws(ZooKeeperError) {
-            try await session.create(path, data: member.json())
+            try await session.create(path, data: entry.json())
             return .done
         } catch {
             guard error.kind == .nodeExists else { throw error }
@@ -88,19 +93,28 @@ struct MembershipStore: Sendable {
         return .list(MemberList(epoch: epoch, entries: entries))
     }
 
-    /// The roster's entries.
-    ///
-    /// - Throws: `ZooKeeperError`; `DocumentError` for an entry that can't be read: nobody may conclude from its absence that a copy is gone.
-    func roster() async throws -> [Member] {
+    /// What stands in the roster.
+    struct Roster {
+        var entries: [Member] = []
+        /// What is wrong with those that can't be read. Each is somebody's, and nobody may conclude from it that a copy is gone.
+        var faults: [String] = []
+    }
+
+    /// - Throws: `ZooKeeperError`; `DocumentError` when there are too many entries.
+    func roster() async throws -> Roster {
         try await session.sync(paths.cluster)
-        let names = try await session.children(of: paths.roster).names
+        let names = try await session.children(of: paths.roster).names.sorted()
         guard names.count <= Self.rosterMax else {
             throw DocumentError(znode: paths.roster, reason: "has \(names.count) entries, at most \(Self.rosterMax) are allowed")
         }
-        let contents = try await read(names.map { paths.roster($0) })
-        return try zip(names, contents).compactMap { name, content in
-            try content.map { try Member(json: $0.data, znode: paths.roster(name)) }
+        var roster = Roster()
+        for (name, content) in zip(names, try await read(names.map { paths.roster($0) })) {
+            guard let content else { continue }
+            do throws(DocumentError) { roster.entries.append(try Member(json: content.data, znode: paths.roster(name))) } catch {
+                roster.faults.append(error.message)
+            }
         }
+        return roster
     }
 
     // MARK: - The lock for withdrawing

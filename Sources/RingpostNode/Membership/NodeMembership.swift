@@ -95,6 +95,8 @@ extension NodeMembership {
             afterShards()
         }
         hooks.onAlarm = { _ in context.countAlarm() }
+        hooks.onStanding = { context.setStanding($0) }
+        hooks.onSlotsWait = { context.setSlotsWait($0) }
         hooks.onProgress = { context.setDrain($0) }
         hooks.onLeaving = {
             context.setLeaving()

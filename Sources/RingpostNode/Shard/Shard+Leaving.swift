@@ -12,7 +12,8 @@ extension Shard {
 
     /// What would have to go before the node can.
     var holdings: NodeHoldings {
-        NodeHoldings(copies: machine.slotCounts.copies, users: machine.mailboxCount, sockets: clientSockets)
+        NodeHoldings(
+            copies: machine.slotCounts.copies, lastCopies: machine.lastCopyCount, users: machine.mailboxCount, sockets: clientSockets)
     }
 
     /// Connections of clients and producers that are still there.

@@ -76,6 +76,7 @@ package final class Shard: @unchecked Sendable {
         links.onTick(now: now)
         tickCount += 1
         if tickCount % ConnectionTable.ticksPerRound == 0 {
+            context.setWaits(machine.slotWaits, ofShard: index)
             if index == 0 { context.quotas.checkMemory() }
             if context.quotas.isMemoryShort {
                 if index == 0 { context.quotas.giveBack() }

@@ -91,6 +91,7 @@ package final class ShardGroup: Sendable {
     func holdings() async -> NodeHoldings {
         await ask { $0.holdings }.reduce(into: NodeHoldings()) { sum, part in
             sum.copies += part.copies
+            sum.lastCopies += part.lastCopies
             sum.users += part.users
             sum.sockets += part.sockets
         }

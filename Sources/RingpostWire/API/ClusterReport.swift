@@ -109,6 +109,26 @@ public struct NodeReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// Slots that are to be a node's and that nobody serves.
+    public struct Waiting: Codable, Equatable, Sendable {
+        /// How many there are.
+        public let slots: Int
+        /// Ids of the nodes that they wait for: members that can't be reached, and former ones that might still act.
+        public let `for`: [String]
+        /// For how long some have waited, without a moment in which none did.
+        public let seconds: Int
+        /// For how long they wait at most, if none of those comes; missing where that is not known.
+        public let secondsLeft: Int?
+
+        /// What a node answers.
+        public init(slots: Int, `for`: [String], seconds: Int, secondsLeft: Int?) {
+            self.slots = slots
+            self.for = `for`
+            self.seconds = seconds
+            self.secondsLeft = secondsLeft
+        }
+    }
+
     /// The node's id.
     public let id: String
     /// Which life of the node: 16 hexadecimal digits.
@@ -151,6 +171,10 @@ public struct NodeReport: Codable, Equatable, Sendable {
     public let parked: Int?
     /// Set while the node drains.
     public let draining: Draining?
+    /// Set while slots of the node have nobody.
+    public let waiting: Waiting?
+    /// Sentences about what is wrong with the node, as long as it is.
+    public let alarms: [String]?
     /// A digest of the node's `--namespaces`: 16 hexadecimal digits, the same on nodes with the same rules. Missing where there are none.
     public let namespaces: String?
     /// The program's version.
@@ -163,7 +187,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
         id: String, boot: String? = nil, client: String, api: String, link: String, `protocol`: Int? = nil, weight: UInt16,
         zone: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil, users: Int? = nil,
         sockets: Sockets? = nil, lease: String? = nil, ageMilliseconds: Int64? = nil, uptimeSeconds: Int64? = nil, loops: Int? = nil,
-        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, namespaces: String? = nil, version: String? = nil,
+        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, waiting: Waiting? = nil,
+        alarms: [String]? = nil, namespaces: String? = nil, version: String? = nil,
         messages: Messages? = nil
     ) {
         self.id = id
@@ -187,6 +212,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
         self.historyBytes = historyBytes
         self.parked = parked
         self.draining = draining
+        self.waiting = waiting
+        self.alarms = alarms
         self.namespaces = namespaces
         self.version = version
         self.messages = messages

@@ -91,7 +91,19 @@ struct RingView {
         if ring.digest.hexadecimal != report.digest {
             warnings.append("warning: the ring computed here has digest \(ring.digest.hexadecimal): is this program of another version?")
         }
+        for node in report.nodes {
+            if let waiting = node.waiting { warnings.append("warning: \(node.id): \(waiting.sentence)") }
+            warnings += (node.alarms ?? []).map { "alarm: \(node.id): \($0)" }
+        }
         return warnings.map(Console.printable)
+    }
+}
+
+extension NodeReport.Waiting {
+    fileprivate var sentence: String {
+        let whom = self.for.isEmpty ? "" : " for \(self.for.joined(separator: ", "))"
+        let left = secondsLeft.map { ", and begin anew in \($0) s" } ?? ""
+        return "\(slots) slots have waited\(whom) for \(seconds) s\(left)"
     }
 }
 

@@ -8,6 +8,7 @@ import Testing
     private typealias Action = DrainMachine.Action
 
     private static let elsewhere = ["b:1", "c:1"]
+    private static let b = MemberIdentity(id: "b", boot: 7)
     private static let begin: [Action] = [.say("draining: giving up the weight, then 30 s for the sockets"), .giveUpWeight, .look]
 
     private func machine() -> DrainMachine {
@@ -136,9 +137,9 @@ import Testing
         var machine = machine()
         _ = machine.drain(.signal, now: 0)
         machine.sessionTimeoutMilliseconds = 2_000
-        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false)
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false, heirs: [Self.b])
         #expect(machine.onLook(stuck, now: 1_000) == [])
-        #expect(machine.onLook(stuck, now: 3_000).last == .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere))
+        #expect(machine.onLook(stuck, now: 3_000).count == 1)
     }
 
     @Test func aNodeOutsideTheRingHasNothingToGive() {
@@ -148,17 +149,55 @@ import Testing
         #expect(actions.last == .moveSockets(number: 1, milliseconds: 0, elsewhere: []))
     }
 
-    @Test func aZooKeeperThatIsAwayIsWaitedForNoLongerThanASession() {
+    @Test func aNodeServesOnWhileZooKeeperIsAway() {
         var machine = machine()
         _ = machine.drain(.signal, now: 0)
-        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false)
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false, heirs: [Self.b])
         #expect(machine.onLook(stuck, now: 1_000) == [])
-        #expect(machine.onLook(look(weight: 100, slots: 9, copies: 9), now: 5_000) == [], "it is back")
-        #expect(machine.onLook(stuck, now: 6_000) == [])
-        #expect(machine.onLook(stuck, now: 11_999) == [])
+        let rest = "this node still owns 9 slots and holds 9 copies"
         #expect(
-            machine.onLook(stuck, now: 12_000).first
-                == .warn("ZooKeeper is away, so nothing can be handed over: this node still owns 9 slots and holds 9 copies"))
+            machine.onLook(stuck, now: 7_000) == [
+                .warn(
+                    "ZooKeeper is away, so nothing can be handed over; serving on until it is back, at most 53 s more (a second signal ends "
+                        + "this node at once): \(rest)")
+            ])
+        #expect(machine.onLook(stuck, now: 7_100) == [], "said once")
+        var hurried = machine
+        let given = look(weight: 0, slots: 0, copies: 9, heirs: [Self.b])
+        #expect(machine.onLook(given, now: 20_000) == [.say("ZooKeeper is back; handing over")])
+        #expect(
+            machine.onLook(look(heirs: [Self.b]), now: 21_000).last
+                == .moveSockets(number: 1, milliseconds: 30_000, elsewhere: Self.elsewhere))
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: true))
+        // Or told again: at once.
+        #expect(
+            hurried.drain(.signal, now: 8_000)
+                == [.warn("told to hurry: \(rest)"), .moveSockets(number: 1, milliseconds: 0, elsewhere: Self.elsewhere)])
+    }
+
+    @Test func anOutageIsWaitedForAsLongAsAnythingElse() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false, heirs: [Self.b])
+        #expect(machine.onLook(stuck, now: 1_000) == [])
+        #expect(machine.onLook(stuck, now: 59_999).count == 1)
+        #expect(
+            machine.onLook(stuck, now: 60_000).first
+                == .warn(
+                    "not handed over after 60 s, because ZooKeeper is away, leaving all the same: this node still owns 9 slots and holds 9 copies"
+                ))
+        #expect(machine.onMoved(1).last == .leave(clearingRoster: false))
+    }
+
+    @Test func whenAllLeaveWithoutZooKeeperNobodyWaits() {
+        var machine = machine()
+        _ = machine.drain(.signal, now: 0)
+        let stuck = look(weight: 100, slots: 9, copies: 9, zooKeeper: false, elsewhere: [], heirs: [Self.b], going: [Self.b])
+        #expect(
+            machine.onLook(stuck, now: 100) == [
+                .warn("all other members leave too, and ZooKeeper is away: this node still owns 9 slots and holds 9 copies"),
+                .moveSockets(number: 1, milliseconds: 0, elsewhere: []),
+            ])
         #expect(machine.onMoved(1).last == .leave(clearingRoster: false))
     }
 

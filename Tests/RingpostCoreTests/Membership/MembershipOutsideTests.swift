@@ -28,7 +28,7 @@ private typealias Script = MembershipScript
         var machine = try Script.listing()
         _ = machine.handle(.answered(ticket: 4, Script.list(10, (Script.b, 10))), now: 9)
         let actions = machine.handle(.answered(ticket: 5, .rosterEntry(entry.json())), now: 10)
-        guard case .request(6, .register(let member)) = actions.first else { return nil }
+        guard case .request(6, .register(let member, _)) = actions.first else { return nil }
         return member
     }
 
@@ -110,7 +110,7 @@ private typealias Script = MembershipScript
                 }
             actions = machine.handle(.answered(ticket: ticket, answer), now: 103)
             said += actions.filter { if case .lineage = $0 { true } else { false } }
-            if case .request(_, .register(let member)) = actions.last {
+            if case .request(_, .register(let member, _)) = actions.last {
                 #expect(member.lineage == (lineage == 7 ? 7 : 5))
                 break
             }

@@ -60,7 +60,7 @@ enum MembershipScript {
         #expect(machine.handle(.sessionOpened(session: 1, boot: 1), now: 0) == [])
         #expect(
             machine.handle(.connected(session: 1, negotiatedTimeoutMilliseconds: 6_000), now: 5)
-                == [.request(ticket: 1, .createPaths(document: document))])
+                == [.request(ticket: 1, .createPaths)])
         #expect(machine.handle(.answered(ticket: 1, .done), now: 6) == [.request(ticket: 2, .sync)])
         #expect(machine.handle(.answered(ticket: 2, .done), now: 7) == [.request(ticket: 3, .readRing)])
         #expect(

@@ -40,16 +40,43 @@ private typealias Script = MembershipScript
         #expect(alarms.count == 1)
     }
 
-    @Test func aBrokenMemberLeavesTheLastViewAndIsAlarmedOnce() throws {
+    private func withGarbage(_ epoch: UInt64, _ names: String..., members: (Member, UInt64)...) -> MembershipAnswer {
+        let garbage = names.map { MemberList.Entry(name: $0, content: .data(Array("{}".utf8), createdBy: epoch)) }
+        let entries = members.map { MemberList.Entry(name: $0.0.id, content: .data($0.0.json(), createdBy: $0.1)) }
+        return .list(MemberList(epoch: epoch, entries: garbage + entries))
+    }
+
+    @Test func aChildThatIsNoMemberIsLeftOutAndNamedOnce() throws {
         var machine = try Script.joined()
-        let broken = MembershipAnswer.list(
-            MemberList(epoch: 20, entries: [.init(name: "c", content: .data(Array("{}".utf8), createdBy: 20))]))
+        let a = Script.member("a", boot: 1)
         _ = machine.handle(.membersChanged(session: 1), now: 100)
-        let sentence = Script.alarm(in: machine.handle(.answered(ticket: 11, broken), now: 101))
+        let actions = machine.handle(.answered(ticket: 11, withGarbage(20, "c", members: (a, 14), (Script.b, 10))), now: 101)
+        let sentence = Script.alarm(in: actions)
         #expect(sentence?.hasPrefix("/ringpost/test/members/c can't be read as JSON: \"id\" is missing") == true)
-        #expect(machine.view?.epoch == 14)
+        #expect(sentence?.hasSuffix("left out of the ring; delete what is no member") == true)
+        #expect(actions.last == .view(try Script.view(20, a, Script.b)), "the others go on")
+        #expect(Array(machine.garbage.keys) == ["c"])
+        // One more: it alone is news.
         _ = machine.handle(.membersChanged(session: 1), now: 200)
-        #expect(machine.handle(.answered(ticket: 12, broken), now: 201) == [])
+        let more = machine.handle(.answered(ticket: 12, withGarbage(21, "c", "d", members: (a, 14), (Script.b, 10))), now: 201)
+        #expect(Script.alarm(in: more)?.hasPrefix("/ringpost/test/members/d ") == true)
+        _ = machine.handle(.membersChanged(session: 1), now: 300)
+        #expect(
+            machine.handle(.answered(ticket: 13, Script.list(22, (a, 14), (Script.b, 10))), now: 301)
+                == [.view(try Script.view(22, a, Script.b))])
+        #expect(machine.garbage.isEmpty)
+    }
+
+    @Test func garbageWithThisNodesNameIsWaitedOut() throws {
+        var machine = try Script.listing()
+        let actions = machine.handle(.answered(ticket: 4, withGarbage(10, "a", members: (Script.b, 9))), now: 9)
+        #expect(Script.alarm(in: actions)?.hasPrefix("/ringpost/test/members/a ") == true)
+        #expect(actions.last == .view(try Script.view(10, Script.b)))
+        #expect(machine.nextWake == 6_009)
+        _ = machine.handle(.membersChanged(session: 1), now: 50)
+        #expect(
+            machine.handle(.answered(ticket: 5, Script.list(12, (Script.b, 9))), now: 51).last
+                == .request(ticket: 6, .makeRosterEntry(Script.member("a", boot: 1, weight: 0))))
     }
 
     @Test func aLowerEpochFreezes() throws {
@@ -200,24 +227,12 @@ private typealias Script = MembershipScript
         _ = machine.handle(.sessionOpened(session: 2, boot: 7), now: 7_022)
         #expect(
             machine.handle(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000), now: 7_030)
-                == [.request(ticket: 13, .createPaths(document: try Script.document()))], "the known document, never a new one")
+                == [.request(ticket: 13, .createPaths)])
         _ = machine.handle(.answered(ticket: 13, .done), now: 7_031)
         _ = machine.handle(.answered(ticket: 14, .done), now: 7_032)
         actions = machine.handle(.answered(ticket: 15, other), now: 7_033)
         #expect(Script.alarm(in: actions) != nil)
         #expect(machine.nextWake == 9_033)
-    }
-
-    @Test func aDocumentThatIsGoneIsCreatedAgainAsItWas() throws {
-        var machine = try Script.joined()
-        _ = machine.handle(.tick, now: 6_020)
-        _ = machine.handle(.answered(ticket: 11, .done), now: 6_021)
-        #expect(Script.alarm(in: machine.handle(.answered(ticket: 12, .missing), now: 6_022))?.contains("is gone") == true)
-        _ = machine.handle(.tick, now: 7_022)
-        _ = machine.handle(.sessionOpened(session: 2, boot: 7), now: 7_022)
-        #expect(
-            machine.handle(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000), now: 7_030)
-                == [.request(ticket: 13, .createPaths(document: try Script.document()))])
     }
 
     @Test func otherTimesInTheDocumentAreOnlyNamed() throws {

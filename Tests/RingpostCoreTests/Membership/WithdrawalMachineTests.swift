@@ -25,7 +25,7 @@ import Testing
             machine = WithdrawalMachine(document: try MembershipScript.document())
             surroundings = WithdrawalMachine.Surroundings(
                 members: members, epoch: 10, own: own.identity, unreachable: Set(unreachable.map(\.identity)), reachesZooKeeper: true,
-                isDraining: false, copies: 3)
+                isDraining: false, copies: 3, lastCopies: 0)
         }
 
         mutating func tick() -> [Action] {
@@ -164,7 +164,7 @@ import Testing
         _ = node.machine.onLock(.taken(epoch: 10), now: 19_010)
         #expect(
             node.run(until: 20_000) == [.alarm("withdrawing from the ring: no link with a for 18.0 s"), .drain])
-        #expect(node.machine.isDraining)
+        #expect(node.machine.countsCopies)
         let light = Self.b.with(weight: 0)
         node.surroundings.members = [Self.a, light, Self.c]
         #expect(node.run(until: 21_000) == [])
@@ -187,6 +187,53 @@ import Testing
         #expect(
             node.machine.onProbes(4, silent: [], now: 41_010)
                 == [.say("everybody can be reached again; coming back into the ring"), .comeBack, .keepSockets])
+        #expect(!node.machine.isOutside)
+    }
+
+    @Test func whoHoldsTheLastCopyStays() throws {
+        var node = try locking()
+        #expect(!node.machine.countsCopies)
+        node.surroundings.lastCopies = nil
+        _ = node.machine.onLock(.taken(epoch: 10), now: 19_010)
+        #expect(node.machine.countsCopies)
+        #expect(node.run(until: 20_000) == [], "not counted yet")
+        node.surroundings.lastCopies = 5
+        let sentence =
+            "staying in the ring though links are cut, because no other member has a copy of 5 slots that it holds; slots that it shares "
+            + "with those it can't reach wait"
+        #expect(node.run(until: 21_000) == [.releaseLock, .alarm(sentence)])
+        #expect(node.machine.objection == sentence)
+        #expect(node.run(until: 80_000) == [])
+        #expect(node.run(until: 81_000) == [.takeLock])
+        _ = node.machine.onLock(.taken(epoch: 10), now: 81_010)
+        #expect(node.run(until: 82_000) == [.releaseLock, .say(sentence)], "one alarm")
+        // Somebody else has copies by now.
+        #expect(node.run(until: 142_000) == [.takeLock])
+        node.surroundings.lastCopies = 0
+        _ = node.machine.onLock(.taken(epoch: 10), now: 142_010)
+        #expect(node.run(until: 143_000).last == .drain)
+        #expect(node.machine.objection == nil)
+    }
+
+    @Test func theObjectionEndsWithTheCut() throws {
+        var node = try locking()
+        _ = node.machine.onLock(.taken(epoch: 10), now: 19_010)
+        node.surroundings.lastCopies = 5
+        _ = node.run(until: 20_000)
+        node.surroundings.unreachable = []
+        #expect(node.run(until: 21_000) == [])
+        #expect(node.machine.objection == nil)
+    }
+
+    @Test func whoeverLeavesDuringTheDrainMayHaveHadTheOtherCopy() throws {
+        var node = try Node(Self.b, among: [Self.a, Self.b, Self.c, Self.d], unreachable: [Self.a])
+        #expect(node.run(until: 19_000).last == .takeLock)
+        _ = node.machine.onLock(.taken(epoch: 10), now: 19_010)
+        #expect(node.run(until: 20_000).last == .drain)
+        node.surroundings.members = [Self.a, Self.b, Self.d]
+        let actions = node.run(until: 26_000)
+        #expect(actions.first == .releaseLock && actions.last == .endDrain)
+        #expect(alarms(actions).first?.contains("another member has left meanwhile, and 3 copies are held here") == true)
         #expect(!node.machine.isOutside)
     }
 

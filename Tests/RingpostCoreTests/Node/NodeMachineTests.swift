@@ -18,8 +18,10 @@ import Testing
             ])
         #expect(
             machine.handle(.tick, now: 5_013) == [
-                .askPeers(queryNumber: 2, epoch: 12), .look(ticket: 1, countsHoldings: false),
-                .lease(Lease(state: .outage, actUntil: 8_013, reachesZooKeeper: false)), .log(.warning, Self.outage),
+                .askPeers(queryNumber: 2, epoch: 12),
+                .askAfresh(session: 1, MembershipScript.member("a", boot: 1), limitMilliseconds: 5_000),
+                .look(ticket: 1, countsHoldings: false), .lease(Lease(state: .outage, actUntil: 8_013, reachesZooKeeper: false)),
+                .log(.warning, Self.outage),
             ])
         return machine
     }
@@ -47,6 +49,47 @@ import Testing
                 .log(.notice, "ZooKeeper is back after 4200 ms"), .request(ticket: 8, .sync), .sendSync(sentAt: 5_200),
                 .readRevocations(ticket: 2),
             ])
+    }
+
+    @Test func whatIsRevokedIsPutBackBeforeItIsRead() throws {
+        var machine = try NodeScript.leased()
+        let hasher = try MembershipScript.document().hasher
+        let revocation = Revocation(
+            .user(try Key(.user, name: Array("alice".utf8), hasher: hasher)), seconds: 5, until: 9_000, maker: nil, hasher: hasher)
+        _ = machine.handle(.revoked(revocation), now: 20)
+        _ = machine.handle(.membership(.disconnected(session: 1)), now: 1_000)
+        #expect(
+            machine.handle(.tick, now: 2_000).contains(
+                .askAfresh(session: 1, MembershipScript.member("a", boot: 1), limitMilliseconds: 5_000)))
+        _ = machine.handle(.membership(.askedAfresh(session: 1, .unknown)), now: 2_100)
+        _ = machine.handle(.membership(.sessionOpened(session: 2, boot: 7)), now: 2_100)
+        #expect(
+            machine.handle(.membership(.connected(session: 2, negotiatedTimeoutMilliseconds: 6_000)), now: 2_200)
+                .contains(.request(ticket: 8, .createPaths)))
+        _ = machine.handle(.membership(.answered(ticket: 8, .done)), now: 2_201)
+        _ = machine.handle(.membership(.answered(ticket: 9, .done)), now: 2_202)
+        let putsBack = machine.handle(.membership(.answered(ticket: 10, .missing)), now: 2_203)
+        guard case .request(ticket: 11, .putBack(let remains)) = putsBack.first else {
+            Issue.record("\(putsBack)")
+            return
+        }
+        #expect(remains.revocations == [revocation.name])
+        _ = machine.handle(.membership(.answered(ticket: 11, .done)), now: 2_204)
+        _ = machine.handle(.membership(.answered(ticket: 12, .done)), now: 2_205)
+        #expect(
+            machine.handle(.membership(.answered(ticket: 13, .ring(remains.document.json()))), now: 2_206)
+                == [.request(ticket: 14, .list(unlessEpoch: nil))], "not read yet")
+        let listed = machine.handle(.membership(.answered(ticket: 14, MembershipScript.list(3))), now: 2_207)
+        #expect(listed.contains(.readRevocations(ticket: 2)))
+    }
+
+    @Test func whoWasShutOutByAnotherRingDoesNotVouchThatZooKeeperIsAway() throws {
+        var machine = try NodeScript.leased()
+        #expect(machine.handle(.tick, now: 6_013).contains(.request(ticket: 8, .sync)))
+        _ = machine.handle(.membership(.answered(ticket: 8, .done)), now: 6_014)
+        let other = MembershipAnswer.ring(try MembershipScript.document(generation: 0xCD).json())
+        #expect(machine.handle(.membership(.answered(ticket: 9, other)), now: 6_015).contains(.closeSession))
+        #expect(machine.lease(now: 6_016).reachesZooKeeper, "others may act there")
     }
 
     @Test func whatAnEarlierSessionSaysChangesNothing() throws {
@@ -165,6 +208,8 @@ import Testing
         second.former = [Member.Former(boot: 4, link: "elsewhere.test:1")]
         #expect(machine.vacancy(roster: [second]) == .ask([second] + second.predecessors))
         #expect(machine.vacancy(roster: Array(repeating: c, count: NodeMachine.departedMax + 1)) == .wait(609_000))
+        #expect(machine.vacancy(roster: members, unreadable: 1) == .wait(609_000), "somebody's, who can't be asked")
+        #expect(machine.strangers(in: members + [NodeScript.light, second]) == [second] + second.predecessors, "for people")
         #expect(machine.vacancyWait(after: [.refused, .refused]) == 9_000)
         #expect(machine.vacancyWait(after: [.otherBoot, .refused]) == 30_000, "it may come back with its copies")
         #expect(machine.vacancyWait(after: [.otherBoot, .sameBoot]) == 609_000)

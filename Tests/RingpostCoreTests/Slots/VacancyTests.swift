@@ -65,6 +65,26 @@ import Testing
         #expect(net.result(2) == "#1" && net.heard(9) == ["0…0: live", "#1"])
     }
 
+    @Test func itIsToldForWhomSlotsWait() {
+        let net = InMemoryCluster("abcd")
+        func waits() -> SlotWaits { net.nodes["a"]?.machine.slotWaits ?? SlotWaits() }
+        net.ruling = nil
+        net.cut("ac")
+        net.view(1, "abcd")
+        net.run()
+        #expect(waits().slots == 1 && waits().silent == [net.identity("c")] && waits().vacant == 0)
+        net.mend("ac")
+        net.run()
+        #expect(waits().slots == 1 && waits().silent.isEmpty && waits().vacant == 1 && waits().vacantUntil == nil)
+        net.ruling = 69_000
+        net.pass(1_000)
+        let now = net.now("a").monotonic
+        #expect(waits().vacantUntil.map { (now...now + 69_000).contains($0) } == true)
+        net.pass(69_000, tick: 500)
+        #expect(waits() == SlotWaits(), "it has begun")
+        #expect(net.copies().first?.hasSuffix("serves") == true)
+    }
+
     @Test func theWaitGoesOnUnderTheNextOwner() {
         let net = InMemoryCluster("abcd")
         net.ruling = 69_000

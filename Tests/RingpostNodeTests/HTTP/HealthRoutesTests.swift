@@ -59,6 +59,14 @@ import Testing
         for shard in group.shards { #expect(try Self.readiness(shard) == 200) }
         #expect(context.beginsServing())
         #expect(!context.beginsServing(), "it is said once")
+        // Slots have nobody; for long, that is no place to send clients to.
+        func waits(isLong: Bool) -> SlotWatch.Report { SlotWatch.Report(slots: 3, since: 0, names: ["n2"], until: nil, isLong: isLong) }
+        context.setSlotsWait(waits(isLong: false))
+        #expect(try Self.readiness(group.shards[0]) == 200)
+        context.setSlotsWait(waits(isLong: true))
+        #expect(try Self.readiness(group.shards[0]) == 503)
+        context.setSlotsWait(nil)
+        #expect(try Self.readiness(group.shards[0]) == 200)
     }
 
     @Test func aNodeThatTakesNoTokensYetIsNotReady() throws {

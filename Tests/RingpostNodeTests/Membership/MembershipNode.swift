@@ -49,7 +49,8 @@ final class MembershipNode: Sendable {
         let state = Shared()
         self.state = state
         let me = Member(
-            id: id, boot: 0, weight: weight, protocolVersion: 1, client: "\(id).test:1", api: "\(id).test:2", link: "\(id).test:3")
+            id: id, boot: 0, lineage: UInt64.random(in: 1...UInt64.max), weight: weight, protocolVersion: 1, client: "\(id).test:1",
+            api: "\(id).test:2", link: "\(id).test:3")
         var configuration = MembershipConfiguration(servers: server.connectString, cluster: cluster, me: me)
         configuration.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         configuration.credentials = credentials

@@ -79,6 +79,54 @@ import ZooKeeperClient
         #expect(!node.told.leases[before...].contains { if case .frozen = $0.state { true } else { false } })
     }
 
+    @Test func aRingOutlivesTheDataOfZooKeeper() async throws {
+        let server = try await ZooKeeperServer.start()
+        let network = MembershipNetwork()
+        defer { network.removeAll() }
+        let nodes = ["a", "b"].map { MembershipNode($0, server: server, network: network) }
+        try await settled(nodes)
+        let before = try #require(nodes[0].view)
+        try await nodes[0].service.revoke(
+            .user(try Key(.user, name: Array("alice".utf8), hasher: before.hasher)), until: 4_000_000_000, now: 1_000)
+        try await eventually(within: Self.deadlineSeconds, "it is revoked") { nodes[1].revocations?.revocations.count == 1 }
+        await server.stop()
+        try server.loseData()
+        try await server.start()
+        // Knows nothing of the ring, and must not found another one.
+        let newcomer = MembershipNode("c", server: server, network: network)
+        try await settled(nodes + [newcomer])
+        #expect(newcomer.view?.generation == before.generation)
+        #expect(try #require(newcomer.view?.epoch) > before.epoch)
+        for node in nodes {
+            let id = node.id
+            #expect(newcomer.view?.member(id)?.lineage == before.member(id)?.lineage, "no process has ended, so no store has")
+            #expect(newcomer.view?.member(id)?.boot != before.member(id)?.boot)
+        }
+        #expect(nodes.allSatisfy { $0.told.views.map(\.epoch) == $0.told.views.map(\.epoch).sorted() })
+        #expect(nodes.allSatisfy { $0.told.alarms.contains { $0.contains("ZooKeeper has") && $0.contains("lost") } })
+        try await eventually(within: Self.deadlineSeconds, "it is still revoked") { newcomer.revocations?.revocations.count == 1 }
+        #expect(try await nodes[0].service.roster().map(\.id).sorted() == ["a", "b", "c"])
+    }
+
+    @Test func garbageIsLeftOutAndTheOthersGoOn() async throws {
+        let server = try await ZooKeeperServer.start()
+        let first = MembershipNode("a", server: server) { _ in .silent }
+        try await settled([first])
+        let operatorSession = try await openSession(server)
+        try await operatorSession.create(Self.paths.member("junk"), data: Array("no member".utf8))
+        try await operatorSession.create(Self.paths.roster("junk"), data: Array("nobody".utf8))
+        try await eventually(within: Self.deadlineSeconds, "the alarm") { first.told.alarms.contains { $0.contains("/members/junk ") } }
+        let second = MembershipNode("b", server: server)
+        try await settled([first, second])
+        // Somebody's, who can't be asked: the longest time, but not for ever.
+        let longest = try #require(first.view?.document.vacancyMillisecondsMax)
+        #expect(await first.service.vacancyWait() == Int64(longest))
+        #expect(first.told.alarms.contains { $0.contains("/roster/junk ") })
+        try await operatorSession.delete(Self.paths.roster("junk"))
+        #expect(await first.service.vacancyWait() == 0)
+        await operatorSession.close()
+    }
+
     @Test func aServerThatFallsSilentIsNoticedBeforeTheLeaseEnds() async throws {
         let server = try await ZooKeeperServer.start()
         let node = MembershipNode("a", server: server)

@@ -70,6 +70,7 @@ extension SimProcess {
             session = nil
         case .request(let ticket, let request):
             session?.store.perform(request) { self.handle(.membership(.answered(ticket: ticket, $0))) }
+        case .askAfresh(let session, let member, _): askAfresh(session, about: member)
         case .sendSync(let sentAt):
             session?.store.session.request(.sync) { result in
                 if case .success = result { self.handle(.syncAnswered(sentAt: sentAt)) } else { self.handle(.syncFailed(sentAt: sentAt)) }
@@ -98,7 +99,7 @@ extension SimProcess {
         case .pingPeers: for link in links { ping(link, query: 0) }
         case .refusePeer(let peer): refuse(peer)
         case .look(let ticket, let countsHoldings):
-            let holdings = NodeHoldings(copies: copies, users: loop.mailboxCount, sockets: sockets.count)
+            let holdings = NodeHoldings(copies: copies, lastCopies: loop.lastCopyCount, users: loop.mailboxCount, sockets: sockets.count)
             handle(.looked(ticket: ticket, peers, countsHoldings ? holdings : nil))
         default: performHere(action)
         }
@@ -115,6 +116,8 @@ extension SimProcess {
         case .view(let view):
             simulation.say(name, "takes \(view)")
             take(view)
+        // For people.
+        case .standing, .slotsWait: break
         case .progress(let progress): isDraining = progress != nil
         case .leaving:
             isLeaving = true
@@ -134,6 +137,17 @@ extension SimProcess {
     private func openSession(_ number: Int) {
         session = (number, SimStore(session: simulation.zooKeeper.open(for: self, number: number), paths: simulation.zooKeeper.paths))
         handle(.membership(.sessionOpened(session: number, boot: random.next())))
+    }
+
+    private func askAfresh(_ session: Int, about member: Member) {
+        after(milliseconds: random.draw(5...100)) {
+            guard let zooKeeper = self.simulation.zooKeeper else { return }
+            var answer = FreshAnswer.nobody
+            if zooKeeper.reaches(self), zooKeeper.pickServer() != nil {
+                answer = zooKeeper.members.contains { $0.identity == member.identity } ? .known : .unknown
+            }
+            self.handle(.membership(.askedAfresh(session: session, answer)))
+        }
     }
 
     private func begin(as identity: MemberIdentity, lineage: UInt64) {

@@ -86,7 +86,7 @@ final class SimProcess: SimEnd {
             drainMilliseconds: 300, sessionTimeoutMilliseconds: Int64(simulation.document.sessionTimeoutMilliseconds),
             handOverMilliseconds: 10_000)
         let fault = node.ringFault
-        let membership = MembershipMachine(cluster: "sim", me: me, proposal: simulation.document) { members in
+        let membership = MembershipMachine(cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall) { members in
             RingCache.shared.ring(fault.isOn ? members.map { RingMember(id: $0.id, weight: $0.weight > 0 ? 1 : 0) } : members)
         }
         machine = NodeMachine(membership, drain: drain, now: simulation.time / 1_000 + clockOffset)

@@ -47,7 +47,12 @@ extension Schedule {
         story.endWatching()
         let clients = story.channelClients.filter { !$0.polls }
         // One is where the owner is, and hears of the others.
-        clients[0].move(to: owner?.index)
+        let isThere = story.wait(atMost: 15_000) {
+            // Whoever is on its way somewhere can't be sent elsewhere before it has arrived.
+            if clients[0].node != owner?.index { clients[0].move(to: owner?.index) }
+            return clients[0].node == owner?.index && clients[0].present != nil
+        }
+        story.require(isThere, "one is where the owner is")
         story.wait(1_500)
         let cut = story.cut([owner], from: story.others(than: [owner]))
         story.wait(story.random.draw(8_000...9_500))

@@ -1,7 +1,7 @@
 // Stories about ZooKeeper being away, for everybody or for some.
 
 extension Schedule {
-    static let outages: [Schedule] = [outagePlusNewcomer, outagePlusWeightRaise, agreedThenPromoted]
+    static let outages: [Schedule] = [outagePlusNewcomer, outagePlusWeightRaise, agreedThenPromoted, dataLost]
 
     private static let outagePlusNewcomer = Schedule(
         "outage-plus-newcomer", "ZooKeeper is away for all members, then back for a newcomer only", nodes: 4
@@ -46,6 +46,27 @@ extension Schedule {
         story.wait(story.random.draw(1_000...3_000))
         story.healZooKeeper(indices)
         story.settle()
+    }
+
+    private static let dataLost = Schedule(
+        "zookeeper-loses-its-data", "ZooKeeper comes back empty while nodes run, and a node that knows nothing of them starts", nodes: 4
+    ) { (story: Story) in
+        let newcomer = story.nodes[3]
+        story.start(3)
+        story.say("ZooKeeper is away, and loses its data")
+        story.zooKeeper.goDown()
+        story.wait(story.random.draw(100...6_000))
+        story.zooKeeper.loseData()
+        story.start(newcomer)
+        // One of those that run may not see it at first: who sees it must not act beside that one.
+        let indices = story.random.percent(50) ? story.cutZooKeeper([story.nodes[2]]) : []
+        story.say("ZooKeeper is back, empty")
+        story.zooKeeper.comeUp()
+        story.wait(story.random.draw(1_000...4_000))
+        story.healZooKeeper(indices)
+        let areIn = story.wait(atMost: 12_000) { story.zooKeeper.members.count == 4 }
+        story.require(areIn, "all four are in one ring")
+        story.expectNothingLost()
     }
 
     private static let outagePlusWeightRaise = Schedule(

@@ -132,7 +132,7 @@ final class Story {
     func others(than some: [SimNode?]) -> [SimNode] { nodes.filter { node in !some.contains { $0 === node } } }
 
     /// The number of the list that ZooKeeper has now.
-    var epoch: UInt64 { zooKeeper.tree.childrenChanged[zooKeeper.paths.members] ?? 0 }
+    var epoch: UInt64 { zooKeeper.epochBase + (zooKeeper.tree.childrenChanged[zooKeeper.paths.members] ?? 0) }
 
     /// The weight with which a node stands in that list; `nil` while it doesn't.
     func weight(_ node: SimNode) -> UInt16? { zooKeeper.members.first { $0.id == node.id }?.weight }

@@ -47,6 +47,8 @@ final class SimSession {
     /// Whether the leader keeps it. A session that never reached a server is not known there.
     var isAlive = false
     private var wasMade = false
+    /// ZooKeeper has lost it, with all that it had seen, and refuses it without saying so.
+    var isForgotten = false
     private var isClosed = false
     /// The server that it is connected to.
     private(set) var server: Int?
@@ -82,7 +84,7 @@ final class SimSession {
 
     private func connect() {
         guard server == nil, !isClosed, !process.isDead else { return }
-        guard zooKeeper.reaches(process), let server = zooKeeper.pickServer() else {
+        guard zooKeeper.reaches(process), !(isForgotten && wasMade), let server = zooKeeper.pickServer() else {
             simulation.after(zooKeeper.random.draw(50_000...300_000)) { self.connect() }
             return
         }

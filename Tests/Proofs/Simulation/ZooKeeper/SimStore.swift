@@ -10,20 +10,25 @@ struct SimStore {
     /// Performs a request and answers it, unless the session is closed before.
     func perform(_ request: MembershipRequest, _ completion: @escaping (MembershipAnswer) -> Void) {
         switch request {
-        case .createPaths(let document):
-            let parents = paths.parents.map { SimTree.Change.create(path: $0, data: [], owner: nil) }
-            make(parents + [.create(path: paths.ring, data: document.json(), owner: nil)], completion)
+        case .createPaths: make(paths.parents.map { .create(path: $0, data: [], owner: nil) }, completion)
+        case .found(let document):
+            session.request(.children(of: paths.roster, watch: false)) { result in
+                guard case .success(.children(let names, _)) = result else { return completion(Self.answer(result)) }
+                if !names.isEmpty { return completion(.exists) }
+                self.change([.create(path: self.paths.ring, data: document.json(), owner: nil)], completion)
+            }
+        case .putBack(let remains): putBack(remains, completion)
         case .sync: session.request(.sync) { completion(Self.answer($0)) }
         case .readRing:
             session.request(.get(paths.ring)) { result in
                 if case .success(.data(let data, _)) = result { completion(.ring(data)) } else { completion(Self.answer(result)) }
             }
         case .list(let unlessEpoch): list(unlessEpoch: unlessEpoch, completion)
-        case .makeRosterEntry(let member): makeRosterEntry(member, completion)
-        case .register(let member):
+        case .makeRosterEntry(let member, let life): makeRosterEntry(RosterEntry(member, life), completion)
+        case .register(let member, let life):
             change(
                 [
-                    .set(path: paths.roster(member.id), data: member.json()),
+                    .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),
                     .create(path: paths.member(member.id), data: member.json(), owner: session.id),
                 ], completion)
         case .changeWeight(let member):
@@ -37,9 +42,18 @@ struct SimStore {
         }
     }
 
-    private func makeRosterEntry(_ member: Member, _ completion: @escaping (MembershipAnswer) -> Void) {
-        let path = paths.roster(member.id)
-        session.request(.change([.create(path: path, data: member.json(), owner: nil)])) { result in
+    /// A run loses all or nothing, so that there is no older entry to be corrected.
+    private func putBack(_ remains: RingRemains, _ completion: @escaping (MembershipAnswer) -> Void) {
+        precondition(remains.replaced == nil, "no run goes back to an older state")
+        make(remains.members.map { .create(path: paths.roster($0.id), data: $0.json(), owner: nil) }) { answer in
+            guard answer == .done else { return completion(answer) }
+            self.change([.create(path: self.paths.ring, data: remains.document.json(), owner: nil)], completion)
+        }
+    }
+
+    private func makeRosterEntry(_ entry: RosterEntry, _ completion: @escaping (MembershipAnswer) -> Void) {
+        let path = paths.roster(entry.member.id)
+        session.request(.change([.create(path: path, data: entry.json(), owner: nil)])) { result in
             guard case .failure(.nodeExists) = result else { return completion(Self.answer(result)) }
             session.request(.get(path)) { result in
                 if case .success(.data(let data, _)) = result { completion(.rosterEntry(data)) } else { completion(Self.answer(result)) }

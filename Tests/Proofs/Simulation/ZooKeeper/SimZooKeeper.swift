@@ -32,6 +32,7 @@ final class SimZooKeeper {
     var watchDelayMax: Int64 = 0
     private var lastSession = 0
     private var known: [[UInt8]: Member] = [:]
+    private var knownBase: (data: [UInt8], base: UInt64)?
 
     init(simulation: Simulation, nodes: Int, random: SplitMix64) {
         self.simulation = simulation
@@ -55,6 +56,15 @@ final class SimZooKeeper {
         }
         known[znode.data] = member
         return member
+    }
+
+    /// What is added to the number of the list to make an epoch.
+    var epochBase: UInt64 {
+        guard let znode = tree.znodes[paths.ring] else { return 0 }
+        if let knownBase, knownBase.data == znode.data { return knownBase.base }
+        let base = (try? ClusterDocument(json: znode.data, znode: paths.ring))?.epochBase ?? 0
+        knownBase = (znode.data, base)
+        return base
     }
 
     func tree(at server: Int) -> SimTree { history[applied[server]] }
@@ -183,6 +193,16 @@ final class SimZooKeeper {
         for server in 0..<Self.serverCount where !isolated.contains(server) { reach(history.count - 1, at: server) }
         for session in sessions { session.restartClock() }
         refresh()
+    }
+
+    /// All servers come back empty, while they are down: they count from the beginning, and refuse whoever has seen more.
+    func loseData() {
+        precondition(!isUp, "servers lose their data while they are down")
+        for session in sessions { session.isForgotten = true }
+        simulation.coverage.willLose()
+        history.append(SimTree())
+        simulation.coverage.hasLost()
+        applied = applied.map { _ in history.count - 1 }
     }
 
     /// Undoes every fault.

@@ -1,0 +1,82 @@
+// Whether this node's slots have had nobody for too long, and what people are told of it: how many, for whom they wait, until when.
+
+/// Watches the slots that are to be this node's and that nobody serves.
+public struct SlotWatch: Sendable {
+    /// It is too long after so many times S, as with a cut link: the restart of a node, and the wait for a dead one, are over by then.
+    static let longSessions: Int64 = 2
+    /// So many names are said.
+    static let namesMax = 8
+
+    /// What operators are shown.
+    public struct Report: Hashable, Sendable {
+        /// How many slots wait.
+        public let slots: Int
+        /// Since when, without a moment in which none did.
+        public let since: Int64
+        /// Ids of those that they wait for.
+        public let names: [String]
+        /// When the last of them begins anew, if none of those comes; `nil` where that is not known.
+        public let until: Int64?
+        /// It is too long: the node does not count as ready.
+        public let isLong: Bool
+
+        /// A report.
+        public init(slots: Int, since: Int64, names: [String], until: Int64?, isLong: Bool) {
+            self.slots = slots
+            self.since = since
+            self.names = names
+            self.until = until
+            self.isLong = isLong
+        }
+    }
+
+    private var waits = SlotWaits()
+    private var since: Int64?
+    /// Who the roster names that is no member, and might still act or come back.
+    private var strangers: [MemberIdentity] = []
+
+    /// What the shards have counted together.
+    mutating func onWaits(_ waits: SlotWaits, now: Int64) {
+        self.waits = waits
+        since = waits.slots == 0 ? nil : since ?? now
+    }
+
+    /// What the roster has said to whoever asked last.
+    mutating func onRoster(strangers: [MemberIdentity]) { self.strangers = strangers }
+
+    private func longAt(_ sessionTimeout: Int) -> Int64? { since.map { $0 + Self.longSessions * Int64(sessionTimeout) } }
+
+    /// When it becomes too long.
+    func nextWake(_ sessionTimeout: Int, now: Int64) -> Int64? { longAt(sessionTimeout).flatMap { $0 > now ? $0 : nil } }
+
+    /// `nil` while none wait.
+    func report(_ sessionTimeout: Int, now: Int64) -> Report? {
+        guard let since, let longAt = longAt(sessionTimeout) else { return nil }
+        let ids = waits.silent.map(\.id) + (waits.vacant > 0 ? strangers.map(\.id) : [])
+        return Report(
+            slots: waits.slots, since: since, names: Set(ids).sorted(), until: waits.silent.isEmpty ? waits.vacantUntil : nil,
+            isLong: now >= longAt)
+    }
+
+    /// Once it is too long. The sentence holds until something else is waited for.
+    func sentence(_ sessionTimeout: Int, now: Int64) -> String? {
+        guard let report = report(sessionTimeout, now: now), report.isLong else { return nil }
+        var parts = ["slots of this node have had nobody for more than \(Self.longSessions * Int64(sessionTimeout) / 1_000) s"]
+        if !waits.silent.isEmpty {
+            parts.append("\(Self.list(waits.silent.sorted { $0.id < $1.id })) can't be reached, and may have copies")
+        }
+        if waits.vacant > 0 {
+            parts.append(
+                strangers.isEmpty
+                    ? "no member has a copy of some that is certainly the newest"
+                    : "no member has a copy of some that is certainly the newest, and \(Self.list(strangers)), which the roster names, might "
+                        + "still act or come back with one")
+        }
+        return parts.joined(separator: "; ")
+    }
+
+    private static func list(_ members: [MemberIdentity]) -> String {
+        let more = members.count > namesMax ? " and \(members.count - namesMax) more" : ""
+        return members.prefix(namesMax).map(\.description).joined(separator: ", ") + more
+    }
+}
