@@ -13,9 +13,6 @@ public struct RocksBatch: ~Copyable {
 
     deinit { rocksdb_writebatch_destroy(batch) }
 
-    /// How many changes it has.
-    public var count: Int { Int(rocksdb_writebatch_count(batch)) }
-
     /// Sets a value.
     public mutating func put(_ key: [UInt8], _ value: [UInt8], in table: RocksTable) {
         key.withUnsafeBytes { key in
@@ -24,11 +21,6 @@ public struct RocksBatch: ~Copyable {
                     batch, tables[table.number], Self.characters(key), key.count, Self.characters(value), value.count)
             }
         }
-    }
-
-    /// Removes a key, if it is there.
-    public mutating func remove(_ key: [UInt8], in table: RocksTable) {
-        key.withUnsafeBytes { rocksdb_writebatch_delete_cf(batch, tables[table.number], Self.characters($0), $0.count) }
     }
 
     /// Removes all keys from `first` on that come before `end`.

@@ -10,7 +10,7 @@ public struct RocksCursor: ~Copyable {
     private let bounds: UnsafeMutableRawBufferPointer
     private let path: String
 
-    init(_ library: RocksHandle.Library, table: OpaquePointer?, prefix: [UInt8], snapshot: OpaquePointer?, path: String) {
+    init(_ library: RocksHandle.Library, table: OpaquePointer?, prefix: [UInt8], path: String) {
         self.path = path
         options = rocksdb_readoptions_create()
         let end = Self.end(of: prefix)
@@ -19,7 +19,6 @@ public struct RocksCursor: ~Copyable {
         let first = bounds.baseAddress?.assumingMemoryBound(to: CChar.self)
         if !prefix.isEmpty { rocksdb_readoptions_set_iterate_lower_bound(options, first, prefix.count) }
         if !end.isEmpty { rocksdb_readoptions_set_iterate_upper_bound(options, first?.advanced(by: prefix.count), end.count) }
-        if let snapshot { rocksdb_readoptions_set_snapshot(options, snapshot) }
         iterator = rocksdb_create_iterator_cf(library.database, options, table)
     }
 

@@ -103,11 +103,10 @@ public final class RocksDatabase: Sendable {
     // MARK: Reading
 
     /// One value; `nil` if there is none.
-    public func get(_ key: [UInt8], in table: RocksTable, at snapshot: RocksSnapshot? = nil) throws(RocksError) -> [UInt8]? {
+    public func get(_ key: [UInt8], in table: RocksTable) throws(RocksError) -> [UInt8]? {
         try handle.use("read") { library throws(RocksError) in
             let options = rocksdb_readoptions_create()
             defer { rocksdb_readoptions_destroy(options) }
-            if let snapshot { rocksdb_readoptions_set_snapshot(options, snapshot.pointer) }
             var length = 0
             let value = try handle.checked("read") { error in
                 key.withUnsafeBytes { key in
@@ -126,10 +125,10 @@ public final class RocksDatabase: Sendable {
     ///
     /// - Parameter body: gets key and value, which are gone when it returns.
     public func scan(
-        prefix: [UInt8], in table: RocksTable, at snapshot: RocksSnapshot? = nil,
+        prefix: [UInt8], in table: RocksTable,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(RocksError) -> Bool
     ) throws(RocksError) {
-        try withCursor(prefix: prefix, in: table, at: snapshot) { cursor throws(RocksError) in
+        try withCursor(prefix: prefix, in: table) { cursor throws(RocksError) in
             cursor.seek(to: prefix)
             while cursor.isValid {
                 guard try cursor.withEntry(body) else { return }
@@ -141,50 +140,12 @@ public final class RocksDatabase: Sendable {
 
     /// Goes about freely among the keys that begin so.
     public func withCursor<Value>(
-        prefix: [UInt8], in table: RocksTable, at snapshot: RocksSnapshot? = nil,
+        prefix: [UInt8], in table: RocksTable,
         _ body: (inout RocksCursor) throws(RocksError) -> Value
     ) throws(RocksError) -> Value {
         try handle.use("scan") { library throws(RocksError) in
-            var cursor = RocksCursor(
-                library, table: library.tables[table.number], prefix: prefix, snapshot: snapshot?.pointer, path: handle.path)
+            var cursor = RocksCursor(library, table: library.tables[table.number], prefix: prefix, path: handle.path)
             return try body(&cursor)
         }
     }
-
-    /// What the database is at this moment, for as long as somebody keeps it. Old versions stay on the disk meanwhile.
-    public func snapshot() throws(RocksError) -> RocksSnapshot { RocksSnapshot(try handle.enter("read"), handle) }
-
-    /// One of RocksDB's properties, as `rocksdb.estimate-num-keys`; `nil` if it has none of that name.
-    public func property(_ name: String, of table: RocksTable) throws(RocksError) -> String? {
-        try handle.use("read") { library throws(RocksError) in
-            guard let text = rocksdb_property_value_cf(library.database, library.tables[table.number], name) else { return nil }
-            defer { rocksdb_free(text) }
-            return String(cString: text)
-        }
-    }
-}
-
-/// What a database was at one moment.
-public final class RocksSnapshot: Sendable {
-    /// Unchecked: RocksDB may be called from any thread.
-    private struct Pointer: @unchecked Sendable {
-        let snapshot: OpaquePointer?
-    }
-
-    private let library: RocksHandle.Library
-    private let handle: RocksHandle
-    private let made: Pointer
-
-    init(_ library: RocksHandle.Library, _ handle: RocksHandle) {
-        self.library = library
-        self.handle = handle
-        made = Pointer(snapshot: rocksdb_create_snapshot(library.database))
-    }
-
-    deinit {
-        rocksdb_release_snapshot(library.database, made.snapshot)
-        handle.leave()
-    }
-
-    var pointer: OpaquePointer? { made.snapshot }
 }

@@ -37,7 +37,7 @@ final class RocksHandle: Sendable {
     }
 
     /// One more uses the library, until it calls ``leave()``.
-    func enter(_ operation: String) throws(RocksError) -> Library {
+    private func enter(_ operation: String) throws(RocksError) -> Library {
         let entered = phase.withLock { phase -> Library? in
             guard case .open(let library, let users) = phase else { return nil }
             phase = .open(library, users: users + 1)
@@ -47,7 +47,7 @@ final class RocksHandle: Sendable {
         return entered
     }
 
-    func leave() {
+    private func leave() {
         let last = phase.withLock { phase -> Library? in
             switch phase {
             case .open(let library, let users): phase = .open(library, users: users - 1)

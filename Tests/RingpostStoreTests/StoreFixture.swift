@@ -1,9 +1,12 @@
 // A store in a folder that goes with the test.
 import Foundation
+import Glibc
 import HashRing
 import RingpostCore
+import RocksStore
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import RingpostStore
 
@@ -30,6 +33,54 @@ struct StoreFixture {
             try body().store.close()
             return nil
         } catch { return error as? StoreRefusal }
+    }
+
+    /// Writes with another process, which is killed: what it wrote last is in the log only. It is a store of the cluster `proof`.
+    func writeAndDie(_ durability: StoreDurability = .fsync) async throws {
+        let child = try ChildProcess(
+            StoreProgram.path, arguments: ["write", path, "--durability", durability.rawValue], outputFile: folder.file("said"))
+        try await eventually(within: 30, "it has acknowledged something") { child.output.utf8.count > 20_000 }
+        child.kill()
+        try await child.waitForExit(deadlineSeconds: 10)
+    }
+
+    /// The database without a store around it: what happens to it then, the store doesn't know of.
+    func withDatabase(_ body: (RocksDatabase) throws -> Void) throws {
+        let database = try RocksDatabase(StoreLimits.configuration(path + "/db", creates: false))
+        defer { database.close() }
+        try body(database)
+    }
+
+    /// Up to which change somebody was told that it is there.
+    func mark() throws -> UInt64? { try AcknowledgedMark.read(path + "/acknowledged", in: path) }
+
+    /// This process's open files of the store whose names end so can't be read nor written any more.
+    func breakOpenFiles(_ suffix: String) throws -> BrokenFiles {
+        let numbers = (Int32(0)..<1_024).filter { number in
+            let name = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+            return name?.hasPrefix(path + "/") == true && name?.hasSuffix(suffix) == true
+        }
+        try #require(!numbers.isEmpty)
+        let broken = BrokenFiles(files: numbers.map { ($0, fcntl($0, F_DUPFD_CLOEXEC, 0)) })
+        // A folder's is for neither.
+        let other = Glibc.open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        for number in numbers { try #require(dup2(other, number) == number) }
+        close(other)
+        return broken
+    }
+
+    func breakMark() throws -> BrokenFiles { try breakOpenFiles("/acknowledged") }
+
+    /// See ``breakOpenFiles(_:)``.
+    struct BrokenFiles {
+        fileprivate let files: [(number: Int32, kept: Int32)]
+
+        func mend() {
+            for (number, kept) in files {
+                dup2(kept, number)
+                close(kept)
+            }
+        }
     }
 
     static func key(_ name: String) throws -> Key { try Key(.user, name: Array(name.utf8), hasher: hasher) }
@@ -92,7 +143,7 @@ extension SlotStore {
         let request = SlotLoad(
             slot: try StoreFixture.key(name).slot, head: head, now: now, limits: StoredHistoryLimits(), chunkBytesMax: 1_024)
         return try await withCheckedThrowingContinuation { continuation in
-            if !load(request, then: { continuation.resume(with: $0) }) { continuation.resume(returning: []) }
+            if !load(request, then: { continuation.resume(with: $0) }) { continuation.resume(throwing: StoreFailure("no room")) }
         }.flatMap(\.items)
     }
 }

@@ -92,6 +92,18 @@ import Testing
         }
         try StoreFixture.flip(fixture.path + "/identity", at: bytes.count / 2)
         #expect(fixture.refusal { try fixture.open() }?.kind == .identityDamaged)
+        try Data(count: StoreFile.bytesMax + 1).write(to: URL(fileURLWithPath: fixture.path + "/identity"))
+        #expect(fixture.refusal { try fixture.open() }?.kind == .identityDamaged)
+    }
+
+    /// A document says the same however it is printed: that is another library's to decide with its next version.
+    @Test func anIdentityThatIsPrintedOtherwiseIsTheSame() throws {
+        try fixture.open(fresh: 0x1234_5678).store.close()
+        let name = URL(fileURLWithPath: fixture.path + "/identity")
+        let read = try StoreIdentity(Array(try Data(contentsOf: name)), in: "here")
+        let document = Array(try JSONEncoder().encode(read))
+        #expect(!document.contains(UInt8(ascii: "\n")))
+        #expect(try StoreIdentity(StoreIdentity.summed(document), in: "here") == read)
     }
 
     @Test func missingFilesAreNamed() throws {
@@ -112,27 +124,32 @@ import Testing
 
     private func identity(_ durability: StoreDurability, _ state: StoreIdentity.State) -> StoreIdentity {
         var identity = StoreIdentity(
-            of: StoreOwner(cluster: "c", node: "n"), lineage: 1, durability: durability, at: StoreSurroundings(kernelBoot: "a", mount: "1"))
+            of: StoreOwner(cluster: "c", node: "n"), lineage: 1, durability: durability, at: StoreSurroundings(kernelBoot: "a", device: "1")
+        )
         identity.state = state
         return identity
     }
 
-    @Test func whatTheKernelHadGoesWithTheKernelAndTheMount() {
-        let (same, booted, mounted) = (
-            StoreSurroundings(kernelBoot: "a", mount: "1"), StoreSurroundings(kernelBoot: "b", mount: "1"),
-            StoreSurroundings(kernelBoot: "a", mount: "2")
+    @Test func whatTheKernelHadGoesWithTheKernelAndTheDevice() {
+        let (same, booted, moved) = (
+            StoreSurroundings(kernelBoot: "a", device: "1"), StoreSurroundings(kernelBoot: "b", device: "1"),
+            StoreSurroundings(kernelBoot: "a", device: "2")
         )
         for durability in StoreDurability.allCases {
             #expect(identity(durability, .open).loss(at: same) == nil)
             for state in [StoreIdentity.State.closed, .new] {
                 #expect(identity(durability, state).loss(at: booted) == nil)
-                #expect(identity(durability, state).loss(at: mounted) == nil)
+                #expect(identity(durability, state).loss(at: moved) == nil)
             }
         }
         #expect(identity(.written, .open).loss(at: booted)?.contains("machine") == true)
-        #expect(identity(.written, .open).loss(at: mounted)?.contains("mounted") == true)
+        #expect(identity(.written, .open).loss(at: moved)?.contains("device") == true)
         #expect(identity(.fsync, .open).loss(at: booted) == nil)
-        #expect(identity(.fsync, .open).loss(at: mounted) == nil)
+        #expect(identity(.fsync, .open).loss(at: moved) == nil)
+        // Nothing proves that it is the same boot.
+        var unknown = identity(.written, .open)
+        unknown.kernelBoot = ""
+        #expect(unknown.loss(at: StoreSurroundings(kernelBoot: "", device: "1")) != nil)
     }
 
     @Test func aCopyOfAStoppedStoreIsUsed() async throws {
@@ -165,7 +182,7 @@ import Testing
         opened.store.close()
         #expect(throws: StoreFailure.self) { try opened.store.remember(boot: 1) }
         #expect(throws: StoreFailure.self) { try opened.store.settle(generation: 1) }
-        #expect(throws: StoreFailure.self) { try opened.store.begin(lineage: 1, heads: [:]) }
+        #expect(throws: StoreFailure.self) { try opened.store.begin(lineage: 1) }
         #expect(!opened.store.knows(boot: 1))
     }
 

@@ -67,18 +67,9 @@ import Testing
         let opened = try fixture.open()
         #expect(await opened.store.write(try StoreFixture.tick("alice", 1)) == nil)
         // The mark's file becomes one that can't be written, and then another one that can.
-        let mark = try #require(
-            (Int32(0)..<1_024).first { number in
-                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) == fixture.path + "/acknowledged"
-            })
-        func replaceMark(_ flags: Int32) {
-            let other = open("/dev/null", flags | O_CLOEXEC)
-            #expect(dup2(other, mark) == mark)
-            close(other)
-        }
-        replaceMark(O_RDONLY)
+        let mark = try fixture.breakMark()
         let failure = try #require(await opened.store.write(try StoreFixture.tick("alice", 2)))
-        replaceMark(O_WRONLY)
+        mark.mend()
         #expect(await opened.store.write(try StoreFixture.tick("alice", 3)) == failure)
         #expect(opened.store.close() == failure)
         let again = try fixture.open()
@@ -111,13 +102,72 @@ import Testing
         first.store.close()
         let second = try fixture.open()
         #expect(second.heads.count == 2)
-        let heads = try second.store.begin(lineage: 6, heads: second.heads)
+        let heads = try second.store.begin(lineage: 6)
         #expect(heads.values.map(\.kind) == [.hearsay] && !second.store.knows(boot: 9))
+        #expect(try fixture.mark() == second.store.database.lastSequence(), "no tick need come")
         second.store.close()
         let third = try fixture.open()
         #expect(third.lineage == 6 && third.heads == heads && third.loss == nil)
         #expect(try await third.store.load("alice", head: StoreFixture.head(1)).count == 2, "its content can still be read")
         third.store.close()
+    }
+
+    /// Nothing was changed yet: but nobody knows that who looks at the store's answers.
+    @Test func aLineageThatCanNotBeBegunIsTheEndOfTheStore() async throws {
+        let told = Mutex<[StoreFailure]>([])
+        let opened = try fixture.open { failure in told.withLock { $0.append(failure) } }
+        let blocker = fixture.path + "/identity.new"
+        try FileManager.default.createDirectory(atPath: blocker, withIntermediateDirectories: false)
+        let failure = try #require(throws: StoreFailure.self) { try opened.store.begin(lineage: 6) }
+        try FileManager.default.removeItem(atPath: blocker)
+        #expect(await opened.store.write(try StoreFixture.tick("alice", 1)) == failure)
+        #expect(throws: failure) { try opened.store.begin(lineage: 6) }
+        #expect(opened.store.close() == failure && told.withLock { $0 } == [failure])
+        let again = try fixture.open(fresh: 7)
+        #expect(again.loss == nil && again.lineage == 1 && again.heads.isEmpty)
+        again.store.close()
+    }
+
+    /// Half of it is on the disk: then it is no store in order, whatever else can be written.
+    @Test func aLineageThatWasHalfBegunIsLost() async throws {
+        let first = try fixture.open(fresh: 5)
+        #expect(await first.store.write(try StoreFixture.tick("alice", 1)) == nil)
+        let mark = try fixture.breakMark()
+        let failure = try #require(throws: StoreFailure.self) { try first.store.begin(lineage: 6) }
+        mark.mend()
+        #expect(await first.store.write(try StoreFixture.tick("alice", 2)) == failure)
+        #expect(first.store.close() == failure)
+        let second = try fixture.open(fresh: 7)
+        #expect(second.loss?.contains("given up") == true && second.lineage == 7)
+        #expect(second.heads.values.map(\.kind) == [.hearsay] && second.heads.values.map(\.position) == [1])
+        second.store.close()
+    }
+
+    /// Whoever has taken the directory's lock finds the database closed.
+    @Test func theDirectoryIsGivenUpLast() throws {
+        let first = try fixture.open()
+        let other = Mutex<OpenedStore?>(nil)
+        let refusals = Mutex<Set<String>>([])
+        var opened = first
+        for _ in 0..<10 {
+            let done = DispatchSemaphore(value: 0)
+            let fixture = fixture
+            Thread {
+                while true {
+                    do {
+                        let next = try fixture.open()
+                        other.withLock { $0 = next }
+                        break
+                    } catch { refusals.withLock { _ = $0.insert("\(error)") } }
+                }
+                done.signal()
+            }.start()
+            opened.store.close()
+            done.wait()
+            opened = try #require(other.withLock { $0 })
+        }
+        opened.store.close()
+        #expect(refusals.withLock { $0.allSatisfy { !$0.contains("database open") } }, "\(refusals.withLock { $0 })")
     }
 
     // MARK: Queues
@@ -126,12 +176,23 @@ import Testing
         let queue = WorkQueue<Int>(costMax: 10)
         #expect(queue.add(1, cost: 20), "one alone may cost more")
         #expect(!queue.add(2, cost: 1))
-        #expect(queue.take() == [1])
+        #expect(queue.take(costMax: 100) == [1])
         #expect(queue.add(3, cost: 4) && queue.add(4, cost: 6) && !queue.add(5, cost: 1) && queue.cost == 10)
         queue.finish()
         #expect(!queue.add(6, cost: 1))
-        #expect(queue.take() == [3, 4])
-        #expect(queue.take() == nil)
+        #expect(queue.take(costMax: 100) == [3, 4])
+        #expect(queue.take(costMax: 100) == nil)
+    }
+
+    /// What is taken is on its way, and only what is left may be as much as the bound.
+    @Test func noMoreIsTakenThanIsWorkedOn() {
+        let queue = WorkQueue<Int>(costMax: 10)
+        for (work, cost) in [(1, 4), (2, 2), (3, 1), (4, 3)] { #expect(queue.add(work, cost: cost)) }
+        #expect(queue.take(costMax: 6) == [1, 2] && queue.cost == 4)
+        #expect(queue.add(5, cost: 6) && !queue.add(6, cost: 1))
+        #expect(queue.take(costMax: 0) == [3] && queue.take(costMax: 1) == [4], "one in any case")
+        queue.finish()
+        #expect(queue.take(costMax: 6) == [5] && queue.cost == 0 && queue.take(costMax: 6) == nil)
     }
 
     @Test func aThreadThatSleepsIsWoken() async throws {
@@ -139,7 +200,7 @@ import Testing
         let taken = Mutex<[Int]>([])
         let ended = Mutex(false)
         Thread {
-            while let work = queue.take() { taken.withLock { $0 += work } }
+            while let work = queue.take(costMax: 7) { taken.withLock { $0 += work } }
             ended.withLock { $0 = true }
         }.start()
         for number in 0..<200 {

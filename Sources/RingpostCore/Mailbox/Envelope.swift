@@ -1,9 +1,9 @@
 // The text that every socket gets for a message.
 
-enum Envelope {
+package enum Envelope {
     /// `{"seq":42,"cursor":"…","id":"…","at":1700000000000,"data":…}`: one text frame, one event, one element of a poll's answer. A
     /// channel's message names it: `…,"channel":"room","data":…`, and one whose sender is named that: `…,"from":{"user":"bob"},"data":…`.
-    static func encode(
+    package static func encode(
         _ key: Key, sequence: UInt64, incarnation: UInt64, id: MessageID, at wallMilliseconds: Int64, from: [UInt8], data: [UInt8]
     ) -> [UInt8] {
         let at = UInt64(max(0, wallMilliseconds))

@@ -63,6 +63,11 @@ struct IdempotencyWindow {
         return found
     }
 
+    /// What became of the message of a remembered receipt; `nil` where there is none.
+    func outcome(of id: MessageID, to key: KeyHash) -> Receipt.Outcome? {
+        entryIndices[Repeatable(id: id, key: key)].flatMap { entries[Int($0)].remembered?.receipt.outcome }
+    }
+
     /// Whether one more key of a principal may be remembered.
     func hasRoom(for principal: Principal) -> Bool {
         let free = entriesMax - entryIndices.count

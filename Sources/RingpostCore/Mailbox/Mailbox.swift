@@ -89,6 +89,8 @@ public struct MailboxLimits: Sendable {
     public var windowMilliseconds: Int64 = 3 * Publish.budgetMillisecondsMax
     /// How long a repeat that was asked for by then may wait until it comes to the owner: what is remembered stays for so much longer.
     public var windowWaitMilliseconds = Publish.budgetMillisecondsMax
+    /// How long a receipt is remembered.
+    var receiptMilliseconds: Int64 { windowMilliseconds + windowWaitMilliseconds }
 
     /// The defaults.
     public init() {}

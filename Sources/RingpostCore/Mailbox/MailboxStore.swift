@@ -75,6 +75,9 @@ struct MailboxStore {
         return isSame ? first.receipt : first.receipt.asRepeated
     }
 
+    /// See ``IdempotencyWindow/outcome(of:to:)``.
+    func outcome(of id: MessageID, to key: KeyHash) -> Receipt.Outcome? { window.outcome(of: id, to: key) }
+
     /// - Returns: the receipt with the time until which it is remembered.
     mutating func remember(_ receipt: Receipt, of publish: Publish, now: Int64) -> Remembered {
         let remembered = Remembered(
@@ -316,17 +319,7 @@ struct MailboxStore {
     func chunks(
         ofSlot slot: Int, base: UInt64, position: UInt64, set: LineageSet = LineageSet(), now: Int64, bytesMax: Int
     ) -> [SnapshotChunk] {
-        var chunks: [[SnapshotItem]] = [[]]
-        var bytes = 0
-        func add(_ item: SnapshotItem) {
-            let size = item.payloadBytes
-            if bytes > 0, bytes + size > bytesMax {
-                chunks.append([])
-                bytes = 0
-            }
-            bytes += size
-            chunks[chunks.count - 1].append(item)
-        }
+        var packer = SnapshotPacker(bytesMax: bytesMax)
         // The one used last comes last, so that the order of use travels too.
         for mailboxIndex in mailboxes.indices(inSlot: slot).sorted(by: {
             (mailboxes.all[$0].lastUsed, $0) < (mailboxes.all[$1].lastUsed, $1)
@@ -334,20 +327,16 @@ struct MailboxStore {
             let mailbox = mailboxes.all[mailboxIndex]
             if !mailbox.isWritten, mailbox.key.kind == .channel { continue }
             let lostAgo = mailbox.lostThrough == .min ? Int64.max : max(0, now - mailbox.lostThrough)
-            add(
+            packer.add(
                 .mailbox(
                     MailboxHead(
                         key: mailbox.key, incarnation: mailbox.incarnation, appended: mailbox.appended,
                         resumableFrom: mailbox.resumableFrom,
                         lostAgo: lostAgo, lastSeen: mailbox.lastSeen, principal: mailbox.principal)))
-            for message in mailbox.history { add(.message(message.shifted(by: -now))) }
+            for message in mailbox.history { packer.add(.message(message.shifted(by: -now))) }
         }
-        for (key, remembered) in window.entries(ofSlot: slot, now: now) { add(.remembered(key, remembered.shifted(by: -now))) }
-        return chunks.enumerated().map { number, items in
-            SnapshotChunk(
-                isFirst: number == 0, isLast: number == chunks.count - 1, base: base, position: position,
-                set: set, origin: origins[slot], items: items)
-        }
+        for (key, remembered) in window.entries(ofSlot: slot, now: now) { packer.add(.remembered(key, remembered.shifted(by: -now))) }
+        return packer.chunks(base: base, position: position, set: set, origin: origins[slot])
     }
 
     /// Replaces all that is here of a slot by another node's copy.

@@ -35,6 +35,35 @@ public struct SnapshotChunk: Hashable, Sendable {
     var payloadBytes: Int { items.reduce(0) { $0 + $1.payloadBytes } }
 }
 
+/// Divides a copy into chunks of about so many bytes.
+struct SnapshotPacker {
+    private let bytesMax: Int
+    private var bytes = 0
+    private var packed: [[SnapshotItem]] = [[]]
+
+    /// - Parameter bytesMax: of one chunk. One item alone may have more.
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    mutating func add(_ item: SnapshotItem) {
+        let size = item.payloadBytes
+        if bytes > 0, bytes + size > bytesMax {
+            packed.append([])
+            bytes = 0
+        }
+        bytes += size
+        packed[packed.count - 1].append(item)
+    }
+
+    /// All that was added, in at least one chunk.
+    func chunks(base: UInt64, position: UInt64, set: LineageSet, origin: UInt64) -> [SnapshotChunk] {
+        packed.enumerated().map { number, items in
+            SnapshotChunk(
+                isFirst: number == 0, isLast: number == packed.count - 1, base: base, position: position, set: set, origin: origin,
+                items: items)
+        }
+    }
+}
+
 /// One part of a copy.
 public enum SnapshotItem: Hashable, Sendable {
     /// A mailbox begins.

@@ -33,7 +33,7 @@ public struct HistoryRead: Sendable {
         let mailbox = StoreKey.mailbox(key)
         var messages: [StoredMessage] = []
         var bytes = 0
-        source.seek(to: StoreKey.message(max(after, try through(mailbox, from: &source)) + 1, inMailbox: mailbox))
+        source.seek(to: StoreKey.message(after: max(after, try through(mailbox, from: &source)), inMailbox: mailbox))
         while source.isValid, messages.count < messagesMax {
             guard source.withRecord({ bytes, _ in bytes.starts(with: mailbox) }) else { break }
             guard case .message(_, _, let sequence) = source.withRecord({ bytes, _ in StoredKey(bytes) }) else {
@@ -44,7 +44,7 @@ public struct HistoryRead: Sendable {
             }
             bytes += read.message.envelope.count
             if read.incarnation != incarnation || (bytes > bytesMax && !messages.isEmpty) { break }
-            messages.append(read.message.times(clock.remaining))
+            messages.append(read.message.shifted(by: 0 &- clock.now))
             source.next()
         }
         try source.check(key.slot)

@@ -7,8 +7,6 @@ struct PendingTrims: Sendable {
     static let mailboxesMax = 65_536
     /// Ranges that are removed with one batch.
     static let rangesMax = 256
-    /// No receipt is remembered for longer.
-    static let milliseconds = 3 * Publish.budgetMillisecondsMax
 
     private struct Trim {
         var through: UInt64
@@ -20,7 +18,12 @@ struct PendingTrims: Sendable {
     private struct Place: Hashable {
         let slot: Int
         let mailbox: [UInt8]
+        /// Of the trim for which it was put in: a mailbox that was forgotten meanwhile may have another one.
+        let due: Int64
     }
+
+    /// No receipt is remembered for longer.
+    private let milliseconds: Int64
 
     private var trims: [Int: [[UInt8]: Trim]] = [:]
     /// In the order in which they are due; some may be gone or later by now, but never more than there may be trims.
@@ -28,16 +31,18 @@ struct PendingTrims: Sendable {
     private var first = 0
     private(set) var count = 0
 
+    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
     /// - Parameter mailbox: what all of the mailbox begins with.
     mutating func add(_ mailbox: [UInt8], slot: Int, through: UInt64, now: Int64) {
-        let due = now &+ Self.milliseconds
+        let due = now &+ milliseconds
         if trims[slot]?[mailbox] != nil {
             trims[slot]?[mailbox]?.later = (through, due)
             return
         }
         guard count < Self.mailboxesMax, order.count - first < 2 * Self.mailboxesMax else { return }
         trims[slot, default: [:]][mailbox] = Trim(through: through, due: due)
-        order.append(Place(slot: slot, mailbox: mailbox))
+        order.append(Place(slot: slot, mailbox: mailbox, due: due))
         count += 1
     }
 
@@ -56,16 +61,16 @@ struct PendingTrims: Sendable {
         var due: [(mailbox: [UInt8], through: UInt64)] = []
         while first < order.count, due.count < Self.rangesMax {
             let place = order[first]
-            guard let trim = trims[place.slot]?[place.mailbox] else {
+            guard let trim = trims[place.slot]?[place.mailbox], trim.due == place.due else {
                 first += 1
                 continue
             }
-            if trim.due > now { break }
+            if place.due > now { break }
             first += 1
             due.append((place.mailbox, trim.through))
             if let later = trim.later {
                 trims[place.slot]?[place.mailbox] = Trim(through: later.through, due: later.due)
-                order.append(place)
+                order.append(Place(slot: place.slot, mailbox: place.mailbox, due: later.due))
             } else {
                 remove(place.mailbox, slot: place.slot)
             }

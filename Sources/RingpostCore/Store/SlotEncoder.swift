@@ -6,8 +6,6 @@ import HashRing
 public protocol StoreSink: ~Copyable {
     /// Sets a value.
     mutating func put(_ key: [UInt8], _ value: [UInt8], in table: StoreTable)
-    /// Removes a key.
-    mutating func remove(_ key: [UInt8], in table: StoreTable)
     /// Removes the keys from `first` on that come before `end`.
     mutating func remove(from first: [UInt8], upTo end: [UInt8], in table: StoreTable)
 }
@@ -18,7 +16,7 @@ public struct SlotEncoder: Sendable {
     public private(set) var clock: StoreClock
     /// Which slots have anything: what was never there need not be removed, and removed ranges make reading slower.
     private var present: [Bool]
-    private var trims = PendingTrims()
+    private var trims: PendingTrims
     // Used again and again.
     private var key: [UInt8] = []
     private var value: [UInt8] = []
@@ -27,8 +25,10 @@ public struct SlotEncoder: Sendable {
     /// - Parameters:
     ///   - clock: goes on from what the store has.
     ///   - present: the slots that have a head.
-    public init(clock: StoreClock, present: some Sequence<Int>) {
+    ///   - limits: how long receipts are remembered that lie in messages.
+    public init(clock: StoreClock, present: some Sequence<Int>, limits: MailboxLimits = MailboxLimits()) {
         self.clock = clock
+        trims = PendingTrims(milliseconds: limits.receiptMilliseconds)
         self.present = Array(repeating: false, count: HashRing.slotCount)
         for slot in present { self.present[slot] = true }
     }
@@ -40,11 +40,14 @@ public struct SlotEncoder: Sendable {
     public mutating func encode(_ tick: StoreTick, into sink: inout some StoreSink & ~Copyable) {
         clock.advance(to: tick.now)
         for write in tick.slots {
-            for change in write.changes { encode(change, ofSlot: write.slot, into: &sink) }
+            for change in write.changes {
+                encode(change, ofSlot: write.slot, into: &sink)
+                // Not only after all of them: the next one may replace what this one has put there.
+                present[write.slot] = true
+            }
             value.removeAll(keepingCapacity: true)
             write.head.append(to: &value)
             sink.put(StoreKey.head(ofSlot: write.slot), value, in: .heads)
-            present[write.slot] = true
         }
     }
 
@@ -52,14 +55,19 @@ public struct SlotEncoder: Sendable {
     public mutating func finish(into sink: inout some StoreSink & ~Copyable) {
         for (mailbox, through) in trims.takeDue(now: clock.now) {
             sink.remove(
-                from: StoreKey.message(0, inMailbox: mailbox), upTo: StoreKey.message(through + 1, inMailbox: mailbox), in: .contents)
+                from: StoreKey.message(0, inMailbox: mailbox), upTo: StoreKey.message(after: through, inMailbox: mailbox), in: .contents)
         }
-        value.removeAll(keepingCapacity: true)
-        value.append(signed: clock.now)
+        Self.put(clock: clock.now, into: &sink)
+    }
+
+    /// Writes the store's time.
+    public static func put(clock: Int64, into sink: inout some StoreSink & ~Copyable) {
+        var value: [UInt8] = []
+        value.append(signed: clock)
         sink.put(StoreKey.clock, value, in: .heads)
     }
 
-    /// Reads the clock that ``finish(into:)`` wrote; `nil` where it is none.
+    /// Reads the clock that ``put(clock:into:)`` wrote; `nil` where it is none.
     public static func clock(_ bytes: [UInt8]) -> Int64? {
         bytes.withUnsafeBytes {
             var reader = StoreReader($0)
@@ -99,9 +107,9 @@ public struct SlotEncoder: Sendable {
         case .seen(let key, let wall): putSeen(wall, of: key, into: &sink)
         case .message(let key, let incarnation, let message, let remembered):
             // As a history keeps it: of one that was only for the sockets of its moment, the place and the id.
-            let clock = clock
-            let kept = message.kept(now: clock.monotonic).times { clock.stored($0) }
-            put(kept, remembered?.times { clock.stored($0) }, of: key, incarnation: incarnation, into: &sink)
+            put(
+                message.kept(now: clock.monotonic).shifted(by: clock.offset), remembered?.shifted(by: clock.offset), of: key,
+                incarnation: incarnation, into: &sink)
         }
     }
 
@@ -164,7 +172,7 @@ public struct SlotEncoder: Sendable {
     // MARK: Copies
 
     private mutating func encode(_ chunks: [SnapshotChunk], into sink: inout some StoreSink & ~Copyable) {
-        let clock = clock
+        let now = clock.now
         var head: MailboxHead?
         var order = 0
         for item in chunks.lazy.flatMap(\.items) {
@@ -175,14 +183,14 @@ public struct SlotEncoder: Sendable {
                 put(mailbox, order: order, into: &sink)
             case .message(let message):
                 guard let head else { continue }
-                put(message.times { clock.stored(remaining: $0) }, nil, of: head.key, incarnation: head.incarnation, into: &sink)
+                put(message.shifted(by: now), nil, of: head.key, incarnation: head.incarnation, into: &sink)
             case .remembered(let hash, let remembered):
                 key.removeAll(keepingCapacity: true)
                 value.removeAll(keepingCapacity: true)
                 StoreKey.receipt(remembered.receipt.id, to: hash, into: &key)
                 value.append(number: remembered.receipt.sequence)
                 value.append(signed: remembered.publishedAt)
-                StoredMessageForm.append(remembered.times { clock.stored(remaining: $0) }, after: 0, to: &value)
+                StoredMessageForm.append(remembered.shifted(by: now), after: 0, to: &value)
                 sink.put(key, value, in: .contents)
             }
         }
@@ -204,21 +212,5 @@ public struct SlotEncoder: Sendable {
 extension MailboxBounds {
     fileprivate func stored(by clock: StoreClock) -> MailboxBounds {
         MailboxBounds(through: through, resumableFrom: resumableFrom, lostThrough: clock.stored(lostThrough))
-    }
-}
-
-extension StoredMessage {
-    /// The same message with its times put through a function.
-    func times(_ changed: (Int64) -> Int64) -> StoredMessage {
-        StoredMessage(
-            sequence: sequence, envelope: envelope, expiresAt: changed(expiresAt), publishedAt: publishedAt, id: id,
-            appendedAt: changed(appendedAt))
-    }
-}
-
-extension Remembered {
-    /// The same receipt with its time put through a function.
-    func times(_ changed: (Int64) -> Int64) -> Remembered {
-        Remembered(receipt: receipt, until: changed(until), principal: principal, publishedAt: publishedAt)
     }
 }

@@ -50,11 +50,14 @@ public struct StoredHistoryLimits: Sendable {
     public var messagesMax: Int
     /// Bytes of envelopes of one mailbox.
     public var bytesMax: Int
+    /// In messages that came before, no receipt is looked for.
+    let receiptMilliseconds: Int64
 
     /// As much as a node's memory keeps.
     public init(_ limits: MailboxLimits = MailboxLimits()) {
         messagesMax = limits.historyMessagesMax
         bytesMax = limits.historyBytesMax
+        receiptMilliseconds = limits.receiptMilliseconds
     }
 }
 
@@ -189,7 +192,7 @@ public struct SlotLoader {
         // Of an incarnation before this one nothing counts.
         guard incarnation == found.incarnation else { return false }
         if let remembered, remembered.until > clock.now {
-            receipts.append(.remembered(found.key.hash, remembered.times(clock.remaining)))
+            receipts.append(.remembered(found.key.hash, remembered.shifted(by: 0 &- clock.now)))
         }
         found.end = max(found.end, message.sequence)
         if found.history.isEmpty { found.touched = max(found.touched, message.appendedAt) }
@@ -204,7 +207,7 @@ public struct SlotLoader {
             return true
         }
         if isKept { found.passedOver = max(found.passedOver ?? .min, message.appendedAt) }
-        return message.appendedAt &+ PendingTrims.milliseconds > clock.now
+        return message.appendedAt &+ limits.receiptMilliseconds > clock.now
     }
 
     private mutating func readReceipt(_ hash: KeyHash, _ id: MessageID, from source: borrowing some StoreSource & ~Copyable)
@@ -218,43 +221,30 @@ public struct SlotLoader {
             return Remembered(receipt: read.receipt, until: read.until, principal: read.principal, publishedAt: publishedAt)
         }
         guard let read, hash.slot == slot else { throw StoreDamage(slot: slot, reason: "a receipt can't be read") }
-        if read.until > clock.now { receipts.append(.remembered(hash, read.times(clock.remaining))) }
+        if read.until > clock.now { receipts.append(.remembered(hash, read.shifted(by: 0 &- clock.now))) }
     }
 
     // MARK: The copy
 
     /// What was read, as a copy of this head in chunks of about `bytesMax` bytes, at least one. Its times are counted from the clock's moment.
     public func chunks(of head: SlotHead, bytesMax: Int) -> [SnapshotChunk] {
-        var chunks: [[SnapshotItem]] = [[]]
-        var bytes = 0
-        func add(_ item: SnapshotItem) {
-            let size = item.payloadBytes
-            if bytes > 0, bytes + size > bytesMax {
-                chunks.append([])
-                bytes = 0
-            }
-            bytes += size
-            chunks[chunks.count - 1].append(item)
-        }
+        var packer = SnapshotPacker(bytesMax: bytesMax)
         // The one used last comes last, as in any copy.
         for found in mailboxes.sorted(by: { ($0.touched, $0.order) < ($1.touched, $1.order) }) {
             guard let mailbox = self.head(of: found) else { continue }
-            add(.mailbox(mailbox))
-            for message in found.history.reversed() { add(.message(message.times(clock.remaining))) }
+            packer.add(.mailbox(mailbox))
+            for message in found.history.reversed() { packer.add(.message(message.shifted(by: 0 &- clock.now))) }
         }
-        for receipt in receipts { add(receipt) }
-        return chunks.enumerated().map { number, items in
-            SnapshotChunk(
-                isFirst: number == 0, isLast: number == chunks.count - 1, base: head.term, position: head.position, set: head.set,
-                origin: head.origin, items: items)
-        }
+        for receipt in receipts { packer.add(receipt) }
+        return packer.chunks(base: head.term, position: head.position, set: head.set, origin: head.origin)
     }
 
     private func head(of found: Found) -> MailboxHead? {
         guard let incarnation = found.incarnation, found.end > 0 || found.key.kind == .user else { return nil }
         var resumableFrom = found.bounds?.resumableFrom ?? 0
         var lostThrough = found.bounds?.lostThrough ?? .min
-        let before = (found.history.last?.sequence ?? found.end + 1) - 1
+        // Places count from 1; see StoredKey.
+        let before = found.history.last.map { $0.sequence - 1 } ?? found.end
         if let passedOver = found.passedOver {
             resumableFrom = before
             lostThrough = max(lostThrough, passedOver)

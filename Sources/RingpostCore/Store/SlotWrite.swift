@@ -36,7 +36,8 @@ public struct SlotWrite: Sendable {
         self.changes = changes
     }
 
-    var bytes: Int { changes.reduce(Self.smallBytes) { $0 + $1.bytes } }
+    /// The head names every lineage of its set, and a set may be larger than the step that it came with.
+    var bytes: Int { changes.reduce(Self.smallBytes + head.set.lineages.count * MemoryLayout<UInt64>.size) { $0 + $1.bytes } }
 }
 
 /// One change of what a slot has in it.

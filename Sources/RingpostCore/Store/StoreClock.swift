@@ -5,7 +5,7 @@
 /// The store's time, and how it follows from the node's.
 public struct StoreClock: Hashable, Sendable {
     /// What a process adds to its own monotonic milliseconds.
-    private let offset: Int64
+    let offset: Int64
     /// The latest moment that was written. Another process goes on from there.
     public private(set) var now: Int64
 
@@ -27,8 +27,4 @@ public struct StoreClock: Hashable, Sendable {
 
     /// A time of the node's clock; the ends stay what they are: "never" and "always".
     func stored(_ monotonic: Int64) -> Int64 { monotonic == .max || monotonic == .min ? monotonic : monotonic &+ offset }
-    /// A time of the store's clock counted from this moment, as copies carry times.
-    func remaining(_ stored: Int64) -> Int64 { stored == .max || stored == .min ? stored : stored &- now }
-    /// A time that was counted from this moment.
-    func stored(remaining: Int64) -> Int64 { remaining == .max || remaining == .min ? remaining : now &+ remaining }
 }

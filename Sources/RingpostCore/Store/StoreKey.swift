@@ -6,7 +6,6 @@
 //                slot(2) 02 hash(8) id(16)                 a receipt that came with a copy
 //     heads      01 slot(2)                                the slot's head
 //                02                                        the store's clock
-//                03 name                                   a note
 //
 // Names are kept whole and end with a zero byte, which no valid name has.
 import HashRing
@@ -51,8 +50,6 @@ public enum StoreKey {
     public static func slot(ofHead key: UnsafeRawBufferPointer) -> Int? {
         key.count == 3 && key[0] == headArea ? Int(key[1]) << 8 | Int(key[2]) : nil
     }
-    /// Something small that the node keeps beside the slots, under a name.
-    public static func note(_ name: String) -> [UInt8] { [3] + Array(name.utf8) }
 
     // MARK: Contents
 
@@ -63,8 +60,6 @@ public enum StoreKey {
 
     /// All mailboxes of a slot begin so.
     public static func mailboxes(ofSlot slot: Int) -> [UInt8] { self.slot(slot) + [mailboxes] }
-    /// All receipts that came with copies begin so.
-    public static func receipts(ofSlot slot: Int) -> [UInt8] { self.slot(slot) + [receipts] }
     /// The first key that is not the slot's any more.
     public static func end(ofSlot slot: Int) -> [UInt8] { self.slot(slot) + [.max] }
 
@@ -91,6 +86,9 @@ public enum StoreKey {
         bytes.append(word: sequence)
         return bytes
     }
+
+    /// The first key after that of a mailbox's message of this number, whichever number it is.
+    static func message(after sequence: UInt64, inMailbox mailbox: [UInt8]) -> [UInt8] { message(sequence, inMailbox: mailbox) + [0] }
 
     /// The first key after a mailbox.
     public static func end(ofMailbox mailbox: [UInt8]) -> [UInt8] { mailbox + [.max] }
@@ -119,7 +117,8 @@ enum StoredKey: Equatable {
                 return nil
             }
             if tag == StoreKey.messages {
-                guard let sequence = reader.readWord() else { return nil }
+                // Sequence numbers begin with 1.
+                guard let sequence = reader.readWord(), sequence > 0 else { return nil }
                 self = .message(kind: kind, name: name, sequence: sequence)
             } else {
                 guard let part = StoreKey.Part(rawValue: tag) else { return nil }

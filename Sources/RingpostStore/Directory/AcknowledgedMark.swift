@@ -8,10 +8,19 @@ import RingpostCore
 /// An open mark. Used by one thread at a time.
 final class AcknowledgedMark: Sendable {
     private let file: Int32
+    /// The number and its sum.
+    private static let size = 16
 
     /// - Returns: the number in the mark; `nil` when there is none, or a damaged one.
-    static func read(_ path: String) -> UInt64? {
-        guard let bytes = StoreFile.read(path), bytes.count == 16 else { return nil }
+    /// - Throws: when that can't be told.
+    static func read(_ path: String, in directory: String) throws(StoreRefusal) -> UInt64? {
+        let bytes: [UInt8]
+        switch StoreFile.read(path) {
+        case .whole(let read): bytes = read
+        case .tooLarge, .failed(ENOENT): return nil
+        case .failed(let code): throw StoreRefusal(errno: code, doing: "read its file acknowledged", directory)
+        }
+        guard bytes.count == size else { return nil }
         let (number, sum) = bytes.withUnsafeBytes {
             (UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
         }
@@ -25,6 +34,8 @@ final class AcknowledgedMark: Sendable {
         self.file = file
         // From here on, whatever goes wrong, the file is closed with this object.
         var failure = StoreFile.writeAll(Self.bytes(number), to: file, at: 0)
+        // One of another length is damaged, and would stay so.
+        if failure == 0, ftruncate(file, Self.size) != 0 { failure = errno }
         if failure == 0, fsync(file) != 0 { failure = errno }
         if failure != 0 { throw StoreRefusal(errno: failure, doing: "write \(path)", directory) }
     }

@@ -59,18 +59,18 @@ final class StoreDirectory {
     }
 
     private static func readIdentity(_ path: String) throws(StoreRefusal) -> StoreIdentity? {
-        let name = "\(path)/\(identityName)"
-        if access(name, F_OK) != 0 {
-            guard errno == ENOENT else { throw StoreRefusal(errno: errno, doing: "read \(identityName)", path) }
+        switch StoreFile.read("\(path)/\(identityName)") {
+        case .whole(let bytes): return try StoreIdentity(bytes, in: path)
+        case .tooLarge: throw StoreIdentity.damaged(in: path)
+        case .failed(ENOENT):
             guard access("\(path)/db", F_OK) != 0 else {
                 throw StoreRefusal(
                     .identityMissing, path,
                     "there is a store in it, but no file \(identityName) that says whose. \(StoreRefusal.startEmpty)")
             }
             return nil
+        case .failed(let code): throw StoreRefusal(errno: code, doing: "read its file \(identityName)", path)
         }
-        guard let bytes = StoreFile.read(name) else { throw StoreRefusal(errno: errno, doing: "read \(identityName)", path) }
-        return try StoreIdentity(bytes, in: path)
     }
 
     private static func checkPlace(_ identity: StoreIdentity, _ path: String) throws(StoreRefusal) {
@@ -116,7 +116,8 @@ private final class DirectoryLock {
         guard file >= 0 else { throw StoreRefusal(errno: errno, doing: "write the file lock", directory) }
         if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
         guard errno == EWOULDBLOCK else { throw StoreRefusal(errno: errno, doing: "lock it", directory) }
-        let holder = StoreFile.read(name).flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) }
+        var holder: Int?
+        if case .whole(let text) = StoreFile.read(name) { holder = Int(String(decoding: text.dropLast(), as: UTF8.self)) }
         throw StoreRefusal(
             .inUse, directory,
             "\(holder.map { "the process \($0)" } ?? "another process") uses it. Stop that node, or give this one a directory of its own.")

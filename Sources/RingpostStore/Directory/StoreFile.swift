@@ -5,20 +5,29 @@ enum StoreFile {
     /// What an identity has at most; a file that is larger is none.
     static let bytesMax = 1_024 * 1_024
 
-    /// All of a file; `nil` when it can't be read.
-    static func read(_ path: String) -> [UInt8]? {
+    /// What came of reading a file.
+    enum Content: Equatable {
+        case whole([UInt8])
+        /// It has more than ``bytesMax``.
+        case tooLarge
+        /// Nobody knows what is in it: that is no proof that anything was lost, unless it is `ENOENT`.
+        case failed(Int32)
+    }
+
+    /// Reads all of a file.
+    static func read(_ path: String) -> Content {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
+        guard file >= 0 else { return .failed(errno) }
         defer { close(file) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16 * 1_024)
         while bytes.count <= bytesMax {
             let count = buffer.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
-            if count < 0 { return nil }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
+            if count < 0, errno != EINTR { return .failed(errno) }
+            if count == 0 { return .whole(bytes) }
+            bytes += buffer[..<max(0, count)]
         }
-        return nil
+        return .tooLarge
     }
 
     /// Puts a file in the place of another one of that name: afterwards the disk has the whole new one, and before it the whole old one.

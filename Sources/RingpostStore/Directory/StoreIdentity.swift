@@ -1,5 +1,5 @@
 // What a store says of itself, in a file of its own: it is looked at before the database is opened, because opening a database changes it.
-// A small JSON document, written whole and renamed into its place, with a sum over all of it.
+// A small JSON document, written whole and renamed into its place, with a last line that is the sum of all before it.
 import Foundation
 import RingpostCore
 
@@ -33,31 +33,37 @@ struct StoreIdentity: Codable, Equatable {
     /// What was lost, in state lost.
     var lost = ""
     var durability: String
-    /// The kernel's boot and the mount under which it was written last: what the kernel had is gone with either.
+    /// The kernel's boot and the device under which it was written last: what the kernel had is gone with the boot.
     var kernelBoot: String
-    var mount: String
+    var device: String
     /// Which directory on which file system this is. A copy is another one.
     var place: String
-    var sum = ""
 
     // MARK: Bytes
 
     func encoded() throws -> [UInt8] {
-        var summed = self
-        summed.sum = ""
-        summed.sum = Self.sum(of: try summed.text())
-        return Array(try summed.text())
-    }
-
-    private func text() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return try encoder.encode(self) + Data("\n".utf8)
+        return Self.summed(Array(try encoder.encode(self)))
+    }
+
+    /// A document with the line that is its sum.
+    static func summed(_ document: [UInt8]) -> [UInt8] {
+        let text = document + Array("\n".utf8)
+        return text + Array("\(sum(of: text))\n".utf8)
     }
 
     /// FNV-1a: any single byte that is different gives another sum.
-    private static func sum(of text: Data) -> String {
+    private static func sum(of text: some Sequence<UInt8>) -> String {
         text.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }.hexadecimal
+    }
+
+    /// Where the last line begins.
+    private static func sumIndex(_ bytes: [UInt8]) -> Int { (bytes.dropLast().lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1 }
+
+    static func damaged(in directory: String) -> StoreRefusal {
+        StoreRefusal(
+            .identityDamaged, directory, "its file \(StoreDirectory.identityName) is not as it was written. \(StoreRefusal.startEmpty)")
     }
 
     private struct FormatOnly: Decodable {
@@ -68,16 +74,18 @@ struct StoreIdentity: Codable, Equatable {
     ///
     /// - Throws: a refusal, for what is damaged or of another format.
     init(_ bytes: [UInt8], in directory: String) throws(StoreRefusal) {
-        let data = Data(bytes)
+        let sumIndex = Self.sumIndex(bytes)
+        let data = Data(bytes[..<sumIndex])
+        // First, because only the program that has written another format knows what its sum is.
         if let format = try? JSONDecoder().decode(FormatOnly.self, from: data).format, format > Self.formatNow {
             throw StoreRefusal(
                 .otherFormat, directory,
                 "it has format \(format), and this program knows up to \(Self.formatNow). Start the newer program that has written it.")
         }
-        guard let read = try? JSONDecoder().decode(StoreIdentity.self, from: data), let again = try? read.encoded(), again == bytes else {
-            throw StoreRefusal(
-                .identityDamaged, directory, "its file \(StoreDirectory.identityName) is not as it was written. \(StoreRefusal.startEmpty)")
-        }
+        // Over the bytes as they are: another version of the library may print the same document otherwise.
+        guard bytes[sumIndex...].elementsEqual("\(Self.sum(of: data))\n".utf8),
+            let read = try? JSONDecoder().decode(StoreIdentity.self, from: data)
+        else { throw Self.damaged(in: directory) }
         self = read
     }
 
@@ -88,7 +96,7 @@ struct StoreIdentity: Codable, Equatable {
         self.lineage = lineage.hexadecimal
         self.durability = durability.rawValue
         kernelBoot = surroundings.kernelBoot
-        mount = surroundings.mount
+        device = surroundings.device
         place = ""
     }
 
@@ -120,12 +128,11 @@ struct StoreIdentity: Codable, Equatable {
     func loss(at surroundings: StoreSurroundings) -> String? {
         if state == .lost { return lost }
         guard state == .open, durability == StoreDurability.written.rawValue else { return nil }
-        if kernelBoot != surroundings.kernelBoot {
+        if kernelBoot.isEmpty || kernelBoot != surroundings.kernelBoot {
             return "it was written with --durability written, and the machine has gone down since without the node having stopped in order"
         }
-        if mount != surroundings.mount {
-            return
-                "it was written with --durability written, and its file system was mounted anew since without the node having stopped in order"
+        if device != surroundings.device {
+            return "it was written with --durability written, and it lies on another device since without the node having stopped in order"
         }
         return nil
     }

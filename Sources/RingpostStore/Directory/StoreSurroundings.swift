@@ -2,22 +2,27 @@
 import CRocksDB
 import Glibc
 
-/// The kernel's boot, and the mount of a directory.
+/// The kernel's boot, and the device of a directory. Not the mount: its number is given anew in each mount namespace, which a service manager
+/// makes for each start of a service (systemd: `PrivateTmp=`, `ProtectSystem=`), and is used again, so it says neither that a file system is
+/// still mounted nor that it no longer is. Whoever unmounts a file system in order has what the kernel had written to it.
 struct StoreSurroundings: Hashable {
+    /// Empty when it can't be read: then nothing proves that the machine has not gone down, and it counts as another boot each time.
     let kernelBoot: String
-    let mount: String
+    let device: String
 
-    init(kernelBoot: String, mount: String) {
+    init(kernelBoot: String, device: String) {
         self.kernelBoot = kernelBoot
-        self.mount = mount
+        self.device = device
     }
 
     init(of directory: String) throws(StoreRefusal) {
         let place = try Self.place(of: directory, for: directory)
-        mount = "\(place.device):\(place.mount)"
-        // Without it nothing proves that the machine has not gone down: then it is another boot each time.
-        kernelBoot =
-            StoreFile.read("/proc/sys/kernel/random/boot_id").map { String(decoding: $0, as: UTF8.self).filter { $0 != "\n" } } ?? ""
+        device = String(place.device)
+        if case .whole(let text) = StoreFile.read("/proc/sys/kernel/random/boot_id") {
+            kernelBoot = String(decoding: text, as: UTF8.self).filter { $0 != "\n" }
+        } else {
+            kernelBoot = ""
+        }
     }
 
     /// Which folder it is, whatever its name and wherever its file system is mounted: a copy is another one, also on another machine.

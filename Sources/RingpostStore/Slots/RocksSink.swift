@@ -5,8 +5,6 @@ import RocksStore
 extension RocksBatch: StoreSink {
     /// Sets a value.
     public mutating func put(_ key: [UInt8], _ value: [UInt8], in table: StoreTable) { put(key, value, in: table.rocks) }
-    /// Removes a key.
-    public mutating func remove(_ key: [UInt8], in table: StoreTable) { remove(key, in: table.rocks) }
     /// Removes the keys from `first` on that come before `end`.
     public mutating func remove(from first: [UInt8], upTo end: [UInt8], in table: StoreTable) {
         remove(from: first, upTo: end, in: table.rocks)

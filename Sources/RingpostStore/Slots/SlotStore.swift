@@ -19,9 +19,6 @@ public final class SlotStore: CopyStore {
         case history(HistoryRead, then: @Sendable (Result<[StoredMessage], StoreDamage>) -> Void)
     }
 
-    /// Bytes of ticks that go into one batch; what waits beyond it goes into the next one.
-    private static let batchBytesMax = 8 * 1_024 * 1_024
-
     /// What "is there" means.
     public let durability: StoreDurability
     /// The directory.
@@ -40,7 +37,7 @@ public final class SlotStore: CopyStore {
     private let onFailure: @Sendable (StoreFailure) -> Void
 
     private init(
-        _ opening: sending StoreOpening, durability: StoreDurability, hasher: KeyHasher,
+        _ opening: sending StoreOpening, durability: StoreDurability, hasher: KeyHasher, limits: MailboxLimits,
         onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) {
         self.durability = durability
@@ -50,7 +47,7 @@ public final class SlotStore: CopyStore {
         database = opening.database
         clock = opening.clock
         mark = opening.mark
-        let encoder = SlotEncoder(clock: opening.clock, present: opening.heads.keys)
+        let encoder = SlotEncoder(clock: opening.clock, present: opening.heads.keys, limits: limits)
         directory = Mutex(opening.directory)
         start("ringpost-store") { $0.writeAll(encoder) }
         start("ringpost-read") { $0.readAll() }
@@ -63,16 +60,18 @@ public final class SlotStore: CopyStore {
     /// - Parameters:
     ///   - fresh: 64 random bits: the lineage of a store that is new, or that has lost something.
     ///   - now: the node's monotonic milliseconds.
-    ///   - onFailure: called once, on the store's thread, when a write has failed.
+    ///   - limits: how long receipts are remembered.
+    ///   - onFailure: called once, when a write has failed: on the store's thread, or on that of whoever calls ``close()`` or
+    ///     ``begin(lineage:)``, which haven't returned then.
     /// - Throws: when the directory can't be this node's store, or is damaged. Nothing was deleted.
     public static func open(
         _ path: String, for owner: StoreOwner, durability: StoreDurability, fresh: UInt64, hasher: KeyHasher, now: Int64,
-        onFailure: @escaping @Sendable (StoreFailure) -> Void
+        limits: MailboxLimits = MailboxLimits(), onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) throws(StoreRefusal) -> OpenedStore {
         let opening = try StoreOpening(path, for: owner, durability: durability, fresh: fresh, now: now)
         let (heads, loss, isNew) = (opening.heads, opening.loss, opening.directory.isNew)
         let lineage = UInt64(hexadecimal: Array(opening.directory.identity.lineage.utf8)) ?? fresh
-        let store = SlotStore(opening, durability: durability, hasher: hasher, onFailure: onFailure)
+        let store = SlotStore(opening, durability: durability, hasher: hasher, limits: limits, onFailure: onFailure)
         return OpenedStore(store: store, lineage: lineage, heads: heads, loss: loss, isNew: isNew)
     }
 
@@ -84,20 +83,22 @@ public final class SlotStore: CopyStore {
         writes.finish()
         reads.finish()
         threads.wait()
-        return directory.withLock { directory in
-            guard let held = directory else { return failure.withLock { $0 } }
-            if failure.withLock({ $0 }) == nil {
-                do {
-                    try database.flush()
-                    try held.update { $0.state = .closed }
-                } catch let error as RocksError {
-                    fail(sentence(error))
-                } catch { fail("\(error)") }
+        let wrong = directory.withLock { directory -> String? in
+            guard let held = directory else { return nil }
+            // In this order: whoever waits for the directory may open the database as soon as the lock is given up.
+            defer {
+                database.close()
+                directory = nil
             }
-            directory = nil
-            database.close()
-            return failure.withLock { $0 }
+            if firstFailure != nil { return nil }
+            do {
+                try database.flush()
+                try held.update { $0.state = .closed }
+                return nil
+            } catch { return sentence(error) }
         }
+        if let wrong { fail(wrong) }
+        return firstFailure
     }
 
     private func start(_ name: String, _ body: @escaping @Sendable (SlotStore) -> Void) {
@@ -119,23 +120,14 @@ public final class SlotStore: CopyStore {
 
     private func writeAll(_ encoder: SlotEncoder) {
         var encoder = encoder
-        while let jobs = writes.take() {
-            var rest = jobs[...]
-            while !rest.isEmpty {
-                var bytes = 0
-                let batch = rest.prefix { job in
-                    defer { bytes += job.tick.bytes }
-                    return bytes == 0 || bytes + job.tick.bytes <= Self.batchBytesMax
-                }
-                rest = rest.dropFirst(batch.count)
-                let failure = write(batch, &encoder)
-                for job in batch { job.then(failure) }
-            }
+        while let jobs = writes.take(costMax: StoreLimits.batchBytesMax) {
+            let failure = write(jobs, &encoder)
+            for job in jobs { job.then(failure) }
         }
     }
 
-    private func write(_ jobs: ArraySlice<WriteJob>, _ encoder: inout SlotEncoder) -> StoreFailure? {
-        if let failure = failure.withLock({ $0 }) { return failure }
+    private func write(_ jobs: [WriteJob], _ encoder: inout SlotEncoder) -> StoreFailure? {
+        if let failure = firstFailure { return failure }
         let began = ContinuousClock.now
         do {
             let last = try database.write(isSynced: durability == .fsync) { batch in
@@ -150,11 +142,12 @@ public final class SlotStore: CopyStore {
         return nil
     }
 
-    private func sentence(_ error: RocksError) -> String {
-        error.kind == .noSpace ? "its file system has no room" : error.text
+    private func sentence(_ error: any Error) -> String {
+        guard let error = error as? RocksError else { return (error as? StoreRefusal)?.sentence ?? "\(error)" }
+        return error.kind == .noSpace ? "its file system has no room" : error.text
     }
 
-    /// The first failure is the one that counts, and is told once.
+    /// The first failure is the one that counts, and is told once. Not to be called under a lock: nobody knows what ``onFailure`` does.
     @discardableResult
     private func fail(_ reason: String) -> StoreFailure {
         let made = StoreFailure(
@@ -181,7 +174,8 @@ public final class SlotStore: CopyStore {
     }
 
     private func readAll() {
-        while let jobs = reads.take() {
+        // One by one: what was read is in memory until it is told.
+        while let jobs = reads.take(costMax: 1) {
             for job in jobs {
                 switch job {
                 case .slot(let request, let then): then(read(request))
@@ -260,13 +254,24 @@ public final class SlotStore: CopyStore {
     /// Goes on under another lineage: this one was given up. All heads become hearsay. Blocks; to be called before the first tick.
     ///
     /// - Returns: the heads as they are now.
-    public func begin(lineage: UInt64, heads: [Int: SlotHead]) throws -> [Int: SlotHead] {
-        try directory.withLock { directory in
-            guard let directory else { throw closed }
-            try directory.update { ($0.state, $0.lost) = (.lost, "its lineage was given up") }
-            let heads = try StoreOpening.beginLineage(lineage, heads: heads, in: database, directory)
-            try directory.update { ($0.state, $0.lost) = (.open, "") }
-            return heads
+    /// - Throws: when it could not be finished; then the store has failed, and is lost when it is opened again.
+    public func begin(lineage: UInt64) throws(StoreFailure) -> [Int: SlotHead] {
+        if let failure = firstFailure { throw failure }
+        let begun = directory.withLock { directory -> Result<[Int: SlotHead], any Error> in
+            guard let directory else { return .failure(closed) }
+            return Result {
+                try directory.update { ($0.state, $0.lost) = (.lost, "its lineage was given up") }
+                let heads = try StoreOpening.beginLineage(lineage, in: database, directory)
+                let code = mark.set(try database.lastSequence())
+                if code != 0 { throw StoreRefusal(errno: code, doing: "write its file acknowledged", path) }
+                try directory.update { ($0.state, $0.lost) = (.open, "") }
+                return heads
+            }
+        }
+        switch begun {
+        case .success(let heads): return heads
+        case .failure(let error as StoreFailure): throw error
+        case .failure(let error): throw fail("another lineage could not be begun (\(sentence(error)))")
         }
     }
 }

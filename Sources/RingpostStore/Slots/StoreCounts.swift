@@ -10,8 +10,6 @@ public struct StoreCounts: Sendable, Equatable {
     public internal(set) var bytes = 0
     /// How long the batches took altogether.
     public internal(set) var microseconds = 0
-    /// How long the slowest one took.
-    public internal(set) var slowestMicroseconds = 0
     /// Slots and parts of histories that were read.
     public internal(set) var reads = 0
     /// Of these, those that met damage.
@@ -22,6 +20,5 @@ public struct StoreCounts: Sendable, Equatable {
         self.ticks += ticks
         self.bytes += bytes
         self.microseconds += microseconds
-        slowestMicroseconds = max(slowestMicroseconds, microseconds)
     }
 }

@@ -8,12 +8,16 @@ public enum StoreLimits {
     public static let queueBytesMax = 64 * 1_024 * 1_024
     /// Slots and parts of histories that wait to be read.
     public static let readsMax = 1_024
+    /// Bytes of ticks that go into one batch; what waits beyond it goes into the next one. One tick alone may have more.
+    static let batchBytesMax = 8 * 1_024 * 1_024
     /// Changes that are in memory and in the write-ahead log only, of both tables together.
     static let memtableBytesMax = 64 * 1_024 * 1_024
     /// The write-ahead log; all of it is read when a store is opened.
     static let logBytesMax = 128 * 1_024 * 1_024
-    /// Blocks of table files that were read.
+    /// Blocks of table files that were read, and what tells where they are.
     static let cacheBytesMax = 32 * 1_024 * 1_024
+    /// The same of heads, which are read when a store is opened. Without a bound of its own a table has RocksDB's.
+    static let headsCacheBytesMax = 4 * 1_024 * 1_024
     /// A file of messages.
     static let messageFileBytesMax = 64 * 1_024 * 1_024
     /// Files that are open.
@@ -36,10 +40,16 @@ public enum StoreLimits {
     static let contentsOptions = [
         "enable_blob_files=true", "min_blob_size=128", "blob_file_size=\(messageFileBytesMax)", "enable_blob_garbage_collection=false",
         "compression=kLZ4Compression", "write_buffer_size=\(memtableBytesMax / 2)",
-        "block_based_table_factory={block_cache=\(cacheBytesMax);cache_index_and_filter_blocks=true;format_version=5}",
+        tableOptions(cacheBytesMax: cacheBytesMax),
     ].joined(separator: ";")
 
-    static let headsOptions = ["compression=kNoCompression", "write_buffer_size=\(memtableBytesMax / 8)"].joined(separator: ";")
+    static let headsOptions = [
+        "compression=kNoCompression", "write_buffer_size=\(memtableBytesMax / 8)", tableOptions(cacheBytesMax: headsCacheBytesMax),
+    ].joined(separator: ";")
+
+    private static func tableOptions(cacheBytesMax: Int) -> String {
+        "block_based_table_factory={block_cache=\(cacheBytesMax);cache_index_and_filter_blocks=true;format_version=5}"
+    }
 
     /// How the database in this folder is opened.
     package static func configuration(_ path: String, creates: Bool) -> RocksConfiguration {

@@ -82,8 +82,9 @@ struct CheckCommand: ParsableCommand {
             guard case .message(let message) = item else { return nil }
             return String(decoding: message.envelope, as: UTF8.self).hasPrefix("{\"seq\":\(message.sequence),") ? message.sequence : 0
         }
-        let first = head.position - min(head.position, UInt64(messagesMax)) + 1
-        return sequences.elementsEqual(first...head.position)
+        // None at all where nothing was written yet.
+        let before = head.position - min(head.position, UInt64(messagesMax))
+        return sequences.elementsEqual((0..<head.position - before).lazy.map { before + 1 + $0 })
             ? nil
             : "its head is at \(head.position), and its messages are \(sequences.first ?? 0)…\(sequences.last ?? 0), \(sequences.count)"
     }

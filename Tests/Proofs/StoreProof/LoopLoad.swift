@@ -7,6 +7,7 @@ import RingpostStore
 /// What one event loop writes. Used by one thread at a time.
 struct LoopLoad {
     static let hasher = KeyHasher(seed: SipKey(ascii: "store proof seed"))
+    private static let incarnation: UInt64 = 4_711
 
     /// A mailbox, alone in its slot as far as this load is concerned.
     struct Target {
@@ -67,24 +68,24 @@ struct LoopLoad {
             sequence: target.sequence, envelope: envelope(target, id: id, at: now.wall), publishedAt: now.wall * 1_000 + 300, id: id)
         let receipt = Receipt(sequence: target.sequence, epoch: 7, owner: "n1", outcome: .stored, mirrored: true, id: id)
         return .message(
-            target.key, incarnation: 4_711, message, Remembered(receipt: receipt, until: now.monotonic + 30_000, principal: .unnamed))
+            target.key, incarnation: Self.incarnation, message,
+            Remembered(receipt: receipt, until: now.monotonic + 30_000, principal: .unnamed))
     }
 
     /// As an owner encodes it, with a payload that nothing can make shorter.
     private mutating func envelope(_ target: Target, id: MessageID, at wall: Int64) -> [UInt8] {
-        let cursor = Cursor(incarnation: 4_711, sequence: target.sequence).text
-        let start = "{\"seq\":\(target.sequence),\"cursor\":\"\(cursor)\",\"id\":\"\(id.text)\",\"at\":\(wall),\"data\":\""
-        var bytes = Array(start.utf8)
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        var data = Array("\"".utf8)
         var bits: UInt64 = 0
         // With its quotation marks.
         for number in 0..<max(0, payloadBytes - 2) {
             if number % 10 == 0 { bits = generator.next() }
-            bytes.append(alphabet[Int(bits & 63)])
+            data.append(alphabet[Int(bits & 63)])
             bits >>= 6
         }
-        bytes += Array("\"}".utf8)
-        return bytes
+        data.append(UInt8(ascii: "\""))
+        return Envelope.encode(
+            target.key, sequence: target.sequence, incarnation: Self.incarnation, id: id, at: wall, from: [], data: data)
     }
 }
 

@@ -41,6 +41,9 @@ import Testing
         let keys = numbers.map { StoreKey.message($0, inMailbox: mailbox) }
         #expect(keys == keys.sorted { $0.lexicographicallyPrecedes($1) })
         #expect(keys.allSatisfy { $0.lexicographicallyPrecedes(StoreKey.end(ofMailbox: mailbox)) })
+        let afterwards = numbers.map { StoreKey.message(after: $0, inMailbox: mailbox) }
+        #expect(zip(keys, afterwards).allSatisfy { $0.lexicographicallyPrecedes($1) })
+        #expect(zip(afterwards, keys.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) })
     }
 
     // MARK: Keys
@@ -53,7 +56,8 @@ import Testing
         var receipt: [UInt8] = []
         StoreKey.receipt(MessageID(high: 1, low: 2), to: user.hash, into: &receipt)
         #expect(read(receipt, StoredKey.init) == .receipt(user.hash, MessageID(high: 1, low: 2)))
-        for wrong in [[], [1], mailbox, mailbox + [99], Array(receipt.dropLast()), receipt + [0], [0, 0, 9]] {
+        let first = StoreKey.message(0, inMailbox: mailbox)
+        for wrong in [[], [1], mailbox, mailbox + [99], first, Array(receipt.dropLast()), receipt + [0], [0, 0, 9]] {
             #expect(read(wrong, StoredKey.init) == nil)
         }
         #expect(read(StoreKey.head(ofSlot: 65_535), StoreKey.slot(ofHead:)) == 65_535)
@@ -77,6 +81,16 @@ import Testing
         #expect(read([2] + bytes.dropFirst()) { SlotHead($0) } == nil, "another form")
         #expect(head.asHearsay?.kind == (head.kind == .copy ? .hearsay : nil))
         #expect(head.asHearsay == head.asHearsay?.asHearsay && head.asHearsay?.position ?? head.position == head.position)
+    }
+
+    /// What waits is counted with the names of all who have a copy, however small the change is.
+    @Test func aTickCountsItsHeads() {
+        func bytes(_ lineages: Int) -> Int {
+            let set = LineageSet(number: 1, lineages: Array(repeating: 7, count: lineages))
+            let head = SlotHead(kind: .copy, term: 1, position: 1, fence: 1, origin: 1, set: set)
+            return StoreTick(now: 0, slots: [SlotWrite(slot: 1, head: head, changes: [])]).bytes
+        }
+        #expect(bytes(LineageSet.lineagesMax) - bytes(0) == 8 * LineageSet.lineagesMax)
     }
 
     // MARK: Messages

@@ -191,6 +191,26 @@ import Testing
         #expect(store.head(ofSlot: name.slot) == head())
     }
 
+    /// Nothing says that a slot's first write has one change only.
+    @Test func nothingOfTheSameWriteIsLeftEither() throws {
+        let name = try key("alice")
+        func copy(_ sequence: UInt64) -> SnapshotChunk {
+            let head = MailboxHead(key: name, incarnation: 2, appended: sequence, resumableFrom: sequence - 1, lostAgo: .max)
+            return SnapshotChunk(
+                isFirst: true, isLast: true, base: 4, position: 2, items: [.mailbox(head), .message(message(name, sequence))])
+        }
+        let step = SlotChange.step(.message(name, incarnation: 1, message(name, 9), nil))
+        for (changes, left) in [
+            ([step, .drop], []), ([.copy([copy(1)]), .drop], []), ([step, .copy([copy(3)])], copy(3).items),
+            ([.copy([copy(5)]), .copy([copy(3)])], copy(3).items),
+        ] {
+            var store = StoredSlots()
+            var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 0), present: [])
+            write(changes, of: name.slot, at: 0, &encoder, &store)
+            #expect(try store.load(name.slot, hasher: hasher, clock: encoder.clock) == left)
+        }
+    }
+
     // MARK: Bounds
 
     /// The receipt of a message that the history has lost is remembered as long as any other.
@@ -199,7 +219,9 @@ import Testing
         var store = StoredSlots()
         var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 0), present: [])
         let first = message(name, 1)
-        write([.step(.message(name, incarnation: 70, first, remembered(first, until: 30_000)))], of: name.slot, at: 0, &encoder, &store)
+        // As long as a window remembers one.
+        let until = MailboxLimits().receiptMilliseconds
+        write([.step(.message(name, incarnation: 70, first, remembered(first, until: until)))], of: name.slot, at: 0, &encoder, &store)
         write([.step(.message(name, incarnation: 70, message(name, 2), nil))], of: name.slot, at: 1_000, &encoder, &store)
         write(
             [.trim(name, MailboxBounds(through: 1, resumableFrom: 1, lostThrough: 0))], of: name.slot, at: 2_000, &encoder, &store)
@@ -214,14 +236,33 @@ import Testing
             }
         }
         #expect(try kinds() == ["1…2", "message 2", "receipt 1"])
-        write([], of: name.slot, at: 29_999, &encoder, &store)
+        write([], of: name.slot, at: until - 1, &encoder, &store)
         #expect(try kinds() == ["1…2", "message 2", "receipt 1"])
-        write([], of: name.slot, at: 30_001, &encoder, &store)
+        write([], of: name.slot, at: until + 1, &encoder, &store)
         #expect(try kinds() == ["1…2", "message 2"])
         #expect(store.tables[.contents]?[place] != nil)
-        write([], of: name.slot, at: 32_001, &encoder, &store)
+        write([], of: name.slot, at: until + 2_001, &encoder, &store)
         #expect(store.tables[.contents]?[place] == nil && encoder.pendingTrimCount == 0)
         #expect(try kinds() == ["1…2", "message 2"])
+    }
+
+    /// Bounds that follow from each other: a window's length, how long a trim waits, how far back a loader looks for receipts.
+    @Test func aReceiptOfALongerWindowOutlivesItsMessageToo() throws {
+        let name = try key("alice")
+        var limits = MailboxLimits()
+        limits.historyMessagesMax = 1
+        limits.windowMilliseconds = 100_000
+        var store = StoredSlots()
+        var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 0), present: [], limits: limits)
+        let first = message(name, 1)
+        write([.step(.message(name, incarnation: 70, first, remembered(first, until: 110_000)))], of: name.slot, at: 0, &encoder, &store)
+        for sequence in 2...4 as ClosedRange<UInt64> {
+            write([.step(.message(name, incarnation: 70, message(name, sequence), nil))], of: name.slot, at: 1_000, &encoder, &store)
+        }
+        write([.trim(name, MailboxBounds(through: 3, resumableFrom: 3, lostThrough: 0))], of: name.slot, at: 2_000, &encoder, &store)
+        write([], of: name.slot, at: 109_000, &encoder, &store)
+        let items = try store.load(name.slot, hasher: hasher, clock: encoder.clock, limits: limits)
+        #expect(items.count == 3, "a mailbox, its message, and the first one's receipt")
     }
 
     /// A mailbox that begins anew under its name doesn't lose what the one before it was to lose.
@@ -255,6 +296,41 @@ import Testing
         #expect(items.count == 5, "three messages, and the receipt of one that was not read")
         guard case .mailbox(let head) = items[0], case .message(let first) = items[1] else { return }
         #expect(head.resumableFrom == 7 && head.appended == 10 && head.lostAgo == 3_000 && first.sequence == 8)
+    }
+
+    // MARK: Numbers at their ends
+
+    /// As no owner writes them; but what is on a disk must not end the process that reads it.
+    @Test func theLastSequenceNumberIsOneToo() throws {
+        let name = try key("alice")
+        var store = StoredSlots()
+        var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 0), present: [])
+        write([.step(.message(name, incarnation: 70, message(name, .max), nil))], of: name.slot, at: 0, &encoder, &store)
+        #expect(try store.load(name.slot, hasher: hasher, clock: encoder.clock).count == 2)
+        func read(after: UInt64) throws -> [UInt64] {
+            var source = store.source
+            return try HistoryRead(key: name, incarnation: 70, after: after, messagesMax: 9, bytesMax: .max, now: 0)
+                .read(from: &source, clock: encoder.clock).map(\.sequence)
+        }
+        #expect(try read(after: .max - 1) == [.max])
+        #expect(try read(after: .max) == [])
+        write([.trim(name, MailboxBounds(through: .max, resumableFrom: .max, lostThrough: 0))], of: name.slot, at: 0, &encoder, &store)
+        #expect(try read(after: 0) == [])
+        write([], of: name.slot, at: 100_000, &encoder, &store)
+        #expect(encoder.pendingTrimCount == 0 && store.source.count == 1, "its bounds")
+        // Made known by its end alone, with no message.
+        let user = MailboxHead(key: name, incarnation: 2, appended: .max, resumableFrom: .max, lostAgo: .max)
+        let copy = SnapshotChunk(isFirst: true, isLast: true, base: 4, position: 2, items: [.mailbox(user)])
+        write([.copy([copy])], of: name.slot, at: 100_000, &encoder, &store)
+        #expect(try store.load(name.slot, hasher: hasher, clock: encoder.clock) == copy.items)
+    }
+
+    @Test func aMessageWithoutANumberIsDamage() throws {
+        let name = try key("alice")
+        var store = StoredSlots()
+        var encoder = SlotEncoder(clock: StoreClock(goingOnFrom: 0, at: 0), present: [])
+        write([.step(.message(name, incarnation: 70, message(name, 0), nil))], of: name.slot, at: 0, &encoder, &store)
+        #expect(throws: StoreDamage.self) { try store.load(name.slot, hasher: hasher, clock: encoder.clock) }
     }
 
     // MARK: Histories

@@ -7,7 +7,6 @@ struct StoredSlots: StoreSink {
     private(set) var tables: [StoreTable: [[UInt8]: [UInt8]]] = [.contents: [:], .heads: [:]]
 
     mutating func put(_ key: [UInt8], _ value: [UInt8], in table: StoreTable) { tables[table]?[key] = value }
-    mutating func remove(_ key: [UInt8], in table: StoreTable) { tables[table]?[key] = nil }
     mutating func remove(from first: [UInt8], upTo end: [UInt8], in table: StoreTable) {
         tables[table] = tables[table]?.filter { Self.comes($0.key, before: first) || !Self.comes($0.key, before: end) }
     }
