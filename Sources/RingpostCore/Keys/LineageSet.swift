@@ -17,6 +17,9 @@ public struct LineageSet: Hashable, Sendable {
         self.lineages = lineages
     }
 
+    /// That it takes in memory, beyond its place.
+    var bytes: Int { lineages.isEmpty ? 0 : 32 + lineages.count * MemoryLayout<UInt64>.stride }
+
     func without(_ lineage: UInt64) -> LineageSet { LineageSet(number: number, lineages: lineages.filter { $0 != lineage }) }
 }
 

@@ -29,7 +29,7 @@ struct Holder {
     fileprivate(set) var acknowledged: UInt64 = 0
     /// It has the very copy that the owner went on from, so the copy need not be sent.
     fileprivate(set) var isSame: Bool
-    /// It was in the set of the log before: with its confirmation the owner's term counts.
+    /// It was in the set of the log before, or its copy is current: with its confirmation the owner's term counts.
     let isFormer: Bool
 
     init(peer: Int, lineage: UInt64 = 0, isInSet: Bool, isSame: Bool) {
@@ -51,7 +51,7 @@ struct Holder {
 struct HolderSet {
     private(set) var all: [Holder] = []
 
-    /// - Parameter holders: the members whose copies the owner has found; they are in the set from the beginning.
+    /// - Parameter holders: the members whose copies the owner has found; those that are not only retained are in the set from the beginning.
     init(_ holders: [Holder] = []) { all = holders }
 
     var isEmpty: Bool { all.isEmpty }

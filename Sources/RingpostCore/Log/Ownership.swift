@@ -109,6 +109,9 @@ struct Ownership {
 
 /// A request that waits for a commit.
 enum SlotWaiter {
-    case publish(request: UInt64, Key, Receipt, remembered: Int64?)
+    /// - Parameters:
+    ///   - remembered: until when the receipt is remembered; `nil` where it is not.
+    ///   - isRepeat: the message got its place for an earlier publish.
+    case publish(request: UInt64, Key, Receipt, remembered: Int64?, isRepeat: Bool)
     case attach(AttachRequest)
 }

@@ -20,11 +20,17 @@ struct SlotCopy: Hashable {
     /// that is *retained*: it acknowledges nothing.
     var isCurrent = false
 
+    /// The best copy has the highest.
+    var rank: SlotEvidence { SlotEvidence(term: term, position: position, set: set) }
     /// What it proves; `nil` where nothing was ever written.
-    var evidence: SlotEvidence? { term == 0 ? nil : SlotEvidence(term: term, position: position, set: set) }
+    var evidence: SlotEvidence? { term == 0 ? nil : rank }
+}
 
-    /// The same without its content.
-    var released: SlotCopy { SlotCopy(state: .none, term: term, position: position, set: set) }
+extension SlotCopy {
+    /// No copy; what is known of one.
+    init(knownFrom evidence: SlotEvidence) {
+        self.init(state: .none, term: evidence.term, position: evidence.position, set: evidence.set)
+    }
 }
 
 /// One slot on this node.

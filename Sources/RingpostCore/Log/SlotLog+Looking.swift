@@ -6,6 +6,13 @@ extension SlotLog {
     /// For tests and for what looks at a whole slot rarely.
     func slot(at slotIndex: Int) -> Slot { slots[slotIndex] }
     func copy(at slotIndex: Int) -> SlotCopy { slots[slotIndex].copy }
+    /// The end of a copy that is complete and current; `nil` of any other. In place, as it is asked for each message: a copy has a set.
+    func currentEnd(at slotIndex: Int) -> (term: UInt64, position: UInt64)? {
+        slots.withUnsafeBufferPointer { slots in
+            guard slots[slotIndex].copy.state == .complete, slots[slotIndex].copy.isCurrent else { return nil }
+            return (slots[slotIndex].copy.term, slots[slotIndex].copy.position)
+        }
+    }
     func isOwned(at slotIndex: Int) -> Bool { slots[slotIndex].isOwned }
     func fence(at slotIndex: Int) -> UInt64 { slots[slotIndex].fence }
     func connectionID(at slotIndex: Int) -> UInt32 { slots[slotIndex].connectionID }
@@ -27,11 +34,22 @@ extension SlotLog {
         slots.withUnsafeBufferPointer { $0[slotIndex].owner?.holders.number(of: peer) }
     }
 
-    /// What the producer of a message is told when it is committed: whoever has been attached since it got its place is shown it.
-    func settle(_ receipt: Receipt, _ key: Key, isMirrored: Bool) -> Receipt {
-        if receipt.repeated || receipt.outcome == .delivered && receipt.mirrored == isMirrored { return receipt }
-        let isShown = receipt.outcome != .delivered && mailboxes.mailboxIndex(of: key).map(mailboxes.isAttached) == true
-        if !isShown, receipt.mirrored == isMirrored { return receipt }
-        return receipt.with(mirrored: isMirrored, outcome: isShown ? .delivered : nil)
+    /// What the producer of a message is told when it is committed.
+    ///
+    /// - Parameter isShown: somebody is attached then, and is shown it. Who was there when it got its place may have gone since.
+    func settle(_ receipt: Receipt, isShown: Bool, isMirrored: Bool) -> Receipt {
+        let outcome: Receipt.Outcome =
+            switch receipt.outcome {
+            case .delivered: isShown ? .delivered : .unknown
+            case .stored, .dropped, .unknown: isShown ? .delivered : receipt.outcome
+            }
+        if receipt.outcome == outcome, receipt.mirrored == isMirrored { return receipt }
+        return receipt.with(mirrored: isMirrored, outcome: outcome)
+    }
+
+    /// What whoever asks for it once more is told of a message that is committed by now. What became of it was found out then.
+    func settle(repeated receipt: Receipt, _ key: Key, isMirrored: Bool) -> Receipt {
+        let first = receipt.outcome == .unknown ? nil : mailboxes.outcome(of: receipt.id, to: key.hash)
+        return receipt.with(mirrored: isMirrored, outcome: first)
     }
 }

@@ -19,7 +19,7 @@ struct SlotLog {
     private(set) var retained: SlotSet
     /// What was refused because of namespaces.
     private(set) var refusals = (channels: UInt64(0), rate: UInt64(0))
-    /// When attachments were lost with their link: their sockets may still be there.
+    /// When attachments were lost with a link: the last time (`at`), and the first that still matters (`wall`). Their sockets may be there.
     private var lostLink = (at: Int64.min, wall: Int64.min)
 
     init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits) {
@@ -290,8 +290,7 @@ struct SlotLog {
         let detached = mailboxes.detachAll(slot: layout.slot(at: slotIndex), now: now)
         if owner.isNewcomer {
             // Whoever asks the last set hears nothing of this term, so nothing of it may be gone on from.
-            let former = owner.former.map { SlotCopy(state: .none, term: $0.term, position: $0.position, set: $0.set) }
-            replaceCopy(byEmpty: former ?? SlotCopy(), at: slotIndex)
+            replaceCopy(byEmpty: owner.former.map(SlotCopy.init(knownFrom:)) ?? SlotCopy(), at: slotIndex)
         }
         return (owner, detached)
     }
@@ -371,7 +370,11 @@ struct SlotLog {
     mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
         let before = mailboxes.attachmentCount
         let departed = mailboxes.detachAll(connectionID: connectionID, now: now)
-        if mailboxes.attachmentCount < before { lostLink = (now.monotonic, now.wall) }
+        if mailboxes.attachmentCount < before {
+            // Whoever was lost with an earlier link may still be there too.
+            let isEarlierOver = lostLink.at == .min || now.monotonic >= lostLink.at + Self.settleMilliseconds
+            lostLink = (now.monotonic, isEarlierOver ? now.wall : min(lostLink.wall, now.wall))
+        }
         return departed
     }
 

@@ -23,8 +23,6 @@ public struct Member: Hashable, Sendable {
     /// 64 random bits that name its store of copies; kept as long as the store has all that it ever acknowledged, also in the next session.
     /// 0 for a member that keeps nothing beyond a boot.
     public var lineage: UInt64
-    /// The store is on a disk, and outlives the process.
-    public var isOnDisk: Bool
     /// Its share of the ring; 0 makes it a pure router and edge.
     public var weight: UInt16
     /// Where it runs, for people; placement does not look at it yet.
@@ -45,13 +43,12 @@ public struct Member: Hashable, Sendable {
 
     /// A member with all it announces. The id is checked where it comes from outside, not here.
     public init(
-        id: String, boot: UInt64, lineage: UInt64 = 0, isOnDisk: Bool = false, weight: UInt16, zone: String? = nil, protocolVersion: Int,
+        id: String, boot: UInt64, lineage: UInt64 = 0, weight: UInt16, zone: String? = nil, protocolVersion: Int,
         client: String, api: String, link: String
     ) {
         self.id = id
         self.boot = boot
         self.lineage = lineage
-        self.isOnDisk = isOnDisk
         self.weight = weight
         self.zone = zone
         self.protocolVersion = protocolVersion
@@ -141,7 +138,6 @@ public struct Member: Hashable, Sendable {
 extension Member: Codable {
     private enum CodingKeys: String, CodingKey {
         case id, boot, lineage, weight, zone, client, api, link, former
-        case isOnDisk = "disk"
         case protocolVersion = "protocol"
     }
 
@@ -151,7 +147,6 @@ extension Member: Codable {
         id = try values.decode(String.self, forKey: .id)
         boot = try values.decode(HexadecimalWord.self, forKey: .boot).word
         lineage = try values.decodeIfPresent(HexadecimalWord.self, forKey: .lineage)?.word ?? 0
-        isOnDisk = try values.decodeIfPresent(Bool.self, forKey: .isOnDisk) ?? false
         weight = try values.decode(UInt16.self, forKey: .weight)
         zone = try values.decodeIfPresent(String.self, forKey: .zone)
         protocolVersion = try values.decode(Int.self, forKey: .protocolVersion)
@@ -167,7 +162,6 @@ extension Member: Codable {
         try values.encode(id, forKey: .id)
         try values.encode(HexadecimalWord(word: boot), forKey: .boot)
         if lineage != 0 { try values.encode(HexadecimalWord(word: lineage), forKey: .lineage) }
-        if isOnDisk { try values.encode(true, forKey: .isOnDisk) }
         try values.encode(weight, forKey: .weight)
         try values.encodeIfPresent(zone, forKey: .zone)
         try values.encode(protocolVersion, forKey: .protocolVersion)

@@ -106,6 +106,20 @@ public struct RingRemains: Equatable, Sendable {
     public let members: [Member]
     /// The names of the revocations, which say all that nodes need: tokens that were revoked must stay so.
     public var revocations: [String] = []
+
+    /// What a member's entry of the roster becomes, where there is one. The boot of the last epoch may still act, unless a newer one is a
+    /// member by now. Who stood there instead stays named as one that had the id; its store counts no more, because the last epoch knew
+    /// another one.
+    ///
+    /// - Parameters:
+    ///   - named: whom the entry names; `nil` where it can't be read.
+    ///   - present: who is a member under that id.
+    /// - Returns: `nil` where it may stay.
+    public static func entry(for member: Member, named: Member?, present: Member?) -> Member? {
+        guard let named else { return member }
+        if named.identity == member.identity || named.identity == present?.identity { return nil }
+        return member.replacing(named)
+    }
 }
 
 /// What a session without a past hears of this member.
@@ -128,4 +142,12 @@ public enum ProbeResult: Equatable, Sendable {
     case refused
     /// No answer in time.
     case silent
+
+    /// Whoever the znode names may be acting.
+    public var mayStillAct: Bool {
+        switch self {
+        case .sameBoot, .silent: true
+        case .otherBoot, .refused: false
+        }
+    }
 }

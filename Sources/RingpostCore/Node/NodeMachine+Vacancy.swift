@@ -38,14 +38,8 @@ extension NodeMachine {
     /// S + H + M if somebody may still act.
     public func vacancyWait(after results: [ProbeResult]) -> Int64? {
         guard let document else { return nil }
-        var wait = document.vacancyMillisecondsMin
-        for result in results {
-            switch result {
-            case .refused: break
-            case .otherBoot: wait = max(wait, document.recoveryMilliseconds)
-            case .sameBoot, .silent: return Self.longestWait(document)
-            }
-        }
-        return Int64(wait)
+        if results.contains(where: \.mayStillAct) { return Self.longestWait(document) }
+        let mayComeBack = results.contains(.otherBoot)
+        return Int64(mayComeBack ? max(document.vacancyMillisecondsMin, document.recoveryMilliseconds) : document.vacancyMillisecondsMin)
     }
 }

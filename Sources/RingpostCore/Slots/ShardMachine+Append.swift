@@ -48,10 +48,10 @@ extension ShardMachine {
         let entry = SlotEntry.message(
             publish.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex), message, remembered)
         if has(.deliverBeforeCommit) {
-            show(entry, actions: &actions)
+            _ = show(entry, actions: &actions)
             publishes.answer(request, .success(receipt))
         }
-        let waiter = SlotWaiter.publish(request: request, publish.key, receipt, remembered: remembered?.until)
+        let waiter = SlotWaiter.publish(request: request, publish.key, receipt, remembered: remembered?.until, isRepeat: false)
         append(entry, to: slot, waiter: waiter, now: now, actions: &actions)
         // Only for the count: where there is no room the holders are not told.
         if isClaimed, log.hasRoom {
@@ -77,7 +77,7 @@ extension ShardMachine {
         }
         guard let first else { return false }
         // Whatever its step is, it is not behind the end of the log.
-        log.wait(.publish(request: request, publish.key, first, remembered: nil), at: slotIndex(publish.key.slot))
+        log.wait(.publish(request: request, publish.key, first, remembered: nil, isRepeat: true), at: slotIndex(publish.key.slot))
         advance(publish.key.slot, now: now, actions: &actions)
         if log.isWaitedFor(at: slotIndex(publish.key.slot)) { pull(publish.key.slot, now: now, actions: &actions) }
         return true
@@ -89,8 +89,8 @@ extension ShardMachine {
         let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
         if commitsAtOnce(slot, now: now) {
             log.commitAtOnce(position, at: slotIndex)
-            show(entry, actions: &actions)
-            if let waiter { answer(waiter, isMirrored: false, now: now, actions: &actions) }
+            let isShown = show(entry, actions: &actions)
+            if let waiter { answer(waiter, isShown: isShown, isMirrored: false, now: now, actions: &actions) }
             return
         }
         guard let (term, holders) = log.append(entry, position: position, waiter: waiter, at: slotIndex) else { return }
@@ -122,26 +122,35 @@ extension ShardMachine {
             return
         }
         log.beginServing(at: slotIndex)
+        // Of the step before.
+        var isShown = false
         while let (entry, position) = log.commitNext(upTo: upTo, at: slotIndex) {
             // Requests that wait for an earlier step are answered first: an attachment that begins "from now on" must not begin after
             // this step.
-            answerWaiters(slotIndex, upTo: position - 1, copies: copies, now: now, actions: &actions)
-            if !has(.deliverBeforeCommit) { show(entry, actions: &actions) }
+            answerWaiters(slotIndex, upTo: position - 1, isShown: isShown, copies: copies, now: now, actions: &actions)
+            isShown = has(.deliverBeforeCommit) ? false : show(entry, actions: &actions)
         }
-        answerWaiters(slotIndex, upTo: upTo, copies: copies, now: now, actions: &actions)
+        answerWaiters(slotIndex, upTo: upTo, isShown: isShown, copies: copies, now: now, actions: &actions)
         releaseOthers(slot, actions: &actions)
     }
 
-    private mutating func answerWaiters(_ slotIndex: Int, upTo: UInt64, copies: Int, now: Moment, actions: inout [ShardAction]) {
+    /// - Parameter isShown: the message of the step `upTo` is shown to somebody. Its publish waits for no other step.
+    private mutating func answerWaiters(
+        _ slotIndex: Int, upTo: UInt64, isShown: Bool, copies: Int, now: Moment, actions: inout [ShardAction]
+    ) {
         while let waiter = log.popWaiter(upTo: upTo, at: slotIndex) {
-            answer(waiter, isMirrored: copies > 1, now: now, actions: &actions)
+            answer(waiter, isShown: isShown, isMirrored: copies > 1, now: now, actions: &actions)
         }
     }
 
-    private mutating func answer(_ waiter: SlotWaiter, isMirrored: Bool, now: Moment, actions: inout [ShardAction]) {
+    private mutating func answer(
+        _ waiter: SlotWaiter, isShown: Bool, isMirrored: Bool, now: Moment, actions: inout [ShardAction]
+    ) {
         switch waiter {
-        case .publish(let request, let key, let receipt, let until):
-            let told = log.settle(receipt, key, isMirrored: isMirrored)
+        case .publish(let request, let key, let receipt, _, isRepeat: true):
+            publishes.answer(request, .success(log.settle(repeated: receipt, key, isMirrored: isMirrored)))
+        case .publish(let request, let key, let receipt, let until, isRepeat: false):
+            let told = log.settle(receipt, isShown: isShown, isMirrored: isMirrored)
             if told != receipt, let until { log.correct(Remembered(receipt: told, until: until), to: key.hash) }
             publishes.answer(request, .success(told))
         case .attach(let request): answerAttach(request, now: now, actions: &actions)
@@ -149,11 +158,14 @@ extension ShardMachine {
     }
 
     /// A committed step becomes visible, if it is a message whose mailbox is still there.
-    private mutating func show(_ entry: SlotEntry, actions: inout [ShardAction]) {
+    ///
+    /// - Returns: whether somebody is attached, and is shown it.
+    private mutating func show(_ entry: SlotEntry, actions: inout [ShardAction]) -> Bool {
         guard case .message(let key, let incarnation, let message, _) = entry,
             let mailboxIndex = log.mailboxes.mailboxIndex(of: key), log.mailboxes.incarnation(at: mailboxIndex) == incarnation
-        else { return }
+        else { return false }
         show(message, at: mailboxIndex, actions: &actions)
+        return log.mailboxes.isAttached(at: mailboxIndex)
     }
 
     /// The commit point: every message that this owner appends becomes visible here and nowhere else. What it found in its copy when its

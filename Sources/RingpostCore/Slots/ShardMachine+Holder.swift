@@ -135,8 +135,7 @@ extension ShardMachine {
             let (slot, evidence) = (Int(released.slot), released.evidence)
             guard accepts(slot, term: evidence.term, from: sender, actions: &actions) else { continue }
             // That there is, or was, a newer copy must be known as long as the copy itself would have been.
-            let known = SlotCopy(state: .none, term: evidence.term, position: evidence.position, set: evidence.set)
-            log.replaceCopy(byEmpty: has(.releaseWithoutTrace) ? SlotCopy() : known, at: slotIndex(slot))
+            log.replaceCopy(byEmpty: has(.releaseWithoutTrace) ? SlotCopy() : SlotCopy(knownFrom: evidence), at: slotIndex(slot))
             lease.forgetAcknowledgement(of: slot)
             snapshots.remove(slot)
             gone.append(released.asTerm)
@@ -187,9 +186,7 @@ extension ShardMachine {
         _ entry: SlotEntry, at position: UInt64, to slot: Int, term: UInt64, from sender: Sender, now: Moment,
         actions: inout [ShardAction]
     ) {
-        let copy = log.copy(at: slotIndex(slot))
-        let fits = copy.state == .complete && copy.isCurrent && (copy.term == term || has(.ignoreTerm)) && position <= copy.position + 1
-        guard fits else {
+        guard let copy = log.currentEnd(at: slotIndex(slot)), copy.term == term || has(.ignoreTerm), position <= copy.position + 1 else {
             // A snapshot that is on its way will bring the step.
             if !snapshots.contains(slot) {
                 actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: term, slot: UInt16(slot))))
@@ -227,12 +224,9 @@ extension ShardMachine {
             return nil
         }
         let slotIndex = slotIndex(slot)
-        let copy = log.copy(at: slotIndex)
-        guard copy.state == .complete, copy.isCurrent, copy.term >= log.fence(at: slotIndex) || has(.ignoreTerm),
+        guard let copy = log.currentEnd(at: slotIndex), copy.term >= log.fence(at: slotIndex) || has(.ignoreTerm),
             !log.isOwned(at: slotIndex)
-        else {
-            return nil
-        }
+        else { return nil }
         return SlotPosition(slot: UInt16(slot), term: copy.term, position: copy.position)
     }
 

@@ -20,6 +20,10 @@ extension ShardMachine {
                 pump(holder.peer, now: now, actions: &actions)
             }
         }
+        // A release that waits for its holder's first link goes on waiting: an epoch empties the queues.
+        for holder in log.holders(at: slotIndex) where holder.state == .releasing && !peers.isLinked(holder.peer) {
+            copies.append(slot, to: holder.peer)
+        }
         advance(slot, now: now, actions: &actions)
     }
 

@@ -69,7 +69,7 @@ extension ShardMachine {
         for (_, waiter) in owner.waiting {
             switch waiter {
             // The next owner may have it or not: the router asks it again.
-            case .publish(let request, _, _, _): publishes.answer(request, .failure(.outcomeUnknown))
+            case .publish(let request, _, _, _, _): publishes.answer(request, .failure(.outcomeUnknown))
             case .attach(let request): actions.append(.attached(request.address, .failure(.retry)))
             }
         }

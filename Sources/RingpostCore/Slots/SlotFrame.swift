@@ -66,10 +66,10 @@ public enum SlotFrame: Hashable, Sendable {
         case .append(_, _, _, .message(_, _, let message, _)): message.envelope.count
         case .snapshots(let transfers): transfers.reduce(0) { $0 + $1.bytes }
         case .inquire(_, let slots): slots.count * MemoryLayout<UInt16>.stride
-        case .adopt(let adoptions): adoptions.count * MemoryLayout<SlotAdoption>.stride
-        case .release(let slots): slots.count * MemoryLayout<SlotRelease>.stride
-        case .keepers(let slots): slots.count * MemoryLayout<SlotKeepers>.stride
-        case .retained(_, let holdings): holdings.count * MemoryLayout<SlotHolding>.stride
+        case .adopt(let adoptions): adoptions.reduce(0) { $0 + MemoryLayout<SlotAdoption>.stride + $1.set.bytes }
+        case .release(let slots): slots.reduce(0) { $0 + MemoryLayout<SlotRelease>.stride + $1.evidence.set.bytes }
+        case .keepers(let slots): slots.reduce(0) { $0 + MemoryLayout<SlotKeepers>.stride + $1.set.bytes }
+        case .retained(_, let holdings): holdings.reduce(0) { $0 + MemoryLayout<SlotHolding>.stride + $1.content.setBytes }
         default: 0
         }
     }
@@ -87,9 +87,17 @@ public struct SlotHolding: Hashable, Sendable {
         /// Complete and not released: written last under `term`, as long as `position`. `isCurrent`: an owner's frame was accepted under the
         /// holder's present boot.
         case copy(term: UInt64, position: UInt64, set: LineageSet = LineageSet(), isCurrent: Bool = true)
-        /// No copy; `evidence` of one that was there. `vacant`: for so many milliseconds this node has known, as an owner, that no member has a copy. `quiet`: for so many
-        /// milliseconds this boot has stood in the place of an earlier boot, which may have had a copy; `Int64.max` if there was none.
+        /// No copy. `vacant`: for so many milliseconds this node has known, as an owner, that no member has one. `quiet`: for so many
+        /// milliseconds this boot has stood in the place of an earlier boot, which may have had one; `Int64.max` if there was none.
+        /// `evidence`: of one that was here.
         case none(vacant: Int64, quiet: Int64, evidence: SlotEvidence? = nil)
+
+        var setBytes: Int {
+            switch self {
+            case .copy(_, _, let set, _): set.bytes
+            case .none(_, _, let evidence): evidence?.set.bytes ?? 0
+            }
+        }
     }
 
     /// A slot and the holder's copy of it.

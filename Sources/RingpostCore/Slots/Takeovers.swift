@@ -8,7 +8,8 @@ struct SlotTakeover {
         case queued
         /// Not every member has answered. Can transition to every other one.
         case asking
-        /// Nobody has a copy; the slot waits until nobody can be acting as owner any more. Can transition to the end.
+        /// Nobody has a copy that is certainly the newest; the slot waits until nobody can be acting as owner any more, or come back with one.
+        /// Can transition to asking (when somebody comes) and to the end.
         case vacant(since: Int64)
         /// The best copy is elsewhere. Can transition to asking (when it is gone) and to the end.
         case fetching(from: Int, isAsked: Bool)
@@ -49,11 +50,6 @@ struct SlotTakeover {
 
     /// Of the complete copies of other members that of the highest term, of these the longest.
     var best: (peer: Int, copy: SlotCopy)? { found.max { one, other in one.copy.rank < other.copy.rank } }
-}
-
-extension SlotCopy {
-    /// The best copy has the highest.
-    var rank: SlotEvidence { SlotEvidence(term: term, position: position, set: set) }
 }
 
 /// All takeovers of a shard, by slot.

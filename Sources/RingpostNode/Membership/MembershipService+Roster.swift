@@ -80,7 +80,7 @@ extension MembershipService {
                 return await group.reduce(into: []) { $0.append($1) }
             }
             all += results
-            if results.contains(where: { $0 == .sameBoot || $0 == .silent }) { break }
+            if results.contains(where: \.mayStillAct) { break }
         }
         return all
     }

@@ -61,7 +61,7 @@ public actor MembershipService {
     /// What was wrong with entries of the roster when it was last said.
     var rosterFaults: [String] = []
     /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
-    var vacancyChecks: [UInt64?: Task<Int64?, Never>] = [:]
+    var vacancyChecks: [UInt64: Task<Int64?, Never>] = [:]
 
     /// A membership in a cluster that lives in ZooKeeper, or in one of this node alone. Nothing happens before ``run()``.
     public init(configuration: MembershipConfiguration, hooks: MembershipHooks, logger: Logger) {

@@ -27,10 +27,10 @@ import Testing
 
     @Test func aLineageStandsBesideTheBoot() throws {
         let text =
-            #"{"api":"h:2","boot":"00000000000000ff","client":"h:1","disk":true,"id":"n","lineage":"00000000000000fe","link":"h:3","#
+            #"{"api":"h:2","boot":"00000000000000ff","client":"h:1","id":"n","lineage":"00000000000000fe","link":"h:3","#
             + #""protocol":1,"weight":0}"#
         let member = Member(
-            id: "n", boot: 255, lineage: 254, isOnDisk: true, weight: 0, protocolVersion: 1, client: "h:1", api: "h:2", link: "h:3")
+            id: "n", boot: 255, lineage: 254, weight: 0, protocolVersion: 1, client: "h:1", api: "h:2", link: "h:3")
         #expect(String(decoding: member.json(), as: UTF8.self) == text)
         #expect(try Member(json: Array(text.utf8), znode: "/m/n") == member)
         var second = member

@@ -182,8 +182,8 @@ final class InMemoryCluster {
         for other in nodes.keys.sorted() where other != id { mend(id + other) }
     }
 
-    /// The same process loses its session and gets another, and with it a new boot: others link anew.
-    func newSession(_ id: String, hadPredecessor: Bool = true) {
+    /// The same process loses its session and gets another, and with it a new boot: it links anew with others, and they with it.
+    func newSession(_ id: String, hadPredecessor: Bool = true, othersDial: Bool = true) {
         let identity = MemberIdentity(id: id, boot: identity(id).boot + 1)
         identities[id] = identity
         nodes[id]?.identity = identity
@@ -191,7 +191,10 @@ final class InMemoryCluster {
         let lineage = lineages[id]
         tell(id) { $0.begin(as: identity, lineage: lineage, now: $1, actions: &$2) }
         if hadPredecessor { tell(id) { machine, now, _ in machine.succeed(now: now) } }
-        for other in nodes.keys.sorted() where other != id { mend(id + other) }
+        for other in nodes.keys.sorted() where other != id {
+            dial(id, other)
+            if othersDial { dial(other, id) }
+        }
     }
 
     /// Until when a node may act.

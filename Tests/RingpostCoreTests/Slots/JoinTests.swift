@@ -204,7 +204,7 @@ import Testing
         // There and back; the queue's turn does not come.
         for _ in 0..<12 { for way in net.ways { net.step(way) } }
         #expect(net.result(1) == "#2")
-        #expect(net.result(2) == "#1 alone again")
+        #expect(net.result(2) == "#1 again", "by then somebody else has it too")
         #expect(net.heard(3) == ["0…0: live"])
         #expect(waiting().contains(slots[3]) && net.copies(of: slots[3]).count == 1)
         net.run()

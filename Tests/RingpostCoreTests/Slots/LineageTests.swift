@@ -84,6 +84,20 @@ import Testing
         #expect(net.copies() == ["a t2@3 serves", "b t2@3"] && net.history("a") == [1_000, 1_001, 1])
     }
 
+    /// The owner hears of the copy before it has dialled who has it, and an epoch comes in between.
+    @Test func aCopyIsReleasedOnceItsHolderIsDialled() {
+        let net = Self.settled("abcd")
+        net.newSession("b", hadPredecessor: false, othersDial: false)
+        net.view(2, "acd", without: "b")
+        net.run()
+        #expect(net.copies() == ["a t1@2 serves", "b t1@2", "c t1@2"])
+        net.view(3, "ac", without: "b")
+        net.run()
+        net.dial("a", "b")
+        net.run()
+        #expect(net.copies() == ["a t1@2 serves", "c t1@2"])
+    }
+
     @Test func theMirrorGoesOnAloneAndTheOldOwnersCopyIsReleased() {
         let net = Self.settled("abcd")
         net.hold("a>b")

@@ -79,4 +79,51 @@ import Testing
         net.run()
         #expect(outcome(4, in: net) == .stored)
     }
+
+    @Test func anotherLostLinkDoesNotMakeTheFirstOneForgotten() {
+        let net = InMemoryCluster.settled("abcd", "abcd", messages: 1)
+        net.publish(1, at: "c", net.key(2))
+        net.attach(9, at: "d")
+        net.attach(8, at: "c", net.key(2))
+        net.run()
+        net.pass(100)
+        net.cut("da")
+        net.run()
+        net.pass(1_000)
+        net.cut("ca")
+        net.run()
+        net.publish(2, at: "b")
+        net.run()
+        #expect(outcome(2, in: net) == .unknown, "its socket may still be there")
+    }
+
+    /// The message was committed, and is in the history, before anybody came.
+    @Test func aRepeatSaysWhatBecameOfTheFirst() {
+        let net = InMemoryCluster.settled("abcd", "abcd", messages: 1)
+        net.hold("c<a")
+        net.publish(1, at: "c", idempotency: 7)
+        net.run()
+        net.attach(9, at: "d")
+        net.run()
+        // The answer is lost with its link, and the publish is sent again.
+        net.cut("c>a")
+        net.letGo()
+        net.mend("ca")
+        net.run()
+        #expect(outcome(1, in: net) == .stored)
+    }
+
+    @Test func whoHasGoneBeforeTheCommitIsNotShownIt() {
+        let net = InMemoryCluster.settled("abcd", "abcd", messages: 1)
+        net.attach(9, at: "a")
+        net.run()
+        net.hold("a<b")
+        net.publish(1, at: "a")
+        net.run()
+        net.detach(9, at: "a")
+        net.run()
+        net.letGo()
+        net.run()
+        #expect(outcome(1, in: net) == .unknown)
+    }
 }

@@ -1,5 +1,7 @@
 // Stories about links that stay cut while everybody reaches ZooKeeper.
 
+import HashRing
+
 extension Schedule {
     static let links: [Schedule] = [oneLinkCutForever, oneNodeCutFromAll, twoRacks]
 
@@ -21,8 +23,11 @@ extension Schedule {
         story.start(4)
         // Of two with as many cut links the later one withdraws. With it in one rack is the only other holder of a slot.
         let last = story.nodes.compactMap(\.process?.view).first?.members.last?.id
-        let racks = story.simulation.keys.map { story.order($0.slot) }
-        guard let rack = racks.first(where: { $0.contains { $0.id == last } }) else { return }
+        let slots = story.simulation.keys.map(\.slot) + Array(0..<HashRing.slotCount)
+        guard let slot = slots.first(where: { story.order($0).contains { $0.id == last } }) else {
+            return story.require(false, "\(last ?? "nobody") holds a slot")
+        }
+        let rack = story.order(slot)
         let cut = story.cut(rack, from: story.others(than: rack))
         story.wait(40_000)
         let lost = story.simulation.coverage.lostKeys
