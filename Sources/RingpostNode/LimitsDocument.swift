@@ -115,7 +115,8 @@ public enum LimitsDocument {
                 ),
                 (
                     "a client whose machine acknowledges nothing (gone without a word, or it takes nothing)",
-                    "\(limits.vanishedMilliseconds / 1_000) s from the first byte that waits for it, or from its last one where none does; then "
+                    "\(limits.vanishedMilliseconds / 1_000) s from the first byte that waits for it, or "
+                        + "\(limits.vanishedMilliseconds / 1_000 + Port.keepAlivePauseSeconds) s from its last one where none does; then "
                         + "its connection is closed. An event stream's next byte comes after \(limits.pingMilliseconds / 1_000) s at the latest"
                 ),
             ])
@@ -253,6 +254,11 @@ public enum LimitsDocument {
                     "\(slots.copiesUnderWayMax) slots; those that a publish or an attachment waits for come on top"
                 ),
                 ("attachments of a loop that wait for an epoch or a slot's history", grouped(slots.attachesMax)),
+                (
+                    "names of other members that are looked up at a time",
+                    "\(HostLookups.threadsMax), each once for all loops; beyond \(grouped(HostLookups.askersMax)) that wait, a name counts as unknown, "
+                        + "and is asked for again later"
+                ),
                 (
                     "link frames of a loop that wait for an epoch",
                     "\(grouped(slots.parkedFramesMax)) or \(bytes(slots.parkedBytesMax))"

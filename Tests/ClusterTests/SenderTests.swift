@@ -10,8 +10,10 @@ extension ClusterTests {
         /// A client that guesses a backend's key used to make the backend's message a repeat, which nobody ever got.
         @Test func nobodyElsesIdempotencyKeyCounts() async throws {
             let issuer = try Issuer()
-            defer { withExtendedLifetime(issuer) {} }
-            let nodes = try await Cluster.start(options: { _ in issuer.options }).nodes
+            let cluster = try await Cluster.start(options: { _ in issuer.options })
+            // Its ZooKeeper goes with it.
+            defer { withExtendedLifetime((issuer, cluster)) {} }
+            let nodes = cluster.nodes
             let token = try issuer.token("mallory", #""publishUsers":["bob"]"#)
             func forge(at node: NodeProcess) async throws -> String {
                 let socket = try await RawWebSocket.open(node, token: token)

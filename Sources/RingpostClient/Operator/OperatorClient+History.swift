@@ -38,8 +38,10 @@ extension OperatorClient {
         return parts.isEmpty ? "" : "?\(parts.joined(separator: "&"))"
     }
 
-    private func page(_ path: String) async throws(OperatorError) -> MessagePage {
-        let body = try await get(path)
+    private func page(_ path: String) async throws(OperatorError) -> MessagePage { try Self.page(await get(path)) }
+
+    /// Reads a page; a public way in for callers that keep the bytes too.
+    public static func page(_ body: [UInt8]) throws(OperatorError) -> MessagePage {
         guard let page = MessagePage(body) else { throw .unreadable("it is no page of messages") }
         return page
     }

@@ -12,6 +12,15 @@ public enum ByteOwner: Hashable, Sendable {
     case user(Key)
     /// Whoever can't be told from others.
     case nobody
+
+    /// Whoever asks on the API port.
+    ///
+    /// - Parameters:
+    ///   - key: the id of its API key; `nil` where none is asked for.
+    ///   - address: where it comes from.
+    public init(key: String?, address: SourceAddress?) {
+        self = key.map(ByteOwner.key) ?? address.map { .address($0.counted) } ?? .nobody
+    }
 }
 
 /// Counts bytes of bodies by owner.

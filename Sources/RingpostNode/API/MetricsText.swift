@@ -111,7 +111,7 @@ enum MetricsText {
         if let audit = context.audit { writeAudit(audit.counts, to: &page) }
     }
 
-    private static func writeAudit(_ counts: LineWriter<AuditEntry>.Counts, to page: inout Page) {
+    private static func writeAudit(_ counts: LineCounts, to page: inout Page) {
         page.counter(
             "ringpost_audit_lines_total", "Lines of the audit log: written, lost to a full or slow disk, and refusals that were left out",
             [([("result", "written")], counts.written), ([("result", "lost")], counts.lost), ([("result", "omitted")], counts.omitted)])

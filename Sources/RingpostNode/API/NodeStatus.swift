@@ -48,13 +48,6 @@ extension NodeReport.Draining {
     }
 }
 
-extension NodeReport.Waiting {
-    init(_ report: SlotWatch.Report, now: Int64) {
-        self.init(
-            slots: report.slots, for: report.names, seconds: Int((now - report.since) / 1_000), secondsLeft: report.secondsLeft(now: now))
-    }
-}
-
 /// What a node knows of one user.
 struct KeyStatus: Codable, Sendable {
     var sockets: [UserReport.Socket]

@@ -18,16 +18,17 @@ final class APIKeys: Sendable {
         }
     }
 
-    private struct State {
-        var entries: [String: Entry] = [:]
-        /// How fast messages come with each; not more than there are keys.
-        var paces: [String: Pace] = [:]
+    private struct Known {
+        let entry: Entry
+        /// How fast messages come with it.
+        var pace: Pace
     }
 
     let path: String
     private let messagesPerSecond: Int
     private let logger: Logger
-    private let state = Mutex(State())
+    /// By id.
+    private let known = Mutex<[String: Known]>([:])
     private let changes = Atomic<UInt64>(0)
     /// What a secret is held against where there is no such key, so that the time says nothing about which ids there are.
     private static let nobodysHash = [UInt8](repeating: 0, count: SHA256.byteCount)
@@ -44,7 +45,7 @@ final class APIKeys: Sendable {
 
     /// By the keys' ids, what tells one from another.
     var marks: [String: Mark] {
-        state.withLock { $0.entries }.mapValues { Mark(hash: $0.hash, grant: $0.grant) }
+        known.withLock { $0 }.mapValues { Mark(hash: $0.entry.hash, grant: $0.entry.grant) }
     }
 
     struct Mark: Equatable {
@@ -58,7 +59,7 @@ final class APIKeys: Sendable {
     /// The key that somebody shows; `nil` for a stranger.
     func entry(_ credential: [UInt8], nowSeconds: Int64) -> Entry? {
         guard let key = APIKeyText(credential) else { return nil }
-        let entry = state.withLock { $0.entries[key.id] }
+        let entry = known.withLock { $0[key.id]?.entry }
         // Digests compare in constant time.
         guard SHA256.hash(data: key.secret) == entry?.hash ?? Self.nobodysHash, let entry,
             !entry.grant.isOver(nowSeconds: nowSeconds)
@@ -68,20 +69,20 @@ final class APIKeys: Sendable {
 
     /// The same key as it stands in the file now, with the same secret; `nil` when there is none.
     func successor(of entry: Entry) -> Entry? {
-        guard let id = entry.grant.id, let current = state.withLock({ $0.entries[id] }) else { return nil }
+        guard let id = entry.grant.id, let current = known.withLock({ $0[id]?.entry }) else { return nil }
         return current.hash == entry.hash ? current : nil
     }
 
     /// Whether one more message is taken that comes with a key; a problem if not.
     func objection(to grant: APIGrant, now: Moment) -> ProblemReport? {
         guard let id = grant.id else { return nil }
-        return state.withLock { state in
+        return known.withLock { known in
             // It may have been taken out of the file since.
-            guard let entry = state.entries[id], !entry.grant.isOver(nowSeconds: now.wall / 1_000) else {
+            guard let index = known.index(forKey: id), !known.values[index].entry.grant.isOver(nowSeconds: now.wall / 1_000) else {
                 return ProblemReport(.unauthorized, AuthError.wrongKey.message)
             }
-            let rate = entry.grant.rate ?? messagesPerSecond
-            if state.paces[id, default: Pace()].take(now: now.monotonic, ratePerSecond: rate, burst: 2 * rate) { return nil }
+            let rate = known.values[index].entry.grant.rate ?? messagesPerSecond
+            if known.values[index].pace.take(now: now.monotonic, ratePerSecond: rate, burst: 2 * rate) { return nil }
             return ProblemReport(.tooFast, "at most \(rate) messages a second are taken with this key")
         }
     }
@@ -92,9 +93,8 @@ final class APIKeys: Sendable {
     func load() throws(NodeError) {
         let bytes = try CredentialFile.read(path, "the file of API keys", option: "--api-keys")
         let entries = try Self.entries(bytes, path: path)
-        state.withLock { state in
-            state.entries = entries
-            state.paces = state.paces.filter { entries[$0.key] != nil }
+        known.withLock { known in
+            known = Dictionary(uniqueKeysWithValues: entries.map { ($0, Known(entry: $1, pace: known[$0]?.pace ?? Pace())) })
         }
         // Behind the keys: who sees the number sees them too.
         changes.add(1, ordering: .releasing)

@@ -28,7 +28,7 @@ final class AuditLog: Sendable {
         }
     }
 
-    var counts: LineWriter<AuditEntry>.Counts { writer.counts }
+    var counts: LineCounts { writer.counts }
 
     // MARK: Lines
 
@@ -45,7 +45,7 @@ final class AuditLog: Sendable {
         if bucket.withLock({ $0.take(now: MonotonicClock.nowMilliseconds()) }) { record(entry()) } else { writer.leaveOut() }
     }
 
-    private static func text(_ entry: AuditEntry, _ missing: LineWriter<AuditEntry>.Missing) -> [UInt8] {
+    private static func text(_ entry: AuditEntry, _ missing: LineCounts.Missing) -> [UInt8] {
         var entry = entry
         entry.omitted = missing.omitted > 0 ? missing.omitted : nil
         entry.lost = missing.lost > 0 ? missing.lost : nil

@@ -7,28 +7,14 @@ import RingpostWire
 extension ClientRoutes {
     func history(_ request: HTTPRequest, _ exchange: any HTTPExchange) {
         do throws(ProblemReport) {
-            guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if shard.context.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.context.configuration) }
-            guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
-                throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
-            }
+            let query = try checkedQuery(request, exchange)
             let wish = HistoryWish(parameters: try HistoryParameters(query), name: try HistoryWish.name(query))
             guard shard.context.tokens != nil else { return try page(wish, shard.context.openGrant.grant, request, exchange) }
             let credential = try ClientCredential.find(in: request.head, query: query, isWebSocket: false)
-            guard let token = credential.token else {
-                shard.counters.count(.missing)
-                throw ProblemReport(.unauthorized, AuthError.missing.message)
-            }
-            let remote = shard.context.audit.map { _ in exchange.remoteText }
-            shard.check(token, from: source(request, exchange), remote: remote) { result in
-                guard exchange.isAwaited else { return }
-                do throws(ProblemReport) {
-                    switch result {
-                    case .success(let grant): try page(wish, grant, request, exchange)
-                    case .failure(let refusal): throw refusal.report
-                    }
-                } catch {
-                    exchange.respond(refusal(error, of: request.head, request.match))
+            try check(credential.token, from: source(request, exchange), request, exchange) { result throws(ProblemReport) in
+                switch result {
+                case .success(let grant): try page(wish, grant, request, exchange)
+                case .failure(let refusal): throw refusal.report
                 }
             }
         } catch {

@@ -90,12 +90,7 @@ struct ClientRoutes: HTTPRoutes {
 
     private func handle(_ path: ClientPath, _ request: HTTPRequest, _ exchange: any HTTPExchange) {
         do throws(ProblemReport) {
-            // A page of another origin can open a WebSocket without asking first; the browser only says where it is from.
-            guard origins.allows(request.head) else { throw ProblemReport(.forbiddenOrigin) }
-            if shard.context.tokens == nil { try HostPolicy.check(request.head, exchange.peer, shard.context.configuration) }
-            guard let query = HTTPQuery(request.head.query ?? ByteBufferView()) else {
-                throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
-            }
+            let query = try checkedQuery(request, exchange)
             let subscribeRequest = try subscribeRequest(path, request.head, query)
             try authenticate(ClientRequest(path: path, request: request, subscribeRequest: subscribeRequest), query, exchange)
         } catch {

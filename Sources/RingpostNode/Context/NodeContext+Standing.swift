@@ -1,5 +1,6 @@
 // What is wrong with the node for as long as it is, for readiness, metrics and operators.
 import RingpostCore
+import RingpostWire
 
 extension NodeContext {
     /// What the membership and the shards have told of it.
@@ -16,24 +17,20 @@ extension NodeContext {
     func setSlotsWait(_ report: SlotWatch.Report?) { standingFacts.withLock { $0.slotsWait = report } }
 
     /// A shard has counted its slots that nobody serves.
-    func setWaits(_ waits: SlotWaits, ofShard shardIndex: Int) {
-        let all = standingFacts.withLock { standing -> SlotWaits? in
-            if waits == standing.waits[shardIndex, default: SlotWaits()] { return nil }
-            standing.waits[shardIndex] = waits
-            return standing.waits.values.reduce(into: SlotWaits()) { $0 += $1 }
-        }
-        if let all { tell(.slotsWait(all)) }
+    func setWaits(_ waits: SlotWaits, ofShard shardIndex: Int) { standingFacts.withLock { $0.waits[shardIndex] = waits } }
+
+    /// Tells the membership how many there are on all shards. One shard does it, so that no older sum comes last, and again and again, because
+    /// the membership drops what is too much at once.
+    func tellWaits() {
+        let all = standingFacts.withLock { $0.waits.values.reduce(into: SlotWaits()) { $0 += $1 } }
+        tell(.slotsWait(all))
     }
 }
 
-extension SlotWatch.Report {
-    /// For how many seconds they wait at most from now on.
-    func secondsLeft(now: Int64) -> Int? { until.map { Int(max(0, $0 - now) / 1_000) } }
-
-    /// How many, for whom, until when.
-    func sentence(now: Int64) -> String {
-        let whom = names.isEmpty ? "" : " for \(names.joined(separator: ", "))"
-        let left = secondsLeft(now: now).map { ", and begin anew in \($0) s" } ?? ""
-        return "\(slots) slots have waited\(whom) for \((now - since) / 1_000) s\(left)"
+extension NodeReport.Waiting {
+    init(_ report: SlotWatch.Report, now: Int64) {
+        self.init(
+            slots: report.slots, for: report.names, seconds: Int((now - report.since) / 1_000),
+            secondsLeft: report.until.map { Int(max(0, $0 - now) / 1_000) })
     }
 }

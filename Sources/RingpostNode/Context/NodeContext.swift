@@ -36,6 +36,8 @@ package final class NodeContext: Sendable {
 
     /// The way to the event loops.
     let loops = LoopGate()
+    /// Looks up where other members are.
+    let lookups: HostLookups
     let auth = NodeAuth()
     /// Checks clients' tokens; `nil` where they are asked for none.
     let tokens: TokenVerifier?
@@ -70,11 +72,14 @@ package final class NodeContext: Sendable {
         package init() {}
     }
 
-    package init(configuration: NodeConfiguration, shardCount: Int, logger: Logger, log: LogOutput? = nil) {
+    package init(
+        configuration: NodeConfiguration, shardCount: Int, logger: Logger, log: LogOutput? = nil, lookups: HostLookups = HostLookups()
+    ) {
         self.configuration = configuration
         self.shardCount = shardCount
         self.logger = logger
         self.log = log
+        self.lookups = lookups
         tokens = configuration.auth.asksForTokens ? TokenVerifier(configuration.auth, logger: logger) : nil
         apiKeys = configuration.auth.apiKeysFile.map {
             APIKeys(path: $0, messagesPerSecond: configuration.limits.keyMessagesPerSecond, logger: logger)
@@ -131,6 +136,8 @@ package final class NodeContext: Sendable {
             return !facts.hasServed
         }
     }
+
+    var hasServed: Bool { facts.withLock { $0.hasServed } }
 
     /// `nil` while the node doesn't drain.
     var drain: DrainMachine.Progress? { facts.withLock { $0.drain } }

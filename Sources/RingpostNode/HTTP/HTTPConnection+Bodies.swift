@@ -21,6 +21,8 @@ extension HTTPConnection {
         let permit: Permit
         let bodyBytesMax: Int
         let keepsBody: Bool
+        /// That have been announced, and for which there is room; 0 for a body that comes whole with its head, or says no length.
+        var announcedBytes = 0
         private(set) var body = ByteBuffer()
         /// That have come.
         private(set) var bodyBytes = 0
@@ -43,7 +45,8 @@ extension HTTPConnection {
             bodyBytes += bytes.readableBytes
             if bodyBytes > bodyBytesMax { return false }
             if !keepsBody { return true }
-            if body.readableBytes == 0 { body = bytes } else { body.writeBuffer(&bytes) }
+            if bodyBytes < announcedBytes, body.readableBytes == 0 { body.reserveCapacity(announcedBytes) }
+            if body.capacity == 0 { body = bytes } else { body.writeBuffer(&bytes) }
             return true
         }
     }
@@ -59,7 +62,10 @@ extension HTTPConnection {
         guard let arriving else { return }
         if case .length(let length) = head.body {
             if length > arriving.bodyBytesMax { return refuseTooLarge() }
-            if arriving.keepsBody, length > input.readableBytes, !reserve(bytes: length, for: bodyOwner(arriving)) { return refuseBodies() }
+            if arriving.keepsBody, length > input.readableBytes {
+                guard reserve(bytes: Self.heldBytes(ofBody: length), for: bodyOwner(arriving)) else { return refuseBodies() }
+                self.arriving?.announcedBytes = length
+            }
         }
         guard head.expectsContinue else { return }
         // Who waits for leave to send the body may send it or not: what comes next could be either.
@@ -93,11 +99,14 @@ extension HTTPConnection {
     }
 
     private func bodyOwner(_ arriving: Arriving) -> ByteOwner {
-        if case .granted(let grant?) = arriving.permit, let id = grant.id { return .key(id) }
-        return (peer.proxied ?? peerAddress).map { .address($0.counted) } ?? .nobody
+        let grant: APIGrant? = if case .granted(let grant) = arriving.permit { grant } else { nil }
+        return ByteOwner(key: grant?.id, address: peer.proxied ?? peerAddress)
     }
 
-    /// A body of so many bytes is on its way in. Counted at once, and not as it comes: in a crowd each would find room, and be refused when
+    /// What a buffer takes that has room for a body of so many bytes: a power of two.
+    private static func heldBytes(ofBody length: Int) -> Int { 1 << (Int.bitWidth - max(0, length - 1).leadingZeroBitCount) }
+
+    /// A body that takes so many bytes is on its way in. Counted at once, and not as it comes: in a crowd each would find room, and be refused when
     /// much of its body has been read.
     ///
     /// - Returns: false where that is more than its owner may have here.

@@ -15,6 +15,18 @@ struct HTTPRequest {
     var name: [UInt8] { match.name(in: head) }
 }
 
+extension HTTPRequestHead {
+    /// The parameters of the request.
+    ///
+    /// - Throws: that they can't be read.
+    func checkedQuery() throws(ProblemReport) -> HTTPQuery {
+        guard let query = HTTPQuery(query ?? ByteBufferView()) else {
+            throw ProblemReport(.badParameter, "the query is not valid percent-encoding, or has too many parameters")
+        }
+        return query
+    }
+}
+
 /// An answer.
 struct HTTPResponse {
     var status = 200

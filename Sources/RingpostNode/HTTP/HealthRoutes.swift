@@ -29,9 +29,9 @@ struct HealthRoutes {
                 message: "this node has lost touch with ZooKeeper \(context.ringAgeMilliseconds) ms ago and is frozen")
         }
         // Clients that come here would wait for their own slots, or for those of others that are as badly off.
-        let now = Moment.now().monotonic
         if let waits = context.standing.slotsWait, waits.isLong {
-            return .failure(status: 503, code: "not_ready", message: "this node's slots have nobody: \(waits.sentence(now: now))")
+            let waiting = NodeReport.Waiting(waits, now: Moment.now().monotonic)
+            return .failure(status: 503, code: "not_ready", message: "this node's slots have nobody: \(waiting.sentence)")
         }
         return .text("ready: epoch \(view.epoch), \(view.members.count) members, \(lease.name)\n")
     }

@@ -49,6 +49,7 @@ final class HistoryReads {
             throw ProblemReport(.overloaded)
         }
         let read = HistoryRead(query, owner: owner, now: now, answer: answer)
+        waiting[ObjectIdentifier(read)] = read
         perform(read.begin(now: now), read)
         return read
     }
@@ -63,18 +64,19 @@ final class HistoryReads {
         let action = read.onAnswer(result, now: Moment.now().monotonic)
         guard case .ask(let start, let countMax) = action else { return perform(action, read) }
         // The owner may be this shard: each piece has a turn of its own.
-        runtime.inNextTurn { if read.isOpen { self.ask(read, start, countMax: countMax) } }
+        runtime.inNextTurn { if self.isWaiting(read) { self.ask(read, start, countMax: countMax) } }
     }
 
     /// The link on which the question went has broken.
     func onDetached(_ number: UInt64) { onAttached(number, .failure(.ownerUnreachable)) }
 
     func onTick(now: Int64) {
-        for read in Array(waiting.values) where read.isOpen { perform(read.onTick(now: now), read) }
+        for read in Array(waiting.values) where isWaiting(read) { perform(read.onTick(now: now), read) }
     }
 
-    /// All that are not answered.
+    /// All that are not answered, and counted for their askers.
     private var waiting: [ObjectIdentifier: HistoryRead] = [:]
+    private func isWaiting(_ read: HistoryRead) -> Bool { waiting[ObjectIdentifier(read)] != nil }
 
     private func perform(_ action: HistoryPager.Action, _ read: HistoryRead) {
         switch action {
@@ -94,7 +96,6 @@ final class HistoryReads {
         if let number = read.number { _ = table.take(number) }
         guard let number = table.insert(read) else { preconditionFailure("more pages are read than the gate lets in") }
         read.number = number
-        waiting[ObjectIdentifier(read)] = read
         let key = read.key
         let address = ReturnAddress(connectionID: ConnectionAddress(shard: runtime.index).connectionID, id: number | Self.mark)
         let request = AttachRequest(key: key, address: address, start: start, stay: .page, countMax: countMax)
@@ -104,9 +105,7 @@ final class HistoryReads {
     private func end(_ read: HistoryRead, bytes: Int) {
         if let number = read.number { _ = table.take(number) }
         read.number = nil
-        guard read.isOpen else { return }
-        read.isOpen = false
-        waiting[ObjectIdentifier(read)] = nil
+        guard waiting.removeValue(forKey: ObjectIdentifier(read)) != nil else { return }
         gate.close(read.owner, bytes: bytes, now: Moment.now().monotonic)
         // Bytes that were put together for one connection, in this turn.
         runtime.spendTurn(requests: bytes / FairScheduler.bytesARequest)
@@ -120,8 +119,6 @@ final class HistoryRead {
     let answer: (Result<HistoryPage, Problem>) -> Void
     /// Of the question that waits for its answer.
     fileprivate(set) var number: UInt64?
-    /// It is counted for its asker.
-    fileprivate(set) var isOpen = true
 
     fileprivate init(_ query: HistoryQuery, owner: ByteOwner, now: Int64, answer: @escaping (Result<HistoryPage, Problem>) -> Void) {
         pager = HistoryPager(query, now: now)

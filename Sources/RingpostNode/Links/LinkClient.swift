@@ -19,6 +19,7 @@ package final class LinkClient: @unchecked Sendable {
     private let bytesMax: Int
     /// When it dials, gives an attempt up, and feels the member's pulse.
     private var machine: LinkDialMachine
+    private var lookup = LinkLookup<[SocketAddress]>()
     private var connection: LinkConnection?
     /// The dialling side of the connection's handshake.
     private var dialler: LinkDialler?
@@ -62,7 +63,7 @@ package final class LinkClient: @unchecked Sendable {
         checkRoom()
         switch machine.onTick(now: now, isHeldUp: connection?.isHeldUp == true, jitter: runtime.numbers.random()) {
         case .nothing: break
-        case .dial(let attempt): dial(attempt: attempt)
+        case .dial: dial()
         case .ping: sendPing(query: 0)
         case .close(let end, let wasUp):
             if end == .silent { runtime.logger.warning("a member is silent on its link", metadata: ["member": "\(member)"]) }
@@ -81,10 +82,19 @@ package final class LinkClient: @unchecked Sendable {
         send(.ping(query: query, sentAt: Moment.monotonicMicroseconds(), links.context.standing(links.shell.view)))
     }
 
-    private func dial(attempt: Int) {
+    private func dial() {
         guard let target = ListenAddress(address) else { return }
-        HostLookup.find(target, on: runtime.eventLoop, links.context.loops) { [self] addresses in
-            if machine.isCurrent(attempt) { connect(to: addresses, of: target, attempt: attempt) }
+        perform(lookup.onDial(), target)
+    }
+
+    private func perform(_ action: LinkLookup<[SocketAddress]>.Action, _ target: ListenAddress) {
+        switch action {
+        case .ask:
+            links.context.lookups.find(target, on: runtime.eventLoop, links.context.loops) { [self] addresses in
+                perform(lookup.onFound(addresses, isDialling: machine.isCurrent(machine.attempt)), target)
+            }
+        case .wait: break
+        case .connect(let addresses): connect(to: addresses, of: target, attempt: machine.attempt)
         }
     }
 

@@ -22,9 +22,12 @@ enum LinkProbe {
         let probe = ProbeConnection(
             member.identity, LinkDialler(hello, secrets: auth.linkSecrets), isTrusting: isTrusting, answer: answer)
         let timeout = eventLoop.scheduleTask(in: .milliseconds(millisecondsMax)) { probe.finish(.silent) }
-        let loops = context.loops
+        let (lookups, loops) = (context.lookups, context.loops)
         eventLoop.execute {
-            HostLookup.find(target, on: eventLoop, loops) { connect(probe, to: $0, of: target, auth, on: eventLoop) }
+            lookups.find(target, on: eventLoop, loops) { addresses in
+                // The look-up may have taken longer than the answer is waited for.
+                if probe.isAwaited { connect(probe, to: addresses, of: target, auth, on: eventLoop) }
+            }
         }
         let result = (try? await answer.futureResult.get()) ?? .silent
         timeout.cancel()
@@ -73,6 +76,8 @@ private final class ProbeConnection: ChannelInboundHandler, @unchecked Sendable 
         self.isTrusting = isTrusting
         self.answer = answer
     }
+
+    var isAwaited: Bool { answer != nil }
 
     func finish(_ result: ProbeResult) {
         answer?.succeed(result)

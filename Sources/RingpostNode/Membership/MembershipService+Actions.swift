@@ -129,6 +129,8 @@ extension MembershipService {
 
     private func askAfresh(_ session: Int, about member: Member, limitMilliseconds: Int) {
         let (inbox, configuration, path, logger) = (inbox, configuration, paths.member(member.id), logger)
+        // Its answer would be nobody's.
+        asking?.cancel()
         asking = Task {
             let answer = await FreshSession.ask(
                 about: member, at: path, configuration, limitMilliseconds: limitMilliseconds, logger: logger)

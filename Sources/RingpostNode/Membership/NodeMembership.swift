@@ -84,7 +84,10 @@ extension NodeMembership {
             group.onEachShard { $0.begin(as: identity, lineage: lineage) }
         }
         hooks.onRegistered = { _, hadPredecessor in if hadPredecessor { group.onEachShard { $0.succeed() } } }
-        let afterShards: @Sendable () -> Void = { group.afterShards { if context.beginsServing() { whenServing() } } }
+        let afterShards: @Sendable () -> Void = {
+            if context.hasServed { return }
+            group.afterShards { if context.beginsServing() { whenServing() } }
+        }
         hooks.onView = { view in
             group.apply(view)
             afterShards()

@@ -103,7 +103,7 @@ struct RevocationFile: Sendable {
         let draft = path + ".new"
         let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw fault("can't be written: \(Self.reason)") }
-        let isWritten = Self.writeAll(text, to: file) && fsync(file) == 0
+        let isWritten = text.withUnsafeBytes { DescriptorWriter.write($0, to: file) == $0.count } && fsync(file) == 0
         let reason = Self.reason
         close(file)
         guard isWritten else { throw fault("can't be written: \(reason)") }
@@ -118,17 +118,6 @@ struct RevocationFile: Sendable {
         guard file >= 0 else { throw fault("can't be kept: \(Self.reason)") }
         defer { close(file) }
         if fsync(file) != 0 { throw fault("can't be kept: \(Self.reason)") }
-    }
-
-    private static func writeAll(_ bytes: Data, to file: Int32) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return false }
-            rest = rest.dropFirst(count)
-        }
-        return true
     }
 
     private func fault(_ what: String) -> Fault { Fault(sentence: "the file of revocations \(path) \(what) (--revocations-file)") }

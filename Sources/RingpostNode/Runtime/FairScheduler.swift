@@ -21,7 +21,7 @@ struct FairScheduler {
     static let endingsMax = requestsMax * channelsARequest
     /// Connections that read once more in a turn, only to drop what they read.
     static let droppingMax = 8
-    /// What is dropped in a turn of connections whose clients have closed their side.
+    /// Bytes that all closing connections drop in a turn. Beyond it those are closed at once of which NIO reads unasked.
     static let droppedBytesMax = 512 * 1_024
     /// Where there is no ``LoopWaker`` (yet), a turn begins a moment after the one before has ended.
     static let pause = TimeAmount.microseconds(50)
@@ -122,10 +122,13 @@ struct FairScheduler {
         return Array(endings.prefix(Self.endingsMax))
     }
 
-    /// Those that read once more in this turn.
+    /// Those that read once more in this turn. Who is gone by now takes no place of theirs.
     mutating func removeDropping() -> [Connection] {
-        defer { dropping.removeFirst(min(Self.droppingMax, dropping.count)) }
-        return Array(dropping.prefix(Self.droppingMax))
+        var next: [Connection] = []
+        while next.count < Self.droppingMax, let connection = dropping.popFirst() {
+            if connection.isOpen { next.append(connection) }
+        }
+        return next
     }
 
     mutating func removeWork() -> [() -> Void] {

@@ -6,28 +6,13 @@ import Glibc
 import Synchronization
 
 final class LineWriter<Line: Sendable>: Sendable {
-    /// What became of lines.
-    struct Counts: Equatable {
-        var written: UInt64 = 0
-        var lost: UInt64 = 0
-        var omitted: UInt64 = 0
-    }
-
-    /// What is missing before a line.
-    struct Missing {
-        /// There was no room, or the descriptor did not take them.
-        var lost: UInt64 = 0
-        /// Their owner has left them out.
-        var omitted: UInt64 = 0
-    }
-
     private struct State {
-        var waiting: [(line: Line, missing: Missing)] = []
+        var waiting: [(line: Line, missing: LineCounts.Missing)] = []
         var waitingSize = 0
         var isWriting = false
-        var counts = Counts()
+        var counts = LineCounts()
         /// Since the last line that waits.
-        var missing = Missing()
+        var missing = LineCounts.Missing()
     }
 
     /// Used on the queue only.
@@ -36,14 +21,14 @@ final class LineWriter<Line: Sendable>: Sendable {
         /// The last line is there by half: the next one begins with a line's end.
         var isTorn = false
         /// Of lines that were tried since the last one that came through.
-        var missing = Missing()
+        var missing = LineCounts.Missing()
         /// The last line was refused.
         var isFailing = false
     }
 
     private let waitingMax: Int
     private let size: @Sendable (Line) -> Int
-    private let text: @Sendable (Line, Missing) -> [UInt8]
+    private let text: @Sendable (Line, LineCounts.Missing) -> [UInt8]
     private let onFailure: @Sendable () -> Void
     private let state = Mutex(State())
     private let file = File()
@@ -55,14 +40,15 @@ final class LineWriter<Line: Sendable>: Sendable {
     ///   - text: a line's bytes, with its end, and with what is missing before it.
     ///   - onFailure: the descriptor refuses lines; called once, until it takes one again.
     init(
-        label: String, waitingMax: Int, size: @escaping @Sendable (Line) -> Int, text: @escaping @Sendable (Line, Missing) -> [UInt8],
+        label: String, waitingMax: Int, size: @escaping @Sendable (Line) -> Int,
+        text: @escaping @Sendable (Line, LineCounts.Missing) -> [UInt8],
         onFailure: @escaping @Sendable () -> Void = {}
     ) {
         (self.waitingMax, self.size, self.text, self.onFailure) = (waitingMax, size, text, onFailure)
         queue = DispatchQueue(label: label)
     }
 
-    var counts: Counts { state.withLock { $0.counts } }
+    var counts: LineCounts { state.withLock { $0.counts } }
 
     /// Takes a line, or loses it. Never waits.
     func put(_ line: Line) {
@@ -75,7 +61,7 @@ final class LineWriter<Line: Sendable>: Sendable {
             }
             state.waiting.append((line, state.missing))
             state.waitingSize += size
-            state.missing = Missing()
+            state.missing = LineCounts.Missing()
             defer { state.isWriting = true }
             return !state.isWriting
         }
@@ -129,35 +115,24 @@ final class LineWriter<Line: Sendable>: Sendable {
         }
     }
 
-    private func write(_ line: Line, _ missing: Missing) {
+    private func write(_ line: Line, _ missing: LineCounts.Missing) {
         file.missing.lost += missing.lost
         file.missing.omitted += missing.omitted
         let isWritten = write(text(line, file.missing))
         state.withLock { state in
             if isWritten { state.counts.written += 1 } else { state.counts.lost += 1 }
         }
-        if isWritten { file.missing = Missing() } else { file.missing.lost += 1 }
+        if isWritten { file.missing = LineCounts.Missing() } else { file.missing.lost += 1 }
         if !isWritten, !file.isFailing { onFailure() }
         file.isFailing = !isWritten
     }
 
     private func write(_ line: [UInt8]) -> Bool {
         let bytes = (file.isTorn ? [0x0A] : []) + line
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(file.descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN {
-                // Somebody who shares a terminal or a pipe with this process has made it non-blocking for all.
-                var entry = pollfd(fd: file.descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&entry, 1, -1)
-                continue
-            }
-            if count <= 0 {
-                if written > 0 { file.isTorn = true }
-                return false
-            }
-            written += count
+        let written = bytes.withUnsafeBytes { DescriptorWriter.write($0, to: file.descriptor) }
+        if written < bytes.count {
+            if written > 0 { file.isTorn = true }
+            return false
         }
         file.isTorn = false
         return true

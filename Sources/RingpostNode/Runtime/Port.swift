@@ -18,7 +18,7 @@ package struct Port {
     static let (strangersReadBytesMax, membersReadBytesMax) = (16_384, 65_536)
 
     /// The pause between two of the kernel's questions to the other side of a connection on which nothing comes and nothing is under way.
-    private static let keepAlivePauseSeconds: Int64 = 5
+    static let keepAlivePauseSeconds: Int64 = 5
 
     private(set) var channels: [any Channel] = []
     /// With the port that the system has chosen, where 0 was asked for.
@@ -30,8 +30,9 @@ package struct Port {
     ///   - allowsHalfClosure: a client that has closed its side may still read.
     ///   - tls: asked once a connection; `nil` for a plain one.
     ///   - proxies: whose PROXY protocol is read.
-    ///   - vanishedMilliseconds: after so long without an acknowledgement the kernel ends a connection. Without it, whoever goes without a word
-    ///     while nothing is asked of them (an event stream, a poll that waits) would stay for as long as the kernel tries: a quarter of an hour.
+    ///   - vanishedMilliseconds: after so long without an acknowledgement the kernel ends a connection; where nothing was sent, it asks after so
+    ///     long, and again ``keepAlivePauseSeconds`` later, and ends it then. Without it, whoever goes without a word while nothing is asked of
+    ///     them (an event stream, a poll that waits) would stay for as long as the kernel tries: a quarter of an hour.
     /// - Throws: ``NodeError`` when it can't be listened on; then nothing is left open.
     init(
         _ address: ListenAddress, _ name: String, readBytesMax: Int, allowsHalfClosure: Bool = false, eventLoops: [any EventLoop],
@@ -76,7 +77,8 @@ package struct Port {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
     }
 
-    /// What was sent and is not acknowledged for that long ends the connection; where nothing was sent, the kernel asks after as long.
+    /// What was sent and is not acknowledged for that long ends the connection; where nothing was sent, the kernel asks after as long, and the
+    /// connection ends with the next question.
     private static func noticingWhoVanishes(_ bootstrap: ServerBootstrap, _ milliseconds: Int64?) -> ServerBootstrap {
         guard let milliseconds else { return bootstrap }
         let seconds = max(1, milliseconds / 1_000)

@@ -77,7 +77,10 @@ package final class Shard: @unchecked Sendable {
         tickCount += 1
         if tickCount % ConnectionTable.ticksPerRound == 0 {
             context.setWaits(machine.slotWaits, ofShard: index)
-            if index == 0 { context.quotas.checkMemory() }
+            if index == 0 {
+                context.tellWaits()
+                context.quotas.checkMemory()
+            }
             if context.quotas.isMemoryShort {
                 if index == 0 { context.quotas.giveBack() }
                 shedMemory(now: now)

@@ -127,6 +127,13 @@ public struct NodeReport: Codable, Equatable, Sendable {
             self.seconds = seconds
             self.secondsLeft = secondsLeft
         }
+
+        /// How many, for whom, until when: for people.
+        public var sentence: String {
+            let whom = self.for.isEmpty ? "" : " for \(self.for.joined(separator: ", "))"
+            let left = secondsLeft.map { ", and begin anew in \($0) s" } ?? ""
+            return "\(slots) slots have waited\(whom) for \(seconds) s\(left)"
+        }
     }
 
     /// The node's id.

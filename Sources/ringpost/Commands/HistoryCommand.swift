@@ -56,8 +56,7 @@ struct HistoryCommand: AsyncParsableCommand {
         do throws(OperatorError) {
             let body = try await client.get(path)
             if json { return Console.json(body) }
-            guard let page = MessagePage(body) else { throw OperatorError.unreadable("it is no page of messages") }
-            show(page)
+            show(try OperatorClient.page(body))
         } catch {
             throw Console.fail(error)
         }

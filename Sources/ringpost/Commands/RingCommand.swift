@@ -99,14 +99,6 @@ struct RingView {
     }
 }
 
-extension NodeReport.Waiting {
-    fileprivate var sentence: String {
-        let whom = self.for.isEmpty ? "" : " for \(self.for.joined(separator: ", "))"
-        let left = secondsLeft.map { ", and begin anew in \($0) s" } ?? ""
-        return "\(slots) slots have waited\(whom) for \(seconds) s\(left)"
-    }
-}
-
 extension [NodeReport] {
     /// The ring of these members; placement needs nothing but ids and weights.
     func ring() throws(OperatorError) -> HashRing {

@@ -16,6 +16,13 @@ import Testing
         #expect(budget.takes(20, for: .key("a")))
     }
 
+    @Test func whoeverAsksIsItsKeyOrItsNetwork() throws {
+        let address = try #require(SourceAddress("2001:db8::1"))
+        #expect(ByteOwner(key: "a", address: address) == .key("a") && ByteOwner(key: nil, address: nil) == .nobody)
+        #expect(ByteOwner(key: nil, address: address) == ByteOwner(key: nil, address: SourceAddress("2001:db8::2")))
+        #expect(ByteOwner(key: nil, address: address) == .address(address.counted))
+    }
+
     @Test func addressesAndKeysAreDifferentOwners() {
         var budget = BodyBudget(shareBytesMax: Self.share)
         budget.charge(Self.share, to: .address(SourceAddress(ipv4: 1)))

@@ -140,6 +140,8 @@ import Testing
             for _ in 0..<2 * rate { #expect(keys.objection(to: grant, now: Moment(monotonic: 10, wall: 0)) == nil) }
             let report = try #require(keys.objection(to: grant, now: Moment(monotonic: 10, wall: 0)))
             #expect(report.problem == .tooFast && report.message.contains("at most \(rate) messages"))
+            try load(keys, Self.line("a", #","note":"n""#), Self.line("b", #","rate":1"#))
+            #expect(keys.objection(to: grant, now: Moment(monotonic: 10, wall: 0))?.problem == .tooFast, "another file is no new rate")
             #expect(keys.objection(to: grant, now: Moment(monotonic: 1_010, wall: 0)) == nil)
         }
         #expect(keys.objection(to: .all, now: Moment(monotonic: 0, wall: 0)) == nil)

@@ -192,20 +192,39 @@ import Testing
         #expect(keyed.node.shard.runtime.bodies.bytes == 0 && keyed.node.shard.runtime.bodies.ownerCount == 0)
     }
 
-    @Test func whatIsAnnouncedIsCountedBeforeItComes() throws {
+    /// As much as its buffer will take: who is let in by its head is not refused when most of its body has been read.
+    @Test(arguments: [(60_001, 65_536), (40_001, 65_536), (5_001, 8_192)]) func whatIsAnnouncedIsCountedBeforeItComes(
+        length: Int, heldBytes: Int
+    ) throws {
         let keyed = try Self.small()
-        let announced = try (0..<3).map { _ in
+        func announce() throws -> EmbeddedChannel {
             let (_, channel) = try keyed.connection()
-            try channel.arrive(Self.head("/v1/messages", "a", Self.length))
+            try channel.arrive(Self.head("/v1/messages", "a", "Content-Length: \(length)\r\n"))
             return channel
         }
-        #expect(try announced.map { try $0.leaving().prefix(12) } == ["", "", "HTTP/1.1 503"])
-        #expect(keyed.node.shard.runtime.bodies.bytes == 2 * 60_001)
+        let bodies = keyed.node.shard.runtime.bodies
+        let fitting = bodies.shareBytesMax / heldBytes
+        let announced = try (0...fitting).map { _ in try announce() }
+        let answers = try announced.map { try $0.leaving().prefix(12) }
+        #expect(answers == Array(repeating: "", count: fitting) + ["HTTP/1.1 503"])
+        #expect(keyed.node.shard.runtime.bodies.bytes == fitting * heldBytes)
         try announced[0].close().wait()
-        let (_, again) = try keyed.connection()
-        try again.arrive(Self.head("/v1/messages", "a", Self.length))
-        #expect(try again.leaving().isEmpty)
-        for channel in [announced[1], again] { try channel.close().wait() }
+        let all = announced[1..<fitting] + [try announce()]
+        // The socket's buffer is larger than a small body.
+        for channel in all {
+            for begin in stride(from: 0, to: length - 1, by: Port.strangersReadBytesMax) {
+                var piece = channel.allocator.buffer(capacity: Port.strangersReadBytesMax)
+                piece.writeRepeatingByte(UInt8(ascii: "\n"), count: min(Port.strangersReadBytesMax, length - 1 - begin))
+                try channel.writeInbound(piece)
+            }
+            #expect(try channel.leaving().isEmpty)
+        }
+        #expect(keyed.node.shard.runtime.bodies.bytes == fitting * heldBytes)
+        for channel in all {
+            try channel.arrive("\n")
+            for _ in 0..<20 { keyed.node.eventLoop.advanceTime(by: FairScheduler.pause) }
+            #expect(try channel.leaving().hasPrefix("HTTP/1.1 200 "))
+        }
         #expect(keyed.node.shard.runtime.bodies.bytes == 0 && keyed.node.shard.runtime.bodies.ownerCount == 0)
     }
 

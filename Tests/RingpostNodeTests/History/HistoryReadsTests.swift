@@ -71,6 +71,24 @@ import Testing
         #expect(try channel.leaving().contains(#""code":"no_owner""#))
     }
 
+    /// One site has as many addresses as it wants.
+    @Test func aSourceNetworkIsOneAsker() throws {
+        let node = try Self.node(3)
+        for host in 1...HistoryGate.pagesPerOwnerMax {
+            try node.apiConnection(from: "2001:db8::\(host)").writeInbound(ByteBuffer(string: Self.request))
+        }
+        #expect(node.shard.history.pages == HistoryGate.pagesPerOwnerMax)
+        let (another, other) = (try node.apiConnection(from: "2001:db8::ff"), try node.apiConnection(from: "2001:db8:0:1::1"))
+        for channel in [another, other] { try channel.writeInbound(ByteBuffer(string: Self.request)) }
+        // So many requests have been read that these have the next turn; the pages take more than one.
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        let refusal = try another.leaving()
+        #expect(refusal.hasPrefix("HTTP/1.1 429 "), "\(refusal)")
+        Self.turn(node)
+        let answer = try other.leaving()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "), "\(answer.prefix(200))")
+    }
+
     @Test func soManyPagesOfOneAsker() throws {
         let node = try Self.node(3)
         for _ in 0..<HistoryGate.pagesPerOwnerMax { _ = try node.shard.history.read(Self.query(node), for: .key("a")) { _ in } }

@@ -14,6 +14,23 @@ import Testing
         let leases = Mutex<[Lease]>([])
     }
 
+    /// Which would be asked on, beside, for as long as nobody answers.
+    @Test func aQuestionBesideTakesThePlaceOfTheOneBefore() async throws {
+        let me = Member(id: "a", boot: 1, weight: 1, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
+        // Nobody listens there.
+        let service = MembershipService(
+            configuration: MembershipConfiguration(servers: "127.0.0.1:1", cluster: "test", me: me), hooks: MembershipHooks(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let question = NodeAction.askAfresh(session: 1, me, limitMilliseconds: 60_000)
+        await service.perform(question)
+        let first = try #require(await service.asking)
+        await service.perform(question)
+        let second = try #require(await service.asking)
+        #expect(first.isCancelled && !second.isCancelled)
+        second.cancel()
+        for task in [first, second] { await task.value }
+    }
+
     @Test func itIsAMemberAtOnceAndForever() async throws {
         let told = Told()
         let me = Member(id: "a", boot: 0, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")

@@ -301,6 +301,17 @@ import Testing
         #expect(crowd[0].1.count == before[0] + 2 && crowd[1].1.count == before[1] + 1)
     }
 
+    /// Who is gone when its turn comes takes nobody's place.
+    @Test func thoseWhoAreGoneTakeNoTurns() throws {
+        let node = try EmbeddedNode()
+        let gone = try refusedCrowd(5 * FairScheduler.droppingMax, node)
+        let crowd = try refusedCrowd(FairScheduler.droppingMax, node)
+        let before = crowd.map(\.1.count)
+        for (channel, _) in gone { try channel.close().wait() }
+        node.eventLoop.advanceTime(by: FairScheduler.pause)
+        #expect(zip(crowd, before).allSatisfy { $0.1.count == $1 + 1 })
+    }
+
     /// NIO reads all at once, and unasked, that a client has sent before it closed its side.
     @Test func ofACrowdThatHasClosedItsSideNotAllIsRead() throws {
         let node = try EmbeddedNode()
