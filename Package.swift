@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point down only: HashRing ← RingpostCore ← RingpostWire ← RingpostNode, RingpostClient ← ringpost;
-// ZooKeeperClient ← RingpostNode; RocksStore, RingpostCore ← RingpostStore. TidyTests holds every import line against the dependencies named here.
+// ZooKeeperClient ← RingpostNode; RocksStore, RingpostCore ← RingpostStore ← RingpostNode. TidyTests holds every import line against the dependencies named here.
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -71,7 +71,7 @@ let package = Package(
         .target(
             name: "RingpostNode",
             dependencies: [
-                "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", nioCore, nioPosix, logging,
+                "HashRing", "RingpostCore", "RingpostWire", "RingpostStore", "ZooKeeperClient", nioCore, nioPosix, logging,
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),

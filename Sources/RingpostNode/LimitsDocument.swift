@@ -1,6 +1,7 @@
 // The document about limits, docs/guide/limits.md, out of the constants that the program keeps: `ringpost limits --markdown` prints it, and a
 // test holds the file against it.
 import RingpostCore
+import RingpostStore
 import RingpostWire
 
 /// Everything that a node bounds, in Markdown.
@@ -37,7 +38,7 @@ public enum LimitsDocument {
         let rows: [(what: String, bound: String)]
     }
 
-    private static let sections = [messages, clients, requests, memory, publishes, credentials, cluster]
+    private static let sections = [messages, clients, requests, memory, publishes, store, credentials, cluster]
 
     private static let messages: Section = {
         let mailbox = MailboxLimits()
@@ -200,6 +201,28 @@ public enum LimitsDocument {
                 ),
             ])
     }()
+
+    private static let store = Section(
+        title: "The data directory (`--data`)",
+        rows: [
+            (
+                "bytes of changes that wait for the disk",
+                "\(bytes(StoreLimits.queueBytesMax)), or one tick of a loop that is larger; beyond it a loop keeps its changes, and acknowledges "
+                    + "nothing of them"
+            ),
+            ("bytes that are written at a time", "\(bytes(StoreLimits.batchBytesMax)), or one tick that is larger"),
+            ("slots and parts of histories that wait to be read", "\(grouped(StoreLimits.readsMax)); who asks for more asks again later"),
+            (
+                "memory for changes that are not in files yet, and for blocks that were read",
+                "\(bytes(StoreLimits.memtableBytesMax)), and \(bytes(StoreLimits.cacheBytesMax + StoreLimits.headsCacheBytesMax))"
+            ),
+            ("the write-ahead log, which is read at a start", bytes(StoreLimits.logBytesMax)),
+            ("files that are open", grouped(StoreLimits.filesMax)),
+            (
+                "boots that a directory remembers",
+                "\(grouped(StoreLimits.bootsMax)), each a process or a session of it; the oldest go first"
+            ),
+        ])
 
     private static let credentials = Section(
         title: "Tokens and keys",

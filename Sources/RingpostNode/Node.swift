@@ -43,24 +43,44 @@ public final class Node: Service {
         if !namespaces.isEmpty {
             context.logger.info("namespaces", metadata: ["count": "\(namespaces.all.count)", "digest": "\(namespaces.digest.hexadecimal)"])
         }
-        let ports = try await listen()
+        guard let store = try await NodeStore.open(for: context) else { return try await serve(nil, await listen()) }
+        let ports: Ports
+        do {
+            guard try await store.settle() else {
+                await store.close()
+                return
+            }
+            ports = try await listen()
+        } catch {
+            await store.close()
+            throw error
+        }
+        try await serve(store, ports)
+    }
+
+    private func serve(_ store: NodeStore?, _ ports: Ports) async throws {
         let watching = [
             Task { [context] in await context.auth.files.run() }, Task { [context] in await context.tokens?.run() ?? () },
             Task { [context] in await context.remindOfOpenZooKeeper() },
         ]
         defer { for task in watching { task.cancel() } }
+        let heads = store?.removeHeads() ?? [:]
         group.onEachShard { shard in
             ThreadHeap.makeReady()
+            store?.serve(shard, heads)
             shard.start()
         }
-        let outcome = await Result.of { try await runMembership(ports) }
+        let outcome = await Result.of { try await runMembership(ports, store) }
         for channel in ports.channels { try? await channel.close() }
         await group.closeSockets()
+        // The shards write nothing any more, and their loops are still there for what they wait for.
+        let failure = await store?.close()
         // From here on the event loops have their own business only, and can end.
         await context.loops.close()
         await context.audit?.close()
         try await threads.shutdownGracefully()
         try outcome.get()
+        if let failure { throw NodeError("\(failure)") }
     }
 
     /// Told to end once more: what is left of the drain is skipped.
@@ -110,26 +130,27 @@ public final class Node: Service {
 
     // MARK: Membership
 
-    private func runMembership(_ ports: Ports) async throws {
+    private func runMembership(_ ports: Ports, _ store: NodeStore?) async throws {
         let sayListening: @Sendable () -> Void = { [context] in
             context.logger.info("listening", metadata: ["client": "\(ports.client)", "api": "\(ports.api)", "link": "\(ports.link)"])
         }
         // A node without ZooKeeper is its own ring at once: whoever reads the line is served from then on.
         let isAlone = context.configuration.zookeeper == nil
         if !isAlone { sayListening() }
-        try await NodeMembership(group: group, member: announce(ports)) { if isAlone { sayListening() } }.run()
+        let member = announce(ports, lineage: store?.lineage)
+        try await NodeMembership(group: group, member: member, keeper: store, ring: store?.ring) { if isAlone { sayListening() } }.run()
     }
 
-    private func announce(_ ports: Ports) -> Member {
+    private func announce(_ ports: Ports, lineage: UInt64?) -> Member {
         func announced(_ address: ListenAddress) -> String {
             "\(ListenAddress(host: context.configuration.advertise ?? address.host, port: address.port))"
         }
         let client = context.configuration.advertiseClientPort.map { ListenAddress(host: ports.client.host, port: $0) } ?? ports.client
-        // The store of a new process is empty, so it is a new one.
+        // What is in memory only is a new store with each process.
         var random = SystemRandomNumberGenerator()
         return Member(
-            id: context.configuration.id, boot: 0, lineage: random.next(), weight: context.configuration.weight,
-            zone: context.configuration.zone,
+            id: context.configuration.id, boot: 0, lineage: lineage ?? random.next(), disk: context.configuration.store?.durability,
+            weight: context.configuration.weight, zone: context.configuration.zone,
             protocolVersion: Int(LinkProtocol.version), client: announced(client), api: announced(ports.api),
             link: context.configuration.advertiseLink.map { "\($0)" } ?? announced(ports.link))
     }

@@ -18,7 +18,7 @@ struct Ringpost: AsyncParsableCommand {
                 name: "Operating",
                 subcommands: [
                     RingCommand.self, NodesCommand.self, LocateCommand.self, ChannelCommand.self, PlanCommand.self, DrainCommand.self,
-                    WeightCommand.self,
+                    WeightCommand.self, ForgetCommand.self,
                 ]),
             CommandGroup(
                 name: "Trust", subcommands: [KeyCommand.self, TokenCommand.self, RevokeCommand.self, DisconnectCommand.self]),

@@ -51,6 +51,7 @@ extension ClusterTests {
             Request("GET /v1/revocations", allowed: "af"), Request("POST /v1/revocations", #"{"user":"nobody"}"#, allowed: "af"),
             Request("POST /v1/users/nobody/disconnect", "", allowed: "af"),
             Request("POST /v1/nodes/nobody/drain", "", allowed: "af", status: 404),
+            Request("POST /v1/nodes/nobody/forget", "", allowed: "af", status: 409),
             Request("POST /v1/nodes/nobody/weight", #"{"weight":1}"#, allowed: "af", status: 404),
         ]
 
@@ -210,7 +211,8 @@ extension ClusterTests {
                 try await node.order(method, path, headers: KeyRing.header(key), body)
             }
             for (path, body) in [
-                ("/v1/nodes/n1/drain", ""), ("/v1/nodes/n1/weight", #"{"weight":0}"#), ("/v1/users/tenantB%3Ax/disconnect", ""),
+                ("/v1/nodes/n1/drain", ""), ("/v1/nodes/n1/forget", ""), ("/v1/nodes/n1/weight", #"{"weight":0}"#),
+                ("/v1/users/tenantB%3Ax/disconnect", ""),
                 ("/v1/revocations", #"{"user":"tenantB:x"}"#), ("/v1/revocations", #"{"key":"k"}"#),
                 ("/v1/revocations", #"{"issuedBefore":1}"#),
             ] {

@@ -24,7 +24,7 @@ struct StoreFixture {
     ) throws -> OpenedStore {
         try SlotStore.open(
             path ?? self.path, for: StoreOwner(cluster: cluster, node: node, generation: generation), durability: durability, fresh: fresh,
-            hasher: Self.hasher, now: now, onFailure: onFailure)
+            now: now, onFailure: onFailure)
     }
 
     /// The reason for which a directory is refused; `nil` if it isn't.
@@ -141,7 +141,8 @@ extension SlotStore {
 
     func load(_ name: String, head: SlotHead, now: Int64 = 1_000) async throws -> [SnapshotItem] {
         let request = SlotLoad(
-            slot: try StoreFixture.key(name).slot, head: head, now: now, limits: StoredHistoryLimits(), chunkBytesMax: 1_024)
+            slot: try StoreFixture.key(name).slot, head: head, now: now, hasher: StoreFixture.hasher, limits: StoredHistoryLimits(),
+            chunkBytesMax: 1_024)
         return try await withCheckedThrowingContinuation { continuation in
             if !load(request, then: { continuation.resume(with: $0) }) { continuation.resume(throwing: StoreFailure("no room")) }
         }.flatMap(\.items)

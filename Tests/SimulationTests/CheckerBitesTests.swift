@@ -27,7 +27,7 @@ import Testing
             }
             var whole = settings
             whole.faults = []
-            whole.writesOldAttachments = false
+            whole.shellFaults = []
             whole.looksInside = true
             judge(whole, sourceLocation)
             return
@@ -48,5 +48,9 @@ import Testing
     @Test func releaseACopyWithoutATrace() { demandBite(without: "releaseWithoutTrace", shows: "is sent back") }
     @Test func letANewcomerGoOnAlone() { demandBite(without: "newcomerAlone", shows: "is sent back") }
     @Test func goOnFromWhateverIsThere() { demandBite(without: "bestIsCertain", shows: "is sent back") }
+    @Test func sayWhatIsNotInTheStore() { demandBite(without: "sayBeforeStored", shows: "is sent back") }
+    @Test func forgetOnDiskWhatWasReleased() { demandBite(without: "forgetStoredEvidence", shows: "is sent back") }
+    @Test func goOnFromAStoreWithoutItsEnd() { demandBite(without: "keepLostLineage", shows: "is sent back") }
+    @Test func goOnFromAnOlderDirectory() { demandBite(without: "keepGivenUpLineage", shows: "is sent back") }
     @Test func letAnEdgeWriteFramesOfAnOldAttachment() { demandBite(without: "writeOldAttachment", shows: "is sent back") }
 }

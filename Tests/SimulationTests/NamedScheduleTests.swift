@@ -46,8 +46,8 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 36)
-        #expect(Set(Schedule.named.map(\.name)).count == 36)
+        #expect(Schedule.named.count == 55)
+        #expect(Set(Schedule.named.map(\.name)).count == 55)
     }
 }
 
@@ -64,4 +64,29 @@ import Testing
     @Test func staleMirrorReturns() throws { try play("stale-mirror-returns") }
     @Test func waiterReturnsFirst() throws { try play("waiter-returns-first", seeds: 1...4) }
     @Test func uncertainOwnerChangesEveryEpoch() throws { try play("uncertain-owner-changes-every-epoch", seeds: 1...4) }
+}
+
+@Suite struct DiskScheduleTests {
+    @Test func allKilledAllReturn() throws { try play("all-killed-all-return", seeds: 1...4) }
+    @Test func twoOfFourKilledAndStarted() throws { try play("two-of-four-killed-and-started", seeds: 1...4) }
+    @Test func lastToGoHoldsAll() throws { try play("last-to-go-holds-all", seeds: 1...4) }
+    @Test func returnsWithItsDiskWhileAsked() throws { try play("returns-with-its-disk-while-asked", seeds: 1...4) }
+    @Test func ownerUnsyncedMirrorSynced() throws { try play("owner-unsynced-mirror-synced", seeds: 1...4) }
+    @Test func fdatasyncFailsOnce() throws { try play("fdatasync-fails-once") }
+    @Test func damageInContent() throws { try play("damage-in-content", seeds: 1...4) }
+    @Test func longDowntimeReceipts() throws { try play("long-downtime-receipts") }
+    @Test func releaseNotYetOnDiskThenCrash() throws { try play("release-not-yet-on-disk-then-crash", seeds: 1...4) }
+    @Test func loneOwnerKilled() throws { try play("lone-owner-killed") }
+    @Test func waiterReturnsFirstAfterZooKeeper() throws { try play("waiter-returns-first-after-zookeeper", seeds: 1...4) }
+    @Test func toldToStopBeforeItHasRead() throws { try play("told-to-stop-before-it-has-read") }
+}
+
+@Suite struct DiskLossScheduleTests {
+    @Test func writtenMachineDownStalePeer() throws { try play("written-machine-down-stale-peer", seeds: 1...4) }
+    @Test func mixedStorePowerCut() throws { try play("mixed-store-power-cut", seeds: 1...4) }
+    @Test func emptySuccessorsAndStaleDisk() throws { try play("empty-successors-and-stale-disk", seeds: 1...4) }
+    @Test func oldDirectoryAfterNewerBoot() throws { try play("old-directory-after-newer-boot") }
+    @Test func pairComesBackTooLate() throws { try play("pair-comes-back-too-late") }
+    @Test func loneOwnerLosesItsEnd() throws { try play("lone-owner-loses-its-end") }
+    @Test func staleDiskReturns() throws { try play("stale-disk-returns", seeds: 1...4) }
 }

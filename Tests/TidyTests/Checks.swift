@@ -37,7 +37,8 @@ enum Checks {
         "RocksStore": ["CRocksDB", "Synchronization"],
         "RingpostStore": Set(["HashRing", "RingpostCore", "RocksStore", "CRocksDB"]).union(systemModules),
         "RingpostNode": Set([
-            "HashRing", "RingpostCore", "RingpostWire", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule", "Crypto",
+            "HashRing", "RingpostCore", "RingpostWire", "RingpostStore", "ZooKeeperClient", "NIOCore", "NIOPosix", "Logging", "DequeModule",
+            "Crypto",
             "ServiceLifecycle", "NIOSSL", "NIOTLS", "X509", "JWTKit", "AsyncHTTPClient",
         ]).union(systemModules),
         "RingpostClient": Set([

@@ -58,6 +58,11 @@ public struct OperatorClient: Sendable {
         _ = try await ask("/v1/nodes/\(node.percentEncoded)/weight", method: .POST, body: #"{"weight":\#(weight)}"#)
     }
 
+    /// Says that a node which is no member is gone for good, so that nobody waits for it; returns when that stands in ZooKeeper.
+    public func forget(_ node: String) async throws(OperatorError) {
+        _ = try await ask("/v1/nodes/\(node.percentEncoded)/forget", method: .POST)
+    }
+
     /// An answer's body as it came.
     public func get(_ path: String) async throws(OperatorError) -> [UInt8] { try await ask(path, method: .GET).body }
 

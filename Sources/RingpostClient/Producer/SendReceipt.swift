@@ -28,6 +28,8 @@ public struct SendReceipt: Hashable, Sendable {
     public let outcome: Outcome
     /// True when a second node has it too.
     public let isMirrored: Bool
+    /// True when all nodes that have it have it on a disk, by fsync.
+    public let isDurable: Bool
     /// True when an earlier message with the same idempotency key got this receipt.
     public let isRepeated: Bool
     /// 32 hexadecimal digits, the same in every repeat of the message.
@@ -46,6 +48,7 @@ public struct SendReceipt: Hashable, Sendable {
             case .unknown: .unknown
             }
         isMirrored = receipt.mirrored
+        isDurable = receipt.durable
         isRepeated = receipt.repeated
         id = receipt.id.text
     }

@@ -7,26 +7,31 @@ struct SlotLog {
     /// A socket that has lost its owner, or the link to it, stays for so long without one: see `SubscriptionMachine`.
     static let settleMilliseconds: Int64 = 10_000
 
-    private let layout: ShardSlots
+    let layout: ShardSlots
     private let limits: SlotLogLimits
-    /// To look into, as the mailboxes are; only the functions here change them.
-    private(set) var slots: [Slot]
-    private(set) var mailboxes: MailboxStore
+    /// To look into, as the mailboxes are; only the functions of this type change them.
+    var slots: [Slot]
+    var mailboxes: MailboxStore
     /// Steps of owned slots that are not committed, and the bytes of their messages.
     private(set) var uncommittedCount = 0
     private(set) var uncommittedBytes = 0
     /// Slots with a copy of an earlier session that no owner has taken or released since.
-    private(set) var retained: SlotSet
+    var retained: SlotSet
+    /// Slots whose copy lies in the node's store, and not in memory yet.
+    var unloaded: SlotSet
+    /// So much waits for the store that nothing more is taken.
+    var storeIsBehind = false
     /// What was refused because of namespaces.
     private(set) var refusals = (channels: UInt64(0), rate: UInt64(0))
     /// When attachments were lost with a link: the last time (`at`), and the first that still matters (`wall`). Their sockets may be there.
-    private var lostLink = (at: Int64.min, wall: Int64.min)
+    var lostLink = (at: Int64.min, wall: Int64.min)
 
     init(layout: ShardSlots, limits: SlotLogLimits, mailboxLimits: MailboxLimits) {
         self.layout = layout
         self.limits = limits
         slots = Array(repeating: Slot(), count: layout.count)
         retained = SlotSet(slotCount: layout.count)
+        unloaded = SlotSet(slotCount: layout.count)
         mailboxes = MailboxStore(shardCount: layout.shardCount, limits: mailboxLimits)
     }
 
@@ -37,7 +42,7 @@ struct SlotLog {
     /// Whether the owner commits each step with its append: nobody else has a copy, or is to get one, and nothing waits.
     mutating func commitsAtOnce(at slotIndex: Int) -> Bool { slots[slotIndex].owner?.commitsAtOnce == true }
     /// Whether one more step may wait to be confirmed.
-    var hasRoom: Bool { uncommittedCount < limits.uncommittedMax && uncommittedBytes < limits.uncommittedBytesMax }
+    var hasRoom: Bool { !storeIsBehind && uncommittedCount < limits.uncommittedMax && uncommittedBytes < limits.uncommittedBytesMax }
 
     // MARK: The owner appends
 
@@ -107,10 +112,13 @@ struct SlotLog {
 
     /// The number of the next step of a log, which exists from here on.
     ///
-    /// - Parameter boot: this node's.
-    mutating func nextPosition(at slotIndex: Int, boot: UInt64) -> UInt64 {
+    /// - Parameters:
+    ///   - entry: the step, for the store.
+    ///   - boot: this node's.
+    mutating func nextPosition(of entry: @autoclosure () -> SlotEntry, at slotIndex: Int, boot: UInt64) -> UInt64 {
         slots[slotIndex].copy.position += 1
         beginOrigin(at: slotIndex, boot: boot)
+        if mailboxes.journal != nil { record(.step(entry()), at: slotIndex) }
         return slots[slotIndex].copy.position
     }
 
@@ -161,6 +169,7 @@ struct SlotLog {
     mutating func count(confirmedBy peer: Int, at slotIndex: Int) -> Bool {
         guard slots[slotIndex].owner?.count(confirmedBy: peer) == true else { return false }
         slots[slotIndex].copy.isCurrent = true
+        recordHead(at: slotIndex)
         return true
     }
 
@@ -215,6 +224,7 @@ struct SlotLog {
         if owner.holders.isSet(before.lineages, owner: lineage) { return nil }
         let set = LineageSet(number: before.number + 1, lineages: owner.holders.lineages(owner: lineage))
         slots[slotIndex].copy.set = set
+        recordHead(at: slotIndex)
         return before.lineages.allSatisfy(set.lineages.contains) ? nil : set
     }
 
@@ -278,6 +288,7 @@ struct SlotLog {
             // Where nothing was ever written, nobody was ever attached.
             settledAt: best.position == 0 ? .min : now + Self.settleMilliseconds)
         retained.remove(slotIndex)
+        recordHead(at: slotIndex)
     }
 
     /// This node is not the owner any more; its copy stays.
@@ -299,11 +310,16 @@ struct SlotLog {
 
     /// Applies the next step of another owner's log to the copy.
     ///
-    /// - Parameter boot: the owner's.
+    /// - Parameters:
+    ///   - entry: with times of this node's clock.
+    ///   - boot: the owner's.
     mutating func apply(_ entry: SlotEntry, position: UInt64, at slotIndex: Int, boot: UInt64, now: Int64) {
         slots[slotIndex].copy.position = position
         beginOrigin(at: slotIndex, boot: boot)
-        mailboxes.apply(entry.since(now), now: now)
+        // What is not kept here must not be found there.
+        let isKept = mailboxes.apply(entry, now: now)
+        guard mailboxes.journal != nil else { return }
+        if isKept { record(.step(entry), at: slotIndex) } else { recordHead(at: slotIndex) }
     }
 
     /// The owner goes on from this very copy.
@@ -312,11 +328,14 @@ struct SlotLog {
         slots[slotIndex].copy.set = set
         slots[slotIndex].copy.isCurrent = true
         retained.remove(slotIndex)
+        recordHead(at: slotIndex)
     }
 
     /// The owner waits for these from now on.
     mutating func setKeepers(_ set: LineageSet, at slotIndex: Int) {
-        if set.number > slots[slotIndex].copy.set.number { slots[slotIndex].copy.set = set }
+        guard set.number > slots[slotIndex].copy.set.number else { return }
+        slots[slotIndex].copy.set = set
+        recordHead(at: slotIndex)
     }
 
     /// Replaces the copy by one that has come complete.
@@ -324,16 +343,20 @@ struct SlotLog {
     /// - Parameter isCurrent: its owner has sent it.
     mutating func replaceCopy(by chunks: [SnapshotChunk], term: UInt64, isCurrent: Bool, at slotIndex: Int, now: Int64) {
         guard let last = chunks.last else { return }
+        if mailboxes.journal != nil { recordWhole(.copy(chunks), at: slotIndex) }
         mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
         slots[slotIndex].copy = SlotCopy(state: .complete, term: term, position: last.position, set: last.set, isCurrent: isCurrent)
         retained.remove(slotIndex)
+        unloaded.remove(slotIndex)
     }
 
     /// Replaces the copy by one without content.
     mutating func replaceCopy(byEmpty copy: SlotCopy, at slotIndex: Int) {
+        if mailboxes.journal != nil { recordWhole(.drop, at: slotIndex) }
         mailboxes.drop(slot: layout.slot(at: slotIndex))
         slots[slotIndex].copy = copy
         retained.remove(slotIndex)
+        unloaded.remove(slotIndex)
     }
 
     /// This node has another boot: the copy is kept, but it acknowledges nothing until an owner has taken it.
@@ -344,9 +367,8 @@ struct SlotLog {
 
     /// Forgets a slot altogether: this node begins a new life.
     mutating func forget(at slotIndex: Int) {
-        mailboxes.drop(slot: layout.slot(at: slotIndex))
+        replaceCopy(byEmpty: SlotCopy(), at: slotIndex)
         slots[slotIndex] = Slot()
-        retained.remove(slotIndex)
     }
 
     /// The copy in chunks of about `bytesMax` bytes, written last under `base`.
@@ -355,46 +377,5 @@ struct SlotLog {
             ofSlot: layout.slot(at: slotIndex), base: base, position: slots[slotIndex].copy.position, set: slots[slotIndex].copy.set,
             now: now,
             bytesMax: bytesMax)
-    }
-
-    // MARK: Attachments, which are not logged
-
-    mutating func attach(_ address: ReturnAddress, at mailboxIndex: Int) -> Bool { mailboxes.attach(address, at: mailboxIndex) }
-
-    /// - Returns: whether it was the last attachment of a user.
-    mutating func detach(_ address: ReturnAddress, from key: Key, now: Moment) -> Bool {
-        mailboxes.detach(address, from: key, now: now)
-    }
-
-    /// - Returns: the users who have no other attachment.
-    mutating func detachAll(connectionID: UInt32, now: Moment) -> [Key] {
-        let before = mailboxes.attachmentCount
-        let departed = mailboxes.detachAll(connectionID: connectionID, now: now)
-        if mailboxes.attachmentCount < before {
-            // Whoever was lost with an earlier link may still be there too.
-            let isEarlierOver = lostLink.at == .min || now.monotonic >= lostLink.at + Self.settleMilliseconds
-            lostLink = (now.monotonic, isEarlierOver ? now.wall : min(lostLink.wall, now.wall))
-        }
-        return departed
-    }
-
-    /// Attachments that meet the condition wait for a commit no longer.
-    mutating func forgetAttaches(at slotIndex: Int, where condition: (AttachRequest) -> Bool) {
-        guard isWaitedFor(at: slotIndex) else { return }
-        slots[slotIndex].owner?.forgetAttaches(where: condition)
-    }
-
-    /// A mailbox is used; a user is there now.
-    mutating func touch(_ mailboxIndex: Int, isSeen: Bool, now: Moment) {
-        mailboxes.touch(mailboxIndex, now: now.monotonic)
-        mailboxes.letGo(at: mailboxIndex, now: now.monotonic)
-        if isSeen { mailboxes.setLastSeen(now.wall, at: mailboxIndex) }
-    }
-
-    /// Forgets some of the mailboxes that nobody has used for long, and receipts that have had their time.
-    mutating func forgetIdle(now: Int64, limit: Int = 256) {
-        mailboxes.forgetIdle(now: now, limit: limit)
-        mailboxes.letSomeGo(now: now)
-        mailboxes.expireWindow(now: now)
     }
 }

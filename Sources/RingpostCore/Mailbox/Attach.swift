@@ -3,7 +3,7 @@
 
 /// Where a socket wants to begin.
 public enum AttachStart: Hashable, Sendable {
-    /// With the next message.
+    /// With the first message since the edge asked: see ``AttachRequest/askedAt``.
     case now
     /// With the oldest message that is kept.
     case earliest
@@ -27,6 +27,9 @@ public struct AttachRequest: Hashable, Sendable {
     public let stay: Stay
     /// Of a page: so many messages at most.
     public let countMax: UInt16
+    /// Of one that begins ``AttachStart/now``: when its edge first asked, on this node's monotonic clock; `Int64.max` if that is when it is
+    /// answered.
+    public let askedAt: Int64
 
     /// Whether the address becomes attached once it has caught up.
     public enum Stay: UInt8, Sendable {
@@ -41,12 +44,25 @@ public struct AttachRequest: Hashable, Sendable {
     }
 
     /// A question for the owner of `key`.
-    public init(key: Key, address: ReturnAddress, start: AttachStart, stay: Stay, countMax: UInt16 = .max) {
+    public init(
+        key: Key, address: ReturnAddress, start: AttachStart, stay: Stay, countMax: UInt16 = .max, askedAt: Int64 = .max
+    ) {
         self.key = key
         self.address = address
         self.start = start
         self.stay = stay
         self.countMax = countMax
+        self.askedAt = askedAt
+    }
+
+    /// Milliseconds since its edge asked; 0 where that was just now, as exactly as clocks tell it, or doesn't matter.
+    public func age(now: Int64) -> UInt32 { start == .now && askedAt < now &- 1 ? UInt32(clamping: now &- askedAt) : 0 }
+
+    /// The same as it comes to an owner that serves: one that was asked just now begins where the log stands, so that it is not shown what came
+    /// in the same millisecond, and before it.
+    func arriving(now: Int64) -> AttachRequest {
+        if askedAt == .max || age(now: now) > 0 { return self }
+        return AttachRequest(key: key, address: address, start: start, stay: stay, countMax: countMax)
     }
 }
 

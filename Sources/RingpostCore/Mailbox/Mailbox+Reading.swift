@@ -5,12 +5,14 @@ extension Mailbox {
     func read(_ request: AttachRequest, now: Int64, bytesMax: Int) -> AttachReply {
         request.stay == .page
             ? page(from: request.start, countMax: Int(request.countMax), now: now, bytesMax: bytesMax)
-            : read(from: request.start, stay: request.stay, now: now, bytesMax: bytesMax)
+            : read(from: request.start, askedAt: request.askedAt, stay: request.stay, now: now, bytesMax: bytesMax)
     }
 
     /// The committed messages after a request's start.
-    func read(from start: AttachStart, stay: AttachRequest.Stay, now: Int64, bytesMax: Int) -> AttachReply {
-        let (gap, from) = beginning(of: start)
+    func read(
+        from start: AttachStart, askedAt: Int64 = .max, stay: AttachRequest.Stay, now: Int64, bytesMax: Int
+    ) -> AttachReply {
+        let (gap, from) = start == .now ? beginning(since: askedAt) : beginning(of: start)
         var through = from
         var messages: [StoredMessage] = []
         var bytes = 0
@@ -46,5 +48,14 @@ extension Mailbox {
             if cursor.sequence < resumableFrom { return (true, min(resumableFrom, committed)) }
             return (false, cursor.sequence)
         }
+    }
+
+    /// Before the first message that came at that time or later. Most of the time there is none.
+    private func beginning(since moment: Int64) -> (gap: Bool, from: UInt64) {
+        let end = firstIndex(after: committed)
+        var index = end
+        while index > 0, history[index - 1].appendedAt >= moment { index -= 1 }
+        if index == 0, lostThrough >= moment { return (true, min(resumableFrom, committed)) }
+        return (false, index == end ? committed : history[index].sequence - 1)
     }
 }

@@ -27,7 +27,9 @@ extension MailboxStore {
 
     /// What a request gets for a name that nobody has written to, before anything is kept for it.
     func readUnwritten(_ request: AttachRequest, now: Int64) -> AttachReply {
-        Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key)).read(request, now: now, bytesMax: limits.replayBytesMax)
+        var mailbox = Mailbox(key: request.key, incarnation: incarnation(ofNew: request.key))
+        mailbox.lostThrough = evictedThrough
+        return mailbox.read(request, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// Attaches an address to a mailbox; asking twice is harmless. False when there are too many already.

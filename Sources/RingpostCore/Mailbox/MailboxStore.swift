@@ -15,6 +15,8 @@ struct MailboxStore {
     var nextToLookAt = 0
     private var window: IdempotencyWindow
     private var origins: Origins
+    /// What has changed, for the node's store; `nil` where there is none.
+    var journal: SlotJournal?
     /// Which histories give when memory runs short.
     var trimming: HistoryTrim
     /// Bytes of envelopes in all histories.
@@ -138,6 +140,7 @@ struct MailboxStore {
     mutating func dropOldest(at mailboxIndex: Int, now: Int64) {
         let bytes = mailboxes.all[mailboxIndex].dropOldest(now: now)
         count(bytes: -bytes, at: mailboxIndex)
+        journal?.trim(mailboxIndex)
     }
 
     /// Histories hold so much more.
@@ -147,8 +150,9 @@ struct MailboxStore {
         if namespace > 0 { uses[namespace - 1].add(bytes: bytes) }
     }
 
-    /// Applies a step of an owner's log to this copy.
-    mutating func apply(_ entry: SlotEntry, now: Int64) {
+    /// Applies a step of an owner's log to this copy; false if it is a message for which there is no room.
+    @discardableResult
+    mutating func apply(_ entry: SlotEntry, now: Int64) -> Bool {
         switch entry {
         case .nothing: break
         case .created(let key, let incarnation):
@@ -159,13 +163,14 @@ struct MailboxStore {
                 mailboxes.give(mailboxIndex, to: principal)
             }
         case .seen(let key, let wall):
-            guard let mailboxIndex = mailboxes.index(of: key) else { return }
+            guard let mailboxIndex = mailboxes.index(of: key) else { return true }
             mailboxes.touch(mailboxIndex, now: now)
             mailboxes.all[mailboxIndex].lastSeen = wall
         case .message(let key, let incarnation, let message, let remembered):
             replaceOther(key, incarnation: incarnation, nextSequence: message.sequence)
             guard let mailboxIndex = mailboxIndex(writing: key, fresh: incarnation, by: .unnamed, now: now) else {
-                return miss(key, incarnation)
+                miss(key, incarnation)
+                return false
             }
             mailboxes.touch(mailboxIndex, now: now)
             // The mailbox was forgotten here but not by its owner: the messages before this one are missing.
@@ -173,11 +178,13 @@ struct MailboxStore {
                 setEnd(message.sequence - 1, at: mailboxIndex, now: now)
                 let bytes = mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
                 count(bytes: -bytes, at: mailboxIndex)
+                journal?.trim(mailboxIndex)
             }
             keep(message, at: mailboxIndex, now: now)
             if let remembered { window.remember(remembered.of(message), to: key.hash) }
             shed(now: now)
         }
+        return true
     }
 
     /// There is no room for a mailbox that its owner has. The name must begin anew here: under the same incarnation, what is missing would be
@@ -185,6 +192,7 @@ struct MailboxStore {
     private mutating func miss(_ key: Key, _ incarnation: UInt64) {
         if let mailboxIndex = mailboxes.index(of: key) { remove(mailboxIndex) }
         origins.forget(incarnation, of: key)
+        journal?.add(.forget(key), slot: key.slot)
     }
 
     /// The mailbox of this incarnation comes in place of any other one, and of one that is further than it can be.
@@ -268,6 +276,14 @@ struct MailboxStore {
 
     /// Forgets a mailbox with all it holds.
     mutating func remove(_ mailboxIndex: Int) {
+        let key = mailboxes.all[mailboxIndex].key
+        // Of a channel that nobody has written to the store knows nothing.
+        if journal != nil, key.kind == .user || mailboxes.all[mailboxIndex].isWritten { journal?.add(.forget(key), slot: key.slot) }
+        takeOut(mailboxIndex)
+    }
+
+    private mutating func takeOut(_ mailboxIndex: Int) {
+        journal?.remove(mailboxIndex)
         if mailboxes.all[mailboxIndex].isWritten {
             origins.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
         }
@@ -300,9 +316,14 @@ struct MailboxStore {
 
     // MARK: Slots
 
-    /// Forgets a slot's mailboxes and receipts.
+    /// See ``Origins``.
+    func origin(ofSlot slot: Int) -> UInt64 { origins[slot] }
+    /// The slot's log is not begun here but goes on from a store's.
+    mutating func setOrigin(_ origin: UInt64, ofSlot slot: Int) { origins[slot] = origin }
+
+    /// Forgets a slot's mailboxes and receipts. That is no change of its own: what comes in their place is one.
     mutating func drop(slot: Int) {
-        if mailboxes.first(inSlot: slot) != nil { for mailboxIndex in mailboxes.indices(inSlot: slot) { remove(mailboxIndex) } }
+        if mailboxes.first(inSlot: slot) != nil { for mailboxIndex in mailboxes.indices(inSlot: slot) { takeOut(mailboxIndex) } }
         window.forget(slot: slot)
     }
 

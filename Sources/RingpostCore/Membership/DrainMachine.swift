@@ -116,6 +116,7 @@ public struct DrainMachine: Sendable {
 
     private let drainMilliseconds: Int64
     private let handOverMilliseconds: Int64
+    private let keepsCopies: Bool
     /// S; a ZooKeeper that is away for longer is worth a word. The cluster's document says it, so it is known with the first view.
     public var sessionTimeoutMilliseconds: Int64
     private var state = State.serving
@@ -136,12 +137,15 @@ public struct DrainMachine: Sendable {
     ///   - drainMilliseconds: over what time sockets are asked to go.
     ///   - sessionTimeoutMilliseconds: S, as far as it is known.
     ///   - handOverMilliseconds: how long handing over may take.
+    ///   - keepsCopies: the process's end loses none.
     public init(
-        drainMilliseconds: Int64, sessionTimeoutMilliseconds: Int64, handOverMilliseconds: Int64 = Self.handOverMillisecondsDefault
+        drainMilliseconds: Int64, sessionTimeoutMilliseconds: Int64, handOverMilliseconds: Int64 = Self.handOverMillisecondsDefault,
+        keepsCopies: Bool = false
     ) {
         self.drainMilliseconds = drainMilliseconds
         self.sessionTimeoutMilliseconds = sessionTimeoutMilliseconds
         self.handOverMilliseconds = handOverMilliseconds
+        self.keepsCopies = keepsCopies
     }
 
     /// How far it is.
@@ -243,9 +247,13 @@ public struct DrainMachine: Sendable {
         heirs.subtract(look.going)
         // Alone from the beginning, or all others go in order too. Who went without a word may come back, and then needs these copies.
         if look.weight != nil, !look.othersHaveWeight, heirs.isEmpty {
-            let lost = look.users == 0 ? [] : [Action.warn("no other member has weight: the history of \(look.users) users will be lost")]
+            let alone = "no other member has weight: the history of \(look.users) users"
+            let news: [Action] =
+                if look.users == 0 { [] } else if keepsCopies { [.say("\(alone) stays in the data directory")] } else {
+                    [.warn("\(alone) will be lost")]
+                }
             // Who comes back with an older copy must be able to see that there was a newer one.
-            return lost + move(clearingRoster: look.users == 0)
+            return news + move(clearingRoster: look.users == 0)
         }
         if now >= since + handOverMilliseconds {
             let away = look.reachesZooKeeper ? "" : ", because ZooKeeper is away"

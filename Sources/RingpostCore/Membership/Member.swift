@@ -1,8 +1,8 @@
 // A member as it announces itself: the content of its ephemeral znode, its entry in the roster, and what link frames tell
 // of the member list. The ring sees only id and weight of it.
 //
-// The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `lineage` (likewise; may be missing), `disk` (missing or true),
-// `weight`, `zone` (may be missing), `protocol`, and the advertised addresses `client`, `api` and `link` as "host:port". Unknown keys
+// The JSON keys are stable: `id`, `boot` (16 hexadecimal digits), `lineage` (likewise; may be missing), `disk` ("fsync" or
+// "written"; missing where copies are in memory only), `weight`, `zone` (may be missing), `protocol`, and the advertised addresses `client`, `api` and `link` as "host:port". Unknown keys
 // are ignored, so that a newer node can say more. `former`, a list of `boot` and `link`, may be missing too.
 
 import HashRing
@@ -23,6 +23,9 @@ public struct Member: Hashable, Sendable {
     /// 64 random bits that name its store of copies; kept as long as the store has all that it ever acknowledged, also in the next session.
     /// 0 for a member that keeps nothing beyond a boot.
     public var lineage: UInt64
+    /// What its disk promises; `nil` where its copies end with the process. What a later version says and this one does not know counts as
+    /// the less: the copies may come back, and are not safe from a machine that goes down.
+    public var disk: StoreDurability?
     /// Its share of the ring; 0 makes it a pure router and edge.
     public var weight: UInt16
     /// Where it runs, for people; placement does not look at it yet.
@@ -43,12 +46,13 @@ public struct Member: Hashable, Sendable {
 
     /// A member with all it announces. The id is checked where it comes from outside, not here.
     public init(
-        id: String, boot: UInt64, lineage: UInt64 = 0, weight: UInt16, zone: String? = nil, protocolVersion: Int,
-        client: String, api: String, link: String
+        id: String, boot: UInt64, lineage: UInt64 = 0, disk: StoreDurability? = nil, weight: UInt16, zone: String? = nil,
+        protocolVersion: Int, client: String, api: String, link: String
     ) {
         self.id = id
         self.boot = boot
         self.lineage = lineage
+        self.disk = disk
         self.weight = weight
         self.zone = zone
         self.protocolVersion = protocolVersion
@@ -73,13 +77,19 @@ public struct Member: Hashable, Sendable {
         return copy
     }
 
-    /// Those that had the id before, as somebody to be asked who they are.
+    /// Those that had the id before, as somebody to be asked who they are. Of their copies only this member's lineage is waited for.
     public var predecessors: [Member] {
         former.map { former in
             var member = self
             (member.boot, member.link, member.former) = (former.boot, former.link, [])
+            (member.lineage, member.disk) = (0, nil)
             return member
         }
+    }
+
+    /// Whether both are of one store on a disk. Only one process at a time can have it open, so of two such members the earlier one is gone.
+    func hasDisk(of other: Member) -> Bool {
+        id == other.id && disk != nil && other.disk != nil && lineage != 0 && lineage == other.lineage
     }
 
     /// The same member in the place of an entry of the roster that names another one: whoever that names may still act, and stays named.
@@ -137,7 +147,7 @@ public struct Member: Hashable, Sendable {
 
 extension Member: Codable {
     private enum CodingKeys: String, CodingKey {
-        case id, boot, lineage, weight, zone, client, api, link, former
+        case id, boot, lineage, disk, weight, zone, client, api, link, former
         case protocolVersion = "protocol"
     }
 
@@ -147,6 +157,7 @@ extension Member: Codable {
         id = try values.decode(String.self, forKey: .id)
         boot = try values.decode(HexadecimalWord.self, forKey: .boot).word
         lineage = try values.decodeIfPresent(HexadecimalWord.self, forKey: .lineage)?.word ?? 0
+        disk = Self.disk(in: values)
         weight = try values.decode(UInt16.self, forKey: .weight)
         zone = try values.decodeIfPresent(String.self, forKey: .zone)
         protocolVersion = try values.decode(Int.self, forKey: .protocolVersion)
@@ -156,12 +167,19 @@ extension Member: Codable {
         former = try values.decodeIfPresent([Former].self, forKey: .former) ?? []
     }
 
+    private static func disk(in values: KeyedDecodingContainer<CodingKeys>) -> StoreDurability? {
+        // A value that can't be looked at is one of a later version.
+        guard values.contains(.disk), (try? values.decodeNil(forKey: .disk)) != true else { return nil }
+        return (try? values.decode(String.self, forKey: .disk)).flatMap(StoreDurability.init(rawValue:)) ?? .written
+    }
+
     /// Writes the JSON form that the file's head describes.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(id, forKey: .id)
         try values.encode(HexadecimalWord(word: boot), forKey: .boot)
         if lineage != 0 { try values.encode(HexadecimalWord(word: lineage), forKey: .lineage) }
+        try values.encodeIfPresent(disk?.rawValue, forKey: .disk)
         try values.encode(weight, forKey: .weight)
         try values.encodeIfPresent(zone, forKey: .zone)
         try values.encode(protocolVersion, forKey: .protocolVersion)

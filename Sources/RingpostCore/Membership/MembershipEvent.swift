@@ -66,8 +66,9 @@ public enum MembershipRequest: Equatable, Sendable {
     /// Create the own entry in the roster; if there is one, read it instead.
     case makeRosterEntry(Member, Life = Life())
     /// Create the own ephemeral znode and set the roster's entry to the same, in one transaction: whoever finds the member finds its
-    /// boot in the roster, and a namesake that is refused leaves no trace there.
-    case register(Member, Life = Life())
+    /// boot in the roster, and a namesake that is refused leaves no trace there. Only over an entry of this version: what has been written there
+    /// since it was read, as that it is given up, must be read first.
+    case register(Member, Life = Life(), over: Int32 = 0)
     /// Delete and create the own znode in one transaction.
     case changeWeight(Member)
     /// Delete the own znode, and the roster's entry if asked for, in one transaction.
@@ -86,8 +87,10 @@ public enum MembershipAnswer: Equatable, Sendable {
     case unchanged
     /// What was to be created is there already.
     case exists
-    /// The own entry in the roster was there already, with this content.
-    case rosterEntry([UInt8])
+    /// The own entry in the roster was there already, with this content and version.
+    case rosterEntry([UInt8], version: Int32 = 0)
+    /// What was to be written over has another version by now.
+    case changed
     /// What was to be read or deleted is not there.
     case missing
     /// ZooKeeper does not let this node touch the cluster's znodes; a sentence that says what to do.

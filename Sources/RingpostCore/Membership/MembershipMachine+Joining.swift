@@ -35,24 +35,24 @@ extension MembershipMachine {
     }
 
     /// What registering writes into the own znode and the roster.
-    mutating func register(now: Int64) -> [MembershipAction] {
+    mutating func register(over version: Int32 = 0, now: Int64) -> [MembershipAction] {
         if now >= predecessorUntil ?? .min { me.former = [] }
         hasRegistered = true
-        return ask(.register(me.with(weight: 0), life))
+        return ask(.register(me.with(weight: 0), life, over: version))
     }
 
     /// The roster has an own entry now, or had one with this content: the next step is to register.
-    mutating func onRosterEntry(_ json: [UInt8]?, now: Int64) -> [MembershipAction] {
+    mutating func onRosterEntry(_ json: [UInt8]?, version: Int32 = 0, now: Int64) -> [MembershipAction] {
         let before = me.lineage
         var news: [MembershipAction] = []
         if let json { news = noteRosterEntry(json, now: now) } else { lineageIsGivenUp() }
         if before != me.lineage {
             news += [
                 .lineage(me.lineage),
-                .say("another store has been registered as \(me.id), or none: what this node still holds counts no more"),
+                .say("another store has been registered as \(me.id), or it was given up: what this node still holds counts no more"),
             ]
         }
-        return news + register(now: now)
+        return news + register(over: version, now: now)
     }
 
     /// A drained node gives up its weight only if the slots have somewhere to go.
@@ -66,10 +66,20 @@ extension MembershipMachine {
     private mutating func noteRosterEntry(_ json: [UInt8], now: Int64) -> [MembershipAction] {
         // One that can't be read is somebody's.
         let entry = try? RosterEntry(json: json, znode: paths.roster(me.id))
-        if entry?.member.lineage != me.lineage { lineageIsGivenUp() }
+        if let entry, entry.isGivenUp {
+            // Also a process that has just begun may have its lineage, from a disk. Whoever was before it is not waited for.
+            if entry.member.lineage == me.lineage { hasRegistered = true }
+            lineageIsGivenUp()
+            return []
+        }
+        // A store that does not know the boot is an older one: others may have gone on since.
+        let isKnown = entry.map { wasEver($0.member.identity) || storedBoots.contains($0.member.boot) } ?? false
+        if entry?.member.lineage != me.lineage || !isKnown { lineageIsGivenUp() }
         var strangers = entry?.member.former ?? []
         let isOwn = entry.map { wasEver($0.member.identity) } ?? false
-        if isOwn {
+        // An earlier process on the same disk is gone, and whatever it had this one has.
+        let isSameStore = isOwn || entry.map { me.hasDisk(of: $0.member) } ?? false
+        if isSameStore {
             // Whoever put the ring back may have found somebody in the entry of whom this node has not heard.
             strangers.removeAll { me.former.contains($0) || wasEver(MemberIdentity(id: me.id, boot: $0.boot)) }
         } else if let entry {
@@ -77,15 +87,16 @@ extension MembershipMachine {
         }
         // Where this node listens itself, nobody else answers.
         strangers.removeAll { $0.link == me.link }
-        if isOwn, strangers.isEmpty { return [] }
-        predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
-        me.former = Array((me.former.filter { !strangers.contains($0) } + strangers).suffix(Member.formerMax))
+        if !isSameStore || !strangers.isEmpty {
+            predecessorUntil = now + Int64((document ?? proposal).vacancyMillisecondsMax)
+            me.former = Array((me.former.filter { !strangers.contains($0) } + strangers).suffix(Member.formerMax))
+        }
         guard let entry, !isOwn else { return [] }
         return follow(entry.life, now: now)
     }
 
-    /// Somebody has registered this id with another lineage, or its entry was taken away: others may have gone on without this store, so what
-    /// it holds counts no more.
+    /// Somebody has registered this id with another lineage, or its entry was given up or taken away: others may have gone on without this
+    /// store, so what it holds counts no more.
     private mutating func lineageIsGivenUp() {
         guard hasRegistered, me.lineage != 0 else { return }
         me.lineage = me.boot

@@ -53,11 +53,12 @@ extension MembershipMachine {
         case (.list, .list(let list)): return consider(list, now: now)
         case (.list, .unchanged): return pursueGoal(now: now)
         case (.makeRosterEntry, .done): return onRosterEntry(nil, now: now)
-        case (.makeRosterEntry, .rosterEntry(let json)): return onRosterEntry(json, now: now)
+        case (.makeRosterEntry, .rosterEntry(let json, let version)): return onRosterEntry(json, version: version, now: now)
         case (.register, .done):
             session?.standing = .created
             return ask(list)
-        case (.register, .exists), (.changeWeight, .done), (.changeWeight, .missing), (.changeWeight, .exists): return ask(list)
+        case (.register, .exists), (.register, .changed), (.changeWeight, .done), (.changeWeight, .missing), (.changeWeight, .exists):
+            return ask(list)
         case (_, .forbidden(let sentence)): return shutOut(sentence, now: now)
         case (_, .failed(let reason)): return retry(reason, now: now)
         default: return retry("\(request) was answered by \(answer)", now: now)

@@ -116,7 +116,9 @@ public struct MembershipMachine: Sendable {
     var wasEverMember = false
     var formerBoots: [UInt64] = []
     /// It has asked to be registered: its lineage stands in the roster, or did.
-    var hasRegistered = false
+    var hasRegistered: Bool
+    /// The boots under which processes before this one may have registered the lineage, as its store has them.
+    let storedBoots: Set<UInt64>
     /// This process; what it follows is known once the roster has been read.
     var life: Life
     /// When `start` came.
@@ -151,12 +153,15 @@ public struct MembershipMachine: Sendable {
     ///   - me: what to announce; its boot is replaced with every session.
     ///   - proposal: the document to create if this node comes first. The first session asks for its time-out.
     ///   - began: when this process began, in milliseconds since 1970; 0 where that is not known.
+    ///   - storedBoots: those that the node's store has seen with this lineage; `nil` where the lineage is new.
     ///   - buildRing: makes the rings of its views.
     public init(
-        cluster: String, me: Member, proposal: ClusterDocument, began: Int64 = 0,
+        cluster: String, me: Member, proposal: ClusterDocument, began: Int64 = 0, storedBoots: Set<UInt64>? = nil,
         buildRing: @escaping RingBuilder = { HashRing(members: $0) }
     ) {
         life = Life(since: began)
+        hasRegistered = storedBoots != nil
+        self.storedBoots = storedBoots ?? []
         paths = ClusterPaths(cluster: cluster)
         self.buildRing = buildRing
         self.me = me
@@ -168,10 +173,13 @@ public struct MembershipMachine: Sendable {
         member.id == me.id && (member.boot == me.boot || formerBoots.contains(member.boot))
     }
 
-    /// Of the roster's entries, and of those that had their ids before, who is no member by the newest view, and was never this process.
+    /// Of the roster's entries, and of those that had their ids before, who is no member by the newest view, and was never this process, or
+    /// one before it on the same disk.
     func strangers(in roster: [Member]) -> [Member] {
         let members = Set(view?.members.map(\.identity) ?? [])
-        return roster.flatMap { [$0] + $0.predecessors }.filter { !members.contains($0.identity) && !wasEver($0.identity) }
+        return roster.flatMap { [$0] + $0.predecessors }.filter {
+            !members.contains($0.identity) && !wasEver($0.identity) && !me.hasDisk(of: $0)
+        }
     }
 
     /// When `tick` is due next; `nil` if only events can change anything.

@@ -1,6 +1,6 @@
 // A member's entry in the roster: what its znode says, and what has become of its lives before this one. A life is a process.
 //
-// The JSON keys are the member's, and `since` (milliseconds since 1970) and `shortLives`, which may both be missing.
+// The JSON keys are the member's, and `since` (milliseconds since 1970), `shortLives` and `givenUp` (true), which may all be missing.
 
 /// When a process began, and how those before it on the same id ended.
 public struct Life: Hashable, Sendable {
@@ -46,11 +46,15 @@ public struct RosterEntry: Hashable, Sendable {
     public let member: Member
     /// Its life.
     public let life: Life
+    /// An operator has said that it is gone for good. Nobody waits for it, or for those that had its id before, and what a store of its
+    /// lineage still holds counts no more. Whoever registers under the id writes an entry that is not given up.
+    public let isGivenUp: Bool
 
     /// An entry to be written.
-    public init(_ member: Member, _ life: Life) {
+    public init(_ member: Member, _ life: Life, isGivenUp: Bool = false) {
         self.member = member
         self.life = life
+        self.isGivenUp = isGivenUp
     }
 
     /// The content of the znode.
@@ -61,13 +65,14 @@ public struct RosterEntry: Hashable, Sendable {
     /// - Throws: ``DocumentError``, which names the znode.
     public init(json: [UInt8], znode: String) throws(DocumentError) {
         member = try Member(json: json, znode: znode)
-        life = try DocumentJSON.decode(RosterEntry.self, from: json, bytesMax: Member.jsonBytesMax, znode: znode).life
+        let entry = try DocumentJSON.decode(RosterEntry.self, from: json, bytesMax: Member.jsonBytesMax, znode: znode)
+        (life, isGivenUp) = (entry.life, entry.isGivenUp)
     }
 }
 
 extension RosterEntry: Codable {
     private enum CodingKeys: String, CodingKey {
-        case since, shortLives
+        case since, shortLives, givenUp
     }
 
     /// Reads the JSON form that the file's head describes.
@@ -77,6 +82,7 @@ extension RosterEntry: Codable {
         life = Life(
             since: max(0, try values.decodeIfPresent(Int64.self, forKey: .since) ?? 0),
             shortLives: max(0, try values.decodeIfPresent(Int.self, forKey: .shortLives) ?? 0))
+        isGivenUp = try values.decodeIfPresent(Bool.self, forKey: .givenUp) ?? false
     }
 
     /// Writes the JSON form that the file's head describes.
@@ -85,5 +91,6 @@ extension RosterEntry: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         if life.since > 0 { try values.encode(life.since, forKey: .since) }
         if life.shortLives > 0 { try values.encode(life.shortLives, forKey: .shortLives) }
+        if isGivenUp { try values.encode(true, forKey: .givenUp) }
     }
 }

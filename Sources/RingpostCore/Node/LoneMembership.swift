@@ -5,8 +5,11 @@ struct LoneMembership: Sendable {
     private(set) var me: Member
     let document: ClusterDocument
     private(set) var view: MembershipView?
+    /// Terms of an earlier process's copies were up to here.
+    private let formerEpoch: UInt64
 
-    init(me: Member, document: ClusterDocument) {
+    init(me: Member, document: ClusterDocument, above epoch: UInt64) {
+        formerEpoch = epoch
         self.me = me
         self.document = document
     }
@@ -26,7 +29,7 @@ struct LoneMembership: Sendable {
     }
 
     private mutating func advance() -> MembershipView {
-        let epoch = (view?.epoch ?? 0) + 1
+        let epoch = (view?.epoch ?? formerEpoch) + 1
         let next = MembershipView(epoch: epoch, members: [me], document: document, own: me.identity, previous: view)
         view = next
         return next

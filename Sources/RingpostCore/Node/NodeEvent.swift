@@ -36,7 +36,7 @@ public enum NodeEvent: Sendable {
     /// Slots that are to be this node's and that nobody serves, of all shards together; told when it changes.
     case slotsWait(SlotWaits)
     /// Members that the roster names and that are none now; told when somebody has asked it.
-    case rosterRead(strangers: [MemberIdentity])
+    case rosterRead(strangers: [Member])
     /// The node ends without a goodbye.
     case stop
     /// Time has passed; see ``NodeMachine/nextWake(now:)``.

@@ -34,12 +34,14 @@ extension NodeMachine {
         Int64(max(document.vacancyMillisecondsMax, document.recoveryMilliseconds))
     }
 
-    /// How long to wait: S + H if nobody is there any more; longer if somebody is there under another boot, who may come back with a copy;
-    /// S + H + M if somebody may still act.
-    public func vacancyWait(after results: [ProbeResult]) -> Int64? {
+    /// How long to wait: S + H if nobody is there any more; the recovery wait if somebody may come back with a copy, because another boot
+    /// answers there, or because the copies are on a disk and so have outlived their process; S + H + M if somebody may still act.
+    ///
+    /// - Parameter results: of those that were to be asked, up to the first that may still act.
+    public func vacancyWait(after results: [(member: Member, result: ProbeResult)]) -> Int64? {
         guard let document else { return nil }
-        if results.contains(where: \.mayStillAct) { return Self.longestWait(document) }
-        let mayComeBack = results.contains(.otherBoot)
-        return Int64(mayComeBack ? max(document.vacancyMillisecondsMin, document.recoveryMilliseconds) : document.vacancyMillisecondsMin)
+        if results.contains(where: \.result.mayStillAct) { return Self.longestWait(document) }
+        let mayComeBack = results.contains { $0.result == .otherBoot || $0.member.disk != nil }
+        return Int64(mayComeBack ? document.recoveryMilliseconds : document.vacancyMillisecondsMin)
     }
 }

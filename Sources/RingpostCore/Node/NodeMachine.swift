@@ -41,13 +41,14 @@ public struct NodeMachine: Sendable {
         self.init(.zooKeeper(membership), drain: drain, now: now)
     }
 
-    /// A cluster of this node alone: a view with epoch 1 at once, and a lease that never ends.
+    /// A cluster of this node alone: a view at once, and a lease that never ends.
     ///
     /// - Parameters:
     ///   - me: with the boot that it keeps.
     ///   - document: of the cluster that it is.
-    public init(alone me: Member, document: ClusterDocument, drain: DrainMachine, now: Int64) {
-        self.init(.alone(LoneMembership(me: me, document: document)), drain: drain, now: now)
+    ///   - epoch: of an earlier process that has left copies; epochs begin above it.
+    public init(alone me: Member, document: ClusterDocument, above epoch: UInt64 = 0, drain: DrainMachine, now: Int64) {
+        self.init(.alone(LoneMembership(me: me, document: document, above: epoch)), drain: drain, now: now)
     }
 
     private init(_ cluster: Cluster, drain: DrainMachine, now: Int64) {

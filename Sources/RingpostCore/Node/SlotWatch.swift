@@ -15,16 +15,19 @@ public struct SlotWatch: Sendable {
         public let since: Int64
         /// Ids of those that they wait for.
         public let names: [String]
+        /// Those of them whose copies are on a disk, so that they come back with them when they are started.
+        public let disks: [String]
         /// When the last of them begins anew, if none of those comes; `nil` where that is not known.
         public let until: Int64?
         /// It is too long: the node does not count as ready.
         public let isLong: Bool
 
         /// A report.
-        public init(slots: Int, since: Int64, names: [String], until: Int64?, isLong: Bool) {
+        public init(slots: Int, since: Int64, names: [String], disks: [String] = [], until: Int64?, isLong: Bool) {
             self.slots = slots
             self.since = since
             self.names = names
+            self.disks = disks
             self.until = until
             self.isLong = isLong
         }
@@ -33,7 +36,7 @@ public struct SlotWatch: Sendable {
     private var waits = SlotWaits()
     private var since: Int64?
     /// Who the roster names that is no member, and might still act or come back.
-    private var strangers: [MemberIdentity] = []
+    private var strangers: [Member] = []
 
     /// What the shards have counted together.
     mutating func onWaits(_ waits: SlotWaits, now: Int64) {
@@ -42,7 +45,7 @@ public struct SlotWatch: Sendable {
     }
 
     /// What the roster has said to whoever asked last.
-    mutating func onRoster(strangers: [MemberIdentity]) { self.strangers = strangers }
+    mutating func onRoster(strangers: [Member]) { self.strangers = strangers }
 
     private func longAt(_ sessionTimeout: Int) -> Int64? { since.map { $0 + Self.longSessions * Int64(sessionTimeout) } }
 
@@ -52,10 +55,20 @@ public struct SlotWatch: Sendable {
     /// `nil` while none wait.
     func report(_ sessionTimeout: Int, now: Int64) -> Report? {
         guard let since, let longAt = longAt(sessionTimeout) else { return nil }
-        let ids = waits.silent.map(\.id) + (waits.vacant > 0 ? strangers.map(\.id) : [])
+        let strangers = waits.vacant > 0 ? strangers : []
         return Report(
-            slots: waits.slots, since: since, names: Set(ids).sorted(), until: waits.silent.isEmpty ? waits.vacantUntil : nil,
-            isLong: now >= longAt)
+            slots: waits.slots, since: since, names: Set(waits.silent.map(\.id) + strangers.map(\.id)).sorted(),
+            disks: Self.disks(of: strangers), until: waits.silent.isEmpty ? waits.vacantUntil : nil, isLong: now >= longAt)
+    }
+
+    private static func disks(of strangers: [Member]) -> [String] { Set(strangers.filter { $0.disk != nil }.map(\.id)).sorted() }
+
+    /// What to do about nodes that have their copies on a disk; `nil` where there are none.
+    public static func advice(disks: [String]) -> String? {
+        guard let first = disks.first else { return nil }
+        if disks.count == 1 { return "\(first) has its copies on a disk: start it again" }
+        let more = disks.count > namesMax ? " and \(disks.count - namesMax) more" : ""
+        return "\(disks.prefix(namesMax).joined(separator: ", "))\(more) have their copies on disks: start them again"
     }
 
     /// Once it is too long. The sentence holds until something else is waited for.
@@ -69,8 +82,9 @@ public struct SlotWatch: Sendable {
             parts.append(
                 strangers.isEmpty
                     ? "no member has a copy of some that is certainly the newest"
-                    : "no member has a copy of some that is certainly the newest, and \(Self.list(strangers)), which the roster names, might "
+                    : "no member has a copy of some that is certainly the newest, and \(Self.list(strangers.map(\.identity))), which the roster names, might "
                         + "still act or come back with one")
+            if let advice = Self.advice(disks: report.disks) { parts.append(advice) }
         }
         return parts.joined(separator: "; ")
     }

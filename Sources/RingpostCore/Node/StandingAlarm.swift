@@ -8,6 +8,8 @@ public struct StandingAlarm: Hashable, Sendable {
         case zooKeeperLostData = "zookeeper_lost_data"
         /// ZooKeeper holds another ring of this name.
         case otherRing = "other_ring"
+        /// What the data directory holds counts no more. Stands as long as the process runs: somebody has to look why.
+        case storeLost = "store_lost"
         /// There are children of /members that are no members.
         case badMembers = "bad_members"
         /// Slots of this node have had nobody for long.

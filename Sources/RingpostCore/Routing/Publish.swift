@@ -109,6 +109,8 @@ public struct Receipt: Hashable, Sendable {
     public let outcome: Outcome
     /// True when a second member has it too.
     public let mirrored: Bool
+    /// True when every member that has it has it on a disk, by fsync: it outlives all of their processes and machines.
+    public let durable: Bool
     /// The same in every repeat.
     public let id: MessageID
     /// True when this is the receipt of an earlier publish with the same idempotency key.
@@ -116,26 +118,31 @@ public struct Receipt: Hashable, Sendable {
 
     /// All of it, made where it entered or read from a link.
     public init(
-        sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, mirrored: Bool, id: MessageID, repeated: Bool = false
+        sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, mirrored: Bool, durable: Bool = false, id: MessageID,
+        repeated: Bool = false
     ) {
         self.sequence = sequence
         self.epoch = epoch
         self.owner = owner
         self.outcome = outcome
         self.mirrored = mirrored
+        self.durable = durable
         self.id = id
         self.repeated = repeated
     }
 
     /// The same receipt for a repeat.
     var asRepeated: Receipt {
-        Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: true)
+        Receipt(
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, durable: durable, id: id,
+            repeated: true)
     }
 
-    /// The same receipt when the message is committed: it is known how many members have it, and who is attached.
-    func with(mirrored: Bool, outcome: Outcome? = nil) -> Receipt {
-        let outcome = outcome ?? self.outcome
-        return Receipt(sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, id: id, repeated: repeated)
+    /// The same receipt when the message is committed: it is known how many members have it, and where, and who is attached.
+    func with(mirrored: Bool, durable: Bool? = nil, outcome: Outcome? = nil) -> Receipt {
+        Receipt(
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome ?? self.outcome, mirrored: mirrored,
+            durable: durable ?? self.durable, id: id, repeated: repeated)
     }
 }
 

@@ -86,11 +86,12 @@ extension ShardMachine {
     /// Puts one more step at the end of a slot's log and sends it to all who have a copy.
     mutating func append(_ entry: SlotEntry, to slot: Int, waiter: SlotWaiter?, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
+        let position = log.nextPosition(of: entry, at: slotIndex, boot: peers.me.boot)
         if commitsAtOnce(slot, now: now) {
             log.commitAtOnce(position, at: slotIndex)
             let isShown = show(entry, actions: &actions)
-            if let waiter { answer(waiter, isShown: isShown, isMirrored: false, now: now, actions: &actions) }
+            let copies = (count: 1, areDurable: peers.amOnDisk)
+            if let waiter { answer(waiter, isShown: isShown, copies, now: now, actions: &actions) }
             return
         }
         guard let (term, holders) = log.append(entry, position: position, waiter: waiter, at: slotIndex) else { return }
@@ -122,35 +123,45 @@ extension ShardMachine {
             return
         }
         log.beginServing(at: slotIndex)
+        let confirmed = (count: copies, areDurable: areDurable(at: slotIndex))
         // Of the step before.
         var isShown = false
         while let (entry, position) = log.commitNext(upTo: upTo, at: slotIndex) {
             // Requests that wait for an earlier step are answered first: an attachment that begins "from now on" must not begin after
             // this step.
-            answerWaiters(slotIndex, upTo: position - 1, isShown: isShown, copies: copies, now: now, actions: &actions)
+            answerWaiters(slotIndex, upTo: position - 1, isShown: isShown, confirmed, now: now, actions: &actions)
             isShown = has(.deliverBeforeCommit) ? false : show(entry, actions: &actions)
         }
-        answerWaiters(slotIndex, upTo: upTo, isShown: isShown, copies: copies, now: now, actions: &actions)
+        answerWaiters(slotIndex, upTo: upTo, isShown: isShown, confirmed, now: now, actions: &actions)
         releaseOthers(slot, actions: &actions)
+    }
+
+    /// Confirmed copies of what is committed: how many there are, the owner's too, and whether all of them are on disks by fsync.
+    private typealias Copies = (count: Int, areDurable: Bool)
+
+    /// Who has not confirmed its copy is in no set whose steps are committed.
+    private func areDurable(at slotIndex: Int) -> Bool {
+        peers.amOnDisk && log.holders(at: slotIndex).allSatisfy { !$0.isConfirmed || peers.isOnDisk[$0.peer] }
     }
 
     /// - Parameter isShown: the message of the step `upTo` is shown to somebody. Its publish waits for no other step.
     private mutating func answerWaiters(
-        _ slotIndex: Int, upTo: UInt64, isShown: Bool, copies: Int, now: Moment, actions: inout [ShardAction]
+        _ slotIndex: Int, upTo: UInt64, isShown: Bool, _ copies: Copies, now: Moment, actions: inout [ShardAction]
     ) {
         while let waiter = log.popWaiter(upTo: upTo, at: slotIndex) {
-            answer(waiter, isShown: isShown, isMirrored: copies > 1, now: now, actions: &actions)
+            answer(waiter, isShown: isShown, copies, now: now, actions: &actions)
         }
     }
 
     private mutating func answer(
-        _ waiter: SlotWaiter, isShown: Bool, isMirrored: Bool, now: Moment, actions: inout [ShardAction]
+        _ waiter: SlotWaiter, isShown: Bool, _ copies: Copies, now: Moment, actions: inout [ShardAction]
     ) {
         switch waiter {
         case .publish(let request, let key, let receipt, _, isRepeat: true):
-            publishes.answer(request, .success(log.settle(repeated: receipt, key, isMirrored: isMirrored)))
+            let told = log.settle(repeated: receipt, key, isMirrored: copies.count > 1, isDurable: copies.areDurable)
+            publishes.answer(request, .success(told))
         case .publish(let request, let key, let receipt, let until, isRepeat: false):
-            let told = log.settle(receipt, isShown: isShown, isMirrored: isMirrored)
+            let told = log.settle(receipt, isShown: isShown, isMirrored: copies.count > 1, isDurable: copies.areDurable)
             if told != receipt, let until { log.correct(Remembered(receipt: told, until: until), to: key.hash) }
             publishes.answer(request, .success(told))
         case .attach(let request): answerAttach(request, now: now, actions: &actions)

@@ -68,6 +68,7 @@ extension ShardMachine {
             actions.append(.attached(request.address, .failure(.frozen)))
             return
         }
+        let request = log.isServing(at: slotIndex) ? request.arriving(now: now.monotonic) : request
         let isKnown = log.mailboxes.mailboxIndex(of: request.key) != nil
         // For a channel that nobody has written to there is nothing to remember but the attachment, and that not before it stands. Of who only
         // reads a page nothing is remembered.

@@ -17,12 +17,15 @@ extension ShardMachine {
         guard case .mailbox(let mailboxIndex) = log.place(of: publish, boot: peers.me.boot, now: now.monotonic),
             log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
-        let (message, receipt, _, _) = log.write(
+        let (message, receipt, remembered, isClaimed) = log.write(
             publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
-        let position = log.nextPosition(at: slotIndex, boot: peers.me.boot)
+        let incarnation = log.mailboxes.incarnation(at: mailboxIndex)
+        let position = log.nextPosition(
+            of: .message(publish.key, incarnation: incarnation, message, remembered), at: slotIndex, boot: peers.me.boot)
+        if isClaimed { log.record(.step(.belongs(publish.key, to: publish.principal)), at: slotIndex) }
         log.commitAtOnce(position, at: slotIndex)
         show(message, at: mailboxIndex, actions: &actions)
-        actions.append(.answer(context.address, .success(receipt)))
+        actions.append(.answer(context.address, .success(peers.amOnDisk ? receipt.with(mirrored: false, durable: true) : receipt)))
         return true
     }
 }

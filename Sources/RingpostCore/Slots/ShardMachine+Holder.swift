@@ -66,8 +66,9 @@ extension ShardMachine {
         if term < fence { return fence }
         if term > fence {
             log.setFence(term, at: slotIndex)
-            // The rest of an earlier owner's copy will not come any more.
+            // The rest of an earlier owner's copy will not come any more, and its steps are void.
             snapshots.remove(slot)
+            loads.forgetSteps(slot)
         }
         return nil
     }
@@ -108,6 +109,7 @@ extension ShardMachine {
                 copy.term == adoption.term && copy.isCurrent || (copy.term == adoption.base && copy.position == adoption.position)
             if copy.state == .complete, isThat {
                 log.adopt(term: adoption.term, set: adoption.set, at: slotIndex(slot))
+                if log.unloaded.contains(slotIndex(slot)) { load(slot, isUrgent: true, actions: &actions) }
                 if let position = acknowledgement(slot, now: now) { positions.append(position) }
             } else {
                 actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: adoption.term, slot: adoption.slot)))
@@ -177,7 +179,7 @@ extension ShardMachine {
                     advance(slot, now: now, actions: &actions)
                 }
             } else {
-                takeovers.addRetained(slot, holding.content, by: peer)
+                if takeovers.addRetained(slot, holding.content, by: peer) { decideAnew(slot, now: now, actions: &actions) }
             }
         }
     }
@@ -186,21 +188,31 @@ extension ShardMachine {
         _ entry: SlotEntry, at position: UInt64, to slot: Int, term: UInt64, from sender: Sender, now: Moment,
         actions: inout [ShardAction]
     ) {
-        guard let copy = log.currentEnd(at: slotIndex(slot)), copy.term == term || has(.ignoreTerm), position <= copy.position + 1 else {
+        func refuse() {
             // A snapshot that is on its way will bring the step.
-            if !snapshots.contains(slot) {
-                actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: term, slot: UInt16(slot))))
-            }
-            return
+            if snapshots.contains(slot) { return }
+            actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: term, slot: UInt16(slot))))
         }
-        if position == copy.position + 1 {
+        guard let copy = log.currentEnd(at: slotIndex(slot)), copy.term == term || has(.ignoreTerm) else { return refuse() }
+        let end = copy.position + UInt64(log.unloaded.contains(slotIndex(slot)) ? loads.stepCount(slot) : 0)
+        guard position <= end + 1 else { return refuse() }
+        if position == end + 1 {
+            let entry = entry.since(now.monotonic)
+            if log.unloaded.contains(slotIndex(slot)) {
+                if !loads.hold(entry, boot: sender.member.boot, of: slot) { refuse() }
+                return
+            }
             log.apply(entry, position: position, at: slotIndex(slot), boot: sender.member.boot, now: now.monotonic)
         }
         acknowledge(slot, now: now, actions: &actions)
     }
 
-    private func sendChunks(of slot: Int, term: UInt64, connectionID: UInt32, now: Moment, actions: inout [ShardAction]) {
+    mutating func sendChunks(of slot: Int, term: UInt64, connectionID: UInt32, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
+        if log.unloaded.contains(slotIndex) {
+            load(slot, isUrgent: true, actions: &actions)
+            return loads.hold(fetch: (term, connectionID), of: slot)
+        }
         let copy = log.copy(at: slotIndex)
         guard copy.state == .complete else {
             actions.append(.reply(connectionID: connectionID, .chunk(term: term, slot: UInt16(slot), nil)))
@@ -225,7 +237,7 @@ extension ShardMachine {
         }
         let slotIndex = slotIndex(slot)
         guard let copy = log.currentEnd(at: slotIndex), copy.term >= log.fence(at: slotIndex) || has(.ignoreTerm),
-            !log.isOwned(at: slotIndex)
+            !log.isOwned(at: slotIndex), !log.unloaded.contains(slotIndex)
         else { return nil }
         return SlotPosition(slot: UInt16(slot), term: copy.term, position: copy.position)
     }

@@ -48,8 +48,15 @@ extension ShardMachine {
     public var leaseUntil: Int64 { lease.until }
 
     /// How long this node may act from now on.
-    public mutating func setLease(until: Int64, now: Moment, actions: inout [ShardAction]) {
+    ///
+    /// - Parameters:
+    ///   - until: on its monotonic clock.
+    ///   - reachesZooKeeper: whether ZooKeeper answers. While it doesn't nobody can come back, so the wait for those that may does not run.
+    ///   - now: the present time.
+    ///   - actions: gets what follows.
+    public mutating func setLease(until: Int64, reachesZooKeeper: Bool = true, now: Moment, actions: inout [ShardAction]) {
         lease.set(until: until)
+        vacancy.setReach(reachesZooKeeper, now: now.monotonic)
         publishes.setLease(until: has(.noLease) ? .max : until)
         guard lease.mayAct(now) else { return }
         let postponed = lease.removePostponed()

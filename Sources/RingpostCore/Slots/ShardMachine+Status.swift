@@ -4,6 +4,8 @@ import HashRing
 extension ShardMachine {
     /// Keys that are remembered, in own slots and in copies of others'.
     public var mailboxCount: Int { log.mailboxes.mailboxCount }
+    /// Keys that are remembered, and one for each copy that lies in the store and has not been read: more than none if there is any.
+    public var keptCount: Int { mailboxCount + unloadedCount }
     /// Bytes of envelopes in all histories.
     public var historyBytes: Int { log.mailboxes.historyBytes }
     /// Attachments to all mailboxes.

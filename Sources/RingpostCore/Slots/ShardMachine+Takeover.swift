@@ -131,7 +131,10 @@ extension ShardMachine {
     /// - Parameter best: the copy to go on from; this node's own, if its peer is below 0.
     private mutating func goOn(_ slot: Int, from best: (peer: Int, copy: SlotCopy), now: Moment, actions: inout [ShardAction]) {
         guard let takeover = takeovers[slot] else { return }
-        if best.peer < 0 {
+        if best.peer < 0, log.unloaded.contains(slotIndex(slot)) {
+            takeovers.setLoading(slot)
+            load(slot, isUrgent: takeover.isPulled, actions: &actions)
+        } else if best.peer < 0 {
             become(slot, now: now, actions: &actions)
         } else if best.copy.position == 0 {
             // Nothing was ever written: there is nothing to fetch.
@@ -173,10 +176,17 @@ extension ShardMachine {
         pump(peer, now: now, actions: &actions)
     }
 
+    /// The own copy, on which it was decided, can't be read; or somebody has come with one.
+    mutating func decideAnew(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+        takeovers.startOver(slot)
+        decide(slot, now: now, actions: &actions)
+    }
+
     // MARK: Nobody has a copy
 
     /// Some at a time: after the whole cluster was lost, nobody has a copy of any slot.
     mutating func considerVacant(now: Moment, actions: inout [ShardAction]) {
+        if vacancy.asksAgain(now: now.monotonic) { actions.append(.askRoster) }
         switch vacancy.pass(now: now.monotonic) {
         case .nothing: return
         case .needsRoster: return askRoster(now: now, actions: &actions)
@@ -197,9 +207,9 @@ extension ShardMachine {
     private mutating func considerVacant(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         catchUp(slot, now: now, actions: &actions)
         guard let takeover = takeovers[slot], case .vacant(let since) = takeover.phase, let document = peers.view?.document else { return }
-        let quiet = Int64(document.sessionTimeoutMilliseconds + document.heartbeatTimeoutMilliseconds)
         let isDue = vacancy.isDue(
-            since: since, succession: takeover.lastSuccession, quietMilliseconds: quiet, now: now.monotonic)
+            since: since, succession: takeover.lastSuccession, quietMilliseconds: Int64(document.vacancyMillisecondsMin),
+            recoveryMilliseconds: Int64(document.recoveryMilliseconds), now: now.monotonic)
         guard let isDue else { return askRoster(now: now, actions: &actions) }
         guard isDue else { return }
         log.replaceCopy(byEmpty: SlotCopy(state: .complete, term: takeover.term, position: 0), at: slotIndex(slot))
@@ -226,7 +236,7 @@ extension ShardMachine {
     // MARK: The owner
 
     /// The history is here: now it must be confirmed under this term by all who might go on from another copy.
-    private mutating func become(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
+    mutating func become(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         guard let takeover = takeovers.remove(slot) else { return }
         let slotIndex = slotIndex(slot)
         vacancy.remove(slotIndex)
@@ -246,7 +256,9 @@ extension ShardMachine {
         catchUp(slot, now: now, actions: &actions)
         if let takeover = takeovers[slot] {
             takeovers.pull(slot)
-            if !takeover.isQueued {
+            if case .loading = takeover.phase {
+                load(slot, isUrgent: true, actions: &actions)
+            } else if !takeover.isQueued {
                 fetch(slot, actions: &actions)
             } else if isUrgent {
                 start([slot], now: now, actions: &actions)

@@ -42,6 +42,7 @@ extension ShardMachine {
             if keeps { log.retain(at: slotIndex) } else { log.forget(at: slotIndex) }
         }
         snapshots.removeAll()
+        loads.forgetSteps()
         _ = parked.removeAll()
         lease.forgetAcknowledgements()
         processPending(now: now, actions: &actions)

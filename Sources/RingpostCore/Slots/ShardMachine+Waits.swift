@@ -7,11 +7,12 @@ extension ShardMachine {
         var waits = SlotWaits()
         var silent: Set<Int> = []
         let quiet = peers.view.map { Int64($0.document.vacancyMillisecondsMin) } ?? 0
+        let recovery = peers.view.map { Int64($0.document.recoveryMilliseconds) } ?? 0
         for slot in takeovers.slots {
             guard let takeover = takeovers[slot] else { continue }
             switch takeover.phase {
             // Its turn comes, or whom it has asked will answer.
-            case .queued: continue
+            case .queued, .loading: continue
             case .asking:
                 let unlinked = takeover.unanswered.filter { !peers.isLinked($0) }
                 if unlinked.isEmpty { continue }
@@ -21,7 +22,8 @@ extension ShardMachine {
                 silent.insert(peer)
             case .vacant(let since):
                 waits.vacant += 1
-                let due = vacancy.due(since: since, succession: takeover.lastSuccession, quietMilliseconds: quiet)
+                let due = vacancy.due(
+                    since: since, succession: takeover.lastSuccession, quietMilliseconds: quiet, recoveryMilliseconds: recovery)
                 waits.vacantUntil = [waits.vacantUntil, due].compactMap { $0 }.max()
             }
             waits.slots += 1

@@ -30,6 +30,8 @@ public enum ShardAction: Equatable, Sendable {
     case moveSoon
     /// Call ``ShardMachine/onEpochWork(now:actions:)`` as soon as all else that waits has had its turn.
     case scheduleEpochWork
+    /// Read a slot from the node's store, which answers with ``ShardMachine/onLoaded(_:_:now:actions:)``; see ``ShardMachine/slotLoad(_:_:hasher:now:)``.
+    case load(slot: Int, SlotHead)
     /// Too much waits that came on this connection: end it, all of it will be said again on the next one.
     case closeConnection(UInt32)
 }
@@ -75,6 +77,8 @@ public struct ShardMachine {
     /// Copies that are coming in, and frames that wait for an epoch.
     var snapshots = IncomingSnapshots()
     var parked: ParkedFrames
+    /// Copies that are read from the store.
+    var loads = SlotLoads()
     var waitingAttaches: WaitingAttaches
     /// Who listens to channels, and which users have left.
     var presences = ChannelPresences()

@@ -17,6 +17,10 @@ struct SlotPeers {
     private(set) var lineage: UInt64
     /// For each peer, whose its copies are; 0 while no view has shown it.
     private(set) var lineages: [UInt64] = []
+    /// For each peer, whether what it has confirmed is on a disk by fsync; false while no view has shown it.
+    private(set) var isOnDisk: [Bool] = []
+    /// Whether that is true of this node.
+    private(set) var amOnDisk = false
     /// The newest epoch; `nil` before the first.
     private(set) var view: MembershipView?
     private var peers: [Peer] = []
@@ -73,7 +77,11 @@ struct SlotPeers {
         byMember = view.members.enumerated().map { index, member in index == view.selfIndex ? -1 : number(of: member.identity) }
         let members = Set(byMember)
         isMember = peers.indices.map { members.contains($0) }
-        for (peer, member) in zip(byMember, view.members) where peer >= 0 { lineages[peer] = member.keeper }
+        for (peer, member) in zip(byMember, view.members) where peer >= 0 {
+            lineages[peer] = member.keeper
+            isOnDisk[peer] = member.disk == .fsync
+        }
+        amOnDisk = view.own?.disk == .fsync
     }
 
     // MARK: Peers
@@ -100,6 +108,7 @@ struct SlotPeers {
         peers.append(Peer())
         isMember.append(true)
         lineages.append(0)
+        isOnDisk.append(false)
         numbers[known(member)] = peers.count - 1
         return peers.count - 1
     }

@@ -13,6 +13,9 @@ struct SlotTakeover {
         case vacant(since: Int64)
         /// The best copy is elsewhere. Can transition to asking (when it is gone) and to the end.
         case fetching(from: Int, isAsked: Bool)
+        /// This node's own copy is the best, and is being read from its store. Can transition to asking (when it can't be read, or when
+        /// somebody comes) and to the end.
+        case loading
     }
 
     let term: UInt64
@@ -109,12 +112,17 @@ struct Takeovers {
     }
 
     /// A member says by itself that it has a copy of an earlier session. Who is to be asked, or has answered, need not.
-    mutating func addRetained(_ slot: Int, _ content: SlotHolding.Content, by peer: Int) {
+    ///
+    /// - Returns: whether it is to be decided anew what to go on from.
+    mutating func addRetained(_ slot: Int, _ content: SlotHolding.Content, by peer: Int) -> Bool {
         guard let takeover = takeovers[slot], !takeover.unanswered.contains(peer), !takeover.answered.contains(peer),
             case .copy(let term, let position, let set, _) = content
-        else { return }
+        else { return false }
         takeovers[slot]?.answered.append(peer)
         takeovers[slot]?.found.append((peer, SlotCopy(state: .complete, term: term, position: position, set: set)))
+        // Nobody asks it once more when it becomes a member by this node's list too.
+        if case .vacant = takeover.phase { return true }
+        return false
     }
 
     /// Others have come: they are asked too, unless it is decided what to go on from.
@@ -147,6 +155,9 @@ struct Takeovers {
 
     /// The best copy is to come from a peer, which was not asked for it yet.
     mutating func setSource(_ slot: Int, _ peer: Int) { takeovers[slot]?.phase = .fetching(from: peer, isAsked: false) }
+
+    /// The best copy is to come from this node's store.
+    mutating func setLoading(_ slot: Int) { takeovers[slot]?.phase = .loading }
 
     /// The peer that has the best copy is asked for it.
     mutating func askForCopy(_ slot: Int, _ peer: Int) { takeovers[slot]?.phase = .fetching(from: peer, isAsked: true) }
@@ -188,7 +199,8 @@ struct Takeovers {
         startOver(slot)
     }
 
-    private mutating func startOver(_ slot: Int) {
+    /// It is to be decided anew what to go on from.
+    mutating func startOver(_ slot: Int) {
         takeovers[slot]?.phase = .asking
         takeovers[slot]?.chunks = []
     }

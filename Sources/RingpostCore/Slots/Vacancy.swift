@@ -13,6 +13,8 @@ struct Vacancy {
     private var rosterAskedAt: Int64?
     /// When this node came in place of another boot of its own id; `nil` if it did not.
     private(set) var succeededAt: Int64?
+    /// Since when this node reaches ZooKeeper without a break: nobody could come back before. `Int64.max` while it does not.
+    private var reachesSince = Int64.min
     private let rosterRetryMilliseconds: Int64
 
     init(slotCount: Int, rosterRetryMilliseconds: Int64) {
@@ -35,10 +37,27 @@ struct Vacancy {
         dueAt = .min
     }
 
-    /// The roster says how long to wait.
+    /// The roster says how long to wait. In one epoch it only becomes less: whoever once was known to be gone stays so.
     mutating func setWait(milliseconds: Int64) {
+        if let waitMilliseconds, milliseconds >= waitMilliseconds { return }
         waitMilliseconds = milliseconds
         (dueAt, from) = (.min, 0)
+    }
+
+    /// Whether this node reaches ZooKeeper.
+    mutating func setReach(_ reaches: Bool, now: Int64) {
+        if !reaches {
+            reachesSince = .max
+        } else if reachesSince == .max {
+            reachesSince = now
+            (dueAt, from) = (.min, 0)
+        }
+    }
+
+    /// While slots wait for somebody, the roster is asked again and again: an operator may give up whom they wait for.
+    mutating func asksAgain(now: Int64) -> Bool {
+        guard let waitMilliseconds, waitMilliseconds > 0, !slots.isEmpty else { return false }
+        return asksRoster(now: now)
     }
 
     /// This node's boot is a new one; ``succeed(now:)`` follows where another boot had its id before.
@@ -85,12 +104,16 @@ struct Vacancy {
         return slotIndex
     }
 
-    /// When a slot may begin anew; `nil` while the roster has not been heard of. For the parameters see
-    /// ``isDue(since:succession:quietMilliseconds:now:)``.
-    func due(since: Int64, succession: Int64, quietMilliseconds: Int64) -> Int64? {
-        guard let waitMilliseconds else { return nil }
+    /// When a slot may begin anew; `nil` while the roster has not been heard of, or ZooKeeper is away. For the parameters see
+    /// ``isDue(since:succession:quietMilliseconds:recoveryMilliseconds:now:)``.
+    func due(since: Int64, succession: Int64, quietMilliseconds: Int64, recoveryMilliseconds: Int64) -> Int64? {
+        // Where nobody is missing, nobody could come back either.
+        guard let waitMilliseconds, reachesSince < .max || waitMilliseconds == 0 else { return nil }
         let succession = max(succession, succeededAt ?? .min)
-        return max(since + waitMilliseconds, succession == .min ? .min : succession + quietMilliseconds)
+        return max(
+            since + waitMilliseconds, succession == .min ? .min : succession + quietMilliseconds,
+            // Whoever would come back could not while ZooKeeper was away.
+            waitMilliseconds == 0 || reachesSince == .min ? .min : reachesSince + min(waitMilliseconds, recoveryMilliseconds))
     }
 
     /// Whether a slot may begin anew; if not, a later pass comes in time.
@@ -99,9 +122,15 @@ struct Vacancy {
     ///   - since: when it was found that nobody has a copy.
     ///   - succession: when the last of the other members came in place of another boot of its own; `Int64.min` for never.
     ///   - quietMilliseconds: so long after a succession nobody can be acting for the boot before.
+    ///   - recoveryMilliseconds: so long at most those that may come back have with ZooKeeper.
     /// - Returns: `nil` while the roster has not been heard of.
-    mutating func isDue(since: Int64, succession: Int64, quietMilliseconds: Int64, now: Int64) -> Bool? {
-        guard let slotDueAt = due(since: since, succession: succession, quietMilliseconds: quietMilliseconds) else { return nil }
+    mutating func isDue(
+        since: Int64, succession: Int64, quietMilliseconds: Int64, recoveryMilliseconds: Int64, now: Int64
+    ) -> Bool? {
+        if waitMilliseconds == nil { return nil }
+        let slotDueAt = due(
+            since: since, succession: succession, quietMilliseconds: quietMilliseconds, recoveryMilliseconds: recoveryMilliseconds)
+        guard let slotDueAt else { return false }
         if now >= slotDueAt { return true }
         dueAt = min(dueAt, slotDueAt)
         return false

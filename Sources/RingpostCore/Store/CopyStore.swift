@@ -1,4 +1,5 @@
 // The door of the room in which a node's copies are kept on a disk. Who stands behind it is not known here.
+import HashRing
 
 /// Keeps what a node's slots have, for longer than the process lives.
 ///
@@ -23,14 +24,6 @@ public protocol CopyStore: AnyObject, Sendable {
     func read(_ request: HistoryRead, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool
 }
 
-/// What "has it" means for a store.
-public enum StoreDurability: String, Sendable, CaseIterable {
-    /// It is on the disk: it survives the machine.
-    case fsync
-    /// The kernel has it: it survives the process. When the machine has gone down meanwhile, the store has lost its end.
-    case written
-}
-
 /// A slot that is to be read.
 public struct SlotLoad: Sendable {
     /// Which slot.
@@ -39,16 +32,19 @@ public struct SlotLoad: Sendable {
     public let head: SlotHead
     /// The node's monotonic milliseconds: times are counted from here.
     public let now: Int64
+    /// The cluster's; names are kept without their hashes.
+    public let hasher: KeyHasher
     /// How much of each history.
     public let limits: StoredHistoryLimits
     /// About how many bytes a chunk has.
     public let chunkBytesMax: Int
 
     /// A slot that is to be read.
-    public init(slot: Int, head: SlotHead, now: Int64, limits: StoredHistoryLimits, chunkBytesMax: Int) {
+    public init(slot: Int, head: SlotHead, now: Int64, hasher: KeyHasher, limits: StoredHistoryLimits, chunkBytesMax: Int) {
         self.slot = slot
         self.head = head
         self.now = now
+        self.hasher = hasher
         self.limits = limits
         self.chunkBytesMax = chunkBytesMax
     }

@@ -92,10 +92,13 @@ enum StoredMessageForm {
 
     // MARK: Receipts
 
+    /// Of a receipt's first byte, which is its outcome, and whether it is mirrored in the lowest bit.
+    private static let durableBit: UInt8 = 0x80
+
     /// Writes what of a receipt does not follow from its message.
     static func append(_ remembered: Remembered, after moment: Int64, to bytes: inout [UInt8]) {
         let receipt = remembered.receipt
-        bytes.append(receipt.outcome.rawValue << 1 | (receipt.mirrored ? 1 : 0))
+        bytes.append((receipt.durable ? durableBit : 0) | receipt.outcome.rawValue << 1 | (receipt.mirrored ? 1 : 0))
         bytes.append(signed: remembered.until &- moment)
         bytes.append(number: receipt.epoch)
         bytes.append(word: remembered.principal.rawValue)
@@ -104,13 +107,14 @@ enum StoredMessageForm {
     }
 
     static func readReceipt(_ reader: inout StoreReader, after moment: Int64, sequence: UInt64, id: MessageID) -> Remembered? {
-        guard let first = reader.readByte(), let outcome = Receipt.Outcome(rawValue: first >> 1), let until = reader.readSigned(),
+        guard let first = reader.readByte(), let outcome = Receipt.Outcome(rawValue: (first & ~durableBit) >> 1),
+            let until = reader.readSigned(),
             let epoch = reader.readNumber(), let principal = reader.readWord(), let count = reader.readNumber(),
             let owner = Int(exactly: count).flatMap({ reader.readBytes($0) })
         else { return nil }
         let receipt = Receipt(
             sequence: sequence, epoch: epoch, owner: String(decoding: owner, as: UTF8.self), outcome: outcome, mirrored: first & 1 == 1,
-            id: id)
+            durable: first & durableBit != 0, id: id)
         return Remembered(receipt: receipt, until: moment &+ until, principal: Principal(rawValue: principal))
     }
 }

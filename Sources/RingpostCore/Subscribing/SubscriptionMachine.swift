@@ -29,6 +29,8 @@ public struct SubscriptionMachine: Sendable {
     private var start: AttachStart
     /// Where the socket stands; `nil` until the owner has answered for the first time.
     public private(set) var cursor: Cursor?
+    /// When the client asked: one that begins "now" begins with the first message since, however late an owner answers.
+    public private(set) var askedAt: Int64
     /// The number of the current attachment; frames of earlier ones are not for this socket any more.
     public private(set) var attachment: UInt32 = 0
     /// When the owner was last known to be there, or was not needed.
@@ -49,6 +51,7 @@ public struct SubscriptionMachine: Sendable {
     public init(start: AttachStart, isShared: Bool = false, now: Int64) {
         self.start = start
         self.isShared = isShared
+        askedAt = now
         lastTouch = now
     }
 
@@ -96,6 +99,7 @@ public struct SubscriptionMachine: Sendable {
     public mutating func restart(at start: AttachStart, now: Int64) -> Action {
         if state == .ended { return .nothing }
         self.start = start
+        askedAt = now
         cursor = nil
         return ask(now: now)
     }

@@ -57,6 +57,9 @@ struct APIRoutes: HTTPRoutes {
             routes, request, grant, exchange throws(ProblemReport) in
             try routes.operators.setWeight(request, grant, exchange)
         },
+        row(.post, "/v1/nodes/{node}/forget", .order("give orders"), body: .payload) { routes, request, grant, exchange in
+            routes.operators.forget(request, grant, exchange)
+        },
         row(.get, "/v1/revocations", .orderAboutBody) { routes, request, grant, exchange throws(ProblemReport) in
             try routes.operators.revocations(request, grant, exchange)
         },

@@ -1,6 +1,7 @@
 // `/metrics` in Prometheus' text format (version 0.0.4). There is no exporter among the packages at hand, and the
 // format is lines of text; what is counted stands in ShardCounters and ShardSnapshot.
 import RingpostCore
+import RingpostStore
 
 enum MetricsText {
     static func render(_ snapshot: ShardSnapshot, _ context: NodeContext) -> String {
@@ -39,12 +40,7 @@ enum MetricsText {
                 ([("state", "inheriting")], snapshot.inheriting), ([("state", "copy")], snapshot.copiesHeld),
             ])
         page.gauge("ringpost_uncommitted", "Messages that wait for another member to confirm them", [([], snapshot.uncommitted)])
-        page.gauge(
-            "ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
-        page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
-        page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
-        page.counter("ringpost_tls_failures_total", "TLS connections that failed, on all ports", [([], counters.tlsFailures)])
-        page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
+        writeLinks(snapshot, to: &page)
         page.counter(
             "ringpost_http_errors_total", "Requests answered with an error, by status",
             counters.badRequests.sorted { $0.key < $1.key }.map { ([("status", "\($0.key)")], $0.value) })
@@ -56,6 +52,7 @@ enum MetricsText {
         page.gauge(
             "ringpost_may_act", "1 while the node has the right to act", [([], context.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
         if let log = context.log?.counts { writeLog(written: log.written, lost: log.lost, to: &page) }
+        if let store = context.store { writeStore(store, to: &page) }
         page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], context.alarms)])
         writeStanding(context.standing, to: &page)
         page.histogram(
@@ -117,6 +114,29 @@ enum MetricsText {
             [([("result", "written")], counts.written), ([("result", "lost")], counts.lost), ([("result", "omitted")], counts.omitted)])
     }
 
+    private static func writeLinks(_ snapshot: ShardSnapshot, to page: inout Page) {
+        let counters = snapshot.counters
+        page.gauge(
+            "ringpost_links", "Links to other members", [([("state", "up")], snapshot.linksUp), ([("state", "down")], snapshot.linksDown)])
+        page.gauge("ringpost_link_queue_bytes", "Bytes that wait for links", [([], snapshot.linkBytes)])
+        page.counter("ringpost_link_reconnects_total", "Links that broke", [([], counters.linkReconnects)])
+        page.counter("ringpost_tls_failures_total", "TLS connections that failed, on all ports", [([], counters.tlsFailures)])
+        page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
+    }
+
+    private static func writeStore(_ store: SlotStore, to page: inout Page) {
+        let counts = store.counts
+        page.counter("ringpost_store_bytes_total", "Bytes of changes that are in the data directory", [([], counts.bytes)])
+        page.counter("ringpost_store_ticks_total", "Ticks of event loops that are there", [([], counts.ticks)])
+        page.counter("ringpost_store_batches_total", "Writes, each of all ticks that waited", [([], counts.batches)])
+        page.counter("ringpost_store_batch_seconds_total", "How long they took altogether", [([], Double(counts.microseconds) / 1_000_000)])
+        page.gauge("ringpost_store_last_batch_seconds", "How long the last one took", [([], Double(counts.lastMicroseconds) / 1_000_000)])
+        page.gauge("ringpost_store_queue_bytes", "Bytes of ticks that wait for the disk", [([], store.bytesQueued)])
+        page.gauge("ringpost_store_failed", "1 when a write has failed: the node ends", [([], store.firstFailure == nil ? 0 : 1)])
+        page.counter("ringpost_store_reads_total", "Slots and parts of histories that were read", [([], counts.reads)])
+        page.counter("ringpost_store_damaged_reads_total", "Of these, those that met damage", [([], counts.damagedReads)])
+    }
+
     private static func writeLog(written: UInt64, lost: UInt64, to page: inout Page) {
         page.counter(
             "ringpost_log_lines_total", "Lines of the log: written, and lost because its reader did not keep up",
@@ -141,15 +161,15 @@ enum MetricsText {
     private struct Page {
         var text = ""
 
-        mutating func gauge(_ name: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+        mutating func gauge(_ name: String, _ help: String, _ samples: [([(String, String)], some Numeric)]) {
             write(name, "gauge", help, samples)
         }
 
-        mutating func counter(_ name: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+        mutating func counter(_ name: String, _ help: String, _ samples: [([(String, String)], some Numeric)]) {
             write(name, "counter", help, samples)
         }
 
-        private mutating func write(_ name: String, _ type: String, _ help: String, _ samples: [([(String, String)], some BinaryInteger)]) {
+        private mutating func write(_ name: String, _ type: String, _ help: String, _ samples: [([(String, String)], some Numeric)]) {
             text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
             for (labels, value) in samples {
                 let inside = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")

@@ -30,8 +30,9 @@ extension NodeReport {
     init(_ member: Member, slots: Int, status: NodeStatus?) {
         self.init(
             id: member.id, boot: member.boot.hexadecimal, client: member.client, api: member.api, link: member.link,
-            protocol: member.protocolVersion, weight: member.weight, zone: member.zone, slots: slots, answered: status != nil,
-            epoch: status?.epoch, digest: status?.digest, users: status?.users, sockets: status?.sockets, lease: status?.lease,
+            protocol: member.protocolVersion, weight: member.weight, zone: member.zone, disk: member.disk?.rawValue, slots: slots,
+            answered: status != nil, epoch: status?.epoch, digest: status?.digest, users: status?.users, sockets: status?.sockets,
+            lease: status?.lease,
             ageMilliseconds: status?.ageMilliseconds, uptimeSeconds: status?.uptimeSeconds, loops: status?.loops,
             historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining,
             waiting: status?.waiting, alarms: status?.alarms, namespaces: status?.namespaces,

@@ -1,5 +1,6 @@
 // What operators tell nodes to do: `POST /v1/nodes/{id}/drain` and `/v1/nodes/{id}/weight`, on any node. It answers when the order
-// has been taken, not when it is done: how far it is stands in `/v1/nodes`.
+// has been taken, not when it is done: how far it is stands in `/v1/nodes`. `/v1/nodes/{id}/forget` is about a node that is gone for good:
+// the node that is asked carries it out itself.
 import FoundationEssentials
 import NIOCore
 import RingpostCore
@@ -12,6 +13,16 @@ extension OperatorRoutes {
         let order = try JSONDocument.decode(
             WeightOrder.self, from: request.body, usage: #"send {"weight":100}, a whole number from 0 to 65535"#, or: .badParameter)
         give(.weight(order.weight), request, grant, exchange)
+    }
+
+    func forget(_ request: HTTPRequest, _ grant: APIGrant, _ exchange: any HTTPExchange) {
+        let node = String(decoding: request.name, as: UTF8.self)
+        let (context, promise) = (shard.context, shard.eventLoop.makePromise(of: HTTPResponse.self))
+        context.loops.complete(promise) {
+            guard let refusal = await context.forget(node) else { return .json(JSONDocument.encode(OrderReport(node: node))) }
+            return .failure(status: refusal.status, code: refusal.code, message: refusal.message)
+        }
+        respond(promise.futureResult, toOrder: "forget", on: node, request, grant, exchange)
     }
 
     /// Ids need no percent-encoding.
@@ -56,5 +67,15 @@ extension OperatorRoutes {
     /// It is a member, but this node has no link with it or it says nothing: another node may reach it.
     private static func silent(_ node: String) -> HTTPResponse {
         .failure(status: 503, code: "no_answer", message: "\(node) doesn't answer this node; ask another node, or that one itself")
+    }
+}
+
+extension ForgetRefusal {
+    fileprivate var status: Int {
+        switch self {
+        case .unknown: 404
+        case .isMember, .unreadable, .isAlive, .changed, .alone: 409
+        case .unavailable: 503
+        }
     }
 }

@@ -46,6 +46,8 @@ public struct NodeConfiguration: Sendable {
     public var clientPublish = NamePatterns.none
     /// Users that any client may publish to, likewise.
     public var clientPublishUsers = NamePatterns.none
+    /// Keeps copies for longer than the process lives; in memory only unless given.
+    public var store: StoreConfiguration?
     /// Whom the node believes.
     public var auth = AuthConfiguration()
     /// TLS on the client and API ports; plain unless given.
@@ -67,6 +69,9 @@ public struct NodeConfiguration: Sendable {
 
     /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
+
+    /// Without ZooKeeper: where revocations are kept over a restart; `nil` for nowhere.
+    var revocationsFile: String? { zookeeper == nil ? auth.revocationsFile ?? store?.revocationsFile : nil }
 
     /// Clients may publish without being asked who they are.
     var opensPublishing: Bool { !clientPublish.isEmpty || !clientPublishUsers.isEmpty }

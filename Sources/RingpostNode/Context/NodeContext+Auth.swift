@@ -70,10 +70,10 @@ extension NodeContext {
     }
 
     /// Revocations are forgotten when this node ends.
-    var forgetsRevocations: Bool { tokens != nil && configuration.zookeeper == nil && configuration.auth.revocationsFile == nil }
+    var forgetsRevocations: Bool { tokens != nil && configuration.zookeeper == nil && configuration.revocationsFile == nil }
 
     static let forgetsRevocationsNote =
-        "this node keeps revocations in memory only, and forgets them when it restarts: give it --revocations-file FILE"
+        "this node keeps revocations in memory only, and forgets them when it restarts: give it --data DIR, or --revocations-file FILE"
 }
 
 /// The API key of one link, as it stands in the file at this moment. Used on the link's event loop only.

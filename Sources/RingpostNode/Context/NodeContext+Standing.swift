@@ -5,7 +5,11 @@ import RingpostWire
 extension NodeContext {
     /// What the membership and the shards have told of it.
     struct Standing: Sendable {
-        var alarms: [StandingAlarm] = []
+        var alarms: [StandingAlarm] { own + told }
+        /// What the membership has told last.
+        fileprivate var told: [StandingAlarm] = []
+        /// What stands as long as the process runs.
+        fileprivate var own: [StandingAlarm] = []
         /// Slots that nobody serves; `nil` when there are none.
         var slotsWait: SlotWatch.Report?
         /// What each shard has counted.
@@ -13,7 +17,8 @@ extension NodeContext {
     }
 
     var standing: Standing { standingFacts.withLock { $0 } }
-    func setStanding(_ alarms: [StandingAlarm]) { standingFacts.withLock { $0.alarms = alarms } }
+    func setStanding(_ alarms: [StandingAlarm]) { standingFacts.withLock { $0.told = alarms } }
+    func addAlarm(_ alarm: StandingAlarm) { standingFacts.withLock { $0.own.append(alarm) } }
     func setSlotsWait(_ report: SlotWatch.Report?) { standingFacts.withLock { $0.slotsWait = report } }
 
     /// A shard has counted its slots that nobody serves.
@@ -30,7 +35,8 @@ extension NodeContext {
 extension NodeReport.Waiting {
     init(_ report: SlotWatch.Report, now: Int64) {
         self.init(
-            slots: report.slots, for: report.names, seconds: Int((now - report.since) / 1_000),
+            slots: report.slots, for: report.names, disks: report.disks.isEmpty ? nil : report.disks,
+            seconds: Int((now - report.since) / 1_000),
             secondsLeft: report.until.map { Int(max(0, $0 - now) / 1_000) })
     }
 }

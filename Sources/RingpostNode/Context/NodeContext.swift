@@ -3,6 +3,7 @@
 import Logging
 import NIOCore
 import RingpostCore
+import RingpostStore
 import RingpostWire
 import Synchronization
 
@@ -50,6 +51,7 @@ package final class NodeContext: Sendable {
     let quotas: NodeQuotas
     private let facts: Mutex<Facts>
     let standingFacts = Mutex(Standing())
+    let storeFacts = Mutex<SlotStore?>(nil)
     /// Set once before any link exists.
     private let hooks = Mutex<Hooks>(Hooks())
 
@@ -66,6 +68,10 @@ package final class NodeContext: Sendable {
             throw ProblemReport(.noOwner)
         }
         var revocationNotes: @Sendable () async throws -> [RevocationNote] = { [] }
+        /// The node can't go on, and ends with this sentence.
+        var fail: @Sendable (String) -> Void = { _ in }
+        /// Nobody is to wait for this member any more; what stands against it, or `nil`.
+        var forget: @Sendable (_ id: String) async -> ForgetRefusal? = { _ in .unavailable("the node is just starting") }
         /// The process is told to end; again, if it was before.
         var signal: @Sendable () -> Void = {}
 
@@ -86,7 +92,9 @@ package final class NodeContext: Sendable {
         }
         audit = configuration.auth.auditLogFile.map { AuditLog(path: $0, node: configuration.id, logger: logger) }
         openGrant = SharedGrant(.open(publish: configuration.clientPublish, publishUsers: configuration.clientPublishUsers))
-        quotas = NodeQuotas(limits: configuration.limits, shardCount: shardCount, proxies: configuration.auth.trustedProxies)
+        quotas = NodeQuotas(
+            limits: configuration.limits, shardCount: shardCount, proxies: configuration.auth.trustedProxies,
+            storeFiles: configuration.store == nil ? 0 : StoreLimits.filesMax)
         facts = Mutex(Facts(identity: MemberIdentity(id: configuration.id, boot: 0), peers: PeerTable(shardCount: shardCount)))
     }
 
@@ -156,6 +164,8 @@ package final class NodeContext: Sendable {
     }
     /// - Throws: `ProblemReport`.
     func revocationNotes() async throws -> [RevocationNote] { try await hooks.withLock { $0 }.revocationNotes() }
+    func fail(_ sentence: String) { hooks.withLock { $0 }.fail(sentence) }
+    func forget(_ id: String) async -> ForgetRefusal? { await hooks.withLock { $0 }.forget(id) }
     func onSignal() { hooks.withLock { $0 }.signal() }
     func setLeaving() { facts.withLock { $0.isLeaving = true } }
     func refuse(_ peer: MemberIdentity) { facts.withLock { $0.peers.refuse(peer) } }

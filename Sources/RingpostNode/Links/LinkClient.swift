@@ -196,7 +196,11 @@ package final class LinkClient: @unchecked Sendable {
     func attach(_ request: AttachRequest, epoch: UInt64) {
         let attachment = WireAttachment.number(request.address)
         attachments.insert(attachment)
-        send(.attach(attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay, countMax: request.countMax))
+        let age = request.age(now: Moment.now().monotonic)
+        send(
+            .attach(
+                attachment: attachment, epoch: epoch, key: request.key, request.start, request.stay, countMax: request.countMax,
+                ageMilliseconds: age))
     }
 
     func detach(_ address: ReturnAddress, _ key: Key) {

@@ -273,10 +273,11 @@ final class LinkServer: Connection, @unchecked Sendable {
     private func handleNode(_ frame: LinkFrame) throws(LinkError) {
         switch frame {
         case .forward(let forward): try onForward(forward)
-        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax):
+        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax, let age):
             try check(key)
             let address = ReturnAddress(connectionID: connectionID, id: attachment)
-            let request = AttachRequest(key: key, address: address, start: start, stay: stay, countMax: countMax)
+            let askedAt = start == .now ? Moment.now().monotonic - Int64(age) : .max
+            let request = AttachRequest(key: key, address: address, start: start, stay: stay, countMax: countMax, askedAt: askedAt)
             runtime.post(.attach(request, epoch: epoch), to: runtime.shardIndex(key.slot))
         case .detach(let attachment, let key):
             try check(key)

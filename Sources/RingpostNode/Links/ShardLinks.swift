@@ -86,6 +86,7 @@ package final class ShardLinks {
     }
 
     func onDown(_ link: LinkClient) {
+        shell.store?.linkIsDown(link.handle)
         shell.decide { $0.linkIsDown(link.handle, now: $1, actions: &$2) }
         delegate.onLinkChange(isUp: false)
     }

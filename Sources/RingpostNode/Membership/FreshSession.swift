@@ -4,7 +4,18 @@
 import Dispatch
 import Logging
 import RingpostCore
+import ServiceLifecycle
 import ZooKeeperClient
+
+/// What ZooKeeper has of a cluster and of one of its nodes.
+enum NodeRecord: Sendable {
+    /// Nobody has answered in time.
+    case nobody
+    /// ZooKeeper does not let this node in.
+    case shutOut
+    /// The ring's document and the roster's entry; `nil` for what is not there.
+    case read(ring: [UInt8]?, entry: [UInt8]?)
+}
 
 enum FreshSession {
     /// What it asks for as its time-out. It makes nothing that could go with it, and the library gives a connection up that is not answered
@@ -15,19 +26,62 @@ enum FreshSession {
     ///
     /// - Parameter limitMilliseconds: how long to wait for a connection.
     static func ask(
-        about member: Member, at path: String, _ configuration: MembershipConfiguration, limitMilliseconds: Int, logger: Logger
+        about member: Member, at path: String, _ servers: String, _ credentials: ZooKeeperCredentials?, limitMilliseconds: Int,
+        logger: Logger
     ) async -> FreshAnswer {
+        await ask(servers, credentials, limitMilliseconds, logger) { await look(for: member, at: path, in: $0) } ?? .nobody
+    }
+
+    /// Asks again and again until somebody answers.
+    ///
+    /// - Returns: `nil` when the node is told to end meanwhile.
+    static func record(
+        of id: String, _ paths: ClusterPaths, _ servers: ZooKeeperServers, _ credentials: ZooKeeperCredentials?, _ logger: Logger
+    ) async -> NodeRecord? {
+        await cancelWhenGracefulShutdown {
+            var isTold = false
+            while !Task.isCancelled {
+                let record = await ask(servers.connectString, credentials, recordLimitMilliseconds, logger, whenShutOut: .shutOut) {
+                    await read(id, paths, in: $0)
+                }
+                switch record {
+                case nil, .nobody: break
+                case .shutOut, .read: return record
+                }
+                if !isTold { logger.notice("waiting for ZooKeeper, which knows whether the data directory is up to date") }
+                isTold = true
+                try? await Task.sleep(for: .milliseconds(pauseMilliseconds))
+            }
+            return nil
+        }
+    }
+
+    private static let recordLimitMilliseconds = 3_000
+    private static let pauseMilliseconds = 500
+
+    /// - Parameters:
+    ///   - whenShutOut: the answer where ZooKeeper takes no session from this node.
+    ///   - body: asks over the session.
+    /// - Returns: `nil` when there is no session in time.
+    private static func ask<Answer: Sendable>(
+        _ servers: String, _ credentials: ZooKeeperCredentials?, _ limitMilliseconds: Int, _ logger: Logger, whenShutOut: Answer? = nil,
+        _ body: (ZooKeeperSession) async -> Answer
+    ) async -> Answer? {
         // A session says little before it is connected, and nothing that counts.
         let (events, inbox) = AsyncStream.makeStream(of: ZooKeeperSessionEvent.self, bufferingPolicy: .bufferingNewest(8))
-        guard let session = await open(configuration, logger: logger, inbox) else { return .nobody }
+        guard let session = await open(servers, credentials, logger: logger, inbox) else { return nil }
         let limit = Task {
             do { try await Task.sleep(for: .milliseconds(limitMilliseconds)) } catch { return }
             inbox.finish()
         }
-        var answer = FreshAnswer.nobody
+        var answer: Answer?
         for await event in events {
+            if case .authenticationFailed = event, let whenShutOut {
+                answer = whenShutOut
+                break
+            }
             guard case .connected = event else { continue }
-            answer = await look(for: member, at: path, in: session)
+            answer = await body(session)
             break
         }
         limit.cancel()
@@ -37,16 +91,36 @@ enum FreshSession {
 
     /// On a thread of its own: looking up the servers' names can block for seconds.
     private static func open(
-        _ configuration: MembershipConfiguration, logger: Logger, _ inbox: AsyncStream<ZooKeeperSessionEvent>.Continuation
+        _ servers: String, _ credentials: ZooKeeperCredentials?, logger: Logger, _ inbox: AsyncStream<ZooKeeperSessionEvent>.Continuation
     ) async -> ZooKeeperSession? {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 let session = try? ZooKeeperSession(
-                    servers: configuration.servers ?? "", sessionTimeoutMilliseconds: timeoutMilliseconds,
-                    credentials: configuration.credentials, logger: logger
+                    servers: servers, sessionTimeoutMilliseconds: timeoutMilliseconds, credentials: credentials, logger: logger
                 ) { _ = inbox.yield($0) }
                 continuation.resume(returning: session)
             }
+        }
+    }
+
+    private static func read(_ id: String, _ paths: ClusterPaths, in session: ZooKeeperSession) async -> NodeRecord {
+        do throws(ZooKeeperError) {
+            try await session.sync(paths.cluster)
+            return .read(ring: try await content(paths.ring, in: session), entry: try await content(paths.roster(id), in: session))
+        } catch {
+            switch error.kind {
+            // Nobody has made the path.
+            case .noNode: return .read(ring: nil, entry: nil)
+            case .noAuth: return .shutOut
+            default: return .nobody
+            }
+        }
+    }
+
+    private static func content(_ path: String, in session: ZooKeeperSession) async throws(ZooKeeperError) -> [UInt8]? {
+        do throws(ZooKeeperError) { return try await session.get(path).data } catch {
+            if error.kind == .noNode { return nil }
+            throw error
         }
     }
 

@@ -6,7 +6,7 @@ import ZooKeeperClient
 
 /// Where the cluster's ZooKeeper is, and what this node announces there.
 public struct MembershipConfiguration: Sendable {
-    /// `host:port,host:port…`, an IPv6 address without brackets; `nil` for a cluster of this node alone: a view with epoch 1 at once, and a
+    /// `host:port,host:port…`, an IPv6 address without brackets; `nil` for a cluster of this node alone: a view at once, and a
     /// lease that never ends.
     public var servers: String?
     /// The path below which the cluster keeps its znodes; made if it is not there.
@@ -28,6 +28,8 @@ public struct MembershipConfiguration: Sendable {
     /// How long a drain may wait for others to take slots and copies over.
     public var handOverMilliseconds = DrainMachine.handOverMillisecondsDefault
 
+    /// Without ZooKeeper: the ring of an earlier process, which has left copies; a new one unless given.
+    public var ring: LoneRing?
     /// Without ZooKeeper: the file that keeps revocations over a restart; `nil` for none, and then they are forgotten.
     public var revocationsFile: String?
 
@@ -40,11 +42,16 @@ public struct MembershipConfiguration: Sendable {
 
     /// The document of a cluster that this node would found.
     func proposal() -> ClusterDocument {
+        if let ring { return document(seed: ring.seed, generation: ring.generation) }
         var random = SystemRandomNumberGenerator()
         let bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         guard let seed = SipKey(bytes: bytes) else { preconditionFailure("\(bytes.count) bytes are no key") }
-        return ClusterDocument(
-            seed: seed, generation: random.next(), sessionTimeoutMilliseconds: sessionTimeoutMilliseconds,
+        return document(seed: seed, generation: random.next())
+    }
+
+    private func document(seed: SipKey, generation: UInt64) -> ClusterDocument {
+        ClusterDocument(
+            seed: seed, generation: generation, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds,
             heartbeatTimeoutMilliseconds: heartbeatTimeoutMilliseconds, outageMaxMilliseconds: outageMaxMilliseconds)
     }
 
@@ -56,6 +63,23 @@ public struct MembershipConfiguration: Sendable {
             }
         }
         if let fault = proposal().fault { throw MembershipFailure(message: "the configuration \(fault)") }
+    }
+}
+
+/// What a node without ZooKeeper has to keep of its cluster, so that its copies are found again.
+public struct LoneRing: Sendable {
+    /// The secret under which names are placed.
+    public let seed: SipKey
+    /// Which cluster it is.
+    public let generation: UInt64
+    /// The highest epoch of which there are copies.
+    public let epoch: UInt64
+
+    /// A ring that was there before.
+    public init(seed: SipKey, generation: UInt64, epoch: UInt64) {
+        self.seed = seed
+        self.generation = generation
+        self.epoch = epoch
     }
 }
 

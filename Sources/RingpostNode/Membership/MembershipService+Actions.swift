@@ -24,7 +24,10 @@ extension MembershipService {
         case .askPeers(let number, let epoch): hooks.askPeers(number, epoch)
         case .pingPeers: hooks.pingPeers()
         case .refusePeer(let peer): hooks.onPeerRefused(peer)
-        case .identity(let identity, let lineage): hooks.onIdentity(identity, lineage)
+        case .identity(let identity, let lineage):
+            // Copies are on the disk under the old one, and ticks on their way there.
+            if let keeper, keeper.lineage != lineage { return fail(keeper.givenUp) }
+            hooks.onIdentity(identity, lineage)
         case .registered(let member, let hadPredecessor): hooks.onRegistered(member, hadPredecessor)
         case .lease(let lease): hooks.onLease(lease)
         case .view(let view):
@@ -123,8 +126,18 @@ extension MembershipService {
     // MARK: - Questions
 
     private func send(_ request: MembershipRequest, ticket: UInt64) {
+        if ending != nil { return }
         guard let store = session?.store else { preconditionFailure("\(request) without a session") }
-        answer { _ in .membership(.answered(ticket: ticket, await store.perform(request))) }
+        let (inbox, keeper, generation) = (inbox, keeper, machine.document?.generation)
+        let entry = store.paths.roster(configuration.me.id)
+        Task {
+            do throws(MembershipFailure) {
+                try await keeper?.prepare(request, generation: generation)
+                let answer = await store.perform(request)
+                try keeper?.check(answer, of: request, znode: entry)
+                inbox.yield(.event(.membership(.answered(ticket: ticket, answer))))
+            } catch { inbox.yield(.failed(error.message)) }
+        }
     }
 
     private func askAfresh(_ session: Int, about member: Member, limitMilliseconds: Int) {
@@ -133,7 +146,8 @@ extension MembershipService {
         asking?.cancel()
         asking = Task {
             let answer = await FreshSession.ask(
-                about: member, at: path, configuration, limitMilliseconds: limitMilliseconds, logger: logger)
+                about: member, at: path, configuration.servers ?? "", configuration.credentials, limitMilliseconds: limitMilliseconds,
+                logger: logger)
             inbox.yield(.event(.membership(.askedAfresh(session: session, answer))))
         }
     }

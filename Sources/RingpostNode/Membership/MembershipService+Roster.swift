@@ -10,8 +10,9 @@ extension MembershipService {
     /// How many milliseconds a slot of which no member has a copy must be waited for before it begins anew.
     ///
     /// - Returns: 0 if every boot that the roster names is a member or this process; S + H if nobody listens where the others were; the
-    ///   recovery wait if their addresses answer with another boot; S + H + M otherwise. `nil` if the roster can't be read: then
-    ///   nothing may be concluded, and somebody should ask again. While ZooKeeper is away the answer waits for it.
+    ///   recovery wait if their addresses answer with another boot, or their copies are on a disk; S + H + M otherwise. `nil` if the
+    ///   roster can't be read: then nothing may be concluded, and somebody should ask again. While ZooKeeper is away the answer
+    ///   waits for it.
     ///
     /// - Parameter epoch: in which every member has been asked; the newest one unless given. In another one the answer is `nil`.
     public func vacancyWait(at epoch: UInt64? = nil) async -> Int64? {
@@ -38,7 +39,7 @@ extension MembershipService {
         // Who has come meanwhile has to be asked for its copies first.
         guard machine.view?.epoch == epoch else { return nil }
         let strangers = machine.strangers(in: roster.entries)
-        handle(.rosterRead(strangers: strangers.map(\.identity)))
+        handle(.rosterRead(strangers: strangers))
         switch machine.vacancy(roster: roster.entries, unreadable: roster.faults.count) {
         case nil: return nil
         case .wait(0): return 0
@@ -63,24 +64,26 @@ extension MembershipService {
         ])
     }
 
+    /// Once, although it is looked at again and again.
     private func say(_ strangers: [Member], _ milliseconds: Int64) {
         if strangers.isEmpty { return }
         let names = strangers.prefix(8).map { "\($0.identity)" }.joined(separator: ", ")
+        if names == strangersSaid { return }
+        strangersSaid = names
         logger.notice(
             "no members, but in the roster: \(names)", metadata: ["waitMilliseconds": "\(milliseconds)"])
     }
 
     /// What their addresses answer, up to the first who may still act.
-    private func probe(_ members: [Member]) async -> [ProbeResult] {
+    private func probe(_ members: [Member]) async -> [(member: Member, result: ProbeResult)] {
         let probe = hooks.probe
-        var all: [ProbeResult] = []
+        var all: [(member: Member, result: ProbeResult)] = []
         for start in stride(from: 0, to: members.count, by: Self.probesUnderWayMax) {
-            let results = await withTaskGroup(of: ProbeResult.self) { group in
-                for member in members[start...].prefix(Self.probesUnderWayMax) { group.addTask { await probe(member) } }
+            all += await withTaskGroup(of: (Member, ProbeResult).self) { group in
+                for member in members[start...].prefix(Self.probesUnderWayMax) { group.addTask { (member, await probe(member)) } }
                 return await group.reduce(into: []) { $0.append($1) }
             }
-            all += results
-            if results.contains(where: \.mayStillAct) { break }
+            if all.contains(where: \.result.mayStillAct) { break }
         }
         return all
     }

@@ -21,6 +21,8 @@ public actor MembershipService {
         case zooKeeper(number: Int, ZooKeeperSessionEvent)
         /// Of a peer.
         case fromOutside(NodeEvent)
+        /// The node can't go on.
+        case failed(String)
     }
 
     /// All memberships of a process run on one thread: see `MembershipThread`.
@@ -29,6 +31,8 @@ public actor MembershipService {
     let configuration: MembershipConfiguration
     let paths: ClusterPaths
     let hooks: MembershipHooks
+    /// What keeps this node's lineage; `nil` where it ends with the process.
+    let keeper: (any LineageKeeper)?
     let logger: Logger
 
     /// Not bounded by itself: the machine has few requests under way at any time, and what comes from outside is counted.
@@ -50,7 +54,7 @@ public actor MembershipService {
     var probing: Task<Void, Never>?
     /// ZooKeeper is asked over a session beside.
     var asking: Task<Void, Never>?
-    private var ending: NodeAction.Ending?
+    private(set) var ending: NodeAction.Ending?
     private var wake: (at: Int64, task: Task<Void, Never>)?
     private var isRunning = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
@@ -60,27 +64,32 @@ public actor MembershipService {
     var unwrittenRecords: [Revocation: RevocationRecord] = [:]
     /// What was wrong with entries of the roster when it was last said.
     var rosterFaults: [String] = []
+    /// Who was no member and in the roster when it was last said.
+    var strangersSaid = ""
     /// By epochs in which the roster is being looked at; who asks meanwhile, in the same one, gets the same answer.
     var vacancyChecks: [UInt64: Task<Int64?, Never>] = [:]
 
     /// A membership in a cluster that lives in ZooKeeper, or in one of this node alone. Nothing happens before ``run()``.
-    public init(configuration: MembershipConfiguration, hooks: MembershipHooks, logger: Logger) {
+    public init(configuration: MembershipConfiguration, hooks: MembershipHooks, keeper: (any LineageKeeper)? = nil, logger: Logger) {
         self.configuration = configuration
         paths = ClusterPaths(cluster: configuration.cluster, chroot: configuration.chroot)
         self.hooks = hooks
+        self.keeper = keeper
         self.logger = logger
         let drain = DrainMachine(
             drainMilliseconds: configuration.drainMilliseconds,
             sessionTimeoutMilliseconds: Int64(configuration.sessionTimeoutMilliseconds),
-            handOverMilliseconds: configuration.handOverMilliseconds)
+            handOverMilliseconds: configuration.handOverMilliseconds, keepsCopies: keeper != nil)
         let now = MonotonicClock.nowMilliseconds()
         if configuration.servers == nil {
             var (random, me) = (SystemRandomNumberGenerator(), configuration.me)
             me.boot = random.next()
-            machine = NodeMachine(alone: me, document: configuration.proposal(), drain: drain, now: now)
+            machine = NodeMachine(
+                alone: me, document: configuration.proposal(), above: configuration.ring?.epoch ?? 0, drain: drain, now: now)
         } else {
             let membership = MembershipMachine(
-                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(), began: Moment.now().wall)
+                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(), began: Moment.now().wall,
+                storedBoots: keeper.flatMap { $0.boots.isEmpty ? nil : $0.boots })
             machine = NodeMachine(membership, drain: drain, now: now)
         }
         (inputs, inbox) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .unbounded)
@@ -153,6 +162,9 @@ public actor MembershipService {
         inbox.yield(.fromOutside(event))
     }
 
+    /// Something that the node can't do without has failed: ``run()`` throws this sentence.
+    public nonisolated func fail(because sentence: String) { inbox.yield(.failed(sentence)) }
+
     /// Says goodbye and ends ``run()``; returns when it has ended.
     ///
     /// - Parameter clearingRoster: only when this node holds no copy that anybody could still need, as after a complete drain.
@@ -162,7 +174,7 @@ public actor MembershipService {
         await withCheckedContinuation { endWaiters.append($0) }
     }
 
-    /// Each member's last boot, without those that said goodbye: who might still have a copy.
+    /// Each member's last boot, without those that said goodbye or were given up: who might still have a copy.
     ///
     /// - Throws: when ZooKeeper can't be reached.
     public func roster() async throws -> [Member] {
@@ -186,6 +198,7 @@ public actor MembershipService {
         case .fromOutside(let event):
             outsideInputsWaiting.subtract(1, ordering: .relaxed)
             handle(event)
+        case .failed(let sentence): fail(sentence)
         }
     }
 
@@ -207,6 +220,13 @@ public actor MembershipService {
         actions.removeAll()
         isPerforming = false
         setWake(now: MonotonicClock.nowMilliseconds())
+    }
+
+    /// Ends the node at once, without a goodbye: its session is closed, so that others go on without it.
+    func fail(_ sentence: String) {
+        guard ending == nil else { return }
+        handle(.stop)
+        end(.failed(sentence))
     }
 
     func end(_ ending: NodeAction.Ending) {

@@ -23,6 +23,7 @@ struct MembershipStore: Sendable {
             switch error.kind {
             case .nodeExists: return .exists
             case .noNode: return .missing
+            case .badVersion: return .changed
             case .noAuth: return .forbidden(sentence(forbidden: error))
             default: return .failed("\(error)")
             }
@@ -46,9 +47,9 @@ struct MembershipStore: Sendable {
         case .list(let unlessEpoch): return try await list(unlessEpoch: unlessEpoch)
         case .makeRosterEntry(let member, let life):
             return try await makeRosterEntry(RosterEntry(member, life))
-        case .register(let member, let life):
+        case .register(let member, let life, let version):
             try await session.multi([
-                .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),
+                .set(path: paths.roster(member.id), data: RosterEntry(member, life).json(), version: version),
                 .create(path: paths.member(member.id), data: member.json(), ephemeral: true),
             ])
             return .done
@@ -75,7 +76,7 @@ struct MembershipStore: Sendable {
             guard error.kind == .nodeExists else { throw error }
         }
         guard let content = try await readOne(path).get() else { return .failed("\(path) went while it was read") }
-        return .rosterEntry(content.data)
+        return .rosterEntry(content.data, version: content.stat.version)
     }
 
     private func list(unlessEpoch: UInt64?) async throws(ZooKeeperError) -> MembershipAnswer {
@@ -93,7 +94,7 @@ struct MembershipStore: Sendable {
         return .list(MemberList(epoch: epoch, entries: entries))
     }
 
-    /// What stands in the roster.
+    /// What stands in the roster, without those that are given up.
     struct Roster {
         var entries: [Member] = []
         /// What is wrong with those that can't be read. Each is somebody's, and nobody may conclude from it that a copy is gone.
@@ -110,9 +111,10 @@ struct MembershipStore: Sendable {
         var roster = Roster()
         for (name, content) in zip(names, try await read(names.map { paths.roster($0) })) {
             guard let content else { continue }
-            do throws(DocumentError) { roster.entries.append(try Member(json: content.data, znode: paths.roster(name))) } catch {
-                roster.faults.append(error.message)
-            }
+            do throws(DocumentError) {
+                let entry = try RosterEntry(json: content.data, znode: paths.roster(name))
+                if !entry.isGivenUp { roster.entries.append(entry.member) }
+            } catch { roster.faults.append(error.message) }
         }
         return roster
     }
@@ -157,7 +159,7 @@ struct MembershipStore: Sendable {
         return contents
     }
 
-    private func readOne(_ path: String) async -> Result<Content?, ZooKeeperError> {
+    func readOne(_ path: String) async -> Result<Content?, ZooKeeperError> {
         do throws(ZooKeeperError) { return .success(try await session.get(path)) } catch {
             return error.kind == .noNode ? .success(nil) : .failure(error)
         }

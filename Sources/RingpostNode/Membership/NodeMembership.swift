@@ -10,8 +10,13 @@ struct NodeMembership {
     private let context: NodeContext
     private let service: MembershipService
 
-    /// - Parameter whenServing: called once, when all shards serve clients.
-    init(group: ShardGroup, member: Member, whenServing: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - keeper: keeps the member's lineage; `nil` where it ends with the process.
+    ///   - ring: without ZooKeeper, the ring of an earlier process.
+    ///   - whenServing: called once, when all shards serve clients.
+    init(
+        group: ShardGroup, member: Member, keeper: (any LineageKeeper)?, ring: LoneRing?, whenServing: @escaping @Sendable () -> Void
+    ) {
         let context = group.context
         self.context = context
         let zooKeeper = context.configuration.zookeeper
@@ -19,13 +24,15 @@ struct NodeMembership {
             servers: zooKeeper?.connectString, cluster: context.configuration.cluster, me: member)
         configuration.drainMilliseconds = context.configuration.drainMilliseconds
         configuration.handOverMilliseconds = context.configuration.limits.handOverMilliseconds
-        configuration.revocationsFile = context.configuration.auth.revocationsFile
+        configuration.revocationsFile = context.configuration.revocationsFile
+        configuration.ring = ring
         if let zooKeeper {
             configuration.chroot = zooKeeper.chroot
             configuration.credentials = context.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = context.configuration.sessionTimeoutMilliseconds
         }
-        service = MembershipService(configuration: configuration, hooks: Self.hooks(group, whenServing), logger: context.logger)
+        service = MembershipService(
+            configuration: configuration, hooks: Self.hooks(group, whenServing), keeper: keeper, logger: context.logger)
     }
 
     /// Is a member until it has drained, by a graceful shutdown or by an operator's order.
@@ -68,8 +75,17 @@ struct NodeMembership {
         hooks.revocationNotes = {
             do throws(RevocationFailure) { return try await service.revocationNotes() } catch { throw error.report }
         }
+        hooks.fail = { service.fail(because: $0) }
+        hooks.forget = { id in
+            do throws(ForgetRefusal) {
+                try await service.forget(id)
+                return nil
+            } catch { return error }
+        }
         hooks.signal = { Task { await service.drain(.signal) } }
         context.setHooks(hooks)
+        // It may have failed before anybody could be told.
+        if context.store?.firstFailure != nil { context.fail(NodeContext.storeFailed) }
     }
 }
 
@@ -147,7 +163,7 @@ extension ShardGroup {
 
     fileprivate func apply(_ lease: Lease) {
         context.setLease(lease)
-        onEachShard { $0.setLease(until: lease.actUntil) }
+        onEachShard { $0.setLease(until: lease.actUntil, reachesZooKeeper: lease.reachesZooKeeper) }
     }
 
     fileprivate func probe(_ member: Member) async -> ProbeResult {

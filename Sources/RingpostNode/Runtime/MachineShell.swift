@@ -15,6 +15,8 @@ final class MachineShell {
     private var isPerforming = false
     /// Set once, before the first event.
     private unowned var performer: (any ShardActionPerformer)!
+    /// Where the node has a store.
+    private(set) var store: ShardStore?
 
     init(_ machine: ShardMachine) { self.machine = machine }
 
@@ -39,14 +41,43 @@ final class MachineShell {
     /// but what it comes to waits its turn behind what was decided before.
     func decide(_ body: (inout ShardMachine, Moment, inout [ShardAction]) -> Void) {
         body(&machine, Moment.now(), &actions)
+        performAll()
+        store?.onDecided()
+    }
+
+    private func performAll() {
         if isPerforming { return }
         isPerforming = true
         var next = 0
         while next < actions.count {
-            performer.perform(actions[next])
+            let action = actions[next]
             next += 1
+            if let store, !store.admit(action) { continue }
+            performer.perform(action)
         }
         actions.removeAll(keepingCapacity: true)
         isPerforming = false
+    }
+
+    // MARK: The store
+
+    /// Before the first view: what the machine has changed is kept, and what follows from that waits until it is.
+    func serve(_ store: ShardStore, lineage: UInt64, heads: [Int: SlotHead]) {
+        self.store = store
+        machine.restore(heads, lineage: lineage)
+    }
+
+    func takeTick() -> StoreTick? { machine.takeTick(now: Moment.now().monotonic) }
+    func mayLeave(_ frame: SlotFrame) -> Bool { machine.mayLeave(frame, now: Moment.now()) }
+    func setStoreIsBehind(_ isBehind: Bool) { machine.setStoreIsBehind(isBehind) }
+
+    /// Performs what was held, until `next` has no more.
+    func perform(_ next: () -> ShardAction?) {
+        let isNested = isPerforming
+        isPerforming = true
+        while let action = next() { performer.perform(action) }
+        isPerforming = isNested
+        performAll()
+        store?.onDecided()
     }
 }

@@ -21,13 +21,14 @@ final class NodeQuotas: Sendable {
     private let isGivingBack = Atomic<Bool>(false)
     private let shedder: Mutex<MemoryShedder>
 
-    init(limits: NodeLimits, shardCount: Int, proxies: TrustedProxies = .nobody) {
+    /// - Parameter storeFiles: that the node's store may have open.
+    init(limits: NodeLimits, shardCount: Int, proxies: TrustedProxies = .nobody, storeFiles: Int = 0) {
         self.proxies = proxies
         sockets = Mutex(
             ConnectionQuotas(
                 perUser: limits.socketsPerUserMax, perAddress: limits.socketsPerAddressMax,
                 ratePerAddress: limits.connectionsPerAddressPerSecond))
-        let most = limits.connectionsMax ?? min(max(16, DescriptorLimit.now - Self.descriptorsKept), Self.connectionsMax)
+        let most = limits.connectionsMax ?? min(max(16, DescriptorLimit.now - Self.descriptorsKept - storeFiles), Self.connectionsMax)
         room = Mutex(ConnectionRoom(max: most, perAddress: limits.connectionsPerAddressMax))
         memoryBytesMax = limits.memoryBytesMax ?? Self.machineBytes / 4 * 3
         shedder = Mutex(MemoryShedder(bytesMax: memoryBytesMax, shardCount: shardCount))

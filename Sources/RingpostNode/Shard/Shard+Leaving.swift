@@ -13,7 +13,7 @@ extension Shard {
     /// What would have to go before the node can.
     var holdings: NodeHoldings {
         NodeHoldings(
-            copies: machine.slotCounts.copies, lastCopies: machine.lastCopyCount, users: machine.mailboxCount, sockets: clientSockets)
+            copies: machine.slotCounts.copies, lastCopies: machine.lastCopyCount, users: machine.keptCount, sockets: clientSockets)
     }
 
     /// Connections of clients and producers that are still there.

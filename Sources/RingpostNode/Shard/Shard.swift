@@ -61,6 +61,7 @@ package final class Shard: @unchecked Sendable {
 
     package func stop() {
         ticker?.cancel()
+        shell.store?.handOver()
         runtime.end()
         for connection in runtime.allConnections { connection.closeNow() }
         links.stop()
@@ -116,7 +117,9 @@ package final class Shard: @unchecked Sendable {
         if old == nil { context.onShardKnowsRing() }
     }
 
-    package func setLease(until: Int64) { decide { $0.setLease(until: until, now: $1, actions: &$2) } }
+    package func setLease(until: Int64, reachesZooKeeper: Bool = true) {
+        decide { $0.setLease(until: until, reachesZooKeeper: reachesZooKeeper, now: $1, actions: &$2) }
+    }
 
     /// This node has a new boot: nothing that was said under the old one holds, on any link.
     ///
@@ -154,6 +157,7 @@ extension Shard: ShardActionPerformer {
             }
         case .scheduleEpochWork:
             inNextTurn { self.decide { $0.onEpochWork(now: $1, actions: &$2) } }
+        case .load(let slot, let head): shell.store?.load(slot, head)
         case .closeConnection(let connectionID):
             post(.closeConnection(connectionID), to: ConnectionAddress(connectionID: connectionID).shard)
         }

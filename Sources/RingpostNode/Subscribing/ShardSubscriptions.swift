@@ -60,8 +60,8 @@ final class ShardSubscriptions {
     }
 
     /// Asks the owner; the answer finds the subscription by its number.
-    func ask(_ key: Key, number: UInt64, start: AttachStart, stay: AttachRequest.Stay) {
-        let request = AttachRequest(key: key, address: address(number), start: start, stay: stay)
+    func ask(_ key: Key, number: UInt64, start: AttachStart, stay: AttachRequest.Stay, askedAt: Int64) {
+        let request = AttachRequest(key: key, address: address(number), start: start, stay: stay, askedAt: askedAt)
         runtime.post(.attach(request, epoch: shell.view?.epoch ?? 0), to: runtime.shardIndex(key.slot))
     }
 

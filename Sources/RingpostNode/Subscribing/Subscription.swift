@@ -197,7 +197,7 @@ final class Subscription: StopsInTurn {
             number = fresh
             mayBeAttached = true
             updatePending()
-            subscriptions.ask(key, number: fresh, start: start, stay: listens ? .never : stay)
+            subscriptions.ask(key, number: fresh, start: start, stay: listens ? .never : stay, askedAt: machine.askedAt)
         case .close(let reason):
             release()
             sink?.end(subscriptions.admission.disconnect(reason))

@@ -1,6 +1,7 @@
 // What a store says of itself, in a file of its own: it is looked at before the database is opened, because opening a database changes it.
 // A small JSON document, written whole and renamed into its place, with a last line that is the sum of all before it.
 import Foundation
+import HashRing
 import RingpostCore
 
 /// Whose store it is.
@@ -18,15 +19,14 @@ struct StoreIdentity: Codable, Equatable {
 
     /// What this program writes.
     static let formatNow = 1
-    /// Boots that are remembered; the oldest go first. A boot is written before it is registered, so more of them in a row than this would
-    /// all have to fail before the one that the roster knows is forgotten.
-    static let bootsMax = 256
 
     var format = StoreIdentity.formatNow
     var cluster: String
     var node: String
     /// Sixteen hexadecimal digits, as all 64-bit words here: many readers of JSON keep only 53 bits of a number. Empty while it is not known.
     var generation: String
+    /// The secret under which names are placed: only in the store of a node without ZooKeeper, where nobody else keeps it. 32 digits.
+    var seed: String?
     var lineage: String
     var boots: [String] = []
     var state = State.new
@@ -38,6 +38,24 @@ struct StoreIdentity: Codable, Equatable {
     var device: String
     /// Which directory on which file system this is. A copy is another one.
     var place: String
+
+    /// The cluster that a node without ZooKeeper is; `nil` where ZooKeeper keeps it, or nobody yet.
+    var ring: (generation: UInt64, seed: SipKey)? {
+        get {
+            let digits = Array((seed ?? "").utf8)
+            guard let generation = UInt64(hexadecimal: Array(generation.utf8)), digits.count == 32,
+                let high = UInt64(hexadecimal: digits[..<16]), let low = UInt64(hexadecimal: digits[16...]),
+                let seed = SipKey(bytes: [high, low].flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } })
+            else { return nil }
+            return (generation, seed)
+        }
+        set {
+            generation = newValue?.generation.hexadecimal ?? ""
+            seed = newValue.map { ring in
+                String(decoding: ring.seed.bytes.flatMap { UInt64($0).hexadecimal.utf8.suffix(2) }, as: UTF8.self)
+            }
+        }
+    }
 
     // MARK: Bytes
 

@@ -24,7 +24,6 @@ public final class SlotStore: CopyStore {
     /// The directory.
     public let path: String
     let database: RocksDatabase
-    private let hasher: KeyHasher
     private let clock: StoreClock
     private let mark: AcknowledgedMark
     /// `nil` when the store is closed.
@@ -37,11 +36,10 @@ public final class SlotStore: CopyStore {
     private let onFailure: @Sendable (StoreFailure) -> Void
 
     private init(
-        _ opening: sending StoreOpening, durability: StoreDurability, hasher: KeyHasher, limits: MailboxLimits,
+        _ opening: sending StoreOpening, durability: StoreDurability, limits: MailboxLimits,
         onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) {
         self.durability = durability
-        self.hasher = hasher
         self.onFailure = onFailure
         path = opening.directory.path
         database = opening.database
@@ -65,13 +63,13 @@ public final class SlotStore: CopyStore {
     ///     ``begin(lineage:)``, which haven't returned then.
     /// - Throws: when the directory can't be this node's store, or is damaged. Nothing was deleted.
     public static func open(
-        _ path: String, for owner: StoreOwner, durability: StoreDurability, fresh: UInt64, hasher: KeyHasher, now: Int64,
+        _ path: String, for owner: StoreOwner, durability: StoreDurability, fresh: UInt64, now: Int64,
         limits: MailboxLimits = MailboxLimits(), onFailure: @escaping @Sendable (StoreFailure) -> Void
     ) throws(StoreRefusal) -> OpenedStore {
         let opening = try StoreOpening(path, for: owner, durability: durability, fresh: fresh, now: now)
         let (heads, loss, isNew) = (opening.heads, opening.loss, opening.directory.isNew)
         let lineage = UInt64(hexadecimal: Array(opening.directory.identity.lineage.utf8)) ?? fresh
-        let store = SlotStore(opening, durability: durability, hasher: hasher, limits: limits, onFailure: onFailure)
+        let store = SlotStore(opening, durability: durability, limits: limits, onFailure: onFailure)
         return OpenedStore(store: store, lineage: lineage, heads: heads, loss: loss, isNew: isNew)
     }
 
@@ -191,7 +189,7 @@ public final class SlotStore: CopyStore {
 
     private func read(_ request: SlotLoad) -> Result<[SnapshotChunk], StoreDamage> {
         read(request.slot, at: request.now) { cursor, clock throws(StoreDamage) in
-            var loader = SlotLoader(slot: request.slot, hasher: hasher, clock: clock, limits: request.limits)
+            var loader = SlotLoader(slot: request.slot, hasher: request.hasher, clock: clock, limits: request.limits)
             try loader.read(from: &cursor)
             return loader.chunks(of: request.head, bytesMax: request.chunkBytesMax)
         }
@@ -237,7 +235,7 @@ public final class SlotStore: CopyStore {
             guard let directory else { throw closed }
             try directory.update { identity in
                 identity.boots.append(boot.hexadecimal)
-                identity.boots.removeFirst(max(0, identity.boots.count - StoreIdentity.bootsMax))
+                identity.boots.removeFirst(max(0, identity.boots.count - StoreLimits.bootsMax))
             }
         }
     }
@@ -249,6 +247,39 @@ public final class SlotStore: CopyStore {
             try directory.identity.check(generation: generation, in: path)
             if directory.identity.generation.isEmpty { try directory.update { $0.generation = generation.hexadecimal } }
         }
+    }
+
+    /// The cluster that a node without ZooKeeper is. The first time it is made with these random bits; from then on it is the same.
+    /// Blocks.
+    ///
+    /// - Throws: a refusal, when the store was used with ZooKeeper, which keeps the rest of what places names.
+    public func settle(alone generation: UInt64, seed: SipKey) throws -> (generation: UInt64, seed: SipKey) {
+        try directory.withLock { directory in
+            guard let directory else { throw closed }
+            if directory.identity.generation.isEmpty {
+                try directory.update { $0.ring = (generation, seed) }
+            }
+            guard let ring = directory.identity.ring else {
+                throw StoreRefusal(
+                    .otherGeneration, path,
+                    "it was used with ZooKeeper, which has the rest of what this node needs to find things in it. Start the node with --zookeeper, "
+                        + "or name another directory.")
+            }
+            return ring
+        }
+    }
+
+    /// The cluster's generation, if it is known already.
+    public var generation: UInt64? {
+        directory.withLock { $0.flatMap { UInt64(hexadecimal: Array($0.identity.generation.utf8)) } }
+    }
+
+    /// A boot of this lineage was about to be registered, so that others may have gone on with it or without it.
+    public var hasBoots: Bool { !boots.isEmpty }
+
+    /// See ``hasBoots``.
+    public var boots: Set<UInt64> {
+        directory.withLock { Set(($0?.identity.boots ?? []).compactMap { UInt64(hexadecimal: Array($0.utf8)) }) }
     }
 
     /// Goes on under another lineage: this one was given up. All heads become hearsay. Blocks; to be called before the first tick.

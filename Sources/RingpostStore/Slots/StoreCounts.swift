@@ -10,6 +10,8 @@ public struct StoreCounts: Sendable, Equatable {
     public internal(set) var bytes = 0
     /// How long the batches took altogether.
     public internal(set) var microseconds = 0
+    /// How long the last one took.
+    public internal(set) var lastMicroseconds = 0
     /// Slots and parts of histories that were read.
     public internal(set) var reads = 0
     /// Of these, those that met damage.
@@ -20,5 +22,6 @@ public struct StoreCounts: Sendable, Equatable {
         self.ticks += ticks
         self.bytes += bytes
         self.microseconds += microseconds
+        lastMicroseconds = microseconds
     }
 }

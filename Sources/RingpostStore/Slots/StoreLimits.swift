@@ -8,20 +8,23 @@ public enum StoreLimits {
     public static let queueBytesMax = 64 * 1_024 * 1_024
     /// Slots and parts of histories that wait to be read.
     public static let readsMax = 1_024
+    /// Boots that an identity has; the oldest go first. A boot is written before it is registered, so more of them in a row than this would all
+    /// have to fail before the one that the roster knows is forgotten.
+    public static let bootsMax = 256
     /// Bytes of ticks that go into one batch; what waits beyond it goes into the next one. One tick alone may have more.
-    static let batchBytesMax = 8 * 1_024 * 1_024
+    public static let batchBytesMax = 8 * 1_024 * 1_024
     /// Changes that are in memory and in the write-ahead log only, of both tables together.
-    static let memtableBytesMax = 64 * 1_024 * 1_024
+    public static let memtableBytesMax = 64 * 1_024 * 1_024
     /// The write-ahead log; all of it is read when a store is opened.
-    static let logBytesMax = 128 * 1_024 * 1_024
+    public static let logBytesMax = 128 * 1_024 * 1_024
     /// Blocks of table files that were read, and what tells where they are.
-    static let cacheBytesMax = 32 * 1_024 * 1_024
+    public static let cacheBytesMax = 32 * 1_024 * 1_024
     /// The same of heads, which are read when a store is opened. Without a bound of its own a table has RocksDB's.
-    static let headsCacheBytesMax = 4 * 1_024 * 1_024
+    public static let headsCacheBytesMax = 4 * 1_024 * 1_024
     /// A file of messages.
     static let messageFileBytesMax = 64 * 1_024 * 1_024
     /// Files that are open.
-    static let filesMax = 512
+    public static let filesMax = 512
 
     /// RocksDB's options of the database.
     /// - Damage in the log before its end stops the opening (`kTolerateCorruptedTailRecords`), and so does a log that the list of files names

@@ -1,5 +1,6 @@
 // What the API port says of the cluster: `GET /v1/ring` and `GET /v1/nodes`, as node and clients have it. Fields that only an answering node knows are optional; keys
 // that this version doesn't know are ignored, so that a newer node can say more.
+import RingpostCore
 
 /// The answer to `GET /v1/ring`.
 public struct RingReport: Codable, Equatable, Sendable {
@@ -115,15 +116,18 @@ public struct NodeReport: Codable, Equatable, Sendable {
         public let slots: Int
         /// Ids of the nodes that they wait for: members that can't be reached, and former ones that might still act.
         public let `for`: [String]
+        /// Ids of those of them whose copies are on a disk; missing where there are none.
+        public let disks: [String]?
         /// For how long some have waited, without a moment in which none did.
         public let seconds: Int
         /// For how long they wait at most, if none of those comes; missing where that is not known.
         public let secondsLeft: Int?
 
         /// What a node answers.
-        public init(slots: Int, `for`: [String], seconds: Int, secondsLeft: Int?) {
+        public init(slots: Int, `for`: [String], disks: [String]? = nil, seconds: Int, secondsLeft: Int?) {
             self.slots = slots
             self.for = `for`
+            self.disks = disks
             self.seconds = seconds
             self.secondsLeft = secondsLeft
         }
@@ -132,7 +136,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
         public var sentence: String {
             let whom = self.for.isEmpty ? "" : " for \(self.for.joined(separator: ", "))"
             let left = secondsLeft.map { ", and begin anew in \($0) s" } ?? ""
-            return "\(slots) slots have waited\(whom) for \(seconds) s\(left)"
+            let advice = SlotWatch.advice(disks: disks ?? []).map { "; \($0)" } ?? ""
+            return "\(slots) slots have waited\(whom) for \(seconds) s\(left)\(advice)"
         }
     }
 
@@ -152,6 +157,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
     public let weight: UInt16
     /// Where it runs.
     public let zone: String?
+    /// "fsync" or "written": what its disk promises. Missing where its copies are in memory only.
+    public let disk: String?
     /// Slots it owns in the answering node's ring.
     public let slots: Int?
     /// False: the node did not answer the one that was asked, and what follows is missing.
@@ -192,7 +199,8 @@ public struct NodeReport: Codable, Equatable, Sendable {
     /// What a node answers.
     public init(
         id: String, boot: String? = nil, client: String, api: String, link: String, `protocol`: Int? = nil, weight: UInt16,
-        zone: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil, users: Int? = nil,
+        zone: String? = nil, disk: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil,
+        users: Int? = nil,
         sockets: Sockets? = nil, lease: String? = nil, ageMilliseconds: Int64? = nil, uptimeSeconds: Int64? = nil, loops: Int? = nil,
         historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, waiting: Waiting? = nil,
         alarms: [String]? = nil, namespaces: String? = nil, version: String? = nil,
@@ -206,6 +214,7 @@ public struct NodeReport: Codable, Equatable, Sendable {
         self.protocol = `protocol`
         self.weight = weight
         self.zone = zone
+        self.disk = disk
         self.slots = slots
         self.answered = answered
         self.epoch = epoch

@@ -14,7 +14,8 @@ extension Receipt.Outcome {
 }
 
 extension Receipt {
-    /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`
+    /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`. That it is durable, or a repeat, is
+    /// only said where it is so.
     package func appendJSON(key: Key, to bytes: inout [UInt8]) {
         bytes.append(text: key.kind == .user ? "{\"user\":" : "{\"channel\":")
         key.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
@@ -26,7 +27,8 @@ extension Receipt {
         bytes.append(contentsOf: owner.utf8)
         bytes.append(text: "\",\"outcome\":\"")
         bytes.append(text: outcome.code)
-        bytes.append(text: mirrored ? "\",\"mirrored\":true,\"id\":\"" : "\",\"mirrored\":false,\"id\":\"")
+        bytes.append(text: mirrored ? "\",\"mirrored\":true," : "\",\"mirrored\":false,")
+        bytes.append(text: durable ? "\"durable\":true,\"id\":\"" : "\"id\":\"")
         id.append(to: &bytes)
         bytes.append(text: repeated ? "\",\"repeated\":true}" : "\"}")
     }

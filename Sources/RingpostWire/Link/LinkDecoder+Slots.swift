@@ -203,7 +203,7 @@ extension LinkDecoder {
         else { return nil }
         let receipt = Receipt(
             sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
-            id: MessageID(high: high, low: low))
+            durable: flags & LinkFlag.durable != 0, id: MessageID(high: high, low: low))
         return Remembered(receipt: receipt, until: until, principal: principal)
     }
 }

@@ -174,7 +174,7 @@ public struct LinkDecoder: Sendable {
         else { return nil }
         let receipt = Receipt(
             sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
-            id: MessageID(high: high, low: low), repeated: flags & LinkFlag.repeated != 0)
+            durable: flags & LinkFlag.durable != 0, id: MessageID(high: high, low: low), repeated: flags & LinkFlag.repeated != 0)
         return (request, receipt)
     }
 
@@ -187,19 +187,22 @@ public struct LinkDecoder: Sendable {
             guard let count = body.readInteger(as: UInt16.self) else { return nil }
             countMax = count
         }
-        guard let start = start(&body, ofPage: stay == .page), let key = key(&body) else { return nil }
-        return .attach(attachment: attachment, epoch: epoch, key: key, start, stay, countMax: countMax)
+        guard let (start, age) = start(&body, ofPage: stay == .page), let key = key(&body) else { return nil }
+        return .attach(attachment: attachment, epoch: epoch, key: key, start, stay, countMax: countMax, ageMilliseconds: age)
     }
 
     /// Backwards only pages are read.
-    private static func start(_ body: inout LinkReader, ofPage isPage: Bool) -> AttachStart? {
+    private static func start(_ body: inout LinkReader, ofPage isPage: Bool) -> (AttachStart, ageMilliseconds: UInt32)? {
         guard let byte = body.readInteger(as: UInt8.self), let kind = LinkStart(rawValue: byte) else { return nil }
         switch kind {
-        case .now: return .now
-        case .earliest: return .earliest
-        case .after: return cursor(&body).map(AttachStart.after)
-        case .newest: return isPage ? .newest : nil
-        case .before: return isPage ? cursor(&body).map(AttachStart.before) : nil
+        case .now: return (.now, 0)
+        case .earliest: return (.earliest, 0)
+        case .after: return cursor(&body).map { (.after($0), 0) }
+        case .newest: return isPage ? (.newest, 0) : nil
+        case .before: return isPage ? cursor(&body).map { (.before($0), 0) } : nil
+        case .nowSince:
+            guard !isPage, let age = body.readInteger(as: UInt32.self), age > 0 else { return nil }
+            return (.now, age)
         }
     }
 

@@ -196,10 +196,15 @@ extension LinkEncoder {
         buffer.writeInteger(receipt.sequence, endianness: .little)
         buffer.writeInteger(receipt.epoch, endianness: .little)
         buffer.writeInteger(receipt.outcome.rawValue)
-        buffer.writeInteger((receipt.mirrored ? LinkFlag.mirrored : 0) | (remembered.principal.isUnnamed ? 0 : LinkFlag.isSomebodys))
+        buffer.writeInteger(receipt.flags | (remembered.principal.isUnnamed ? 0 : LinkFlag.isSomebodys))
         buffer.writeInteger(receipt.id.high, endianness: .little)
         buffer.writeInteger(receipt.id.low, endianness: .little)
         buffer.writeShort(receipt.owner)
         if !remembered.principal.isUnnamed { buffer.writeInteger(remembered.principal.rawValue, endianness: .little) }
     }
+}
+
+extension Receipt {
+    /// What a receipt says in one bit each, wherever it stands.
+    var flags: UInt8 { (mirrored ? LinkFlag.mirrored : 0) | (durable ? LinkFlag.durable : 0) }
 }

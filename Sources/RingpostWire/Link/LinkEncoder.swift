@@ -27,13 +27,13 @@ public enum LinkEncoder {
         case .forward(let forward): write(forward, into: &buffer)
         case .produce(let produce): write(produce, into: &buffer)
         case .answer(let request, let result, let message): write(answer: request, result, message, into: &buffer)
-        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax):
+        case .attach(let attachment, let epoch, let key, let start, let stay, let countMax, let age):
             framed(.attach, &buffer) { buffer in
                 buffer.writeInteger(attachment, endianness: .little)
                 buffer.writeInteger(epoch, endianness: .little)
                 buffer.writeInteger(stay.rawValue)
                 if stay == .page { buffer.writeInteger(countMax, endianness: .little) }
-                write(start, into: &buffer)
+                write(start, ageMilliseconds: stay == .page ? 0 : age, into: &buffer)
                 write(key, into: &buffer)
             }
         case .attached(let attachment, let result): write(attached: attachment, result, into: &buffer)
@@ -204,7 +204,7 @@ public enum LinkEncoder {
                     bytes.storeBytes(of: receipt.sequence.littleEndian, toByteOffset: 13, as: UInt64.self)
                     bytes.storeBytes(of: receipt.epoch.littleEndian, toByteOffset: 21, as: UInt64.self)
                     bytes[29] = receipt.outcome.rawValue
-                    bytes[30] = (receipt.mirrored ? LinkFlag.mirrored : 0) | (receipt.repeated ? LinkFlag.repeated : 0)
+                    bytes[30] = receipt.flags | (receipt.repeated ? LinkFlag.repeated : 0)
                     bytes.storeBytes(of: receipt.id.high.littleEndian, toByteOffset: 31, as: UInt64.self)
                     bytes.storeBytes(of: receipt.id.low.littleEndian, toByteOffset: 39, as: UInt64.self)
                     bytes.storeBytes(of: UInt16(owner.count).littleEndian, toByteOffset: 47, as: UInt16.self)
@@ -224,8 +224,11 @@ public enum LinkEncoder {
     /// A receipt's frame without the owner's name, after its length.
     private static let receiptBytes = 45
 
-    private static func write(_ start: AttachStart, into buffer: inout ByteBuffer) {
+    private static func write(_ start: AttachStart, ageMilliseconds age: UInt32, into buffer: inout ByteBuffer) {
         switch start {
+        case .now where age > 0:
+            buffer.writeInteger(LinkStart.nowSince.rawValue)
+            buffer.writeInteger(age, endianness: .little)
         case .now: buffer.writeInteger(LinkStart.now.rawValue)
         case .earliest: buffer.writeInteger(LinkStart.earliest.rawValue)
         case .after(let cursor):

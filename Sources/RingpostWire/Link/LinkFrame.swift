@@ -228,7 +228,9 @@ public enum LinkFrame: Hashable, Sendable {
     /// Answers forward and produce.
     case answer(request: UInt64, PublishResult, message: String?)
     /// `countMax` travels where a page is read.
-    case attach(attachment: UInt64, epoch: UInt64, key: Key, AttachStart, AttachRequest.Stay, countMax: UInt16 = .max)
+    /// The age says how long ago the edge first asked, where it begins now.
+    case attach(
+        attachment: UInt64, epoch: UInt64, key: Key, AttachStart, AttachRequest.Stay, countMax: UInt16 = .max, ageMilliseconds: UInt32 = 0)
     case attached(attachment: UInt64, Result<AttachReply, Problem>)
     case detach(attachment: UInt64, key: Key)
     /// The owner ends an attachment.

@@ -56,6 +56,7 @@ enum LinkFlag {
     static let mirrored: UInt8 = 1
     static let repeated: UInt8 = 2
     static let isSomebodys: UInt8 = 4
+    static let durable: UInt8 = 8
 
     static let isWhole: UInt8 = 1
     static let wantsNews: UInt8 = 2
@@ -77,6 +78,8 @@ enum LinkStart: UInt8 {
     case after = 2
     case newest = 3
     case before = 4
+    /// Now, and the edge first asked so many milliseconds ago.
+    case nowSince = 5
 }
 
 /// Stands for "no time to live".

@@ -16,13 +16,16 @@ struct NodeCommand: AsyncParsableCommand {
             Each option can also be given as an environment variable (--session-timeout: RINGPOST_SESSION_TIMEOUT) or in a JSON file
             ({"id": "n1", "sessionTimeout": 6000}); options win over the environment, and the environment over the file.
 
+            With --data a node's messages outlive it: it comes back with them, whatever has ended it. The directory is this node's alone.
+
             A port that others than this machine reach needs protection: the client port keys that clients' tokens are checked with
             (--token-keys, --token-jwks), the API port API keys (--api-keys), the link port certificates or a secret. Files are read
             again when they change, and on SIGHUP.
 
             EXAMPLE
               ringpost node
-              ringpost node --id n1 --zookeeper 127.0.0.1:2181
+              ringpost node --data ./data
+              ringpost node --id n1 --zookeeper 127.0.0.1:2181 --data /var/lib/ringpost/data
               ringpost node --client 0.0.0.0:8080 --token-keys keys/ --tls-certificate server.pem --tls-key server.key
             """)
 
@@ -49,6 +52,13 @@ struct NodeCommand: AsyncParsableCommand {
     var weight: Int?
     @Option(help: "Where the node runs, for people.")
     var zone: String?
+    @Option(
+        help: ArgumentHelp(
+            "A directory that keeps what this node holds over a restart; made if it is not there. (default: in memory only)",
+            valueName: "dir"))
+    var data: String?
+    @Option(help: "fsync: a message is kept when the disk has it; written: when the kernel has it. (default: fsync)")
+    var durability: String?
     @Option(help: "Event loops. (default: one a core)")
     var loops: Int?
     @Option(

@@ -43,6 +43,7 @@ struct NodesCommand: AsyncParsableCommand {
         add("link", node.link)
         add("weight", "\(node.weight)" + (node.slots.map { ", \($0) slots" } ?? ""))
         add("zone", node.zone)
+        add("disk", node.disk)
         guard node.answered else { return lines }
         add("epoch", node.epoch.map { "\($0)" + (node.digest.map { ", digest \($0)" } ?? "") })
         add("lease", node.lease)

@@ -54,20 +54,23 @@ struct RingView {
     }
 
     private func table() -> TextTable {
-        var table = TextTable([
-            ("node", .left), ("clients", .left), ("api", .left), ("weight", .right), ("slots", .right), ("share", .right),
-            ("of fair", .right), ("users", .right), ("ws/sse/poll", .right), ("epoch", .right), ("lease", .left),
-        ])
+        let hasDisks = report.nodes.contains { $0.disk != nil }
+        var table = TextTable(
+            [
+                ("node", .left), ("clients", .left), ("api", .left), ("weight", .right), ("slots", .right), ("share", .right),
+                ("of fair", .right),
+            ] + (hasDisks ? [("disk", .left)] : []) + [("users", .right), ("ws/sse/poll", .right), ("epoch", .right), ("lease", .left)])
         let slots = ring.slotsOwned()
         let totalWeight = ring.members.reduce(0) { $0 + Double($1.weight) }
         for node in report.nodes {
             let owned = ring.memberIndex(of: node.id).map { slots[$0] } ?? 0
             let share = Double(owned) / Double(HashRing.slotCount)
             let fair = totalWeight > 0 ? Double(node.weight) / totalWeight : 0
-            let cells = [
-                node.id, node.client, node.api, "\(node.weight)", "\(owned)", (share * 100).text(decimals: 2) + " %",
-                fair > 0 ? ((share / fair - 1) * 100).text(decimals: 2, plus: true) + " %" : "-",
-            ]
+            let cells =
+                [
+                    node.id, node.client, node.api, "\(node.weight)", "\(owned)", (share * 100).text(decimals: 2) + " %",
+                    fair > 0 ? ((share / fair - 1) * 100).text(decimals: 2, plus: true) + " %" : "-",
+                ] + (hasDisks ? [node.disk ?? "-"] : [])
             guard node.answered else {
                 table.append(cells + ["no answer"])
                 continue

@@ -133,10 +133,11 @@ extension SendReceipt {
                 }
             return """
                 {\(target),"seq":\(sequence),"epoch":\(epoch),"owner":\(jsonQuoted(owner)),"via":\(jsonQuoted(via)),\
-                "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored),"id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
+                "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored)\(isDurable ? ",\"durable\":true" : ""),\
+                "id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
                 """
         }
         return "seq \(sequence)  \(outcome.rawValue)  owner \(owner)  epoch \(epoch)  id \(id)"
-            + (isMirrored ? "" : "  not mirrored") + (isRepeated ? "  repeated" : "")
+            + (isMirrored ? "" : "  not mirrored") + (isDurable ? "  durable" : "") + (isRepeated ? "  repeated" : "")
     }
 }

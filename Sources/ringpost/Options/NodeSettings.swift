@@ -27,6 +27,7 @@ struct NodeSettings {
                 "id": options.id, "zookeeper": options.zookeeper, "cluster": options.cluster, "client": options.client, "api": options.api,
                 "link": options.link, "advertise": options.advertise, "advertiseLink": options.advertiseLink, "zone": options.zone,
                 "logLevel": options.logLevel, "config": options.config, "namespaces": options.namespaces,
+                "data": options.data, "durability": options.durability,
             ]
             for (name, text) in texts.merging(options.auth.texts, uniquingKeysWith: { $1 }) { set(name, text.map { .string($0) }) }
             let numbers = [
@@ -86,6 +87,7 @@ struct NodeSettings {
         node.sessionTimeoutMilliseconds = try reader.number("sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
+        node.store = try store(reader)
         if let path = try reader.text("namespaces") { try node.readNamespaces(path) }
         for text in try reader.list("allowOrigin") { node.allowedOrigins.append(try WebOrigin.canonical(text)) }
         for name in try reader.list("host") {
@@ -106,6 +108,20 @@ struct NodeSettings {
         node.linkTLS = try tls(reader, certificate: "linkCertificate", key: "linkKey", authority: "linkAuthority")
         node.linkSecretFile = try reader.text("linkSecretFile")
         return node
+    }
+
+    private static func store(_ reader: SettingsReader) throws(NodeError) -> StoreConfiguration? {
+        let durability = try reader.text("durability")
+        guard let path = try reader.text("data") else {
+            if durability == nil { return nil }
+            throw NodeError("--durability says how a data directory is written, and none is given: --data DIR")
+        }
+        guard let durability else { return StoreConfiguration(path: path) }
+        guard let wanted = StoreDurability(rawValue: durability) else {
+            throw NodeError(
+                "durability \"\(durability)\" is neither \(StoreDurability.allCases.map(\.rawValue).joined(separator: " nor "))")
+        }
+        return StoreConfiguration(path: path, durability: wanted)
     }
 
     /// Where others reach this node, if not where it listens: a name for all ports, with the client port's number where that is another one.

@@ -9,6 +9,8 @@ from crowd import Tally, connect, noise, receive_some, request, send_some
 AT_ONCE = 400
 # A stranger is gone within a second; what it takes to notice is added.
 GONE_SECONDS_MAX = 2.0
+# The quick form runs beside other tests, with nodes built without optimization.
+GONE_SECONDS_QUICK_MAX = 6.0
 NODE, PRODUCER, PROBE = 1, 2, 3
 WELCOME, REFUSE, CHALLENGE = 0x02, 0x03, 0x04
 
@@ -85,7 +87,7 @@ def garbage(node, seconds, is_quick):
                 tally.count(WELCOME not in kinds_of(data), name)
                 answered.setdefault(name, set()).update(kinds_of(data))
                 each.close()
-            elif age > GONE_SECONDS_MAX + 5:
+            elif age > GONE_SECONDS_QUICK_MAX + 5:
                 tally.count(False, f"{name}, still there after {age:.1f} s")
                 each.close()
             else:
@@ -97,7 +99,7 @@ def garbage(node, seconds, is_quick):
     for name, kind in (("a hello, and no proof", CHALLENGE), ("a producer with a wrong key", REFUSE)):
         if kind not in answered.get(name, ()):
             tally.problems.append(f"{name}: answered with {answered.get(name)}")
-    if longest > GONE_SECONDS_MAX:
+    if longest > (GONE_SECONDS_QUICK_MAX if is_quick else GONE_SECONDS_MAX):
         tally.problems.append(f"a stranger was there for {longest:.2f} s")
     return tally
 

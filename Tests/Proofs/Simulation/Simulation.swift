@@ -64,14 +64,10 @@ package final class Simulation {
         network = SimNetwork(simulation: self, hosts: settings.nodes, random: random.split())
         zooKeeper = SimZooKeeper(simulation: self, nodes: settings.nodes, random: random.split())
         coverage = SimCoverage(simulation: self)
-        nodes = (0..<settings.nodes).map { SimNode(index: $0, weight: 100, simulation: self) }
-        for slot in stride(from: settings.loopIndex, to: HashRing.slotCount, by: SimulationSettings.shardCount) {
-            for number in 0..<SimulationSettings.keysPerSlot {
-                let hash = KeyHash(rawValue: UInt64(slot) << 48 | UInt64(number))
-                let kind = number == SimulationSettings.keysPerSlot - 1 ? KeyKind.channel : .user
-                keys.append(Key(kind, trusted: Array("\(kind == .user ? "u" : "c")\(keys.count)".utf8), hash: hash))
-            }
+        nodes = (0..<settings.nodes).map {
+            SimNode(index: $0, weight: 100, disk: settings.disks.disk(of: $0), simulation: self)
         }
+        makeKeys()
         for key in keys {
             for number in 1...SimulationSettings.clientsPerKey {
                 let polls = number == SimulationSettings.clientsPerKey
@@ -80,6 +76,22 @@ package final class Simulation {
         }
         checker = SimChecker(simulation: self, clients: clients.count)
         producers = (0..<4).map { SimProducer(number: $0, isStreaming: $0 < 3, simulation: self) }
+    }
+
+    private func makeKeys() {
+        let hasher = document.hasher
+        let names = settings.disks.isNone ? nil : DiskNames.names(ofLoop: settings.loopIndex, hasher: hasher)
+        for slot in stride(from: settings.loopIndex, to: HashRing.slotCount, by: SimulationSettings.shardCount) {
+            for number in 0..<SimulationSettings.keysPerSlot {
+                let kind = number == SimulationSettings.keysPerSlot - 1 ? KeyKind.channel : .user
+                if let name = names?[slot]?[number] {
+                    keys.append(Key(kind, trusted: name, hash: name.withUnsafeBytes { hasher.hash(kind, utf8: $0) }))
+                } else {
+                    let hash = KeyHash(rawValue: UInt64(slot) << 48 | UInt64(number))
+                    keys.append(Key(kind, trusted: Array("\(kind == .user ? "u" : "c")\(keys.count)".utf8), hash: hash))
+                }
+            }
+        }
     }
 
     // MARK: Time
@@ -133,6 +145,9 @@ package final class Simulation {
 
     // MARK: What parts ask of the whole
 
+    /// Lineages that have been on a disk.
+    var diskLineages: Set<UInt64> = []
+
     func membersChanged() { coverage.membersChanged(zooKeeper.members) }
 
     // MARK: A run
@@ -168,7 +183,10 @@ package final class Simulation {
         guard checker.violations.isEmpty else { return 0 }
         play("all faults end")
         let start = time
-        for node in nodes { node.ringFault.isOn = false }
+        for node in nodes {
+            node.ringFault.isOn = false
+            node.disk?.heal()
+        }
         network.healAll()
         zooKeeper.healAll()
         for node in nodes {

@@ -20,16 +20,15 @@ package struct SimulationSettings: Sendable {
     package var schedule: Schedule
     /// Guards of the loop's machine that are switched off.
     package var faults: Set<GuardFault> = []
-    /// The guard of the session machine that is switched off.
-    package var writesOldAttachments = false
+    /// Guards outside of the loop's machine that are switched off.
+    package var shellFaults: Set<ShellFault> = []
     /// Names of all guards that can be switched off.
-    package static let guards = GuardFault.allCases.map(\.rawValue) + [oldAttachments]
-    private static let oldAttachments = "writeOldAttachment"
+    package static let guards = GuardFault.allCases.map(\.rawValue) + ShellFault.allCases.map(\.rawValue)
 
     /// Switches a guard off, to see whether the checker notices; false when no guard has this name.
     package mutating func switchOff(_ name: String) -> Bool {
-        if name == Self.oldAttachments {
-            writesOldAttachments = true
+        if let fault = ShellFault(rawValue: name) {
+            shellFaults.insert(fault)
         } else if let fault = GuardFault(rawValue: name) {
             faults.insert(fault)
         } else {
@@ -37,6 +36,8 @@ package struct SimulationSettings: Sendable {
         }
         return true
     }
+
+    func has(_ fault: ShellFault) -> Bool { !shellFaults.isEmpty && shellFaults.contains(fault) }
 
     /// The checker also looks into the machines. Without that it judges by what producers were told and what clients saw alone.
     package var looksInside = true
@@ -46,15 +47,27 @@ package struct SimulationSettings: Sendable {
     var pauseMicroseconds: Int64 = 60_000
     /// Which of the loops.
     let loopIndex: Int
+    /// Which nodes have disks.
+    let disks: DiskMix
 
     /// A run with a schedule by name, or with one that the seed draws.
     package init(seed: UInt64, nodes: Int? = nil, schedule: Schedule = .random) {
         self.seed = seed
         self.nodes = nodes ?? schedule.nodes
         self.schedule = schedule
+        disks = schedule.disks(seed)
         var random = SplitMix64(seed: seed ^ 0x51)
-        loopIndex = random.below(Self.shardCount)
+        loopIndex = disks.isNone ? random.below(Self.shardCount) : DiskNames.loops[random.below(DiskNames.loops.count)]
     }
+}
+
+/// A guard outside of the loop's machine.
+package enum ShellFault: String, CaseIterable, Sendable {
+    /// Of the session machine.
+    case writeOldAttachment
+    /// Of a node with a disk: what follows from a change is said before the change is in the store; a store says nothing of copies that were
+    /// released; it keeps its lineage though its end is missing, or though others have gone on without it.
+    case sayBeforeStored, forgetStoredEvidence, keepLostLineage, keepGivenUpLineage
 }
 
 /// How a run went.

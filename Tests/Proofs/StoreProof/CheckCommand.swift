@@ -25,7 +25,7 @@ struct CheckCommand: ParsableCommand {
         do {
             opened = try SlotStore.open(
                 directory, for: StoreOwner(cluster: "proof", node: "n1"), durability: durability, fresh: UInt64.random(in: 1 ... .max),
-                hasher: LoopLoad.hasher, now: now
+                now: now
             ) { print("failed: \($0)") }
         } catch {
             print("refused: \(error)")
@@ -60,7 +60,7 @@ struct CheckCommand: ParsableCommand {
         let result = Mutex<Result<[SnapshotChunk], StoreDamage>?>(nil)
         let done = DispatchSemaphore(value: 0)
         let limits = StoredHistoryLimits()
-        let request = SlotLoad(slot: slot, head: head, now: now, limits: limits, chunkBytesMax: 256 * 1_024)
+        let request = SlotLoad(slot: slot, head: head, now: now, hasher: LoopLoad.hasher, limits: limits, chunkBytesMax: 256 * 1_024)
         while !opened.store.load(
             request,
             then: { loaded in

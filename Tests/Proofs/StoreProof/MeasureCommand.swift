@@ -33,7 +33,7 @@ struct MeasureCommand: ParsableCommand {
         let syncs = durability == .fsync ? try Self.syncMicroseconds(beside: directory) : []
         let before = Self.bytesWritten()
         let opened = try SlotStore.open(
-            directory, for: StoreOwner(cluster: "proof", node: "n1"), durability: durability, fresh: 1, hasher: LoopLoad.hasher,
+            directory, for: StoreOwner(cluster: "proof", node: "n1"), durability: durability, fresh: 1,
             now: Moment.now.monotonic
         ) { print("failed: \($0)") }
         guard opened.isNew else { throw ValidationError("\(directory) has a store already.") }

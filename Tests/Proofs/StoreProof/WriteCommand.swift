@@ -25,7 +25,7 @@ struct WriteCommand: ParsableCommand {
         do {
             opened = try SlotStore.open(
                 directory, for: StoreOwner(cluster: "proof", node: "n1"), durability: durability, fresh: UInt64.random(in: 1 ... .max),
-                hasher: LoopLoad.hasher, now: Moment.now.monotonic
+                now: Moment.now.monotonic
             ) { failure in Self.say("failed: \(failure)") }
         } catch {
             Self.say("refused: \(error)")

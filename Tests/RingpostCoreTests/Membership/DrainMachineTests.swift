@@ -149,6 +149,15 @@ import Testing
         #expect(actions.last == .moveSockets(number: 1, milliseconds: 0, elsewhere: []))
     }
 
+    @Test func whatIsOnADiskIsNotLost() {
+        var machine = DrainMachine(drainMilliseconds: 0, sessionTimeoutMilliseconds: 6_000, keepsCopies: true)
+        _ = machine.drain(.signal, now: 0)
+        let look = DrainMachine.Look(
+            weight: 1, slots: 9, copies: 9, users: 7, sockets: 0, othersHaveWeight: false, reachesZooKeeper: true, elsewhere: [])
+        let said = DrainMachine.Action.say("no other member has weight: the history of 7 users stays in the data directory")
+        #expect(machine.onLook(look, now: 1).first == said)
+    }
+
     @Test func aNodeServesOnWhileZooKeeperIsAway() {
         var machine = machine()
         _ = machine.drain(.signal, now: 0)

@@ -42,6 +42,23 @@ import Testing
         #expect(member.keeper == 254 && Rings.member(member.identity, weight: 0).keeper == 255)
     }
 
+    @Test func aDiskStandsBesideTheLineage() throws {
+        func text(_ disk: String) -> String {
+            #"{"api":"h:2","boot":"00000000000000ff","client":"h:1",\#(disk)"id":"n","lineage":"00000000000000fe","link":"h:3","#
+                + #""protocol":1,"weight":0}"#
+        }
+        func read(_ disk: String) throws -> StoreDurability? { try Member(json: Array(text(disk).utf8), znode: "/m/n").disk }
+        for (disk, part) in [(nil, ""), (.fsync, #""disk":"fsync","#), (.written, #""disk":"written","#)] as [(StoreDurability?, String)] {
+            let member = Member(
+                id: "n", boot: 255, lineage: 254, disk: disk, weight: 0, protocolVersion: 1, client: "h:1", api: "h:2", link: "h:3")
+            #expect(String(decoding: member.json(), as: UTF8.self) == text(part))
+            #expect(try Member(json: member.json()) == member && read(part) == disk)
+        }
+        // Of later versions: it may come back, and nothing more is believed.
+        for part in [#""disk":"replicated","#, #""disk":true,"#, #""disk":{"kind":"fsync"},"#] { #expect(try read(part) == .written) }
+        #expect(try read(#""disk":null,"#) == nil)
+    }
+
     @Test func unknownKeysAreIgnoredAndTheZoneMayBeMissing() throws {
         let text = #"{"api":"h:2","boot":"00000000000000ff","client":"h:1","id":"n","link":"h:3","protocol":1,"weight":0,"more":[1]}"#
         #expect(try Member(json: Array(text.utf8), znode: "/m/n").zone == nil)

@@ -137,7 +137,7 @@ private typealias Script = MembershipScript
             machine.handle(.answered(ticket: 14, Script.list(5)), now: 1_304).last
                 == .request(ticket: 15, .makeRosterEntry(machine.me.with(weight: 0))))
         let actions = machine.handle(.answered(ticket: 15, entry.map { .rosterEntry($0.json()) } ?? .done), now: 1_305)
-        guard case .request(16, .register(let member, _)) = actions.last else { return (actions, nil, false) }
+        guard case .request(16, .register(let member, _, _)) = actions.last else { return (actions, nil, false) }
         _ = machine.handle(.answered(ticket: 16, .done), now: 1_306)
         let joined = machine.handle(.answered(ticket: 17, Script.list(8, (member, 8))), now: 1_307)
         return (Array(actions.dropLast()), member, joined.first == .registered(member, hadPredecessor: true))

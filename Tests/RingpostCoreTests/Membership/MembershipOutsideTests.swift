@@ -28,7 +28,7 @@ private typealias Script = MembershipScript
         var machine = try Script.listing()
         _ = machine.handle(.answered(ticket: 4, Script.list(10, (Script.b, 10))), now: 9)
         let actions = machine.handle(.answered(ticket: 5, .rosterEntry(entry.json())), now: 10)
-        guard case .request(6, .register(let member, _)) = actions.first else { return nil }
+        guard case .request(6, .register(let member, _, _)) = actions.first else { return nil }
         return member
     }
 
@@ -45,6 +45,41 @@ private typealias Script = MembershipScript
         #expect(try registers(over: entry)?.former == Array(entry.former.dropFirst()) + [first])
         // Where it listens itself, nobody else does.
         #expect(try registers(over: Script.member("a", boot: 99))?.former == [])
+    }
+
+    /// One process at a time has a disk: the one before is gone, and all that it had is here.
+    @Test func anEarlierProcessOnTheSameDiskIsNoStranger() throws {
+        for (lineage, disk, isSame) in [(70, .fsync, true), (71, .fsync, false), (70, nil, false), (0, nil, false)]
+            as [(UInt64, StoreDurability?, Bool)]
+        {
+            var machine = try Script.listing()
+            (machine.me.lineage, machine.me.disk) = (70, .written)
+            var entry = Script.member("a", boot: 99)
+            (entry.lineage, entry.disk, entry.link) = (lineage, disk, "before.test:1")
+            #expect(machine.strangers(in: [entry]).isEmpty == isSame)
+            _ = machine.handle(.answered(ticket: 4, Script.list(10, (Script.b, 10))), now: 9)
+            let actions = machine.handle(.answered(ticket: 5, .rosterEntry(entry.json())), now: 10)
+            guard case .request(6, .register(let registered, _, _)) = actions.first else {
+                Issue.record("not registered, but \(actions)")
+                continue
+            }
+            #expect(registered.lineage == 70 && registered.disk == .written)
+            #expect(registered.former.isEmpty == isSame)
+            _ = machine.handle(.answered(ticket: 6, .done), now: 11)
+            let joined = machine.handle(.answered(ticket: 7, Script.list(12, (Script.b, 10), (registered, 12))), now: 13)
+            #expect(joined.first == .registered(registered, hadPredecessor: !isSame))
+            // For another node it is the member that it knows, and nobody else is named.
+            var other = try Script.joined()
+            _ = other.handle(.membersChanged(session: 1), now: 200)
+            let ticket = other.lastTicket
+            var away = registered
+            (away.id, away.former) = ("c", registered.former)
+            let list = Script.list(20, (Script.member("a", boot: 1), 10), (away, 20))
+            _ = other.handle(.answered(ticket: ticket, list), now: 201)
+            #expect(other.strangers(in: [away]).isEmpty == isSame)
+            // Before it has come back, its entry is one.
+            #expect(other.strangers(in: [Script.member("d", boot: 1)]).count == 1)
+        }
     }
 
     @Test func itIsNotNamedForLongerThanItMayAct() throws {
@@ -110,7 +145,7 @@ private typealias Script = MembershipScript
                 }
             actions = machine.handle(.answered(ticket: ticket, answer), now: 103)
             said += actions.filter { if case .lineage = $0 { true } else { false } }
-            if case .request(_, .register(let member, _)) = actions.last {
+            if case .request(_, .register(let member, _, _)) = actions.last {
                 #expect(member.lineage == (lineage == 7 ? 7 : 5))
                 break
             }

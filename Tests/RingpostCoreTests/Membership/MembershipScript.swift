@@ -47,9 +47,13 @@ enum MembershipScript {
     static let b = member("b", boot: 2, weight: 0)
 
     /// Node a before `start`.
-    static func machine(weight: UInt16 = 1, sessionTimeout: Int = 6_000) throws -> MembershipMachine {
-        MembershipMachine(
-            cluster: "test", me: member("a", boot: 0, weight: weight), proposal: try document(sessionTimeout: sessionTimeout))
+    static func machine(
+        weight: UInt16 = 1, sessionTimeout: Int = 6_000, lineage: UInt64 = 0, storedBoots: Set<UInt64>? = nil
+    ) throws -> MembershipMachine {
+        var me = member("a", boot: 0, weight: weight)
+        me.lineage = lineage
+        return MembershipMachine(
+            cluster: "test", me: me, proposal: try document(sessionTimeout: sessionTimeout), storedBoots: storedBoots)
     }
 
     /// Connected with session 1 and boot 1, and about to read the list (ticket 4).

@@ -14,6 +14,12 @@ import Testing
         return waits
     }
 
+    private func stranger(_ member: MemberIdentity, disk: StoreDurability? = nil) -> Member {
+        var stranger = MembershipScript.member(member.id, boot: member.boot)
+        stranger.disk = disk
+        return stranger
+    }
+
     @Test func shardsAddUp() {
         var sum = waits(2, silent: [Self.c], vacant: 1, until: 500)
         sum += waits(3, silent: [Self.d], vacant: 0)
@@ -25,7 +31,7 @@ import Testing
         var watch = SlotWatch()
         #expect(watch.report(6_000, now: 0) == nil && watch.nextWake(6_000, now: 0) == nil)
         watch.onWaits(waits(9, vacant: 9), now: 1_000)
-        watch.onRoster(strangers: [Self.c])
+        watch.onRoster(strangers: [stranger(Self.c)])
         #expect(watch.nextWake(6_000, now: 1_000) == 13_000)
         #expect(watch.sentence(6_000, now: 12_999) == nil)
         #expect(
@@ -47,6 +53,23 @@ import Testing
         #expect(
             watch.sentence(6_000, now: 32_000)
                 == "slots of this node have had nobody for more than 12 s; d (boot 0000000000000004) can't be reached, and may have copies")
+    }
+
+    @Test func whoHasItsCopiesOnADiskIsNamed() {
+        var watch = SlotWatch()
+        watch.onWaits(waits(9, vacant: 9, until: 30_000), now: 0)
+        watch.onRoster(strangers: [stranger(Self.c), stranger(Self.d, disk: .written)])
+        #expect(watch.report(6_000, now: 0)?.names == ["c", "d"] && watch.report(6_000, now: 0)?.disks == ["d"])
+        #expect(watch.sentence(6_000, now: 12_000)?.hasSuffix("; d has its copies on a disk: start it again") == true)
+        watch.onRoster(strangers: [stranger(Self.c, disk: .fsync), stranger(Self.d, disk: .fsync)])
+        #expect(watch.sentence(6_000, now: 12_000)?.hasSuffix("; c, d have their copies on disks: start them again") == true)
+        // It has come back, and the roster was asked again.
+        watch.onRoster(strangers: [stranger(Self.c)])
+        #expect(watch.report(6_000, now: 12_000)?.disks == [] && SlotWatch.advice(disks: []) == nil)
+        // No slot waits for what only they have.
+        watch.onRoster(strangers: [stranger(Self.d, disk: .fsync)])
+        watch.onWaits(waits(9, silent: [Self.c]), now: 12_000)
+        #expect(watch.report(6_000, now: 12_000)?.names == ["c"] && watch.report(6_000, now: 12_000)?.disks == [])
     }
 
     @Test func anAlarmStandsUntilItPasses() throws {

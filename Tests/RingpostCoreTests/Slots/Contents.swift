@@ -43,7 +43,7 @@ struct Contents: Equatable, CustomStringConvertible {
                         sequence: message.sequence, id: message.id, envelope: message.envelope, isForEver: message.expiresAt == .max))
             case .remembered(let key, let remembered):
                 // Whether a second member had it by then, and who was there, is known to the owner alone.
-                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(mirrored: true, outcome: .unknown)))
+                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(mirrored: true, durable: false, outcome: .unknown)))
             }
         }
         mailboxes.sort { $0.key.name.lexicographicallyPrecedes($1.key.name) }

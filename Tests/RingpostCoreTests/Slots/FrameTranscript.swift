@@ -94,7 +94,7 @@ extension PublishResult {
     var words: String {
         switch self {
         case .success(let receipt):
-            "#\(receipt.sequence)\(receipt.mirrored ? "" : " alone")\(receipt.repeated ? " again" : "")"
+            "#\(receipt.sequence)\(receipt.mirrored ? "" : " alone")\(receipt.durable ? " durable" : "")\(receipt.repeated ? " again" : "")"
         case .failure(let problem): problem.code
         }
     }

@@ -88,6 +88,8 @@ final class InMemoryCluster {
     private var connectionCount: UInt32 = 0
     private var turn = 0
     private var views: [String: MembershipView] = [:]
+    /// What members say of their disks.
+    var disks: [String: StoreDurability] = [:]
 
     /// - Parameters:
     ///   - order: of the slot that the test is about: its owner while all are members, its mirror, and so on.
@@ -160,6 +162,7 @@ final class InMemoryCluster {
     private func member(_ id: String, weight: UInt16) -> Member {
         var member = Rings.member(identity(id), weight: weight)
         member.lineage = lineages[id] ?? 0
+        member.disk = disks[id]
         return member
     }
 
@@ -367,10 +370,11 @@ final class InMemoryCluster {
 
     func attach(
         _ number: UInt64, at id: String, _ key: Key? = nil, from start: AttachStart = .earliest, stay: AttachRequest.Stay = .always,
-        countMax: UInt16 = .max
+        countMax: UInt16 = .max, askedAgo: Int64 = 0
     ) {
         let request = AttachRequest(
-            key: key ?? self.key(), address: ReturnAddress(connectionID: 0, id: number), start: start, stay: stay, countMax: countMax)
+            key: key ?? self.key(), address: ReturnAddress(connectionID: 0, id: number), start: start, stay: stay, countMax: countMax,
+            askedAt: now(id).monotonic - askedAgo)
         tell(id) { $0.attach(request, epoch: $0.epoch, fromLink: false, now: $1, actions: &$2) }
     }
 
@@ -412,8 +416,8 @@ final class InMemoryCluster {
             if address.connectionID == 0 { hear(packet, at: id) } else { reply(on: address.connectionID, packet) }
         case .detached(let address) where address.connectionID == 0: hear(.detached(address.id), at: id)
         case .detached(let address): reply(on: address.connectionID, .detached(address.id))
-        // No node of these has sockets that listen to channels.
-        case .report, .presence: break
+        // No node of these has sockets that listen to channels, or a store.
+        case .report, .presence, .load: break
         case .askRoster:
             nodes[id]?.rosterQuestions += 1
             if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, askedAt: $0.epoch, now: $1, actions: &$2) } }
@@ -449,7 +453,9 @@ final class InMemoryCluster {
             tell(connection.to) { [publish] in $0.submit(publish, context, now: $1, actions: &$2) }
         case .attach(let asked, let epoch):
             let address = ReturnAddress(connectionID: connection.number, id: asked.address.id)
-            let request = AttachRequest(key: asked.key, address: address, start: asked.start, stay: asked.stay, countMax: asked.countMax)
+            let askedAt = asked.start == .now ? now(connection.to).monotonic - Int64(asked.age(now: now(connection.from).monotonic)) : .max
+            let request = AttachRequest(
+                key: asked.key, address: address, start: asked.start, stay: asked.stay, countMax: asked.countMax, askedAt: askedAt)
             tell(connection.to) { $0.attach(request, epoch: epoch, fromLink: true, now: $1, actions: &$2) }
         case .answer, .attached, .deliver, .detached: Issue.record("not for this way: \(packet.words)")
         }

@@ -14,7 +14,7 @@ struct LoneShard {
 
     var machine: ShardMachine
 
-    init(limits: MailboxLimits = MailboxLimits(), faults: Set<GuardFault> = []) {
+    init(limits: MailboxLimits = MailboxLimits(), disk: StoreDurability? = nil, faults: Set<GuardFault> = []) {
         var loopLimits = ShardLimits(mailbox: limits)
         loopLimits.faults = faults
         loopLimits.slots.looksMax = .max
@@ -22,15 +22,20 @@ struct LoneShard {
         let now = Moment(monotonic: 0, wall: 0)
         var actions: [ShardAction] = []
         machine.setLease(until: .max, now: now, actions: &actions)
-        machine.apply(Self.view(Self.epoch, [Self.me]), now: now, actions: &actions)
+        machine.apply(Self.view(Self.epoch, [Self.me], disk: disk), now: now, actions: &actions)
         #expect(actions == [.askRoster])
         machine.onRoster(waitMilliseconds: 0, askedAt: Self.epoch, now: now, actions: &actions)
     }
 
     /// Members of weight 1.
-    static func view(_ epoch: UInt64, _ members: [MemberIdentity]) -> MembershipView {
-        MembershipView(
-            epoch: epoch, members: members.map { Rings.member($0, weight: 1) }, document: InMemoryCluster.document, own: me,
+    static func view(_ epoch: UInt64, _ members: [MemberIdentity], disk: StoreDurability? = nil) -> MembershipView {
+        let members = members.map { identity in
+            var member = Rings.member(identity, weight: 1)
+            member.disk = disk
+            return member
+        }
+        return MembershipView(
+            epoch: epoch, members: members, document: InMemoryCluster.document, own: me,
             buildRing: Rings.ring)
     }
 

@@ -54,27 +54,48 @@ import Testing
 
     @Test func aPassGoesThroughAllSlotsAndTheNextOneComesInTime() {
         var vacancy = vacancy(3, 70, 100)
-        #expect(vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, now: 0) == nil, "the roster has not been heard of")
+        #expect(
+            vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 0) == nil,
+            "the roster has not been heard of")
         vacancy.setWait(milliseconds: 100)
         #expect(vacancy.pass(now: 10) == .look)
         for (slotIndex, since): (Int, Int64) in [(3, 5), (70, 0), (100, 8)] {
             #expect(vacancy.next() == slotIndex && vacancy.isInPass)
-            #expect(vacancy.isDue(since: since, succession: .min, quietMilliseconds: 9, now: 10) == false)
+            #expect(vacancy.isDue(since: since, succession: .min, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 10) == false)
         }
         #expect(vacancy.next() == nil && !vacancy.isInPass)
         #expect(vacancy.pass(now: 99) == .nothing && vacancy.pass(now: 100) == .look, "when the first of them is due")
-        #expect(vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, now: 100) == true)
+        #expect(vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 100) == true)
+    }
+
+    /// Whoever is waited for could not register meanwhile.
+    @Test func whileZooKeeperIsAwayTheWaitDoesNotRun() {
+        func isDue(_ vacancy: inout Vacancy, at now: Int64) -> Bool? {
+            vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, recoveryMilliseconds: 50, now: now)
+        }
+        for (wait, dueAt) in [(Int64(40), Int64(340)), (50, 350), (320, 350), (900, 900)] {
+            var vacancy = vacancy(3)
+            vacancy.setReach(true, now: 0)
+            vacancy.setWait(milliseconds: wait)
+            vacancy.setReach(false, now: 10)
+            _ = vacancy.pass(now: 11)
+            #expect(isDue(&vacancy, at: 299) == false)
+            _ = (vacancy.next(), vacancy.next())
+            vacancy.setReach(true, now: 300)
+            #expect(vacancy.pass(now: 300) == .look)
+            #expect(isDue(&vacancy, at: dueAt - 1) == false && isDue(&vacancy, at: dueAt) == true, "a wait of \(wait)")
+        }
     }
 
     @Test func anEarlierBootIsWaitedForAsLongAsItMayAct() {
         var vacancy = vacancy(3)
         vacancy.setWait(milliseconds: 0)
-        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, now: 28) == false)
-        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, now: 29) == true)
+        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 28) == false)
+        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 29) == true)
         vacancy.succeed(now: 40)
-        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, now: 48) == false)
+        #expect(vacancy.isDue(since: 0, succession: 20, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 48) == false)
         vacancy.beginBoot()
-        #expect(vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, now: 0) == true)
+        #expect(vacancy.isDue(since: 0, succession: .min, quietMilliseconds: 9, recoveryMilliseconds: 50, now: 0) == true)
     }
 
     @Test func withoutSlotsThereIsNothingToDo() {
@@ -197,5 +218,22 @@ import Testing
         #expect(stale.count == 2 && stale.popFirst() == 3 && stale.popFirst() == 66 && stale.popFirst() == nil)
         stale.onEpoch()
         #expect(stale.isEmpty, "once")
+    }
+}
+
+@Suite struct LateCopyTests {
+    /// It answers before this node's list says that it is a member, and is not asked once more then.
+    @Test func whoComesWithACopyIsLookedAtThoughNobodyWasFoundToHaveOne() {
+        var takeovers = Takeovers()
+        takeovers.begin(3, term: 5, unanswered: [1])
+        takeovers.ask(3)
+        let copy = SlotHolding.Content.copy(term: 2, position: 4, set: LineageSet(number: 1, lineages: [7]), isCurrent: false)
+        #expect(takeovers.addRetained(3, copy, by: 2) == false, "the others are still asked")
+        let isTaken = takeovers.answer(3, term: 5, by: 1, .none(vacant: 0, quiet: .max, evidence: nil), now: 0)
+        #expect(isTaken)
+        takeovers.setVacant(3, since: 0)
+        #expect(takeovers.addRetained(3, copy, by: 4) == true)
+        #expect(takeovers.addRetained(3, copy, by: 4) == false, "that is known")
+        #expect(takeovers[3]?.found.map(\.peer) == [2, 4])
     }
 }

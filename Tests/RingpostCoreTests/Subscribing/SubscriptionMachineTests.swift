@@ -58,6 +58,19 @@ import Testing
         #expect(machine.cursor == Self.cursor(5))
     }
 
+    @Test func knowsWhenItFirstAsked() {
+        var machine = SubscriptionMachine(start: .now, now: 7)
+        _ = machine.ask(now: 7)
+        #expect(machine.onRefusal(attachment: 1, now: 8) == .nothing)
+        #expect(machine.onTick(now: 200) == .ask(.now))
+        #expect(machine.onTick(now: 3_200) == .ask(.now) && machine.askedAt == 7, "asked again, and again")
+        #expect(machine.restart(at: .now, now: 4_000) == .ask(.now) && machine.askedAt == 4_000, "the client asks anew")
+        #expect(
+            machine.onReply(attachment: 4, Self.reply(from: 2, through: 4, gap: true), now: 5_000)
+                == Reading(gap: Self.cursor(2), messages: Self.messages(3...4)))
+        #expect(machine.ask(now: 6_000) == .ask(.after(Self.cursor(4))))
+    }
+
     @Test func replaysInPieces() {
         var machine = SubscriptionMachine(start: .after(Self.cursor(2)), now: 0)
         #expect(machine.ask(now: 0) == .ask(.after(Self.cursor(2))))

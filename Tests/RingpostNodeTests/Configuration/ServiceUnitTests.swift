@@ -43,6 +43,11 @@ import Testing
         #expect(try number("Unit.StartLimitBurst") * (number("Service.RestartSec") + 60) <= number("Unit.StartLimitIntervalSec"))
     }
 
+    @Test func itsDataLieWhereItMayWriteAndNobodyElseReads() throws {
+        #expect(try #require(settings["Service.ExecStart"]?.first).hasSuffix(" --data /var/lib/ringpost/data"))
+        #expect(settings["Service.StateDirectory"] == ["ringpost"] && settings["Service.StateDirectoryMode"] == ["0700"])
+    }
+
     @Test func thereIsADescriptorForEachSocket() throws {
         let limits = NodeLimits()
         #expect(try number("Service.LimitNOFILE") >= Int64(limits.socketsMax + NodeQuotas.descriptorsKept))

@@ -41,6 +41,7 @@ import Testing
         ("DELETE /v1/users/alice/messages", "405 POST, GET, HEAD"), ("POST /v1/users/alice", "405 GET, HEAD"),
         ("DELETE /v1/revocations", "405 GET, HEAD, POST"),
         ("POST /healthz", "405 GET, HEAD"), ("POST /v1/nodes/n1/drain", "/v1/nodes/{node}/drain 'n1'"),
+        ("POST /v1/nodes/n1/forget", "/v1/nodes/{node}/forget 'n1'"), ("GET /v1/nodes/n1/forget", "405 POST"),
         ("GET /v1/revocations", "/v1/revocations ''"), ("POST /v1/revocations", "/v1/revocations ''"),
     ])
     func ofTheAPIPort(line: String, expected: String) throws {

@@ -31,6 +31,22 @@ import Testing
         for task in [first, second] { await task.value }
     }
 
+    /// Names are placed as before, and no epoch comes twice: copies know the ones that were.
+    @Test func aRingThatWasThereGoesOn() async throws {
+        let me = Member(id: "a", boot: 0, lineage: 5, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
+        var configuration = MembershipConfiguration(servers: nil, cluster: "test", me: me)
+        let before = configuration.proposal()
+        configuration.ring = LoneRing(seed: before.seed, generation: before.generation, epoch: 41)
+        let service = MembershipService(
+            configuration: configuration, hooks: MembershipHooks(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let running: Void = service.run()
+        try await eventually(within: 120, "the view") { await service.view != nil }
+        let view = try #require(await service.view)
+        #expect(view.epoch == 42 && view.document == before)
+        await service.leave(clearingRoster: true)
+        try await running
+    }
+
     @Test func itIsAMemberAtOnceAndForever() async throws {
         let told = Told()
         let me = Member(id: "a", boot: 0, weight: 3, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")

@@ -58,6 +58,23 @@ import ZooKeeperClient
         await session.close()
     }
 
+    @Test func whoHasADiskMayComeBack() async throws {
+        let server = try await ZooKeeperServer.start()
+        let first = MembershipNode("a", server: server)
+        let second = MembershipNode("b", server: server, disk: (lineage: 70, .fsync))
+        try await settled([first, second])
+        #expect(first.view?.member("b")?.disk == .fsync && first.view?.member("a")?.disk == nil)
+        await second.cancel()
+        try await eventually(within: Self.deadlineSeconds, "it is gone") { first.view?.members.map(\.id) == ["a"] }
+        let document = try #require(first.view?.document)
+        #expect(await first.service.vacancyWait() == Int64(document.recoveryMilliseconds), "nobody listens there, and it may come back")
+        let third = MembershipNode("b", server: server, disk: (lineage: 70, .fsync))
+        try await settled([first, third])
+        try await eventually(within: Self.deadlineSeconds, "nobody is waited for") { await first.service.vacancyWait() == 0 }
+        try await eventually(within: Self.deadlineSeconds, "it waits for nobody") { await third.service.vacancyWait() == 0 }
+        #expect(third.told.registered.map(\.hadPredecessor) == [false], "it has all that was there")
+    }
+
     @Test func anEarlierSessionOfTheSameProcessIsNobodyElse() async throws {
         let server = try await ZooKeeperServer.start()
         let node = MembershipNode("a", server: server) { _ in .silent }

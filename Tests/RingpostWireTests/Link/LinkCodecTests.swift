@@ -31,9 +31,9 @@ import Testing
         return .attached(attachment: 8, .success(reply))
     }
 
-    private static func receipt(mirrored: Bool, repeated: Bool, _ outcome: Receipt.Outcome) -> LinkFrame {
+    private static func receipt(mirrored: Bool, durable: Bool = false, repeated: Bool, _ outcome: Receipt.Outcome) -> LinkFrame {
         let receipt = Receipt(
-            sequence: 9, epoch: 8, owner: "node-ä", outcome: outcome, mirrored: mirrored, id: id, repeated: repeated)
+            sequence: 9, epoch: 8, owner: "node-ä", outcome: outcome, mirrored: mirrored, durable: durable, id: id, repeated: repeated)
         return .answer(request: 3, .success(receipt), message: nil)
     }
 
@@ -62,9 +62,13 @@ import Testing
                     mayBeRepeat: true, timeToLiveSeconds: 5,
                     budgetMilliseconds: 60_000, isJSON: false, data: [0, 1, 2])),
             receipt(mirrored: false, repeated: true, .stored), receipt(mirrored: true, repeated: false, .delivered),
+            receipt(mirrored: true, durable: true, repeated: true, .unknown),
+            receipt(mirrored: false, durable: true, repeated: false, .dropped),
             .answer(request: 4, .failure(.badName), message: "the name is empty"),
             .attach(attachment: 1, epoch: 2, key: user, .now, .never), .attach(attachment: 1, epoch: 2, key: user, .earliest, .always),
             .attach(attachment: 1, epoch: 2, key: channel, .after(Cursor(incarnation: 3, sequence: 4)), .ifEmpty),
+            .attach(attachment: 1, epoch: 2, key: user, .now, .always, ageMilliseconds: 1),
+            .attach(attachment: 1, epoch: 2, key: channel, .now, .ifEmpty, ageMilliseconds: .max),
             .attach(attachment: 1, epoch: 2, key: user, .newest, .page, countMax: 0),
             .attach(attachment: 1, epoch: 2, key: channel, .before(Cursor(incarnation: 3, sequence: .max)), .page, countMax: 1_000),
             .attach(attachment: 1, epoch: 2, key: user, .after(Cursor(incarnation: 3, sequence: 4)), .page, countMax: .max),
@@ -238,6 +242,20 @@ import Testing
         }
     }
 
+    @Test func theAgeOfAnAttachment() {
+        let young = LinkFrame.attach(attachment: 1, epoch: 1, key: Self.user, .now, .always)
+        let old = LinkFrame.attach(attachment: 1, epoch: 1, key: Self.user, .now, .always, ageMilliseconds: 0x0102_0304)
+        #expect(Self.bytes([old]).readableBytes == Self.bytes([young]).readableBytes + 4)
+        let start = 4 + 1 + 16 + 1
+        #expect(Array(Self.bytes([young]).readableBytesView)[start] == 0)
+        #expect(Array(Self.bytes([old]).readableBytesView)[start..<start + 5] == [5, 4, 3, 2, 1])
+        #expect(fault(old) { $0.setInteger(UInt32(0), at: start + 1) } == "a broken attach frame", "said in one way only")
+        #expect(fault(old) { $0.setInteger(AttachRequest.Stay.page.rawValue, at: start - 1) } == "a broken attach frame")
+        // An age means something only where nothing else says where to begin.
+        let earliest = LinkFrame.attach(attachment: 1, epoch: 1, key: Self.user, .earliest, .always, ageMilliseconds: 7)
+        #expect(Self.bytes([earliest]) == Self.bytes([.attach(attachment: 1, epoch: 1, key: Self.user, .earliest, .always)]))
+    }
+
     @Test func presenceNames() {
         let listeners = (0...LinkProtocol.presenceNamesMax).map {
             PresenceReport.Listener(user: [UInt8($0 & 0x7F | 1)], count: .init(sockets: 1))
@@ -358,7 +376,7 @@ import Testing
         case .forward(let forward):
             isWithinBounds(forward.key) && (1...2).contains(forward.hops) && forward.budgetMilliseconds <= 10_000
                 && forward.timeToLiveSeconds ?? 0 <= Publish.timeToLiveSecondsMax && forward.from.count <= SenderText.bytesMax
-        case .attach(_, _, let key, _, _, _), .detach(_, let key): isWithinBounds(key)
+        case .attach(_, _, let key, _, _, _, _), .detach(_, let key): isWithinBounds(key)
         case .presenceReport(_, let key, let report):
             isWithinBounds(key) && report.listeners.count <= LinkProtocol.presenceNamesMax
                 && report.listeners.allSatisfy { (1...Key.userBytesMax).contains($0.user.count) }

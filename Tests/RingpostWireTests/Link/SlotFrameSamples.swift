@@ -12,12 +12,17 @@ enum SlotFrameSamples {
         receipt: Receipt(
             sequence: 4, epoch: 9, owner: "nöd", outcome: .dropped, mirrored: true, id: MessageID(high: 1, low: 2)), until: 29_999)
     private static let somebodys = Remembered(receipt: remembered.receipt, until: 5, principal: Principal(rawValue: 7))
+    private static let durable = Remembered(
+        receipt: Receipt(
+            sequence: 4, epoch: 9, owner: "n", outcome: .stored, mirrored: true, durable: true, id: MessageID(high: 1, low: 2)),
+        until: 6, principal: Principal(rawValue: 8))
     private static let items: [SnapshotItem] = [
         .mailbox(MailboxHead(key: user, incarnation: .max, appended: 9, resumableFrom: 9, lostAgo: .max, lastSeen: 1_700_000_000_000)),
         .message(message),
         .message(late),
         .mailbox(MailboxHead(key: user, incarnation: 0, appended: 1, resumableFrom: 0, lostAgo: 0, principal: Principal(rawValue: .max))),
         .remembered(user.hash, remembered), .remembered(user.hash, somebodys),
+        .remembered(user.hash, durable),
     ]
 
     private static let set = LineageSet(number: 1 << 62, lineages: [.max, 0, 7])
@@ -37,6 +42,7 @@ enum SlotFrameSamples {
         .append(term: 1, slot: 258, position: 1, .message(user, incarnation: 1, message, nil)),
         .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, late, remembered)),
         .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, message, somebodys)),
+        .append(term: 1, slot: 258, position: 1 << 62, .message(user, incarnation: 1, message, durable)),
         .append(term: 1, slot: 258, position: 2, .created(user, incarnation: 5)),
         .append(term: 1, slot: 258, position: 2, .belongs(user, to: Principal(rawValue: 9))),
         .append(term: 1, slot: 258, position: 3, .nothing), .append(term: 1, slot: 258, position: 4, .seen(user, at: 1_700_000_000_000)),

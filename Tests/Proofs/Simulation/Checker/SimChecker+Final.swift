@@ -32,6 +32,12 @@ extension SimChecker {
         for record in own {
             guard let receipt = record.receipt else { continue }
             let number = record.message.number
+            // What was lost and came again may have had another place first, of which its producer was not told.
+            if let incarnation = record.emittedIn, incarnation == record.decidedIn,
+                let other = self.number(at: Cursor(incarnation: incarnation, sequence: receipt.sequence), of: key), other != number
+            {
+                fail("message \(number) of \(key.text) was acknowledged as \(receipt.sequence), and that is message \(other) for clients")
+            }
             guard let position = record.position else {
                 // Nobody was there to see it, and whoever came later began later.
                 guard clients.contains(where: { stretches[$0.number].first.map { $0.beganAt <= record.begunAt } ?? false }) else {

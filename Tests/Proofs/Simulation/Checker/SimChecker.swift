@@ -20,7 +20,8 @@ final class SimChecker {
         /// When an owner let a receipt go for the first time, and who it was.
         var emittedAt: Int64?
         var emittedBy: MemberIdentity?
-        /// The incarnation in which it had its place there.
+        /// The incarnation in which it had its place when an owner decided to let a receipt go, the last time and the first.
+        var decidedIn: UInt64?
         var emittedIn: UInt64?
         /// When the producer had its receipt.
         var endedAt: Int64?
@@ -122,30 +123,49 @@ final class SimChecker {
 
     // MARK: Owners
 
-    /// A process lets an answer go, as the owner or on its behalf.
-    func onAnswer(_ result: PublishResult, from process: SimProcess) {
-        guard case .success(let receipt) = result, receipt.owner == process.node.id, !receipt.repeated else { return }
-        guard let number = numbers[receipt.id], let record = record(number) else { return fail("a receipt for a message that nobody sent") }
+    /// A process has an answer, as the owner or on its behalf; where there is a disk it may have to wait for that.
+    func onDecided(_ result: PublishResult, by process: SimProcess) {
+        guard let (receipt, number, record) = ownWord(result, process) else { return }
         let key = record.message.key
-        if record.emittedAt == nil {
-            records[Int(number) - 1].emittedAt = simulation.time
-            records[Int(number) - 1].emittedBy = process.identity
-        }
         if simulation.settings.looksInside {
             speak(key, process)
-            // Two copies are demanded by the ring in force at the commit, and the answer goes out with it, before any other ring.
+            // Two copies are demanded by the ring in force at the commit, and the answer is made with it, before any other ring.
             if !receipt.mirrored, process.view?.mirror(ofSlot: key.slot) != nil {
                 fail("\(process.name) acknowledges message \(number) of \(key.text) with one copy, though there is a mirror")
             }
         }
         // What followed in the same moment may have taken its copy already.
-        guard let copy = process.loop.copy(of: key) else { return }
-        if records[Int(number) - 1].emittedIn == nil { records[Int(number) - 1].emittedIn = copy.incarnation }
-        tell(key, Cursor(incarnation: copy.incarnation, sequence: receipt.sequence))
-        simulation.coverage.isBack(key, incarnation: copy.incarnation, at: process.identity)
-        if receipt.mirrored, simulation.settings.looksInside, simulation.coverage.copiesEver(of: key, at: told[key]) < 2 {
+        let incarnation = process.loop.copy(of: key)?.incarnation
+        records[Int(number) - 1].decidedIn = incarnation
+        // Now, not when the receipt leaves: until the disk has it, the ring may have gone on, and this copy be released.
+        guard receipt.mirrored, simulation.settings.looksInside, let incarnation else { return }
+        if simulation.coverage.copiesEver(of: key, at: Told(incarnation: incarnation, sequence: receipt.sequence)) < 2 {
             fail("\(process.name) says that message \(number) of \(key.text) is mirrored, but nobody else has it")
         }
+    }
+
+    /// A process lets it go.
+    func onAnswer(_ result: PublishResult, from process: SimProcess) {
+        guard let (receipt, number, record) = ownWord(result, process) else { return }
+        let key = record.message.key
+        if record.emittedAt == nil {
+            records[Int(number) - 1].emittedAt = simulation.time
+            records[Int(number) - 1].emittedBy = process.identity
+        }
+        guard let incarnation = record.decidedIn else { return }
+        if record.emittedIn == nil { records[Int(number) - 1].emittedIn = incarnation }
+        tell(key, Cursor(incarnation: incarnation, sequence: receipt.sequence))
+        simulation.coverage.isBack(key, incarnation: incarnation, at: process.identity)
+    }
+
+    /// A receipt of the process's own, for the first time.
+    private func ownWord(_ result: PublishResult, _ process: SimProcess) -> (Receipt, UInt64, Record)? {
+        guard case .success(let receipt) = result, receipt.owner == process.node.id, !receipt.repeated else { return nil }
+        guard let number = numbers[receipt.id], let record = record(number) else {
+            fail("a receipt for a message that nobody sent")
+            return nil
+        }
+        return (receipt, number, record)
     }
 
     /// One voice: whoever acknowledges for a slot does so in the highest term so far, and nobody else in that one.
@@ -226,6 +246,9 @@ final class SimChecker {
             records[Int(number) - 1].position = position
         }
     }
+
+    /// The message that clients have seen at a place.
+    func number(at position: Cursor, of key: Key) -> UInt64? { positions[key]?[position.incarnation]?[position.sequence] }
 
     // MARK: Bounds
 

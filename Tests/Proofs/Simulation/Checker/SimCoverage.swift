@@ -1,6 +1,8 @@
 // What a schedule may break without breaking a promise. The design covers the loss of one copy of a slot, and of several one after
 // another as long as the copies were complete in between. A loss is the death of a process, or the end of its session: both void all
 // its copies. Only who has taken the last complete copy by two losses in a row is excused.
+//
+// Where nodes have disks, neither is a loss. There a schedule says itself from when to when it has taken more than the rules cover.
 
 import RingpostCore
 
@@ -37,6 +39,9 @@ final class SimCoverage {
     /// Fewer than two members have weight.
     private var isThin = true
     private var graves: [ShardMachine] = []
+    private var hasDisks: Bool { !simulation.settings.disks.isNone }
+    /// Where nodes have disks: what was acknowledged up to then may be gone.
+    private var excusedUntil = Int64.min
 
     init(simulation: Simulation) { self.simulation = simulation }
 
@@ -49,12 +54,12 @@ final class SimCoverage {
             if graves.count > Self.gravesMax { graves.removeFirst() }
         }
         depth += 1
-        if depth == 1 { before = count() }
+        if depth == 1, !hasDisks { before = count() }
     }
 
     func hasLost() {
         depth -= 1
-        guard depth == 0 else { return }
+        guard depth == 0, !hasDisks else { return }
         let after = count()
         for key in simulation.keys {
             guard let had = before[key], let has = after[key], let told = simulation.checker.told[key] else { continue }
@@ -70,6 +75,12 @@ final class SimCoverage {
             }
             losses[key] = own
         }
+    }
+
+    /// Nodes have disks, and more is gone than the rules cover, or is for so long.
+    func excuse(forMilliseconds milliseconds: Int64) {
+        simulation.say("coverage", "gaps are excused for \(milliseconds) ms")
+        excusedUntil = max(excusedUntil, simulation.time + milliseconds * 1_000)
     }
 
     /// With fewer than two members that have weight there is only one copy, and nobody was told otherwise; nor is there a second one as
@@ -120,14 +131,17 @@ final class SimCoverage {
 
     /// Whether an incarnation was taken from everybody.
     func isLost(_ key: Key, incarnation: UInt64?) -> Bool {
-        losses[key]?.lost.contains { incarnation == nil || $0.incarnation == incarnation } ?? false
+        if hasDisks { return excusedUntil > .min }
+        return losses[key]?.lost.contains { incarnation == nil || $0.incarnation == incarnation } ?? false
     }
 
     /// Whether the mailbox was taken from everybody at or after a time.
-    func isLost(_ key: Key, after time: Int64) -> Bool { losses[key]?.lost.contains { $0.at >= time } ?? false }
+    func isLost(_ key: Key, after time: Int64) -> Bool {
+        hasDisks ? excusedUntil >= time : losses[key]?.lost.contains { $0.at >= time } ?? false
+    }
 
-    /// Keys that were lost at some time.
-    var lostKeys: Int { losses.values.count { !$0.lost.isEmpty } }
+    /// Keys that were lost at some time, or may have been.
+    var lostKeys: Int { hasDisks ? excusedUntil > .min ? simulation.keys.count : 0 : losses.values.count { !$0.lost.isEmpty } }
 }
 
 extension ShardMachine {

@@ -79,6 +79,14 @@ final class SimProducer: SimEnd {
         }
     }
 
+    /// A message that was answered long ago comes once more.
+    func sendAgain(_ message: SimMessage) {
+        submit(
+            SimMessage(
+                number: message.number, key: message.key, producer: message.producer, isRepeatable: message.isRepeatable,
+                isStreamed: message.isStreamed, deadline: now + Publish.budgetMillisecondsMax))
+    }
+
     private func submit(_ message: SimMessage) {
         let entry = Entry(message: message)
         if connection == nil {

@@ -9,7 +9,7 @@ enum SimFrame {
     case hello(from: MemberIdentity, to: MemberIdentity, generation: UInt64, dial: UInt64)
     case ping(query: UInt64, LinkStanding)
     case forward(request: UInt64, epoch: UInt64, hops: UInt8, restarts: Bool, Publish, budgetMilliseconds: Int64)
-    case attach(AttachRequest, epoch: UInt64)
+    case attach(AttachRequest, epoch: UInt64, age: UInt32)
     case detach(attachment: UInt64, Key)
     case report(attachment: UInt64, Key, PresenceReport)
     // Links, from the accepting end.
@@ -50,7 +50,8 @@ extension SimFrame {
         case .answer(let request, .success(let receipt)):
             "answer \(request): \(receipt.sequence) by \(receipt.owner) in \(receipt.epoch)\(receipt.repeated ? ", repeated" : "")"
         case .answer(let request, .failure(let problem)): "answer \(request): \(problem.code)"
-        case .attach(let request, let epoch): "attach \(request.address.id) to \(request.key.text) \(request.start) at \(epoch)"
+        case .attach(let request, let epoch, let age):
+            "attach \(request.address.id) to \(request.key.text) \(request.start)\(age > 0 ? ", \(age) ms ago," : "") at \(epoch)"
         case .attached(let attachment, .success(let reply)):
             "attached \(attachment): \(reply.incarnation.hexadecimal) \(reply.from)...\(reply.through)\(reply.gap ? ", gap" : "")"
         case .attached(let attachment, .failure(let problem)): "attached \(attachment): \(problem.code)"

@@ -12,8 +12,11 @@ final class SimNode {
     var weight: UInt16
     /// What its processes compute rings with is wrong while this is on.
     let ringFault = RingFault()
+    /// What its next process opens; `nil` where copies are in memory only.
+    var disk: SimDisk?
 
-    init(index: Int, weight: UInt16, simulation: Simulation) {
+    init(index: Int, weight: UInt16, disk: SimDisk?, simulation: Simulation) {
+        self.disk = disk
         self.index = index
         self.simulation = simulation
         self.weight = weight
@@ -38,6 +41,7 @@ final class SimNode {
         simulation.coverage.willLose(process)
         process.die(silently: silently)
         self.process = nil
+        if silently, let disk { disk.losePower(kept: simulation.random.below(disk.unsyncedCount + 1)) }
         simulation.coverage.hasLost()
         simulation.zooKeeper.refresh()
     }

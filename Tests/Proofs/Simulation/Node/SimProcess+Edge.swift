@@ -45,7 +45,7 @@ extension SimProcess {
         handshakes.removeAll { $0 === connection }
         guard !isLeaving, move == nil else { return connection.close(from: .accepting) }
         var machine = SubscriptionMachine(start: start, isShared: key.kind == .channel, now: now)
-        machine.writesOldAttachments = simulation.settings.writesOldAttachments
+        machine.writesOldAttachments = simulation.settings.has(.writeOldAttachment)
         let socket = SimSocket(key: key, stay: stay, connection: connection, user: user, machine: machine)
         sockets.append(socket)
         if key.kind == .channel { listen(socket) }
@@ -140,7 +140,8 @@ extension SimProcess {
             socket.mayBeAttached = socket.stay != .never && !isShared
             attachments[number] = (socket, socket.machine.attachment)
             let address = ReturnAddress(connectionID: 0, id: number)
-            let request = AttachRequest(key: socket.key, address: address, start: start, stay: isShared ? .never : socket.stay)
+            let request = AttachRequest(
+                key: socket.key, address: address, start: start, stay: isShared ? .never : socket.stay, askedAt: socket.machine.askedAt)
             if isShared, let hub = socket.hub { return ask(request, hub) }
             withLoop { $0.attach(request, epoch: self.view?.epoch ?? 0, fromLink: false, now: self.moment, actions: &$1) }
         case .close:

@@ -126,6 +126,7 @@ extension SimProcess {
         let ended = link.attachments.sorted()
         link.attachments = []
         for attachment in ended { onDetached(attachment) }
+        store?.linkIsDown(link.handle)
         withLoop { $0.linkIsDown(link.handle, now: self.moment, actions: &$1) }
     }
 
@@ -225,10 +226,11 @@ extension SimProcess {
                 address: ReturnAddress(connectionID: end.channel, id: request), hops: hops, epoch: epoch, stream: end.stream,
                 restarts: restarts)
             withLoop { $0.submit(publish, context, now: self.moment, actions: &$1) }
-        case .attach(let request, let epoch):
+        case .attach(let request, let epoch, let age):
             let address = ReturnAddress(connectionID: end.channel, id: request.address.id)
             let local = AttachRequest(
-                key: request.key, address: address, start: request.start, stay: request.stay, countMax: request.countMax)
+                key: request.key, address: address, start: request.start, stay: request.stay, countMax: request.countMax,
+                askedAt: request.start == .now ? now - Int64(age) : .max)
             withLoop { $0.attach(local, epoch: epoch, fromLink: true, now: self.moment, actions: &$1) }
         case .detach(let attachment, let key):
             loop.detach(ReturnAddress(connectionID: end.channel, id: attachment), from: key, now: moment)

@@ -13,18 +13,36 @@ extension SimProcess {
     /// Calls the machine and performs what it wants done.
     func withLoop(_ body: (inout ShardMachine, inout [ShardAction]) -> Void) {
         body(&loop, &pendingActions)
+        performAll()
+        store?.onDecided()
+    }
+
+    private func performAll() {
         if isPerforming { return }
         isPerforming = true
         var next = 0
         while next < pendingActions.count, !isDead {
+            let action = pendingActions[next]
             next += 1
-            perform(pendingActions[next - 1])
+            if case .answer(_, let result) = action, !isRelaying { simulation.checker.onDecided(result, by: self) }
+            if let store, !store.admit(action) { continue }
+            perform(action, isRelayed: isRelaying)
         }
         pendingActions.removeAll(keepingCapacity: true)
         isPerforming = false
     }
 
-    private func perform(_ action: ShardAction) {
+    /// Performs what was held for the store, until `next` has no more.
+    func perform(_ next: () -> (ShardAction, isRelayed: Bool)?) {
+        let isNested = isPerforming
+        isPerforming = true
+        while !isDead, let (action, isRelayed) = next() { perform(action, isRelayed: isRelayed) }
+        isPerforming = isNested
+        performAll()
+        store?.onDecided()
+    }
+
+    private func perform(_ action: ShardAction, isRelayed: Bool) {
         switch action {
         case .forward(let peer, let request, let publish, let hops, let restarts):
             let budget = max(0, min(publish.deadline - now, Publish.budgetMillisecondsMax))
@@ -33,11 +51,11 @@ extension SimProcess {
                     request: request, epoch: loop.epoch, hops: hops, restarts: restarts, publish, budgetMilliseconds: budget), to: peer)
         case .attach(let peer, let request, let epoch):
             if request.stay != .never { links[Int(peer)].attachments.insert(request.address.id) }
-            send(.attach(request, epoch: epoch), to: peer)
+            send(.attach(request, epoch: epoch, age: request.age(now: now)), to: peer)
         case .send(let peer, let frame): send(.slot(frame), to: peer)
         case .reply(let channel, let frame): accepted[channel]?.connection.send(.slot(frame), from: .accepting)
         case .answer(let address, let result):
-            if !isRelaying { simulation.checker.onAnswer(result, from: self) }
+            if !isRelayed { simulation.checker.onAnswer(result, from: self) }
             if address.connectionID != 0 {
                 accepted[address.connectionID]?.connection.send(.answer(request: address.id, result), from: .accepting)
             } else if let waiter = waiters.removeValue(forKey: address.id) {
@@ -70,6 +88,7 @@ extension SimProcess {
             } else {
                 onNews(address.id, news)
             }
+        case .load(let slot, let head): store?.load(slot, head)
         case .askRoster: askRoster()
         case .moveSoon:
             after(milliseconds: SlotLimits.movePauseMilliseconds) { self.withLoop { $0.onMoves(now: self.moment, actions: &$1) } }

@@ -91,7 +91,7 @@ extension SimProcess {
             probe(holder) { self.handle(.membership(.holderProbed(ticket: ticket, $0))) }
         case .probeMembers(let number, let members):
             probe(members) { results in
-                let silent = zip(members, results).filter { $0.1 != .sameBoot }.map(\.0.id)
+                let silent = results.filter { $0.result != .sameBoot }.map(\.member.id)
                 self.handle(.membersProbed(number: number, silent: silent))
             }
         case .linkWithMembers(let session, let limit): waitForLinks(session: session, until: now + Int64(limit))
@@ -99,7 +99,7 @@ extension SimProcess {
         case .pingPeers: for link in links { ping(link, query: 0) }
         case .refusePeer(let peer): refuse(peer)
         case .look(let ticket, let countsHoldings):
-            let holdings = NodeHoldings(copies: copies, lastCopies: loop.lastCopyCount, users: loop.mailboxCount, sockets: sockets.count)
+            let holdings = NodeHoldings(copies: copies, lastCopies: loop.lastCopyCount, users: loop.keptCount, sockets: sockets.count)
             handle(.looked(ticket: ticket, peers, countsHoldings ? holdings : nil))
         default: performHere(action)
         }
@@ -112,7 +112,9 @@ extension SimProcess {
         case .registered(_, let hadPredecessor): if hadPredecessor { loop.succeed(now: moment) }
         case .lease(let lease):
             lastLease = lease
-            withLoop { $0.setLease(until: lease.actUntil, now: self.moment, actions: &$1) }
+            withLoop {
+                $0.setLease(until: lease.actUntil, reachesZooKeeper: lease.reachesZooKeeper, now: self.moment, actions: &$1)
+            }
         case .view(let view):
             simulation.say(name, "takes \(view)")
             take(view)
@@ -129,14 +131,19 @@ extension SimProcess {
         case .end(let ending):
             if case .failed(let sentence) = ending { simulation.alarm(name, "fails: \(sentence)") }
             // The process ends by itself.
-            after(milliseconds: 0) { self.node.kill() }
+            after(milliseconds: 0) {
+                self.store?.close()
+                self.node.kill()
+            }
         default: preconditionFailure("nobody performs \(action)")
         }
     }
 
     private func openSession(_ number: Int) {
         session = (number, SimStore(session: simulation.zooKeeper.open(for: self, number: number), paths: simulation.zooKeeper.paths))
-        handle(.membership(.sessionOpened(session: number, boot: random.next())))
+        let boot = random.next()
+        store?.disk.remember(boot: boot)
+        handle(.membership(.sessionOpened(session: number, boot: boot)))
     }
 
     private func askAfresh(_ session: Int, about member: Member) {
@@ -153,7 +160,11 @@ extension SimProcess {
     private func begin(as identity: MemberIdentity, lineage: UInt64) {
         simulation.coverage.willLose(self)
         self.identity = identity
-        simulation.say(name, "is \(identity)")
+        simulation.say(name, "is \(identity), lineage \(lineage.hexadecimal)")
+        // Whatever is asked from here on, nothing that is given up is said under another name.
+        store?.begin(lineage: lineage)
+        // Under the new name, too, the store knows the boot before others do.
+        store?.disk.remember(boot: identity.boot)
         withLoop { $0.begin(as: identity, lineage: lineage, now: self.moment, actions: &$1) }
         simulation.coverage.hasLost()
         // Links say who this node is; those of another boot are no use any more.
@@ -204,9 +215,13 @@ extension SimProcess {
     }
 
     /// One after the other; `completion` gets the results in the order of the members.
-    private func probe(_ members: [Member], _ results: [ProbeResult] = [], _ completion: @escaping ([ProbeResult]) -> Void) {
+    private func probe(
+        _ members: [Member], _ results: [(member: Member, result: ProbeResult)] = [],
+        _ completion: @escaping ([(member: Member, result: ProbeResult)]) -> Void
+    ) {
         if results.count == members.count { return completion(results) }
-        probe(members[results.count]) { self.probe(members, results + [$0], completion) }
+        let member = members[results.count]
+        probe(member) { self.probe(members, results + [(member, $0)], completion) }
     }
 
     private func waitForLinks(session: Int, until limit: Int64) {
@@ -227,10 +242,19 @@ extension SimProcess {
             case .wait(let milliseconds): self.answerRoster(milliseconds, askedAt: epoch)
             case .ask(let strangers):
                 self.probe(strangers) { results in
-                    self.answerRoster(self.machine.vacancyWait(after: results), askedAt: epoch)
+                    let wait = self.machine.vacancyWait(after: results).map { max($0, self.diskWait(strangers)) }
+                    self.answerRoster(wait, askedAt: epoch)
                 }
             }
         }
+    }
+
+    /// Who has its copies on a disk may come back with them.
+    private func diskWait(_ strangers: [Member]) -> Int64 {
+        let hasDisk = strangers.contains { stranger in
+            self.node.disk?.lineage != stranger.lineage && simulation.diskLineages.contains(stranger.lineage)
+        }
+        return hasDisk ? Int64(simulation.document.recoveryMilliseconds) : 0
     }
 
     private func answerRoster(_ wait: Int64?, askedAt epoch: UInt64) {

@@ -52,6 +52,8 @@ final class SimProcess: SimEnd {
 
     // The loop.
     var loop: ShardMachine
+    /// Where the node has a disk.
+    private(set) var store: SimShardStore?
     var pendingActions: [ShardAction] = []
     var isPerforming = false
     /// What is answered now may be another owner's word, even about a message that was appended here once.
@@ -77,8 +79,10 @@ final class SimProcess: SimEnd {
         name = "\(node.id)#\(simulation.processCount)"
         clockOffset = random.draw(1_000_000...9_000_000_000)
         messageBase = random.next()
+        let fresh = random.next()
+        let opening = node.disk?.open(fresh: fresh, now: simulation.time / 1_000 + clockOffset, faults: simulation.settings.shellFaults)
         let me = Member(
-            id: node.id, boot: 0, lineage: random.next(), weight: node.weight, protocolVersion: 1, client: "\(node.id):8080",
+            id: node.id, boot: 0, lineage: opening?.lineage ?? fresh, weight: node.weight, protocolVersion: 1, client: "\(node.id):8080",
             api: "\(node.id):8081",
             link: "\(node.id):8082")
         identity = me.identity
@@ -86,13 +90,19 @@ final class SimProcess: SimEnd {
             drainMilliseconds: 300, sessionTimeoutMilliseconds: Int64(simulation.document.sessionTimeoutMilliseconds),
             handOverMilliseconds: 10_000)
         let fault = node.ringFault
-        let membership = MembershipMachine(cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall) { members in
+        let membership = MembershipMachine(
+            cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall, storedBoots: opening?.boots
+        ) { members in
             RingCache.shared.ring(fault.isOn ? members.map { RingMember(id: $0.id, weight: $0.weight > 0 ? 1 : 0) } : members)
         }
         machine = NodeMachine(membership, drain: drain, now: simulation.time / 1_000 + clockOffset)
         loop = ShardMachine(
-            me: identity, index: simulation.settings.loopIndex, shardCount: SimulationSettings.shardCount,
+            me: identity, lineage: opening?.lineage, index: simulation.settings.loopIndex, shardCount: SimulationSettings.shardCount,
             limits: simulation.loopLimits)
+        guard let disk = node.disk, let opening else { return }
+        store = SimShardStore(disk, opening, process: self, random: random.split())
+        simulation.diskLineages.insert(opening.lineage)
+        loop.restore(opening.heads, lineage: opening.lineage)
     }
 
     // MARK: Life
@@ -118,6 +128,7 @@ final class SimProcess: SimEnd {
         backlog = []
         handshakes = []
         session = nil
+        store = nil
         waiters = [:]
         accepted = [:]
         lines = LinkLines()

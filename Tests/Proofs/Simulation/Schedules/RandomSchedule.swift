@@ -5,16 +5,16 @@ import RingpostCore
 
 extension Schedule {
     /// Whatever the seed draws.
-    package static let random = Schedule("random", "faults drawn from the seed") { simulation in
+    package static let random = Schedule("random", "faults drawn from the seed", disks: RandomSchedule.disks) { simulation in
         RandomSchedule(simulation).play()
     }
 }
 
 /// The schedule of one seed.
-private final class RandomSchedule {
-    private let simulation: Simulation
-    private var random: SplitMix64
-    private let isGentle: Bool
+final class RandomSchedule {
+    let simulation: Simulation
+    var random: SplitMix64
+    let isGentle: Bool
     /// What weights are changed to. Rings of mixed weights cost most to build, so only some runs have them.
     private let weights: [UInt16]
     /// Nodes that something is wrong with.
@@ -28,10 +28,11 @@ private final class RandomSchedule {
         weights = random.percent(20) ? [0, 50, 100] : [0, 100]
     }
 
-    private var nodes: [SimNode] { simulation.nodes }
+    var nodes: [SimNode] { simulation.nodes }
 
     func play() {
         simulation.play(isGentle ? "one member at a time" : "anything at any time")
+        beginDisks()
         let count = Int(random.draw(2...Int64(max(2, nodes.count))))
         if random.percent(20) {
             simulation.play("all start at once")
@@ -54,6 +55,7 @@ private final class RandomSchedule {
     /// One more fault. Gentle schedules wait until the last one is over and the copies are complete again.
     private func strike() {
         if isGentle, isTroubled { return }
+        if hasDisks, random.percent(35) { return strikeDisks() }
         switch random.below(22) {
         case 0, 1, 2: kill()
         case 3, 4: pause()
@@ -78,12 +80,12 @@ private final class RandomSchedule {
 
     // MARK: Bookkeeping
 
-    private func pickNode(where condition: (SimNode) -> Bool) -> SimNode? {
+    func pickNode(where condition: (SimNode) -> Bool) -> SimNode? {
         random.pick(nodes.filter { condition($0) && !troubled.contains($0.index) })
     }
 
     /// Something is wrong for a while; then it is mended, and a gentle schedule waits until copies can be complete again.
-    private func trouble(_ node: SimNode?, for duration: Int64, mend: @escaping () -> Void) {
+    func trouble(_ node: SimNode?, for duration: Int64, mend: @escaping () -> Void) {
         if let node { troubled.insert(node.index) }
         isTroubled = true
         simulation.after(duration) {
@@ -100,7 +102,8 @@ private final class RandomSchedule {
     private func kill() {
         guard let node = pickNode(where: \.isOn) else { return }
         let silently = random.percent(30)
-        let duration = random.draw(10_000...6_000_000)
+        // Alone with its disk it is waited for, but not for ever.
+        let duration = random.draw(10_000...(isGentle && hasDisks ? 2_500_000 : 6_000_000))
         simulation.play("kill \(node.id)\(silently ? " with its machine" : ""), start again after \(duration / 1_000) ms")
         node.kill(silently: silently)
         trouble(node, for: duration) {

@@ -203,9 +203,9 @@ extension Story {
     func expectNothingLost() {
         settle(atMost: 30_000)
         expectService("when all are back")
-        if simulation.checker.gaps > 0 { simulation.checker.fail("\(simulation.checker.gaps) gaps, though no process has ended") }
+        if simulation.checker.gaps > 0 { simulation.checker.fail("\(simulation.checker.gaps) gaps, though nothing was lost") }
         let twice = simulation.checker.records.count(where: \.isTwice)
-        if twice > 0 { simulation.checker.fail("\(twice) messages came twice, though no process has ended") }
+        if twice > 0 { simulation.checker.fail("\(twice) messages came twice, though nothing was lost") }
     }
 
     /// A newcomer has fetched the slot's copy, and before they hear of it those that have it are cut off, and their sessions end.

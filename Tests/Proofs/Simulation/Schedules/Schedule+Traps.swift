@@ -14,9 +14,23 @@ extension Schedule {
         case GuardFault.releaseWithoutTrace.rawValue: staleMirrorReturns
         case GuardFault.bestIsCertain.rawValue: staleMirrorIsFirst
         case GuardFault.newcomerAlone.rawValue: heirOnItsOwn
-        case "writeOldAttachment": lateDeliveries
+        case ShellFault.writeOldAttachment.rawValue: lateDeliveries
+        case ShellFault.sayBeforeStored.rawValue: saidBeforeStored
+        case ShellFault.forgetStoredEvidence.rawValue: traceOnDisk
+        case ShellFault.keepLostLineage.rawValue: lostEnd
+        case ShellFault.keepGivenUpLineage.rawValue: oldDirectory
         default: .random
         }
+    }
+
+    /// Owner and mirror have acknowledged what their disks have not got, and the power fails.
+    private static let saidBeforeStored = Schedule("trap: said before it is stored", "", nodes: 3, disks: .fsync) { (story: Story) in
+        story.start(3)
+        for node in story.nodes { story.slowDown(node) }
+        story.wait(2_000)
+        story.killAll(silently: 100)
+        story.startAll(within: 500)
+        story.settle(atMost: 30_000)
     }
 
     /// Clients see what an owner has not got confirmed, the owner dies, and its successor gives the same places to other messages.

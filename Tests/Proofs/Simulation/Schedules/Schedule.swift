@@ -8,22 +8,30 @@ package struct Schedule: Sendable {
     package let summary: String
     /// How many nodes it takes.
     package let nodes: Int
+    /// Which of them have disks, by the seed.
+    let disks: @Sendable (UInt64) -> DiskMix
     private let body: @Sendable (Simulation) -> Void
 
-    init(_ name: String, _ summary: String, nodes: Int = 5, _ body: @escaping @Sendable (Simulation) -> Void) {
+    init(
+        _ name: String, _ summary: String, nodes: Int = 5, disks: @escaping @Sendable (UInt64) -> DiskMix = { _ in .none },
+        _ body: @escaping @Sendable (Simulation) -> Void
+    ) {
         self.name = name
         self.summary = summary
         self.nodes = nodes
+        self.disks = disks
         self.body = body
     }
 
     /// A story about a cluster that is told step by step.
-    init(_ name: String, _ summary: String, nodes: Int, story: @escaping @Sendable (Story) -> Void) {
-        self.init(name, summary, nodes: nodes) { story(Story($0)) }
+    init(
+        _ name: String, _ summary: String, nodes: Int, disks: DiskMix = .none, story: @escaping @Sendable (Story) -> Void
+    ) {
+        self.init(name, summary, nodes: nodes, disks: { _ in disks }) { story(Story($0)) }
     }
 
     func play(on simulation: Simulation) { body(simulation) }
 
     /// All that have a name.
-    package static let named: [Schedule] = copies + fences + links + outages + lives + channels + lineages
+    package static let named: [Schedule] = copies + fences + links + outages + lives + channels + lineages + disks
 }

@@ -25,7 +25,7 @@ struct SimStore {
             }
         case .list(let unlessEpoch): list(unlessEpoch: unlessEpoch, completion)
         case .makeRosterEntry(let member, let life): makeRosterEntry(RosterEntry(member, life), completion)
-        case .register(let member, let life):
+        case .register(let member, let life, _):
             change(
                 [
                     .set(path: paths.roster(member.id), data: RosterEntry(member, life).json()),

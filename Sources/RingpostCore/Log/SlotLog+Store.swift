@@ -1,0 +1,57 @@
+// What a node's store is told of the slots, and what they begin with when there is one.
+import HashRing
+
+extension SlotLog {
+    /// From here on what changes is collected; see ``takeWrites()``.
+    mutating func beginJournal() { mailboxes.journal = SlotJournal() }
+
+    /// Whether something has changed since ``takeWrites()``.
+    var hasChanges: Bool { mailboxes.journal?.isEmpty == false }
+
+    /// All that has changed.
+    mutating func takeWrites() -> [SlotWrite] {
+        mailboxes.takeChanges().map { slot, changes in
+            SlotWrite(slot: slot, head: head(at: layout.slotIndex(slot)), changes: changes)
+        }
+    }
+
+    /// What is written of a slot beside its content. Of a term that does not count nothing may be gone on from, whatever ends the process.
+    private func head(at slotIndex: Int) -> SlotHead {
+        let slot = layout.slot(at: slotIndex)
+        let former = slots[slotIndex].owner.map { $0.isNewcomer ? $0.former.map(SlotCopy.init(knownFrom:)) ?? SlotCopy() : nil } ?? nil
+        let copy = former ?? slots[slotIndex].copy
+        return SlotHead(
+            kind: copy.state == .complete ? .copy : copy.term > 0 ? .released : .fenced, term: copy.term, position: copy.position,
+            fence: slots[slotIndex].fence, origin: mailboxes.origin(ofSlot: slot), set: copy.set)
+    }
+
+    /// The head of a copy that is to be read from the store.
+    func storedHead(at slotIndex: Int) -> SlotHead { head(at: slotIndex) }
+
+    mutating func record(_ change: SlotChange, at slotIndex: Int) { mailboxes.journal?.add(change, slot: layout.slot(at: slotIndex)) }
+    mutating func recordHead(at slotIndex: Int) { mailboxes.journal?.touch(layout.slot(at: slotIndex)) }
+    mutating func recordWhole(_ change: SlotChange, at slotIndex: Int) {
+        mailboxes.journal?.replace(by: change, slot: layout.slot(at: slotIndex))
+    }
+
+    // MARK: The beginning
+
+    /// A slot as the store has it: a copy is retained, and its content is read when it is needed. Before the first view.
+    mutating func restore(_ head: SlotHead, at slotIndex: Int) {
+        // Hearsay proves nothing, and where no copy ever was there is nothing to go on from.
+        guard head.kind == .copy || head.kind == .released else { return }
+        slots[slotIndex].fence = max(head.fence, head.term)
+        slots[slotIndex].copy = SlotCopy(
+            state: head.kind == .copy ? .complete : .none, term: head.term, position: head.position, set: head.set)
+        mailboxes.setOrigin(head.origin, ofSlot: layout.slot(at: slotIndex))
+        guard head.kind == .copy else { return }
+        retained.insert(slotIndex)
+        if head.position > 0 { unloaded.insert(slotIndex) }
+    }
+
+    /// The content of a copy has come from the store, where it stays as it is.
+    mutating func load(_ chunks: [SnapshotChunk], at slotIndex: Int, now: Int64) {
+        mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
+        unloaded.remove(slotIndex)
+    }
+}

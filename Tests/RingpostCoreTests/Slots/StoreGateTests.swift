@@ -1,0 +1,101 @@
+// What leaves a node with a store, and when.
+import Testing
+
+@testable import RingpostCore
+
+@Suite struct StoreGateTests {
+    private static let step = SlotFrame.append(term: 1, slot: 0, position: 1, .nothing)
+    private static let release = SlotFrame.release([])
+
+    private func answer(_ number: UInt64, _ problem: Problem = .outcomeUnknown) -> ShardAction {
+        .answer(ReturnAddress(connectionID: 0, id: number), .failure(problem))
+    }
+
+    /// - Returns: whether it is performed at once.
+    private func admits(_ gate: inout StoreGate, _ action: ShardAction, changes: Bool) -> Bool {
+        gate.admit(action, hasChanges: changes)
+    }
+
+    private func takeAll(_ gate: inout StoreGate) -> [ShardAction] {
+        var actions: [ShardAction] = []
+        while let action = gate.next() { actions.append(action) }
+        return actions
+    }
+
+    @Test func whatFollowsFromNothingGoesAtOnce() {
+        var gate = StoreGate()
+        #expect(admits(&gate, answer(1), changes: false))
+        gate.handOver(bytes: 10)
+        gate.onStored()
+        #expect(admits(&gate, answer(2), changes: false) && gate.count == 0)
+    }
+
+    @Test func anAnswerWaitsForItsTick() {
+        var gate = StoreGate()
+        #expect(!admits(&gate, answer(1), changes: true))
+        #expect(takeAll(&gate).isEmpty, "it has not even been handed over")
+        gate.handOver(bytes: 10)
+        #expect(!admits(&gate, answer(2), changes: true), "of the tick after that")
+        #expect(takeAll(&gate).isEmpty)
+        gate.onStored()
+        #expect(takeAll(&gate) == [answer(1)])
+        gate.handOver(bytes: 10)
+        gate.onStored()
+        #expect(takeAll(&gate) == [answer(2)])
+    }
+
+    /// A commit may follow from a tick that is still on its way, though nothing has changed with it.
+    @Test func whatChangesNothingWaitsForTheTicksBefore() {
+        var gate = StoreGate()
+        gate.handOver(bytes: 10)
+        #expect(!admits(&gate, answer(1), changes: false))
+        #expect(admits(&gate, .askRoster, changes: true), "nobody hears of the slots by it")
+        gate.onStored()
+        #expect(!admits(&gate, answer(2), changes: false), "not before what is held")
+        #expect(takeAll(&gate) == [answer(1), answer(2)])
+        #expect(admits(&gate, answer(3), changes: false))
+    }
+
+    @Test func stepsGoAheadButNotBeforeFramesToTheSamePeer() {
+        var gate = StoreGate()
+        #expect(admits(&gate, .send(peer: 1, Self.step), changes: true))
+        #expect(!admits(&gate, .send(peer: 1, Self.release), changes: true))
+        #expect(!admits(&gate, .send(peer: 1, Self.step), changes: true))
+        #expect(admits(&gate, .send(peer: 2, Self.step), changes: true))
+        gate.handOver(bytes: 10)
+        gate.onStored()
+        #expect(takeAll(&gate) == [.send(peer: 1, Self.release), .send(peer: 1, Self.step)])
+        #expect(admits(&gate, .send(peer: 1, Self.step), changes: true))
+    }
+
+    @Test func bytesAreCountedUntilTheyAreStored() {
+        var gate = StoreGate()
+        gate.handOver(bytes: StoreGate.bytesMax)
+        #expect(!gate.isFull)
+        _ = admits(&gate, answer(1), changes: false)
+        #expect(gate.isFull)
+        gate.onStored()
+        #expect(!gate.isFull && gate.count == 1)
+        _ = takeAll(&gate)
+        gate.handOver(bytes: StoreGate.bytesMax)
+        #expect(!gate.isFull, "what has gone counts no more")
+    }
+
+    @Test func whatWasNotAppendedIsSaidAtOnce() {
+        var gate = StoreGate()
+        gate.handOver(bytes: 10)
+        #expect(!admits(&gate, answer(1), changes: false))
+        #expect(admits(&gate, answer(2, .overloaded), changes: true))
+    }
+
+    /// On the next link all is said again, and steps need not wait for what is gone.
+    @Test func framesGoWithTheirLink() {
+        var gate = StoreGate()
+        for peer: UInt32 in [1, 2] { #expect(!admits(&gate, .send(peer: peer, Self.release), changes: true)) }
+        gate.linkIsDown(1)
+        #expect(admits(&gate, .send(peer: 1, Self.step), changes: true))
+        gate.handOver(bytes: 10)
+        gate.onStored()
+        #expect(takeAll(&gate) == [.send(peer: 2, Self.release)])
+    }
+}
