@@ -14,6 +14,8 @@ struct TortureSettings: Sendable {
     var zookeeperCount = 1
     /// S.
     var sessionMilliseconds = 3_000
+    /// Nodes keep their copies on a disk, this durably.
+    var durability: String?
     /// Over which a stopping node spreads its goodbyes.
     var drainSeconds = 3
     var userCount = 60

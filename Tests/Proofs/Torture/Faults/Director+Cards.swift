@@ -24,6 +24,11 @@ extension Director {
         case .cutFromAll: try await cutOff(.cutFromAll)
         case .pair: try await cutPairFromZooKeeper()
         case .killWithoutZooKeeper: try await killWithoutZooKeeper()
+        case .zookeeperPause: try await pauseZooKeeper()
+        case .freezeAll: try await freezeAll()
+        case .killAll: try await kill(cluster.residents, .allKilled)
+        case .killTwo: try await kill(twoResidents(), .twoKilled)
+        case .restartAll: try await restartAll()
         }
     }
 

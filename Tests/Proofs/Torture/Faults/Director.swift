@@ -52,6 +52,7 @@ final class Director {
 
     private func isPossible(_ fault: Fault) -> Bool {
         if fault.needsCuts, !cluster.landscape.cutsWays { return false }
+        if fault.needsDisks, settings.durability == nil { return false }
         return fault != .leader || cluster.zookeepers.count > 1
     }
 

@@ -23,6 +23,18 @@ enum Fault: String, CaseIterable, ExpressibleByArgument, Sendable {
     case cutFromAll = "cut-from-all"
     case pair
     case killWithoutZooKeeper = "kill-without-zookeeper"
+    /// All servers stand still for longer than the sessions, as on a machine that is moved.
+    case zookeeperPause = "zookeeper-pause"
+    /// All nodes stand still for longer than their sessions.
+    case freezeAll = "freeze-all"
+    /// All nodes are killed at once and started again, in any order.
+    case killAll = "kill-all"
+    /// The same of two.
+    case killTwo = "kill-two"
+    /// SIGTERM to all at once, and all are started again: a deploy that recreates.
+    case restartAll = "restart-all"
 
+    /// What only disks survive.
+    var needsDisks: Bool { [.killAll, .killTwo, .restartAll].contains(self) }
     var needsCuts: Bool { [.link, .cutFromZooKeeper, .cutFromAll, .pair].contains(self) }
 }

@@ -20,6 +20,11 @@ enum FaultKind: String, CaseIterable, Sendable {
     case pairCutBriefly
     case pairCutFromZooKeeper
     case killedWithoutZooKeeper
+    case zookeeperPaused
+    case allFrozen
+    case allKilled
+    case twoKilled
+    case allStopped
 
     var name: String {
         switch self {
@@ -40,6 +45,11 @@ enum FaultKind: String, CaseIterable, Sendable {
         case .pairCutBriefly: "an owner and its mirror cut off from ZooKeeper for half a session"
         case .pairCutFromZooKeeper: "an owner and its mirror cut off from ZooKeeper past their sessions"
         case .killedWithoutZooKeeper: "ZooKeeper away and a node killed"
+        case .zookeeperPaused: "all ZooKeeper servers paused past the sessions"
+        case .allFrozen: "all nodes frozen past their sessions"
+        case .allKilled: "all nodes killed at once and started again"
+        case .twoKilled: "two nodes killed at once and started again"
+        case .allStopped: "all nodes stopped at once (SIGTERM) and started again"
         }
     }
 

@@ -7,8 +7,9 @@ import Synchronization
 import TestSupport
 
 final class TortureCluster: Sendable {
-    /// After any fault the cluster is whole again within so long.
-    static let settleSecondsMax = 90.0
+    /// After any fault the cluster is whole again within so long: a node that was killed several times in a row takes no weight for some
+    /// minutes.
+    static let settleSecondsMax = 300.0
     /// The pause between two looks whether it is: they take time from what is measured.
     static let lookMilliseconds = 200
     static let weightDefault: UInt16 = 100
@@ -52,6 +53,9 @@ final class TortureCluster: Sendable {
                 servers.append("\(try await landscape.way(from: host, to: name, at: endpoint))")
             }
             options += ["--zookeeper", servers.joined(separator: ",")]
+            if let durability = settings.durability {
+                options += ["--data", "\(settings.logs)/tmp/\(host)-data", "--durability", durability]
+            }
             let link = try await landscape.way(from: nil, to: host, at: node.link)
             if link != node.link { options += ["--advertise-link", "\(link)"] }
             node.set(options)
