@@ -20,6 +20,7 @@ extension ClusterTests {
                     sent += 1
                 }
             }
+            try await cluster.whole()
             await cluster.zookeeper.stop()
             try await eventually(within: 60, "all nodes are in outage mode") {
                 try await publishRound()
@@ -58,6 +59,7 @@ extension ClusterTests {
             let cluster = try await Cluster.start()
             let user = try await cluster.user("frozen", ownedBy: "n1")
             let socket = try await cluster["n2"].webSocket(user)
+            try await cluster.whole()
             await cluster.zookeeper.stop()
             try await eventually(within: 60, "all nodes are in outage mode") {
                 try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true
@@ -85,6 +87,7 @@ extension ClusterTests {
             let cluster = try await Cluster.start()
             try await cluster.settled()
             let user = try await cluster.user("served", ownedBy: "n3")
+            try await cluster.whole()
             await cluster.zookeeper.stop()
             try await eventually(within: 60, "all nodes are in outage mode") {
                 try await cluster.nodes[0].ring()?.nodes.allSatisfy { $0.lease == "outage" } == true

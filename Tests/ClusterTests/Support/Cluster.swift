@@ -99,6 +99,17 @@ final class Cluster: Sendable {
         return last
     }
 
+    /// Waits until each slot has its owner and its mirror: from then on nothing needs ZooKeeper.
+    func whole(seconds: Double = Cluster.settleSecondsMax) async throws {
+        try await eventually(within: seconds, "every slot has its owner and its second copy") {
+            for node in nodes {
+                let metrics = try await node.metrics()
+                for state in ["unmirrored", "inheriting"] where metrics[#"ringpost_slots{state="\#(state)"}"#] != 0 { return false }
+            }
+            return true
+        }
+    }
+
     /// Users that these nodes own, `count` each: `found[id]`. Their names begin with `prefix`.
     func users(_ prefix: String, ownedBy owners: [String], count: Int = 1) async throws -> [String: [String]] {
         var found: [String: [String]] = [:]
