@@ -1,6 +1,7 @@
 // Every limit can be set, within its range, and stands in its document.
 
 import RingpostCore
+import RingpostWire
 import TestSupport
 import Testing
 
@@ -63,5 +64,9 @@ import Testing
         let kept = Markdown.lines(try Documents.text("docs/guide/limits.md"))
         for (written, kept) in zip(written, kept) { #expect(kept == written, "ringpost limits --markdown >docs/guide/limits.md") }
         #expect(kept.count == written.count)
+    }
+
+    @Test func theReadmeNamesTheLinkProtocol() throws {
+        #expect(try Documents.text("README.md").contains("link protocol \(LinkProtocol.version), "))
     }
 }
