@@ -44,8 +44,10 @@ extension MembershipMachine {
     /// The roster has an own entry now, or had one with this content: the next step is to register.
     mutating func onRosterEntry(_ json: [UInt8]?, version: Int32 = 0, now: Int64) -> [MembershipAction] {
         let before = me.lineage
-        var news: [MembershipAction] = []
-        if let json { news = noteRosterEntry(json, now: now) } else { lineageIsGivenUp() }
+        // Who was never registered with its lineage has nothing that others may have gone on without.
+        let boots = hasRegistered ? storedBoots.union(formerBoots + [me.boot]) : []
+        if LineageClaim(lineage: me.lineage, boots: boots).objection(json, znode: paths.roster(me.id)) != nil { giveUpLineage() }
+        var news = json.map { noteRosterEntry($0, now: now) } ?? []
         if before != me.lineage {
             news += [
                 .lineage(me.lineage),
@@ -66,15 +68,8 @@ extension MembershipMachine {
     private mutating func noteRosterEntry(_ json: [UInt8], now: Int64) -> [MembershipAction] {
         // One that can't be read is somebody's.
         let entry = try? RosterEntry(json: json, znode: paths.roster(me.id))
-        if let entry, entry.isGivenUp {
-            // Also a process that has just begun may have its lineage, from a disk. Whoever was before it is not waited for.
-            if entry.member.lineage == me.lineage { hasRegistered = true }
-            lineageIsGivenUp()
-            return []
-        }
-        // A store that does not know the boot is an older one: others may have gone on since.
-        let isKnown = entry.map { wasEver($0.member.identity) || storedBoots.contains($0.member.boot) } ?? false
-        if entry?.member.lineage != me.lineage || !isKnown { lineageIsGivenUp() }
+        // Whoever was before one that is given up is not waited for either.
+        if let entry, entry.isGivenUp { return [] }
         var strangers = entry?.member.former ?? []
         let isOwn = entry.map { wasEver($0.member.identity) } ?? false
         // An earlier process on the same disk is gone, and whatever it had this one has.
@@ -95,10 +90,9 @@ extension MembershipMachine {
         return follow(entry.life, now: now)
     }
 
-    /// Somebody has registered this id with another lineage, or its entry was given up or taken away: others may have gone on without this
-    /// store, so what it holds counts no more.
-    private mutating func lineageIsGivenUp() {
-        guard hasRegistered, me.lineage != 0 else { return }
+    /// Others may have gone on without this store, so what it holds counts no more.
+    private mutating func giveUpLineage() {
+        guard me.lineage != 0 else { return }
         me.lineage = me.boot
         hasRegistered = false
     }

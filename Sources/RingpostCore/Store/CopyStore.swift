@@ -21,7 +21,7 @@ public protocol CopyStore: AnyObject, Sendable {
     /// Reads a slot as it was after the last tick that is there. `then` is called once, on a thread of the store's. False when too many wait.
     func load(_ request: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool
     /// Reads a part of a history, which may reach back further than memory does. As ``load(_:then:)``.
-    func read(_ request: HistoryRead, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool
+    func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool
 }
 
 /// A slot that is to be read.

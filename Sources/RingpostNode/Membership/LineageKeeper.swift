@@ -12,8 +12,6 @@ public protocol LineageKeeper: Sendable {
     func willFound(generation: UInt64) async throws(MembershipFailure)
     /// This boot is about to stand in ZooKeeper. Returns when it is kept.
     func willRegister(boot: UInt64, generation: UInt64) async throws(MembershipFailure)
-    /// Whether the boot was kept.
-    func knows(boot: UInt64) -> Bool
 }
 
 extension LineageKeeper {
@@ -28,18 +26,6 @@ extension LineageKeeper {
             try await willRegister(boot: member.boot, generation: generation)
         default: break
         }
-    }
-
-    /// Before an answer counts. Whether the roster knows more than the store was asked before the membership began; this is for what has
-    /// changed since.
-    func check(_ answer: MembershipAnswer, of request: MembershipRequest, znode: String) throws(MembershipFailure) {
-        guard case .makeRosterEntry = request, case .rosterEntry(let json, _) = answer,
-            let entry = try? Member(json: json, znode: znode), entry.lineage == lineage, !knows(boot: entry.boot)
-        else { return }
-        throw MembershipFailure(
-            message:
-                "\(entry.identity), of which this node's data directory does not know, has been registered with the same store since this "
-                + "process began: another copy of the directory is in use. Stop that node, and start this one again")
     }
 
     /// Why a node ends of which the membership has given the lineage up while it ran.

@@ -129,12 +129,10 @@ extension MembershipService {
         if ending != nil { return }
         guard let store = session?.store else { preconditionFailure("\(request) without a session") }
         let (inbox, keeper, generation) = (inbox, keeper, machine.document?.generation)
-        let entry = store.paths.roster(configuration.me.id)
         Task {
             do throws(MembershipFailure) {
                 try await keeper?.prepare(request, generation: generation)
                 let answer = await store.perform(request)
-                try keeper?.check(answer, of: request, znode: entry)
                 inbox.yield(.event(.membership(.answered(ticket: ticket, answer))))
             } catch { inbox.yield(.failed(error.message)) }
         }

@@ -97,8 +97,8 @@ final class NodeStore: Sendable {
             let store = store
             try await Self.refusing { try store.settle(generation: document.generation) }
         }
-        let claim = StoreClaim(lineage: lineage, hasBoots: store.hasBoots, knows: store.knows)
-        if let objection = claim.objection(entry, znode: paths.roster(id)) { try await begin(because: objection) }
+        let claim = LineageClaim(lineage: lineage, boots: store.boots)
+        if let objection = claim.objection(entry, znode: paths.roster(id)) { try await begin(because: objection.sentence) }
         return true
     }
 
@@ -137,13 +137,24 @@ final class NodeStore: Sendable {
 
     // MARK: The end
 
+    /// A disk that takes no longer than this has its time at the end; one that hangs must not hold up the process.
+    private static let closeSecondsMax = 30
+
     /// Puts the store down, when no shard writes any more.
     ///
     /// - Returns: what has gone wrong with it, now or before.
     @discardableResult
     func close() async -> StoreFailure? {
         let store = store
-        return await Self.blocking { store.close() }
+        let (ends, inbox) = AsyncStream.makeStream(of: StoreFailure?.self)
+        Self.queue.async { inbox.yield(store.close()) }
+        let limit = Task {
+            try await Task.sleep(for: .seconds(Self.closeSecondsMax))
+            inbox.yield(StoreFailure("The store in \(store.path) could not be put down within \(Self.closeSecondsMax) s."))
+        }
+        defer { limit.cancel() }
+        for await end in ends { return end }
+        return nil
     }
 
     // MARK: Waiting for the disk
@@ -179,6 +190,4 @@ extension NodeStore: LineageKeeper {
             }
         } catch { throw MembershipFailure(message: error.description) }
     }
-
-    func knows(boot: UInt64) -> Bool { store.knows(boot: boot) }
 }

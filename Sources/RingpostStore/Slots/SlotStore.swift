@@ -16,7 +16,7 @@ public final class SlotStore: CopyStore {
 
     private enum ReadJob: Sendable {
         case slot(SlotLoad, then: @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void)
-        case history(HistoryRead, then: @Sendable (Result<[StoredMessage], StoreDamage>) -> Void)
+        case history(HistoryLoad, then: @Sendable (Result<[StoredMessage], StoreDamage>) -> Void)
     }
 
     /// What "is there" means.
@@ -167,7 +167,7 @@ public final class SlotStore: CopyStore {
     }
 
     /// Reads a part of a history; see ``CopyStore``.
-    public func read(_ request: HistoryRead, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool {
+    public func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool {
         reads.add(.history(request, then: then), cost: 1)
     }
 
@@ -274,10 +274,7 @@ public final class SlotStore: CopyStore {
         directory.withLock { $0.flatMap { UInt64(hexadecimal: Array($0.identity.generation.utf8)) } }
     }
 
-    /// A boot of this lineage was about to be registered, so that others may have gone on with it or without it.
-    public var hasBoots: Bool { !boots.isEmpty }
-
-    /// See ``hasBoots``.
+    /// Boots of this lineage that were about to be registered, so that others may have gone on with it or without it.
     public var boots: Set<UInt64> {
         directory.withLock { Set(($0?.identity.boots ?? []).compactMap { UInt64(hexadecimal: Array($0.utf8)) }) }
     }

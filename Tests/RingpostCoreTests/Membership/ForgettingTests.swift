@@ -160,7 +160,7 @@ private typealias Script = MembershipScript
     /// A process that begins: with the lineage of its disk, with another one than the entry's, and where the entry's process was elsewhere.
     @Test(arguments: [(UInt64(7), true), (8, false)]) func alsoAfterAStart(lineage: UInt64, losesIt: Bool) throws {
         for isGivenUp in [true, false] {
-            var machine = try Script.listing()
+            var machine = try Script.listing(storedBoots: losesIt ? [99] : nil)
             machine.me.lineage = lineage
             var znodes = Znodes(entry: (entry(isGivenUp: isGivenUp, link: "elsewhere:1").json(), 2))
             let first = machine.handle(.answered(ticket: 4, Script.list(30, (Script.b, 10))), now: 9)

@@ -52,7 +52,7 @@ private typealias Script = MembershipScript
         for (lineage, disk, isSame) in [(70, .fsync, true), (71, .fsync, false), (70, nil, false), (0, nil, false)]
             as [(UInt64, StoreDurability?, Bool)]
         {
-            var machine = try Script.listing()
+            var machine = try Script.listing(storedBoots: lineage == 70 ? [99] : nil)
             (machine.me.lineage, machine.me.disk) = (70, .written)
             var entry = Script.member("a", boot: 99)
             (entry.lineage, entry.disk, entry.link) = (lineage, disk, "before.test:1")

@@ -57,8 +57,8 @@ enum MembershipScript {
     }
 
     /// Connected with session 1 and boot 1, and about to read the list (ticket 4).
-    static func listing(weight: UInt16 = 1) throws -> MembershipMachine {
-        var machine = try machine(weight: weight)
+    static func listing(weight: UInt16 = 1, storedBoots: Set<UInt64>? = nil) throws -> MembershipMachine {
+        var machine = try machine(weight: weight, storedBoots: storedBoots)
         let document = try document()
         #expect(machine.handle(.start, now: 0) == [.openSession(session: 1, timeoutMilliseconds: 6_000)])
         #expect(machine.handle(.sessionOpened(session: 1, boot: 1), now: 0) == [])

@@ -309,7 +309,7 @@ import Testing
         #expect(try store.load(name.slot, hasher: hasher, clock: encoder.clock).count == 2)
         func read(after: UInt64) throws -> [UInt64] {
             var source = store.source
-            return try HistoryRead(key: name, incarnation: 70, after: after, messagesMax: 9, bytesMax: .max, now: 0)
+            return try HistoryLoad(key: name, incarnation: 70, after: after, messagesMax: 9, bytesMax: .max, now: 0)
                 .read(from: &source, clock: encoder.clock).map(\.sequence)
         }
         #expect(try read(after: .max - 1) == [.max])
@@ -348,7 +348,7 @@ import Testing
             -> [UInt64]
         {
             var source = store.source
-            return try HistoryRead(
+            return try HistoryLoad(
                 key: key ?? name, incarnation: incarnation, after: after, messagesMax: messagesMax, bytesMax: bytesMax, now: 0
             ).read(from: &source, clock: encoder.clock).map(\.sequence)
         }
@@ -386,7 +386,7 @@ import Testing
             var (source, again) = (store.source(damaged: damaged), store.source(damaged: damaged))
             var loader = SlotLoader(slot: name.slot, hasher: hasher, clock: encoder.clock, limits: StoredHistoryLimits())
             #expect(throws: StoreDamage.self, "record \(damaged)") { try loader.read(from: &source) }
-            let history = HistoryRead(key: name, incarnation: 70, after: 0, messagesMax: 100, bytesMax: .max, now: now)
+            let history = HistoryLoad(key: name, incarnation: 70, after: 0, messagesMax: 100, bytesMax: .max, now: now)
             // Of a history only its bounds and its messages are read.
             if (2...7).contains(damaged) {
                 #expect(throws: StoreDamage.self, "record \(damaged)") { try history.read(from: &again, clock: encoder.clock) }

@@ -8,42 +8,18 @@ import Testing
 @testable import RingpostNode
 
 @Suite struct LineageKeeperTests {
-    private final class Keeper: LineageKeeper {
-        let lineage: UInt64
-        let kept = Mutex<[UInt64]>([])
-        var boots: Set<UInt64> { kept.withLock { Set($0) } }
-        let refusal: String?
-
-        init(lineage: UInt64 = 7, boots: [UInt64] = [], refusal: String? = nil) {
-            self.lineage = lineage
-            self.refusal = refusal
-            kept.withLock { $0 = boots }
-        }
-
-        func willFound(generation: UInt64) async throws(MembershipFailure) {}
-
-        func willRegister(boot: UInt64, generation: UInt64) async throws(MembershipFailure) {
-            if let refusal { throw MembershipFailure(message: refusal) }
-            kept.withLock { $0.append(boot) }
-        }
-
-        func knows(boot: UInt64) -> Bool { kept.withLock { $0.contains(boot) } }
-    }
-
-    private static let znode = "/ringpost/test/roster/a"
-
     private func member(boot: UInt64, lineage: UInt64 = 7) -> Member {
         Member(id: "a", boot: boot, lineage: lineage, weight: 1, protocolVersion: 1, client: "a:1", api: "a:2", link: "a:3")
     }
 
-    private func service(_ keeper: Keeper, servers: String? = nil) -> MembershipService {
+    private func service(_ keeper: TestKeeper, servers: String? = nil) -> MembershipService {
         MembershipService(
             configuration: MembershipConfiguration(servers: servers, cluster: "test", me: member(boot: 0, lineage: keeper.lineage)),
             hooks: MembershipHooks(), keeper: keeper, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     @Test func aBootIsKeptBeforeItStandsAnywhere() async throws {
-        let keeper = Keeper()
+        let keeper = TestKeeper()
         for request in [MembershipRequest.makeRosterEntry(member(boot: 3), Life()), .register(member(boot: 4), Life())] {
             try await keeper.prepare(request, generation: 5)
         }
@@ -54,20 +30,9 @@ import Testing
         await #expect(throws: MembershipFailure.self) { try await keeper.prepare(.register(member(boot: 6), Life()), generation: nil) }
     }
 
-    @Test func anotherCopyOfTheStoreEndsTheNode() throws {
-        let (keeper, request) = (Keeper(boots: [3]), MembershipRequest.makeRosterEntry(member(boot: 4), Life()))
-        for entry in [member(boot: 3), member(boot: 9, lineage: 8)] {
-            try keeper.check(.rosterEntry(RosterEntry(entry, Life()).json()), of: request, znode: Self.znode)
-        }
-        try keeper.check(.done, of: request, znode: Self.znode)
-        #expect(throws: MembershipFailure.self) {
-            try keeper.check(.rosterEntry(RosterEntry(member(boot: 9), Life()).json()), of: request, znode: Self.znode)
-        }
-    }
-
     /// Ticks are on their way to the disk under the old one.
     @Test func aLineageThatIsGivenUpEndsTheNode() async throws {
-        let service = service(Keeper())
+        let service = service(TestKeeper())
         let running = Task { try await service.run() }
         try await eventually(within: 60, "a view") { await service.view != nil }
         await service.perform([.identity(MemberIdentity(id: "a", boot: 1), lineage: 8)])
@@ -76,7 +41,7 @@ import Testing
 
     @Test func aFailureEndsTheNodeWithItsSentence() async throws {
         for servers in [nil, "127.0.0.1:1"] {
-            let service = service(Keeper(), servers: servers)
+            let service = service(TestKeeper(), servers: servers)
             let running = Task { try await service.run() }
             service.fail(because: "the disk is gone")
             service.fail(because: "and again")
@@ -86,7 +51,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(2))) func aBootThatCantBeKeptIsNotRegistered() async throws {
         let server = try await ZooKeeperServer.start()
-        let service = service(Keeper(refusal: "the disk is full"), servers: server.connectString)
+        let service = service(TestKeeper(refusal: "the disk is full"), servers: server.connectString)
         await #expect(throws: MembershipFailure(message: "the disk is full")) { try await service.run() }
         let session = try await openSession(server)
         let paths = ClusterPaths(cluster: "test")

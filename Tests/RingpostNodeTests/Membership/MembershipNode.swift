@@ -43,13 +43,14 @@ final class MembershipNode: Sendable {
         _ id: String, server: ZooKeeperServer, cluster: String = "test", weight: UInt16 = 1,
         sessionTimeoutMilliseconds: Int = MembershipNode.sessionTimeoutMilliseconds, credentials: ZooKeeperCredentials? = nil,
         network: MembershipNetwork? = nil, probe: @escaping @Sendable (Member) async -> ProbeResult = { _ in .refused },
-        drainMilliseconds: Int64 = 0, disk: (lineage: UInt64, StoreDurability)? = nil, adding: (inout MembershipHooks) -> Void = { _ in }
+        drainMilliseconds: Int64 = 0, disk: (keeper: TestKeeper, StoreDurability)? = nil, adding: (inout MembershipHooks) -> Void = { _ in }
     ) {
         self.id = id
         let state = Shared()
         self.state = state
         let me = Member(
-            id: id, boot: 0, lineage: disk?.lineage ?? UInt64.random(in: 1...UInt64.max), disk: disk?.1, weight: weight, protocolVersion: 1,
+            id: id, boot: 0, lineage: disk?.keeper.lineage ?? UInt64.random(in: 1...UInt64.max), disk: disk?.1, weight: weight,
+            protocolVersion: 1,
             client: "\(id).test:1",
             api: "\(id).test:2", link: "\(id).test:3")
         var configuration = MembershipConfiguration(servers: server.connectString, cluster: cluster, me: me)
@@ -71,7 +72,7 @@ final class MembershipNode: Sendable {
         let logger = Logger(label: "membership.\(id)") { _ in
             RecordedLog { line in state.told.withLock { $0.lines.append(line) } }
         }
-        let service = MembershipService(configuration: configuration, hooks: hooks, logger: logger)
+        let service = MembershipService(configuration: configuration, hooks: hooks, keeper: disk?.keeper, logger: logger)
         self.service = service
         task = Task {
             do { try await service.run() } catch {

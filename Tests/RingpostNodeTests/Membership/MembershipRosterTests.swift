@@ -61,14 +61,15 @@ import ZooKeeperClient
     @Test func whoHasADiskMayComeBack() async throws {
         let server = try await ZooKeeperServer.start()
         let first = MembershipNode("a", server: server)
-        let second = MembershipNode("b", server: server, disk: (lineage: 70, .fsync))
+        let keeper = TestKeeper(lineage: 70)
+        let second = MembershipNode("b", server: server, disk: (keeper, .fsync))
         try await settled([first, second])
         #expect(first.view?.member("b")?.disk == .fsync && first.view?.member("a")?.disk == nil)
         await second.cancel()
         try await eventually(within: Self.deadlineSeconds, "it is gone") { first.view?.members.map(\.id) == ["a"] }
         let document = try #require(first.view?.document)
         #expect(await first.service.vacancyWait() == Int64(document.recoveryMilliseconds), "nobody listens there, and it may come back")
-        let third = MembershipNode("b", server: server, disk: (lineage: 70, .fsync))
+        let third = MembershipNode("b", server: server, disk: (keeper, .fsync))
         try await settled([first, third])
         try await eventually(within: Self.deadlineSeconds, "nobody is waited for") { await first.service.vacancyWait() == 0 }
         try await eventually(within: Self.deadlineSeconds, "it waits for nobody") { await third.service.vacancyWait() == 0 }

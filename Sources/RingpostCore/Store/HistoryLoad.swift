@@ -2,7 +2,7 @@
 import HashRing
 
 /// Which part of a history is to be read.
-public struct HistoryRead: Sendable {
+public struct HistoryLoad: Sendable {
     /// Whose.
     public let key: Key
     /// Messages of another incarnation are none of it.
