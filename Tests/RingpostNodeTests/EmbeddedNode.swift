@@ -20,8 +20,9 @@ final class EmbeddedNode {
     ///
     /// - Parameters:
     ///   - isInRing: false for a node that has not joined yet.
+    ///   - store: keeps its copies.
     ///   - configure: what it has besides the defaults.
-    init(isInRing: Bool = true, configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
+    init(isInRing: Bool = true, store: (any CopyStore)? = nil, configure: (inout NodeConfiguration) -> Void = { _ in }) throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = NodeConfiguration(id: "n1")
         // All come from one place, as one user.
@@ -35,6 +36,7 @@ final class EmbeddedNode {
         let me = Member(id: "n1", boot: 1, weight: 1, protocolVersion: 1, client: "n1:1", api: "n1:2", link: "n1:3")
         view = MembershipView(epoch: 5, members: [me], document: ClusterDocument(seed: seed, generation: 9), own: me.identity)
         context.setIdentity(me.identity)
+        if let store { shard.serve(store: store, lineage: me.boot, heads: [:]) }
         if !isInRing { return }
         context.setLease(.forever)
         context.setView(view)

@@ -27,9 +27,11 @@ struct SlotCopy: Hashable {
 }
 
 extension SlotCopy {
-    /// No copy; what is known of one.
-    init(knownFrom evidence: SlotEvidence) {
-        self.init(state: .none, term: evidence.term, position: evidence.position, set: evidence.set)
+    /// No copy; what is known of one, if anything is.
+    init(knownFrom evidence: SlotEvidence?) {
+        self.init()
+        guard let evidence else { return }
+        (term, position, set) = (evidence.term, evidence.position, evidence.set)
     }
 }
 
@@ -47,4 +49,8 @@ struct Slot {
 
     /// Looks without copying ``owner``, as a comparison with `nil` does.
     var isOwned: Bool { if case .some = owner { true } else { false } }
+
+    /// What of the copy counts when the term ends now, whatever ends it: whoever asks the last set hears nothing of a newcomer's term, so
+    /// nothing of that may be gone on from.
+    var lasting: SlotCopy { owner?.isNewcomer == true ? SlotCopy(knownFrom: owner?.former) : copy }
 }

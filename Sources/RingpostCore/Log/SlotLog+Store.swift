@@ -15,18 +15,14 @@ extension SlotLog {
         }
     }
 
-    /// What is written of a slot beside its content. Of a term that does not count nothing may be gone on from, whatever ends the process.
-    private func head(at slotIndex: Int) -> SlotHead {
-        let slot = layout.slot(at: slotIndex)
-        let former = slots[slotIndex].owner.map { $0.isNewcomer ? $0.former.map(SlotCopy.init(knownFrom:)) ?? SlotCopy() : nil } ?? nil
-        let copy = former ?? slots[slotIndex].copy
+    /// What is written of a slot beside its content.
+    func head(at slotIndex: Int) -> SlotHead {
+        // In place: to copy a slot costs more than to look at it.
+        let (slot, copy) = (layout.slot(at: slotIndex), slots.withUnsafeBufferPointer { $0[slotIndex].lasting })
         return SlotHead(
             kind: copy.state == .complete ? .copy : copy.term > 0 ? .released : .fenced, term: copy.term, position: copy.position,
             fence: slots[slotIndex].fence, origin: mailboxes.origin(ofSlot: slot), set: copy.set)
     }
-
-    /// The head of a copy that is to be read from the store.
-    func storedHead(at slotIndex: Int) -> SlotHead { head(at: slotIndex) }
 
     mutating func record(_ change: SlotChange, at slotIndex: Int) { mailboxes.journal?.add(change, slot: layout.slot(at: slotIndex)) }
     mutating func recordHead(at slotIndex: Int) { mailboxes.journal?.touch(layout.slot(at: slotIndex)) }

@@ -295,14 +295,12 @@ struct SlotLog {
     ///
     /// - Returns: what was left undone, and who was attached; `nil` if this node was not the owner.
     mutating func endTerm(at slotIndex: Int, now: Int64) -> (owner: Ownership, detached: [(address: ReturnAddress, key: Key)])? {
+        let lasting = slots[slotIndex].lasting
         guard let owner = slots[slotIndex].owner.take() else { return nil }
         uncommittedCount -= owner.entries.count
         uncommittedBytes -= owner.entries.reduce(0) { $0 + $1.payloadBytes }
         let detached = mailboxes.detachAll(slot: layout.slot(at: slotIndex), now: now)
-        if owner.isNewcomer {
-            // Whoever asks the last set hears nothing of this term, so nothing of it may be gone on from.
-            replaceCopy(byEmpty: owner.former.map(SlotCopy.init(knownFrom:)) ?? SlotCopy(), at: slotIndex)
-        }
+        if owner.isNewcomer { replaceCopy(byEmpty: lasting, at: slotIndex) }
         return (owner, detached)
     }
 

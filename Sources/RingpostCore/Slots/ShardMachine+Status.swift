@@ -5,7 +5,7 @@ extension ShardMachine {
     /// Keys that are remembered, in own slots and in copies of others'.
     public var mailboxCount: Int { log.mailboxes.mailboxCount }
     /// Keys that are remembered, and one for each copy that lies in the store and has not been read: more than none if there is any.
-    public var keptCount: Int { mailboxCount + unloadedCount }
+    public var keptCount: Int { mailboxCount + log.unloaded.count }
     /// Bytes of envelopes in all histories.
     public var historyBytes: Int { log.mailboxes.historyBytes }
     /// Attachments to all mailboxes.

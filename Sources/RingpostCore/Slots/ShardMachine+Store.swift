@@ -25,9 +25,6 @@ extension ShardMachine {
     /// The store can't keep up, or does so again: meanwhile publishes are refused as overloaded.
     public mutating func setStoreIsBehind(_ isBehind: Bool) { log.storeIsBehind = isBehind }
 
-    /// Copies that lie in the store and have not been read yet.
-    public var unloadedCount: Int { log.unloaded.count }
-
     /// A frame that was held for the store leaves now. A release that was decided with the right to act must not go without it: the mirror
     /// that made the holder dispensable may be gone, and the holder's copy may be the last one.
     ///
@@ -50,7 +47,7 @@ extension ShardMachine {
                 _ = loads.end(slot)
                 continue
             }
-            actions.append(.load(slot: slot, log.storedHead(at: slotIndex(slot))))
+            actions.append(.load(slot: slot, log.head(at: slotIndex(slot))))
         }
     }
 
@@ -101,7 +98,7 @@ extension ShardMachine {
     /// The content can't be read.
     private mutating func loseContent(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         let copy = log.copy(at: slotIndex(slot))
-        log.replaceCopy(byEmpty: copy.evidence.map(SlotCopy.init(knownFrom:)) ?? SlotCopy(), at: slotIndex(slot))
+        log.replaceCopy(byEmpty: SlotCopy(knownFrom: copy.evidence), at: slotIndex(slot))
         guard copy.isCurrent else { return }
         // Its owner goes on counting on it.
         let connectionID = log.connectionID(at: slotIndex(slot))

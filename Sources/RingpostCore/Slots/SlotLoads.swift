@@ -25,9 +25,6 @@ struct SlotLoads {
     private var queue: Deque<Int> = []
     private var underWay = 0
 
-    /// Slots that are read, or wait for it.
-    var count: Int { loads.count }
-
     /// A slot's content is needed.
     ///
     /// - Parameter isUrgent: somebody waits for it: it goes before others.

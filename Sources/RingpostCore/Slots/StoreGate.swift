@@ -8,6 +8,8 @@ public struct StoreGate: Sendable {
     /// Bytes that wait for the store, of ticks and of what they lead to; beyond it no publish is taken. What comes from other owners is bounded
     /// by what these have uncommitted.
     public static let bytesMax = 32 * 1_024 * 1_024
+    /// A store that has not written a tick for so long has failed, though it gives no error: twice as long as any publish waits for its answer.
+    public static let waitMillisecondsMax: Int64 = 2 * Publish.budgetMillisecondsMax
     /// What an action takes at least.
     private static let actionBytes = 128
 
@@ -24,9 +26,10 @@ public struct StoreGate: Sendable {
     /// The ticks that were handed over, and of these the ones that are in the store.
     private var handedOver: UInt64 = 0
     private var stored: UInt64 = 0
-    /// Bytes of the ticks between these two, in their order.
-    private var tickBytes: Deque<Int> = []
+    /// The ticks between these two, in their order.
+    private var underWay: Deque<(bytes: Int, since: Int64)> = []
     private var bytes = 0
+    private var hasFailed = false
 
     /// A gate of which everything goes through.
     public init() {}
@@ -35,16 +38,15 @@ public struct StoreGate: Sendable {
     public var count: Int { held.count }
     /// No publish should be taken.
     public var isFull: Bool { bytes > Self.bytesMax }
-    /// The tick that is collected now gets this number.
-    public var nextTick: UInt64 { handedOver + 1 }
-
     /// An action of the machine.
     ///
     /// - Parameter hasChanges: something has changed that was not handed over; the action may follow from it.
-    /// - Returns: whether it is to be performed now; otherwise it is held.
+    /// - Returns: whether it is to be performed now; otherwise it is held, or, where the store has failed, said to nobody.
     public mutating func admit(_ action: ShardAction, hasChanges: Bool) -> Bool {
         let tick = hasChanges ? handedOver + 1 : handedOver
-        if tick <= stored && held.isEmpty || !action.tells { return true }
+        if !action.tells { return true }
+        if hasFailed { return false }
+        if tick <= stored, held.isEmpty { return true }
         if case .send(let peer, let frame) = action {
             // A holder may have a step before its owner has: a log that is longer there is gone on from.
             if case .append = frame, heldFrames[peer] == nil { return true }
@@ -56,16 +58,25 @@ public struct StoreGate: Sendable {
     }
 
     /// A tick is on its way to the store.
-    public mutating func handOver(bytes: Int) {
+    public mutating func handOver(bytes: Int, now: Int64) {
         handedOver += 1
-        tickBytes.append(bytes)
+        underWay.append((bytes, now))
         self.bytes += bytes
     }
 
     /// One more tick is in the store.
     public mutating func onStored() {
         stored += 1
-        bytes -= tickBytes.popFirst() ?? 0
+        bytes -= underWay.popFirst()?.bytes ?? 0
+    }
+
+    /// Whether the oldest tick has waited for too long.
+    public func isStuck(now: Int64) -> Bool { underWay.first.map { now - $0.since > Self.waitMillisecondsMax } ?? false }
+
+    /// The store has failed: nothing that waits for it, or comes from now on, is said to anybody.
+    public mutating func fail() {
+        hasFailed = true
+        (held, heldFrames, bytes) = ([], [:], 0)
     }
 
     /// What was to be said on a link goes with it: on the next one all is said again.

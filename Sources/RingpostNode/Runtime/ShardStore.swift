@@ -13,21 +13,23 @@ final class ShardStore: @unchecked Sendable {
     private let eventLoop: any EventLoop
     private let loops: LoopGate
     private unowned let shell: MachineShell
+    private let onStuck: (StoreFailure) -> Void
     private var gate = StoreGate()
-    /// Ticks for which the store has had no room.
+    /// Ticks for which the store has had no room. They count as what waits for it, which is bounded.
     private var waiting: Deque<StoreTick> = []
     private var isScheduled = false
     private var hasFailed = false
 
-    init(_ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell) {
+    /// - Parameter onStuck: called once, when the store has not written for too long and has given no error.
+    init(
+        _ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell, onStuck: @escaping (StoreFailure) -> Void
+    ) {
         self.store = store
         self.eventLoop = eventLoop
         self.loops = loops
         self.shell = shell
+        self.onStuck = onStuck
     }
-
-    /// Actions that wait for the store.
-    var heldCount: Int { gate.count }
 
     /// - Returns: whether the action is performed now.
     func admit(_ action: ShardAction) -> Bool { gate.admit(action, hasChanges: shell.machine.hasChanges) }
@@ -36,30 +38,29 @@ final class ShardStore: @unchecked Sendable {
     func onDecided() {
         if isScheduled || !shell.machine.hasChanges { return }
         isScheduled = true
-        eventLoop.assumeIsolated().execute {
-            self.isScheduled = false
-            self.handOver()
-        }
+        eventLoop.assumeIsolated().execute { self.onScheduled() }
+    }
+
+    private func onScheduled() {
+        isScheduled = false
+        handOver()
     }
 
     /// Hands over all that has changed.
     func handOver() {
+        let tick = shell.takeTick()
+        // The process ends: what was decided since is nobody's.
         if hasFailed { return }
-        let hasWaited = !waiting.isEmpty
+        if let tick {
+            gate.handOver(bytes: tick.bytes, now: tick.now)
+            waiting.append(tick)
+        }
         while let tick = waiting.first, write(tick) { waiting.removeFirst() }
-        if let tick = shell.takeTick() {
-            gate.handOver(bytes: tick.bytes)
-            if !waiting.isEmpty || !write(tick) { waiting.append(tick) }
+        if !waiting.isEmpty, !isScheduled {
+            isScheduled = true
+            eventLoop.assumeIsolated().scheduleTask(in: Self.retry) { self.onScheduled() }
         }
-        if !waiting.isEmpty, !hasWaited { retryLater() }
         shell.setStoreIsBehind(gate.isFull)
-    }
-
-    private func retryLater() {
-        eventLoop.assumeIsolated().scheduleTask(in: Self.retry) {
-            self.handOver()
-            if !self.waiting.isEmpty { self.retryLater() }
-        }
     }
 
     private func write(_ tick: StoreTick) -> Bool {
@@ -69,8 +70,7 @@ final class ShardStore: @unchecked Sendable {
     }
 
     private func onStored(_ failure: StoreFailure?) {
-        // What can't be written is not said to anybody; the node ends.
-        if failure != nil { hasFailed = true }
+        if failure != nil { return fail() }
         if hasFailed { return }
         gate.onStored()
         shell.perform { self.nextAction() }
@@ -88,15 +88,33 @@ final class ShardStore: @unchecked Sendable {
     /// What was to be said on a link goes with it.
     func linkIsDown(_ handle: UInt32) { gate.linkIsDown(handle) }
 
+    func onTick(now: Int64) {
+        guard !hasFailed, gate.isStuck(now: now) else { return }
+        fail()
+        onStuck(
+            StoreFailure(
+                "The store has not written anything for more than \(StoreGate.waitMillisecondsMax / 1_000) s, and gives no error. "
+                    + "Nothing is acknowledged that is not there. Look what is wrong with the disk, and start the node again."))
+    }
+
+    /// What can't be written is said to nobody, and no publish is taken; the node ends.
+    private func fail() {
+        hasFailed = true
+        gate.fail()
+        waiting = []
+        shell.setStoreIsBehind(true)
+    }
+
     // MARK: Reading
 
     func load(_ slot: Int, _ head: SlotHead) {
-        guard let hasher = shell.view?.hasher else { return }
         let asked = Moment.now().monotonic
-        let request = shell.machine.slotLoad(slot, head, hasher: hasher, now: asked)
-        let isTaken = store.load(request) { [loops, eventLoop] result in
-            loops.execute(on: eventLoop) { self.shell.decide { $0.onLoaded(slot, result, asked: asked, now: $1, actions: &$2) } }
+        let request = shell.view.map { shell.machine.slotLoad(slot, head, hasher: $0.hasher, now: asked) }
+        let isTaken = request.map { request in
+            store.load(request) { [loops, eventLoop] result in
+                loops.execute(on: eventLoop) { self.shell.decide { $0.onLoaded(slot, result, asked: asked, now: $1, actions: &$2) } }
+            }
         }
-        if !isTaken { eventLoop.assumeIsolated().scheduleTask(in: Self.retry) { self.load(slot, head) } }
+        if isTaken != true { eventLoop.assumeIsolated().scheduleTask(in: Self.retry) { self.load(slot, head) } }
     }
 }

@@ -8,6 +8,9 @@ extension Shard {
     ///   - lineage: the store's.
     ///   - heads: of this shard's slots.
     package func serve(store: any CopyStore, lineage: UInt64, heads: [Int: SlotHead]) {
-        shell.serve(ShardStore(store, eventLoop: eventLoop, loops: context.loops, shell: shell), lineage: lineage, heads: heads)
+        let shardStore = ShardStore(store, eventLoop: eventLoop, loops: context.loops, shell: shell) { [context] in
+            context.onStoreFailure($0)
+        }
+        shell.serve(shardStore, lineage: lineage, heads: heads)
     }
 }

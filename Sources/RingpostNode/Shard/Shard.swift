@@ -75,6 +75,7 @@ package final class Shard: @unchecked Sendable {
         onMoveTick(now: now)
         onIsolationTick(now: now)
         links.onTick(now: now)
+        shell.store?.onTick(now: now)
         tickCount += 1
         if tickCount % ConnectionTable.ticksPerRound == 0 {
             context.setWaits(machine.slotWaits, ofShard: index)

@@ -25,7 +25,7 @@ import Testing
     @Test func whatFollowsFromNothingGoesAtOnce() {
         var gate = StoreGate()
         #expect(admits(&gate, answer(1), changes: false))
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         gate.onStored()
         #expect(admits(&gate, answer(2), changes: false) && gate.count == 0)
     }
@@ -34,12 +34,12 @@ import Testing
         var gate = StoreGate()
         #expect(!admits(&gate, answer(1), changes: true))
         #expect(takeAll(&gate).isEmpty, "it has not even been handed over")
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         #expect(!admits(&gate, answer(2), changes: true), "of the tick after that")
         #expect(takeAll(&gate).isEmpty)
         gate.onStored()
         #expect(takeAll(&gate) == [answer(1)])
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         gate.onStored()
         #expect(takeAll(&gate) == [answer(2)])
     }
@@ -47,7 +47,7 @@ import Testing
     /// A commit may follow from a tick that is still on its way, though nothing has changed with it.
     @Test func whatChangesNothingWaitsForTheTicksBefore() {
         var gate = StoreGate()
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         #expect(!admits(&gate, answer(1), changes: false))
         #expect(admits(&gate, .askRoster, changes: true), "nobody hears of the slots by it")
         gate.onStored()
@@ -62,7 +62,7 @@ import Testing
         #expect(!admits(&gate, .send(peer: 1, Self.release), changes: true))
         #expect(!admits(&gate, .send(peer: 1, Self.step), changes: true))
         #expect(admits(&gate, .send(peer: 2, Self.step), changes: true))
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         gate.onStored()
         #expect(takeAll(&gate) == [.send(peer: 1, Self.release), .send(peer: 1, Self.step)])
         #expect(admits(&gate, .send(peer: 1, Self.step), changes: true))
@@ -70,20 +70,20 @@ import Testing
 
     @Test func bytesAreCountedUntilTheyAreStored() {
         var gate = StoreGate()
-        gate.handOver(bytes: StoreGate.bytesMax)
+        gate.handOver(bytes: StoreGate.bytesMax, now: 0)
         #expect(!gate.isFull)
         _ = admits(&gate, answer(1), changes: false)
         #expect(gate.isFull)
         gate.onStored()
         #expect(!gate.isFull && gate.count == 1)
         _ = takeAll(&gate)
-        gate.handOver(bytes: StoreGate.bytesMax)
+        gate.handOver(bytes: StoreGate.bytesMax, now: 0)
         #expect(!gate.isFull, "what has gone counts no more")
     }
 
     @Test func whatWasNotAppendedIsSaidAtOnce() {
         var gate = StoreGate()
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         #expect(!admits(&gate, answer(1), changes: false))
         #expect(admits(&gate, answer(2, .overloaded), changes: true))
     }
@@ -94,8 +94,28 @@ import Testing
         for peer: UInt32 in [1, 2] { #expect(!admits(&gate, .send(peer: peer, Self.release), changes: true)) }
         gate.linkIsDown(1)
         #expect(admits(&gate, .send(peer: 1, Self.step), changes: true))
-        gate.handOver(bytes: 10)
+        gate.handOver(bytes: 10, now: 0)
         gate.onStored()
         #expect(takeAll(&gate) == [.send(peer: 2, Self.release)])
+    }
+
+    @Test func aTickThatWaitsForTooLongIsStuck() {
+        var gate = StoreGate()
+        #expect(!gate.isStuck(now: .max))
+        for now: Int64 in [100, 5_000] { gate.handOver(bytes: 10, now: now) }
+        let end = 100 + StoreGate.waitMillisecondsMax
+        #expect(!gate.isStuck(now: end) && gate.isStuck(now: end + 1))
+        gate.onStored()
+        #expect(!gate.isStuck(now: end + 1), "the next one has come later")
+    }
+
+    @Test func ofAStoreThatHasFailedNothingIsHeldOrSaid() {
+        var gate = StoreGate()
+        #expect(!admits(&gate, answer(1), changes: true))
+        gate.fail()
+        gate.handOver(bytes: StoreGate.bytesMax, now: 0)
+        gate.onStored()
+        #expect(!admits(&gate, answer(2), changes: false) && admits(&gate, answer(3, .overloaded), changes: true))
+        #expect(takeAll(&gate).isEmpty && gate.count == 0)
     }
 }

@@ -53,7 +53,7 @@ final class SimShardStore {
     private func handOver() {
         if hasFailed { return }
         if let tick = process.loop.takeTick(now: process.now) {
-            gate.handOver(bytes: tick.bytes)
+            gate.handOver(bytes: tick.bytes, now: tick.now)
             waiting.append(tick)
             writeNext()
         }
@@ -138,7 +138,7 @@ final class SimShardStore {
     func begin(lineage: UInt64) {
         if hasFailed || disk.lineage == lineage { return }
         if let tick = process.loop.takeTick(now: process.now) {
-            gate.handOver(bytes: tick.bytes)
+            gate.handOver(bytes: tick.bytes, now: tick.now)
             waiting.append(tick)
         }
         writeAll()

@@ -1,0 +1,106 @@
+// What a shard hands to its store, and what it says before and after.
+import NIOCore
+import NIOEmbedded
+import RingpostCore
+import Synchronization
+import Testing
+
+@testable import RingpostNode
+
+@Suite struct ShardStoreTests {
+    /// Takes ticks, and says of them what a test wants.
+    private final class Store: CopyStore {
+        private struct State {
+            var ticks: [(slots: [Int], then: @Sendable (StoreFailure?) -> Void)] = []
+            var hasRoom = true
+            var refused = 0
+        }
+
+        let durability = StoreDurability.fsync
+        private let state = Mutex(State())
+
+        func write(_ tick: StoreTick, then: @escaping @Sendable (StoreFailure?) -> Void) -> Bool {
+            state.withLock { state in
+                if !state.hasRoom {
+                    state.refused += 1
+                    return false
+                }
+                state.ticks.append((tick.slots.map(\.slot), then))
+                return true
+            }
+        }
+        func load(_: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool { false }
+        func read(_: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool { false }
+
+        var count: Int { state.withLock { $0.ticks.count } }
+        var refused: Int { state.withLock { $0.refused } }
+        func setRoom(_ hasRoom: Bool) { state.withLock { $0.hasRoom = hasRoom } }
+        /// All that was taken is there, or can't be written.
+        func end(_ failure: StoreFailure? = nil) {
+            let ticks = state.withLock { state in
+                defer { state.ticks = [] }
+                return state.ticks
+            }
+            for tick in ticks { tick.then(failure) }
+        }
+    }
+
+    private let store = Store()
+    private let node: EmbeddedNode
+
+    init() throws {
+        node = try EmbeddedNode(store: store)
+        turn()
+        store.end()
+        turn()
+    }
+
+    private func turn() { node.eventLoop.run() }
+
+    private func publish(_ text: String) throws -> EmbeddedChannel {
+        let channel = try node.apiConnection()
+        try channel.arrive("POST /v1/users/alice/messages HTTP/1.1\r\nHost: x\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+        return channel
+    }
+
+    @Test func aReceiptComesWhenTheStoreHasTheMessage() throws {
+        let producer = try publish("hello")
+        #expect(try producer.leaving() == "" && store.count == 1)
+        store.end()
+        #expect(try producer.leaving().hasPrefix("HTTP/1.1 200 "))
+    }
+
+    @Test func oneTurnIsOneTick() throws {
+        let channel = try node.apiConnection()
+        let request = "POST /v1/users/alice/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"
+        try channel.arrive(request + request)
+        #expect(store.count == 1)
+        store.end()
+        #expect(try channel.leaving().components(separatedBy: "HTTP/1.1 200 ").count == 3)
+    }
+
+    @Test func whatTheStoreHasNoRoomForIsHandedOverLater() throws {
+        store.setRoom(false)
+        let producer = try publish("hello")
+        node.eventLoop.advanceTime(by: ShardStore.retry)
+        let refused = store.refused
+        #expect(refused >= 2 && store.count == 0)
+        node.eventLoop.advanceTime(by: ShardStore.retry)
+        #expect(store.refused == refused + 1, "it is asked once each time")
+        store.setRoom(true)
+        node.eventLoop.advanceTime(by: ShardStore.retry)
+        #expect(store.count > 0)
+        store.end()
+        #expect(try producer.leaving().hasPrefix("HTTP/1.1 200 "))
+    }
+
+    @Test func whatCanNotBeWrittenIsSaidToNobody() throws {
+        let (first, second) = (try publish("1"), try publish("2"))
+        store.end(StoreFailure("the disk is gone"))
+        turn()
+        #expect(try first.leaving() == "" && second.leaving() == "")
+        let third = try publish("3")
+        #expect(try third.leaving().contains(#""code":"overloaded""#), "that nothing was appended is no word of the store")
+        #expect(store.count == 0)
+    }
+}
