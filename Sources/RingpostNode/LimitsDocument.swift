@@ -154,7 +154,8 @@ public enum LimitsDocument {
                     "what counts as one request there",
                     "a request, or a WebSocket's frame. A large one counts once for each \(bytes(FairScheduler.bytesARequest)); channels count "
                         + "too: \(FairScheduler.channelsARequest) of a poll or an event stream, \(FairScheduler.namesARequest) of a WebSocket, "
-                        + "which subscribes to the rest of them in later turns"
+                        + "which subscribes to the rest of them in later turns; a token whose signature is checked counts "
+                        + "\(FairScheduler.requestsASignature) times"
                 ),
                 ("bytes that a loop writes before it looks at all its connections again", bytes(FlushScheduler.bytesMax)),
             ])

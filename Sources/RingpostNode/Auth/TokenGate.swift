@@ -74,13 +74,17 @@ final class TokenGate {
     private var signers: Set<TokenSigner>?
     /// The cluster's; revocations name users by their hash.
     private var hasher: KeyHasher?
+    private let onSignature: () -> Void
 
-    /// - Parameter tokens: `nil` where clients are asked for no token.
-    init(tokens: TokenVerifier?, quotas: NodeQuotas, eventLoop: any EventLoop, loops: LoopGate) {
+    /// - Parameters:
+    ///   - tokens: `nil` where clients are asked for no token.
+    ///   - onSignature: called before a signature is checked, which takes longer than most requests.
+    init(tokens: TokenVerifier?, quotas: NodeQuotas, eventLoop: any EventLoop, loops: LoopGate, onSignature: @escaping () -> Void) {
         self.tokens = tokens
         self.loops = loops
         self.quotas = quotas
         self.eventLoop = eventLoop
+        self.onSignature = onSignature
     }
 
     var grantCount: Int { grants.count }
@@ -104,6 +108,7 @@ final class TokenGate {
         let hash = Array(SHA256.hash(data: token))
         if let grant = grants.grant(hash, generation: tokens.generation, nowSeconds: now.wall / 1_000) { return body(answer(grant)) }
         if source != nil, !quotas.onHandshake(source, now: now.monotonic) { return body(.failure(.tooFast)) }
+        onSignature()
         switch tokens.verify(token, nowSeconds: now.wall / 1_000) {
         case .granted(let grant):
             grants.remember(grant, hash)

@@ -17,6 +17,8 @@ struct FairScheduler {
     static let sliceRequestsMax = 8
     /// Channels that cost as much to listen to as a request does; names of channels that do to be read; and bytes that do.
     static let (channelsARequest, namesARequest, bytesARequest) = (4, 16, 4_096)
+    /// A token whose signature is checked costs as much as so many requests.
+    static let requestsASignature = 4
     /// Subscriptions that end in a turn where a connection that had many is gone: as many as may begin in one.
     static let endingsMax = requestsMax * channelsARequest
     /// Connections that read once more in a turn, only to drop what they read.

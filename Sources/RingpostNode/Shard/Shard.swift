@@ -40,7 +40,9 @@ package final class Shard: @unchecked Sendable {
                 limits: ShardLimits(mailbox: limits.mailbox, lanes: limits.lanes)))
         publisher = Publisher(runtime: runtime, apiKeys: context.apiKeys, payloadBytesMax: limits.payloadBytesMax)
         links = ShardLinks(runtime: runtime, shell: shell, publisher: publisher, context: context, registry: linkRegistry)
-        tokenGate = TokenGate(tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop, loops: context.loops)
+        tokenGate = TokenGate(
+            tokens: context.tokens, quotas: context.quotas, eventLoop: eventLoop, loops: context.loops,
+            onSignature: { [runtime] in runtime.spendTurn(requests: FairScheduler.requestsASignature) })
         subscriptions = ShardSubscriptions(runtime: runtime, shell: shell, context: context)
         history = HistoryReads(runtime: runtime, shell: shell, kilobytesPerSecond: limits.historyKilobytesPerSecond)
         runtime.serve(self)

@@ -1,10 +1,12 @@
 // Nobody has the event loop for long: who sends much waits for those who send little, and a bell rings only when sockets are looked at.
 
+import Foundation
 import NIOCore
 import NIOEmbedded
 import NIOPosix
 import RingpostCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import RingpostNode
@@ -161,6 +163,29 @@ import Testing
         func answered() throws -> Int { try crowd.count { try $0.leaving().hasPrefix("HTTP/1.1 200 ") } }
         var served = try answered()
         #expect(served == FairScheduler.requestsMax / 2)
+        for _ in crowd {
+            node.eventLoop.advanceTime(by: FairScheduler.pause)
+            served += try answered()
+        }
+        #expect(served == crowd.count)
+    }
+
+    /// A signature takes as long as several requests to check.
+    @Test func tokensTakeMoreOfATurn() async throws {
+        let (folder, key) = (try TemporaryFolder(), TestKey.elliptic())
+        try key.file.write(to: URL(fileURLWithPath: folder.file(key.fileName)))
+        let node = try EmbeddedNode { $0.auth.tokenKeysPath = folder.path }
+        try await node.shard.context.tokens?.load()
+        node.shard.applyRevocations(RevocationList())
+        let crowd = try (0..<FairScheduler.requestsMax).map { number in
+            let claims = #"{"sub":"alice","jti":"\#(number)","exp":\#(Moment.now().wall / 1_000 + 60)}"#
+            let token = String(decoding: try key.token(claims, kid: key.id), as: UTF8.self)
+            return (try node.clientConnection(), "GET /v1/poll?wait=0&access_token=\(token) \(Self.host)\r\n")
+        }
+        for (newcomer, request) in crowd { try newcomer.writeInbound(ByteBuffer(string: request)) }
+        func answered() throws -> Int { try crowd.count { try $0.0.leaving().hasPrefix("HTTP/1.1 200 ") } }
+        var served = try answered()
+        #expect(served == 2, "half of a turn is a request and its signature, twice")
         for _ in crowd {
             node.eventLoop.advanceTime(by: FairScheduler.pause)
             served += try answered()
