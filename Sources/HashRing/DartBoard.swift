@@ -13,7 +13,27 @@ enum DartBoard {
     private static let dartsPerWindow: UInt64 = 16_384
 
     /// The orders of all slots, `depth` entries a slot.
-    static func play(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
+    static func orders(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
+        let throwing = members.indices.filter { members[$0].weight > 0 }
+        guard depth == throwing.count, depth > 0 else { return play(members: members, dartKeys: dartKeys, depth: depth) }
+        // Whoever does not stand in an order of all members but one comes last. The darts that say so are the most by far.
+        let played = play(members: members, dartKeys: dartKeys, depth: depth - 1)
+        let all = throwing.reduce(0, +)
+        return Array(unsafeUninitializedCapacity: HashRing.slotCount * depth) { orders, count in
+            count = HashRing.slotCount * depth
+            for slot in 0..<HashRing.slotCount {
+                var missing = all
+                for rank in 0..<depth - 1 {
+                    let member = played[slot &* (depth &- 1) &+ rank]
+                    orders[slot &* depth &+ rank] = member
+                    missing -= Int(member)
+                }
+                orders[slot &* depth &+ depth &- 1] = UInt16(missing)
+            }
+        }
+    }
+
+    private static func play(members: [RingMember], dartKeys: [UInt64], depth: Int) -> [UInt16] {
         guard depth > 0 else { return [] }
         return Array(unsafeUninitializedCapacity: HashRing.slotCount * depth) { orders, count in
             count = HashRing.slotCount * depth

@@ -1,12 +1,14 @@
 // The ring: a pure function of the member set. For each of the 65,536 slots an order of preference over the members,
-// the owner first, its mirror second. Built whole, never changed afterwards; a new member set is a new ring.
+// the owner first, its mirrors after it. Built whole, never changed afterwards; a new member set is a new ring.
 
 /// One generation of the ring. docs/architecture/ring.md specifies it.
 public struct HashRing: Sendable {
     /// The number of slots. A slot is the upper 16 bits of a key's hash.
     public static let slotCount = 65_536
-    /// Orders are kept two deep: an owner and a mirror. Further ones are computed on demand.
-    public static let depthDefault = 2
+    /// Orders are kept three deep: an owner and two mirrors. Further ones are computed on demand.
+    public static let depthDefault = 3
+    /// The digest covers the owner and the first mirror of each slot. What comes after them follows from the same members by the same rules.
+    public static let digestDepth = 2
     /// Member places are 16-bit numbers, and one of them means "nobody".
     public static let membersMax = 65_535
 
@@ -34,8 +36,8 @@ public struct HashRing: Sendable {
         precondition(!neighbours.contains { $0.id.utf8.elementsEqual($1.id.utf8) }, "two members have one id")
         dartKeys = keyed.map(\.key)
         self.depth = min(depth, keyed.count { $0.member.weight > 0 })
-        orders = DartBoard.play(members: self.members, dartKeys: dartKeys, depth: self.depth)
-        digest = Self.digest(orders)
+        orders = DartBoard.orders(members: self.members, dartKeys: dartKeys, depth: self.depth)
+        digest = Self.digest(orders, depth: self.depth)
     }
 
     /// The ring of a member set that differs from another ring's only in members without weight: they throw no darts, so nothing
@@ -53,7 +55,7 @@ public struct HashRing: Sendable {
         var memberIndices = [UInt16](repeating: 0, count: other.members.count)
         for (old, new) in zip(before, weighted) { memberIndices[old] = UInt16(new) }
         orders = other.orders.map { memberIndices[Int($0)] }
-        digest = Self.digest(orders)
+        digest = Self.digest(orders, depth: depth)
     }
 
     private static func inOrder(_ members: some Collection<RingMember>) -> [(member: RingMember, key: UInt64)] {
@@ -62,8 +64,17 @@ public struct HashRing: Sendable {
         }
     }
 
-    private static func digest(_ orders: [UInt16]) -> UInt64 {
-        orders.withUnsafeBytes { sipHash13(key: SipKey(ascii: "ringpost-ring-v1"), $0) }
+    private static func digest(_ orders: [UInt16], depth: Int) -> UInt64 {
+        let key = SipKey(ascii: "ringpost-ring-v1")
+        if depth <= digestDepth { return orders.withUnsafeBytes { sipHash13(key: key, $0) } }
+        return withUnsafeTemporaryAllocation(of: UInt16.self, capacity: slotCount * digestDepth) { covered in
+            for slot in 0..<slotCount {
+                for rank in 0..<digestDepth {
+                    covered.initializeElement(at: slot &* digestDepth &+ rank, to: orders[slot &* depth &+ rank])
+                }
+            }
+            return sipHash13(key: key, UnsafeRawBufferPointer(covered))
+        }
     }
 
     /// The place (in ``members``) of the slot's owner, or `nil` when nobody has weight.
@@ -76,6 +87,12 @@ public struct HashRing: Sendable {
     @inlinable
     public func mirror(ofSlot slot: Int) -> Int? {
         depth > 1 ? Int(orders[slot &* depth &+ 1]) : nil
+    }
+
+    /// The place of the slot's second mirror: the member that would own the slot without the owner and the first mirror.
+    @inlinable
+    public func secondMirror(ofSlot slot: Int) -> Int? {
+        depth > 2 ? Int(orders[slot &* depth &+ 2]) : nil
     }
 
     /// The first `count` members of the slot's order (fewer if fewer have weight), as places in ``members``.

@@ -51,16 +51,20 @@ public struct RingChange: Equatable, Sendable {
 extension HashRing {
     /// The slots that have another owner or another mirror than in an earlier ring. Takes about 2 ns for each that it looks at.
     ///
+    /// With two copies nobody beyond the second place has anything to do with a slot.
+    ///
     /// - Parameters:
     ///   - old: the ring before.
     ///   - places: for each place of the old ring that of the same member in this one; `nil` if it is none any more.
     ///   - first: the first slot to look at.
     ///   - stride: looks at every `stride`-th slot from there on.
+    ///   - copies: how many members of each order have a copy, or are to get one; at most ``depthDefault``.
     /// - Returns: in ascending order.
-    public func slotsWithOtherHolders(than old: HashRing, memberIndices: [Int?], from first: Int, by stride: Int) -> [Int] {
-        // Beyond the second place nobody has anything to do with a slot.
-        let depth = min(depth, Self.depthDefault)
-        guard depth == min(old.depth, Self.depthDefault) else { return Array(Swift.stride(from: first, to: Self.slotCount, by: stride)) }
+    public func slotsWithOtherHolders(
+        than old: HashRing, memberIndices: [Int?], from first: Int, by stride: Int, copies: Int = 2
+    ) -> [Int] {
+        let depth = min(depth, copies)
+        guard depth == min(old.depth, copies) else { return Array(Swift.stride(from: first, to: Self.slotCount, by: stride)) }
         let nobody = UInt16(Self.membersMax)
         let renumbered = memberIndices.map { $0.map { UInt16($0) } ?? nobody }
         var found: [Int] = []
