@@ -52,6 +52,7 @@ extension ClusterTests {
             (["--api", "127.0.0.1:99999"], "api"),
             (["--advertise-link", "nowhere"], #"advertiseLink "nowhere" is not host:port"#),
             (["--session-timeout", "5"], "sessionTimeout in the option must be a whole number from 200 to 600000, not 5"),
+            (["--copies", "4"], "copies in the option must be a whole number from 1 to 3, not 4"),
             (["--loops", "0"], "loops in the option must be a whole number from 1 to 256, not 0"),
             (["--connect-rate", "0"], "connectRate in the option must be a whole number from 1 to 1000000, not 0"),
             (["--connect-burst", "none"], "connect-burst"),

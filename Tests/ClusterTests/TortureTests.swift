@@ -16,15 +16,19 @@ extension ClusterTests {
             try await Self.torture(faults: "cut-from-all,zookeeper", seed: 4)
         }
 
+        @Test func twoOfFourKilledAtOnceHurtNobodyWithThreeCopies() async throws {
+            try await Self.torture(faults: "kill-two", seed: 5, options: ["--nodes", "4", "--copies", "3"])
+        }
+
         /// One round of these faults, in the seed's order.
-        private static func torture(faults: String, seed: Int) async throws {
+        private static func torture(faults: String, seed: Int, options: [String] = []) async throws {
             let folder = try TemporaryFolder("torture")
             let torture = try ChildProcess(
                 RingpostProgram.built("torture"),
                 arguments: [
                     "--rounds", "1", "--seed", "\(seed)", "--faults", faults, "--session-timeout", "\(sessionMilliseconds)",
                     "--users", "24", "--rate", "60", "--program", RingpostProgram.path, "--logs", folder.path,
-                ],
+                ] + options,
                 environment: RingpostProgram.environment())
             let status = try await torture.waitForExit(deadlineSeconds: 160)
             #expect(status == 0, "\(torture.output)\n\(Self.logs(folder))")
@@ -32,7 +36,7 @@ extension ClusterTests {
         }
 
         private static func logs(_ folder: TemporaryFolder) -> String {
-            ["n1", "n2", "n3"].map { node in
+            ["n1", "n2", "n3", "n4"].map { node in
                 let log = String(decoding: FileManager.default.contents(atPath: folder.file("\(node).log")) ?? Data(), as: UTF8.self)
                 return "--- \(node)\n" + log.split(separator: "\n").suffix(Logs.linesMax).joined(separator: "\n")
             }.joined(separator: "\n")

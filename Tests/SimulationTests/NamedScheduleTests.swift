@@ -46,8 +46,8 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 55)
-        #expect(Set(Schedule.named.map(\.name)).count == 55)
+        #expect(Schedule.named.count == 60)
+        #expect(Set(Schedule.named.map(\.name)).count == 60)
     }
 }
 
@@ -64,6 +64,14 @@ import Testing
     @Test func staleMirrorReturns() throws { try play("stale-mirror-returns") }
     @Test func waiterReturnsFirst() throws { try play("waiter-returns-first", seeds: 1...4) }
     @Test func uncertainOwnerChangesEveryEpoch() throws { try play("uncertain-owner-changes-every-epoch", seeds: 1...4) }
+}
+
+@Suite struct ThreeCopiesScheduleTests {
+    @Test func twoOfFourKilled() throws { try play("two-of-four-killed", seeds: 1...6) }
+    @Test func twoKilledWhileTheThirdIsFilled() throws { try play("owner-killed-while-third-is-filled", seeds: 1...4) }
+    @Test func twoKilledInAHandover() throws { try play("two-killed-in-a-handover", seeds: 1...4) }
+    @Test func copiesChangeUnderLoad() throws { try play("copies-2-3-2-under-load", seeds: 1...4) }
+    @Test func oneCopyMovesInOrder() throws { try play("one-copy-moves-in-order") }
 }
 
 @Suite struct DiskScheduleTests {

@@ -119,6 +119,21 @@ public final class ZooKeeperServer: Sendable {
         }
     }
 
+    /// ZooKeeper's own command line, as an operator types it, such as `["get", "/path"]`: what it prints.
+    ///
+    /// - Throws: `DeadlineExceeded` if it does not end within 30 s.
+    public func command(_ words: [String]) async throws -> String {
+        let classes = [folder.path] + Self.archives + ["/usr/share/java/commons-cli.jar"]
+        let client = try ChildProcess(
+            "/usr/bin/java",
+            arguments: [
+                "-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp", classes.joined(separator: ":"), "org.apache.zookeeper.ZooKeeperMain",
+                "-server", connectString,
+            ] + words, namespace: namespace)
+        try await client.waitForExit(deadlineSeconds: Self.startSecondsMax)
+        return client.output
+    }
+
     /// `standalone`, `leader` or `follower`, `nil` while it does not serve.
     public var mode: String? {
         let line = ask("srvr")?.split(separator: "\n").first { $0.hasPrefix("Mode: ") }

@@ -28,6 +28,8 @@ public struct SendReceipt: Hashable, Sendable {
     public let outcome: Outcome
     /// True when a second node has it too.
     public let isMirrored: Bool
+    /// How many nodes have it: 1 to 3.
+    public let copies: Int
     /// True when all nodes that have it have it on a disk, by fsync.
     public let isDurable: Bool
     /// True when an earlier message with the same idempotency key got this receipt.
@@ -48,6 +50,7 @@ public struct SendReceipt: Hashable, Sendable {
             case .unknown: .unknown
             }
         isMirrored = receipt.mirrored
+        copies = Int(receipt.copies)
         isDurable = receipt.durable
         isRepeated = receipt.repeated
         id = receipt.id.text

@@ -1,6 +1,27 @@
 // The members that have a copy of an owned slot, or get one, and how far each has confirmed the log. With the owner they are the
 // acknowledging set.
 
+/// The members that are to have copies of a slot beside its owner, by their numbers among the peers. Two places rather than an array: it is
+/// asked for with every commit.
+struct SlotMirrors: Equatable {
+    private let first: Int?
+    private let second: Int?
+
+    init(_ first: Int? = nil, _ second: Int? = nil) {
+        self.first = first
+        self.second = second
+    }
+
+    func contains(_ peer: Int) -> Bool { first == peer || second == peer }
+
+    func forEach(_ body: (Int) -> Void) {
+        if let first { body(first) }
+        if let second { body(second) }
+    }
+
+    func allSatisfy(_ condition: (Int) -> Bool) -> Bool { first.map(condition) != false && second.map(condition) != false }
+}
+
 /// Another member that has, or gets, a copy of a slot that this node owns.
 struct Holder {
     enum State: UInt8 {
@@ -10,10 +31,10 @@ struct Holder {
         /// before it was confirmed) and releasing.
         case sent
         /// The holder was told that its copy is not needed any more. Final: the holder is removed when it has confirmed, and added anew
-        /// if it is the mirror again.
+        /// if it is a mirror again.
         case releasing
         /// It has a copy of an earlier session, of another log or of none that counts. Can transition to releasing, and to waiting when it
-        /// becomes the mirror.
+        /// becomes a mirror.
         case retained
     }
 
@@ -58,22 +79,23 @@ struct HolderSet {
 
     func number(of peer: Int) -> Int? { all.firstIndex { $0.peer == peer } }
 
-    /// Whether nobody but this peer holds a copy, or is to get one.
-    func isHeld(atMostBy peer: Int?) -> Bool { all.isEmpty || all.count == 1 && all[0].peer == peer }
+    /// Whether nobody but these holds a copy, or is to get one.
+    func isHeld(atMostBy mirrors: SlotMirrors) -> Bool { all.allSatisfy { mirrors.contains($0.peer) } }
 
-    /// Removes members that have left the ring, and adds the present mirror.
+    /// Removes members that have left the ring, and adds the present mirrors.
     ///
     /// - Parameters:
-    ///   - mirror: its number among the peers; `nil` when there is none.
-    ///   - lineage: the mirror's.
+    ///   - mirrors: who is to have a copy now.
+    ///   - lineages: for each peer, whose its copies are.
     ///   - isMember: for each peer, whether it is in the ring.
-    mutating func update(mirror: Int?, lineage: UInt64 = 0, isMember: [Bool]) {
+    mutating func update(mirrors: SlotMirrors, lineages: [UInt64], isMember: [Bool]) {
         all.removeAll { !isMember[$0.peer] }
-        guard let mirror else { return }
-        if let number = number(of: mirror) {
-            if all[number].state == .retained { all[number].state = .waiting }
-        } else {
-            all.append(Holder(peer: mirror, lineage: lineage, isInSet: false, isSame: false))
+        mirrors.forEach { mirror in
+            if let number = number(of: mirror) {
+                if all[number].state == .retained { all[number].state = .waiting }
+            } else {
+                all.append(Holder(peer: mirror, lineage: lineages[mirror], isInSet: false, isSame: false))
+            }
         }
     }
 
@@ -150,21 +172,21 @@ struct HolderSet {
         return true
     }
 
-    /// With the present mirror confirmed, every other holder may go. It stays in the set until it says that its copy is gone: until then
+    /// With all present mirrors confirmed, every other holder may go. It stays in the set until it says that its copy is gone: until then
     /// another owner could go on from that copy.
     ///
     /// - Parameters:
-    ///   - mirror: the present one; `nil` when there is none.
-    ///   - isEarly: does not wait for the mirror to confirm. Only for tests of the tests.
+    ///   - mirrors: the present ones.
+    ///   - isEarly: does not wait for the mirrors to confirm. Only for tests of the tests.
     /// - Returns: the peers that are to be told, each once.
-    mutating func release(allBut mirror: Int?, isEarly: Bool) -> [Int] {
-        if let mirror {
-            guard let number = number(of: mirror) else { return [] }
-            guard all[number].isConfirmed || (isEarly && all[number].state == .sent) else { return [] }
+    mutating func release(allBut mirrors: SlotMirrors, isEarly: Bool) -> [Int] {
+        let isReady = mirrors.allSatisfy { mirror in
+            all.contains { $0.peer == mirror && ($0.isConfirmed || isEarly && $0.state == .sent) }
         }
-        all.removeAll { $0.peer != mirror && $0.state == .waiting && !$0.isInSet }
+        guard isReady else { return [] }
+        all.removeAll { !mirrors.contains($0.peer) && $0.state == .waiting && !$0.isInSet }
         var released: [Int] = []
-        for number in all.indices where all[number].peer != mirror && all[number].state != .releasing {
+        for number in all.indices where !mirrors.contains(all[number].peer) && all[number].state != .releasing {
             all[number].state = .releasing
             all[number].isConfirmed = false
             released.append(all[number].peer)

@@ -96,7 +96,7 @@ struct Ownership {
         return waiting.removeFirst().waiter
     }
 
-    mutating func isHeld(atMostBy peer: Int?) -> Bool { holders.isHeld(atMostBy: peer) }
+    mutating func isHeld(atMostBy mirrors: SlotMirrors) -> Bool { holders.isHeld(atMostBy: mirrors) }
 
     /// Attachments that meet the condition wait no longer.
     mutating func forgetAttaches(where condition: (AttachRequest) -> Bool) {

@@ -37,19 +37,19 @@ extension SlotLog {
     /// What the producer of a message is told when it is committed.
     ///
     /// - Parameter isShown: somebody is attached then, and is shown it. Who was there when it got its place may have gone since.
-    func settle(_ receipt: Receipt, isShown: Bool, isMirrored: Bool, isDurable: Bool) -> Receipt {
+    func settle(_ receipt: Receipt, isShown: Bool, copies: UInt8, isDurable: Bool) -> Receipt {
         let outcome: Receipt.Outcome =
             switch receipt.outcome {
             case .delivered: isShown ? .delivered : .unknown
             case .stored, .dropped, .unknown: isShown ? .delivered : receipt.outcome
             }
-        if receipt.outcome == outcome, receipt.mirrored == isMirrored, receipt.durable == isDurable { return receipt }
-        return receipt.with(mirrored: isMirrored, durable: isDurable, outcome: outcome)
+        if receipt.outcome == outcome, receipt.copies == copies, receipt.durable == isDurable { return receipt }
+        return receipt.with(copies: copies, durable: isDurable, outcome: outcome)
     }
 
     /// What whoever asks for it once more is told of a message that is committed by now. What became of it was found out then.
-    func settle(repeated receipt: Receipt, _ key: Key, isMirrored: Bool, isDurable: Bool) -> Receipt {
+    func settle(repeated receipt: Receipt, _ key: Key, copies: UInt8, isDurable: Bool) -> Receipt {
         let first = receipt.outcome == .unknown ? nil : mailboxes.outcome(of: receipt.id, to: key.hash)
-        return receipt.with(mirrored: isMirrored, durable: isDurable, outcome: first)
+        return receipt.with(copies: copies, durable: isDurable, outcome: first)
     }
 }

@@ -83,7 +83,7 @@ struct SlotLog {
     ///
     /// - Parameter remembers: it may be repeated, and there is room to remember its receipt.
     mutating func write(
-        _ publish: Publish, remembers: Bool, at mailboxIndex: Int, epoch: UInt64, owner: String, mirrored: Bool, now: Moment
+        _ publish: Publish, remembers: Bool, at mailboxIndex: Int, epoch: UInt64, owner: String, copies: UInt8, now: Moment
     ) -> (message: StoredMessage, receipt: Receipt, remembered: Remembered?, isClaimed: Bool) {
         let isAttached = mailboxes.isAttached(at: mailboxIndex)
         let message = mailboxes.append(publish, at: mailboxIndex, now: now)
@@ -93,7 +93,7 @@ struct SlotLog {
                 ? .delivered
                 : !isSettled(mailboxIndex, publish.key, now: now.monotonic)
                     ? .unknown : message.expiresAt > now.monotonic && mailboxes.keepsHistory(at: mailboxIndex) ? .stored : .dropped,
-            mirrored: mirrored, id: publish.id)
+            copies: copies, id: publish.id)
         let isClaimed = mailboxes.claim(mailboxIndex, by: publish.principal)
         guard remembers else { return (message, receipt, nil, isClaimed) }
         let remembered = mailboxes.remember(receipt, of: publish, now: now.monotonic)
@@ -204,9 +204,9 @@ struct SlotLog {
 
     // MARK: Holders of an owned slot
 
-    /// Removes holders that have left, and adds the present mirror.
-    mutating func updateHolders(mirror: Int?, lineage: UInt64, isMember: [Bool], at slotIndex: Int) {
-        slots[slotIndex].owner?.holders.update(mirror: mirror, lineage: lineage, isMember: isMember)
+    /// Removes holders that have left, and adds the present mirrors.
+    mutating func updateHolders(mirrors: SlotMirrors, lineages: [UInt64], isMember: [Bool], at slotIndex: Int) {
+        slots[slotIndex].owner?.holders.update(mirrors: mirrors, lineages: lineages, isMember: isMember)
     }
 
     /// See ``HolderSet/addRetained(_:lineage:)``.
@@ -235,9 +235,9 @@ struct SlotLog {
     }
 
     /// See ``HolderSet/release(allBut:isEarly:)``.
-    mutating func releaseHolders(allBut mirror: Int?, isEarly: Bool, at slotIndex: Int) -> [Int] {
-        guard slots[slotIndex].owner?.isHeld(atMostBy: mirror) == false else { return [] }
-        return slots[slotIndex].owner?.holders.release(allBut: mirror, isEarly: isEarly) ?? []
+    mutating func releaseHolders(allBut mirrors: SlotMirrors, isEarly: Bool, at slotIndex: Int) -> [Int] {
+        guard slots[slotIndex].owner?.isHeld(atMostBy: mirrors) == false else { return [] }
+        return slots[slotIndex].owner?.holders.release(allBut: mirrors, isEarly: isEarly) ?? []
     }
 
     mutating func removeReleased(holder number: Int, at slotIndex: Int) -> Bool {

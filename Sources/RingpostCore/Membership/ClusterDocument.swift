@@ -1,9 +1,10 @@
 // What all nodes of a cluster must agree on before they can agree on anything else: the content of `/ringpost/<cluster>/ring`.
-// Whoever comes first writes it, once. While the cluster runs only `epochBase` changes, and that only grows: when ZooKeeper has lost data.
+// Whoever comes first writes it, once. While the cluster runs only `epochBase` changes, and that only grows: when ZooKeeper has lost data; and
+// `copies`, if an operator writes another number.
 //
 // The JSON keys are stable: `formatVersion`, `seed` (32 hexadecimal digits, secret), `generation` (16), the three times
 // `sessionTimeoutMilliseconds`, `heartbeatTimeoutMilliseconds`, `outageMaxMilliseconds`, and, which may be missing,
-// `recoveryWaitMilliseconds` and `epochBase` (16; 0 where it is missing). Unknown keys are ignored.
+// `recoveryWaitMilliseconds`, `copies` (2 where it is missing) and `epochBase` (16; 0 where it is missing). Unknown keys are ignored.
 
 import HashRing
 
@@ -34,6 +35,11 @@ public struct ClusterDocument: Hashable, Sendable {
     /// That can be a day at most too.
     public static let recoveryWaitMillisecondsMax = 86_400_000
 
+    /// How many members have a copy of each slot when nobody says otherwise: its owner and one more.
+    public static let copiesDefault = 2
+    /// With 1 a message is lost with the process that has it; no ring is deeper than 3.
+    public static let copiesRange = 1...3
+
     /// The version of the document itself.
     public let formatVersion: Int
     /// The secret under which keys are placed.
@@ -48,6 +54,8 @@ public struct ClusterDocument: Hashable, Sendable {
     public let outageMaxMilliseconds: Int
     /// How long a slot without a copy that is certainly the best waits for a node that runs, but is no member at present.
     public let recoveryWaitMilliseconds: Int
+    /// How many members are to have a copy of each slot, the owner among them.
+    public private(set) var copies: Int
     /// What is added to the `pzxid` of the member list to make an epoch: 0, until ZooKeeper has lost data and counts from below again.
     public private(set) var epochBase: UInt64 = 0
 
@@ -60,10 +68,11 @@ public struct ClusterDocument: Hashable, Sendable {
     ///   - heartbeatTimeoutMilliseconds: H; half of S unless said otherwise, which is 3,000 by default.
     ///   - outageMaxMilliseconds: M.
     ///   - recoveryWaitMilliseconds: how long a node that lost its session is waited for.
+    ///   - copies: how many members are to have a copy of each slot.
     public init(
         seed: SipKey, generation: UInt64, sessionTimeoutMilliseconds: Int = Self.sessionTimeoutMillisecondsDefault,
         heartbeatTimeoutMilliseconds: Int? = nil, outageMaxMilliseconds: Int = Self.outageMaxMillisecondsDefault,
-        recoveryWaitMilliseconds: Int = Self.recoveryWaitMillisecondsDefault
+        recoveryWaitMilliseconds: Int = Self.recoveryWaitMillisecondsDefault, copies: Int = Self.copiesDefault
     ) {
         formatVersion = Self.formatVersionKnown
         self.seed = seed
@@ -72,6 +81,7 @@ public struct ClusterDocument: Hashable, Sendable {
         self.heartbeatTimeoutMilliseconds = heartbeatTimeoutMilliseconds ?? sessionTimeoutMilliseconds / 2
         self.outageMaxMilliseconds = outageMaxMilliseconds
         self.recoveryWaitMilliseconds = recoveryWaitMilliseconds
+        self.copies = copies
     }
 
     /// Places keys under this cluster's secret.
@@ -100,6 +110,13 @@ public struct ClusterDocument: Hashable, Sendable {
         return copy
     }
 
+    /// The same cluster, with another number of copies. Each slot has its own set, so nodes may differ about it for a while.
+    package func with(copies: Int) -> ClusterDocument {
+        var copy = self
+        copy.copies = copies
+        return copy
+    }
+
     /// The same cluster, with another base.
     func with(epochBase: UInt64) -> ClusterDocument {
         var copy = self
@@ -124,7 +141,7 @@ public struct ClusterDocument: Hashable, Sendable {
         if let fault { throw DocumentError(znode: znode, reason: fault) }
     }
 
-    /// What is wrong with the times, as the end of a sentence; `nil` when nothing is.
+    /// What is wrong with its settings, as the end of a sentence; `nil` when nothing is.
     public var fault: String? {
         let sessionTimes = Self.sessionTimeoutMillisecondsMin...Self.sessionTimeoutMillisecondsMax
         if !sessionTimes.contains(sessionTimeoutMilliseconds) {
@@ -139,6 +156,7 @@ public struct ClusterDocument: Hashable, Sendable {
         if !(0...Self.recoveryWaitMillisecondsMax).contains(recoveryWaitMilliseconds) {
             return "has recoveryWaitMilliseconds \(recoveryWaitMilliseconds), which is not in 0…\(Self.recoveryWaitMillisecondsMax)"
         }
+        if !Self.copiesRange.contains(copies) { return "has copies \(copies), which is not in \(Self.copiesRange)" }
         return epochBase <= Self.epochBaseMax ? nil : "has an epochBase above \(Self.epochBaseMax.hexadecimal)"
     }
 
@@ -150,7 +168,7 @@ public struct ClusterDocument: Hashable, Sendable {
 extension ClusterDocument: Codable {
     private enum CodingKeys: String, CodingKey {
         case formatVersion, seed, generation, sessionTimeoutMilliseconds, heartbeatTimeoutMilliseconds, outageMaxMilliseconds,
-            recoveryWaitMilliseconds, epochBase
+            recoveryWaitMilliseconds, copies, epochBase
     }
 
     /// Reads the JSON form that the file's head describes.
@@ -174,6 +192,7 @@ extension ClusterDocument: Codable {
             try values.decodeIfPresent(Int.self, forKey: .outageMaxMilliseconds) ?? Self.outageMaxMillisecondsDefault
         recoveryWaitMilliseconds =
             try values.decodeIfPresent(Int.self, forKey: .recoveryWaitMilliseconds) ?? Self.recoveryWaitMillisecondsDefault
+        copies = try values.decodeIfPresent(Int.self, forKey: .copies) ?? Self.copiesDefault
         epochBase = try values.decodeIfPresent(HexadecimalWord.self, forKey: .epochBase)?.word ?? 0
     }
 
@@ -190,6 +209,7 @@ extension ClusterDocument: Codable {
         if recoveryWaitMilliseconds != Self.recoveryWaitMillisecondsDefault {
             try values.encode(recoveryWaitMilliseconds, forKey: .recoveryWaitMilliseconds)
         }
+        if copies != Self.copiesDefault { try values.encode(copies, forKey: .copies) }
         // Programs that don't know it would count epochs from 0: it is there only where it matters.
         if epochBase > 0 { try values.encode(HexadecimalWord(word: epochBase), forKey: .epochBase) }
     }
@@ -199,6 +219,6 @@ extension ClusterDocument: CustomStringConvertible {
     /// Everything but the seed, which is a secret that must not reach a log.
     public var description: String {
         "generation \(generation.hexadecimal), S \(sessionTimeoutMilliseconds) ms, H \(heartbeatTimeoutMilliseconds) ms, "
-            + "M \(outageMaxMilliseconds) ms"
+            + "M \(outageMaxMilliseconds) ms" + (copies == Self.copiesDefault ? "" : ", copies \(copies)")
     }
 }

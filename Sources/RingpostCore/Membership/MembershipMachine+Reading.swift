@@ -27,7 +27,10 @@ extension MembershipMachine {
     }
 
     var list: MembershipRequest {
-        guard session?.hasListed == true, doubts.isEmpty, let view, view.epoch >= epochBase else { return .list(unlessEpoch: nil) }
+        guard session?.hasListed == true, doubts.isEmpty, let view, view.epoch >= epochBase,
+            // Another number of copies takes another view.
+            view.document.copies == document?.copies
+        else { return .list(unlessEpoch: nil) }
         return .list(unlessEpoch: view.epoch - epochBase)
     }
 
@@ -82,7 +85,7 @@ extension MembershipMachine {
         guard let document else {
             self.document = read
             foundsAt = nil
-            return checkTimeout(now: now) ?? ask(list)
+            return differs(from: read) + (checkTimeout(now: now) ?? ask(list))
         }
         if read.generation != document.generation || read.seed != document.seed {
             // In this process all keys are placed by the old seed, so it can't follow; a new process can.
@@ -91,11 +94,28 @@ extension MembershipMachine {
                 "\(paths.ring) is of generation \(read.generation.hexadecimal), this node belongs to generation "
                     + "\(document.generation.hexadecimal); stop it before it can join the other one", now: now)
         }
-        var news = onBase(of: read)
-        if read.with(epochBase: 0) != document.with(epochBase: 0) {
+        var news = onBase(of: read) + onCopies(of: read)
+        if read.with(epochBase: 0).with(copies: 0) != document.with(epochBase: 0).with(copies: 0) {
             news += complain("the times in \(paths.ring) were changed; they hold for nodes that start from now on (\(read))")
         }
         return news + ask(list)
+    }
+
+    /// An operator has written another number of copies: the view that follows has it.
+    private mutating func onCopies(of read: ClusterDocument) -> [MembershipAction] {
+        guard let document, read.copies != document.copies else { return [] }
+        self.document = document.with(copies: read.copies)
+        return [.say("the cluster keeps \(read.copies) copies of each slot from now on, not \(document.copies), as \(paths.ring) says")]
+    }
+
+    /// What this node was told to found a cluster with, where that is something else.
+    private func differs(from read: ClusterDocument) -> [MembershipAction] {
+        guard let copiesWanted, copiesWanted != read.copies else { return [] }
+        return [
+            .say(
+                "the cluster keeps \(read.copies) copies of each slot, as \(paths.ring) says; the \(copiesWanted) that this node was told are for a "
+                    + "cluster that it founds")
+        ]
     }
 
     /// S is the same on every node, or leases would mean nothing. The first session doesn't know it yet.

@@ -105,6 +105,8 @@ public struct MembershipMachine: Sendable {
     public internal(set) var me: Member
     /// The document to create if there is none.
     var proposal: ClusterDocument
+    /// How many copies this node was told to found a cluster with; `nil` if it was told nothing.
+    let copiesWanted: Int?
     /// The cluster's document, once read. Never exchanged for another one.
     public internal(set) var document: ClusterDocument?
     /// The newest view; `nil` before the first list.
@@ -152,11 +154,13 @@ public struct MembershipMachine: Sendable {
     ///   - cluster: the cluster's name.
     ///   - me: what to announce; its boot is replaced with every session.
     ///   - proposal: the document to create if this node comes first. The first session asks for its time-out.
+    ///   - copiesWanted: how many copies the node was told to found a cluster with; `nil` if it was told nothing.
     ///   - began: when this process began, in milliseconds since 1970; 0 where that is not known.
     ///   - storedBoots: those that the node's store has seen with this lineage; `nil` where the lineage is new.
     ///   - buildRing: makes the rings of its views.
     public init(
-        cluster: String, me: Member, proposal: ClusterDocument, began: Int64 = 0, storedBoots: Set<UInt64>? = nil,
+        cluster: String, me: Member, proposal: ClusterDocument, copiesWanted: Int? = nil, began: Int64 = 0,
+        storedBoots: Set<UInt64>? = nil,
         buildRing: @escaping RingBuilder = { HashRing(members: $0) }
     ) {
         life = Life(since: began)
@@ -166,6 +170,7 @@ public struct MembershipMachine: Sendable {
         self.buildRing = buildRing
         self.me = me
         self.proposal = proposal
+        self.copiesWanted = copiesWanted
     }
 
     /// Whether this is the node, now or in an earlier session of this process.

@@ -69,6 +69,11 @@ public final class MembershipView: Sendable {
     /// The slot's mirror; `nil` when fewer than two members have weight.
     public func mirror(ofSlot slot: Int) -> Member? { ring.mirror(ofSlot: slot).map { members[$0] } }
 
+    /// The members that are to have copies of the slot beside its owner.
+    public func mirrors(ofSlot slot: Int) -> [Member] {
+        ring.preference(ofSlot: slot, count: min(document.copies, ring.depth)).dropFirst().map { members[$0] }
+    }
+
     /// The place of the member with this id.
     public func memberIndex(_ id: String) -> Int? { memberIndices[id] }
 
@@ -94,10 +99,10 @@ public final class MembershipView: Sendable {
 }
 
 extension MembershipView: Equatable {
-    /// Equal views name the same members of the same cluster at the same epoch, and the same one as oneself.
+    /// Equal views name the same members of the same cluster at the same epoch, and the same one as oneself, and want as many copies.
     public static func == (one: MembershipView, other: MembershipView) -> Bool {
         one.epoch == other.epoch && one.members == other.members && one.generation == other.generation
-            && one.selfIndex == other.selfIndex && one.ring.digest == other.ring.digest
+            && one.selfIndex == other.selfIndex && one.ring.digest == other.ring.digest && one.document.copies == other.document.copies
     }
 }
 

@@ -107,8 +107,8 @@ public struct Receipt: Hashable, Sendable {
     public let owner: String
     /// What became of it.
     public let outcome: Outcome
-    /// True when a second member has it too.
-    public let mirrored: Bool
+    /// How many members have it: the owner, and those that have confirmed it.
+    public let copies: UInt8
     /// True when every member that has it has it on a disk, by fsync: it outlives all of their processes and machines.
     public let durable: Bool
     /// The same in every repeat.
@@ -116,16 +116,29 @@ public struct Receipt: Hashable, Sendable {
     /// True when this is the receipt of an earlier publish with the same idempotency key.
     public let repeated: Bool
 
-    /// All of it, made where it entered or read from a link.
+    /// True when a second member has it too.
+    public var mirrored: Bool { copies > 1 }
+
+    /// All of it, where it does not matter whether there are two copies or more.
     public init(
         sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, mirrored: Bool, durable: Bool = false, id: MessageID,
+        repeated: Bool = false
+    ) {
+        self.init(
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, copies: mirrored ? 2 : 1, durable: durable, id: id,
+            repeated: repeated)
+    }
+
+    /// All of it, made where it entered or read from a link.
+    public init(
+        sequence: UInt64, epoch: UInt64, owner: String, outcome: Outcome, copies: UInt8, durable: Bool = false, id: MessageID,
         repeated: Bool = false
     ) {
         self.sequence = sequence
         self.epoch = epoch
         self.owner = owner
         self.outcome = outcome
-        self.mirrored = mirrored
+        self.copies = copies
         self.durable = durable
         self.id = id
         self.repeated = repeated
@@ -134,14 +147,13 @@ public struct Receipt: Hashable, Sendable {
     /// The same receipt for a repeat.
     var asRepeated: Receipt {
         Receipt(
-            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: mirrored, durable: durable, id: id,
-            repeated: true)
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, copies: copies, durable: durable, id: id, repeated: true)
     }
 
     /// The same receipt when the message is committed: it is known how many members have it, and where, and who is attached.
-    func with(mirrored: Bool, durable: Bool? = nil, outcome: Outcome? = nil) -> Receipt {
+    func with(copies: UInt8, durable: Bool? = nil, outcome: Outcome? = nil) -> Receipt {
         Receipt(
-            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome ?? self.outcome, mirrored: mirrored,
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome ?? self.outcome, copies: copies,
             durable: durable ?? self.durable, id: id, repeated: repeated)
     }
 }

@@ -44,7 +44,7 @@ extension ShardMachine {
         }
         let (message, receipt, remembered, isClaimed) = log.write(
             publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id,
-            mirrored: peers.hasMirror(slot), now: now)
+            copies: peers.copiesWanted(slot), now: now)
         let entry = SlotEntry.message(
             publish.key, incarnation: log.mailboxes.incarnation(at: mailboxIndex), message, remembered)
         if has(.deliverBeforeCommit) {
@@ -68,7 +68,7 @@ extension ShardMachine {
             if let mailboxIndex, let sequence = log.mailboxes.sequence(of: publish.id, at: mailboxIndex) {
                 first = Receipt(
                     sequence: sequence, epoch: publishes.lanes.epoch, owner: peers.me.id, outcome: .unknown,
-                    mirrored: peers.hasMirror(publish.key.slot), id: publish.id)
+                    copies: peers.copiesWanted(publish.key.slot), id: publish.id)
             } else if log.mailboxes.lostThrough(at: mailboxIndex) >= now.monotonic - publish.ageMax(now: now.monotonic) {
                 // It may have been in the history after it was sent for the first time, and have been lost since.
                 publishes.answer(request, .failure(.outcomeUnknown))
@@ -90,7 +90,7 @@ extension ShardMachine {
         if commitsAtOnce(slot, now: now) {
             log.commitAtOnce(position, at: slotIndex)
             let isShown = show(entry, actions: &actions)
-            let copies = (count: 1, areDurable: peers.amOnDisk)
+            let copies = (count: UInt8(1), areDurable: peers.amOnDisk)
             if let waiter { answer(waiter, isShown: isShown, copies, now: now, actions: &actions) }
             return
         }
@@ -123,7 +123,8 @@ extension ShardMachine {
             return
         }
         log.beginServing(at: slotIndex)
-        let confirmed = (count: copies, areDurable: areDurable(at: slotIndex))
+        // While a copy moves there is one more for a moment, of which nobody is told.
+        let confirmed = (count: UInt8(min(copies, max(2, peers.copies))), areDurable: areDurable(at: slotIndex))
         // Of the step before.
         var isShown = false
         while let (entry, position) = log.commitNext(upTo: upTo, at: slotIndex) {
@@ -137,7 +138,7 @@ extension ShardMachine {
     }
 
     /// Confirmed copies of what is committed: how many there are, the owner's too, and whether all of them are on disks by fsync.
-    private typealias Copies = (count: Int, areDurable: Bool)
+    private typealias Copies = (count: UInt8, areDurable: Bool)
 
     /// Who has not confirmed its copy is in no set whose steps are committed.
     private func areDurable(at slotIndex: Int) -> Bool {
@@ -158,10 +159,10 @@ extension ShardMachine {
     ) {
         switch waiter {
         case .publish(let request, let key, let receipt, _, isRepeat: true):
-            let told = log.settle(repeated: receipt, key, isMirrored: copies.count > 1, isDurable: copies.areDurable)
+            let told = log.settle(repeated: receipt, key, copies: copies.count, isDurable: copies.areDurable)
             publishes.answer(request, .success(told))
         case .publish(let request, let key, let receipt, let until, isRepeat: false):
-            let told = log.settle(receipt, isShown: isShown, isMirrored: copies.count > 1, isDurable: copies.areDurable)
+            let told = log.settle(receipt, isShown: isShown, copies: copies.count, isDurable: copies.areDurable)
             if told != receipt, let until { log.correct(Remembered(receipt: told, until: until), to: key.hash) }
             publishes.answer(request, .success(told))
         case .attach(let request): answerAttach(request, now: now, actions: &actions)

@@ -18,14 +18,14 @@ extension ShardMachine {
             log.admitMessage(at: mailboxIndex, now: now.monotonic)
         else { return false }
         let (message, receipt, remembered, isClaimed) = log.write(
-            publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, mirrored: false, now: now)
+            publish, remembers: remembers, at: mailboxIndex, epoch: publishes.lanes.epoch, owner: peers.me.id, copies: 1, now: now)
         let incarnation = log.mailboxes.incarnation(at: mailboxIndex)
         let position = log.nextPosition(
             of: .message(publish.key, incarnation: incarnation, message, remembered), at: slotIndex, boot: peers.me.boot)
         if isClaimed { log.record(.step(.belongs(publish.key, to: publish.principal)), at: slotIndex) }
         log.commitAtOnce(position, at: slotIndex)
         show(message, at: mailboxIndex, actions: &actions)
-        actions.append(.answer(context.address, .success(peers.amOnDisk ? receipt.with(mirrored: false, durable: true) : receipt)))
+        actions.append(.answer(context.address, .success(peers.amOnDisk ? receipt.with(copies: 1, durable: true) : receipt)))
         return true
     }
 }

@@ -36,13 +36,15 @@ extension ShardMachine {
     }
 
     /// As long as no member has left (this one's earlier boot is one that has), an epoch means something only to slots that get another
-    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere.
+    /// owner or mirror, and to those that wait for it. Copies on members that have left are looked for everywhere, and another number of
+    /// copies means something to all slots.
     private func slotsMoved(since before: MembershipView?) -> [Int]? {
         guard let view = peers.view, let before, (before.selfIndex == nil) == (view.selfIndex == nil) else { return nil }
         let memberIndices = view.memberIndices(of: before)
-        if memberIndices.contains(nil) { return nil }
+        if memberIndices.contains(nil) || view.document.copies != before.document.copies { return nil }
         return view.ring.slotsWithOtherHolders(
-            than: before.ring, memberIndices: memberIndices, from: layout.shardIndex, by: layout.shardCount)
+            than: before.ring, memberIndices: memberIndices, from: layout.shardIndex, by: layout.shardCount,
+            copies: view.document.copies)
     }
 
     /// A slot that is this node's in the new epoch. Looks at nothing but its route, as with all others: that is all in one place.

@@ -5,9 +5,8 @@ extension ShardMachine {
     /// Brings the holders in line with the present ring; members that have left count no more.
     mutating func updateHolders(_ slot: Int, now: Moment, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        let mirror = peers.mirror(ofSlot: slot)
         log.updateHolders(
-            mirror: mirror, lineage: mirror.map { peers.lineages[$0] } ?? 0, isMember: peers.isMember, at: slotIndex)
+            mirrors: peers.mirrors(ofSlot: slot), lineages: peers.lineages, isMember: peers.isMember, at: slotIndex)
         if log.isStranded(at: slotIndex), !has(.newcomerAlone) { return beginAnew(slot, now: now, actions: &actions) }
         updateSet(slot, actions: &actions)
         let isUrgent = log.isWaitedFor(at: slotIndex)
@@ -158,10 +157,10 @@ extension ShardMachine {
         }
     }
 
-    /// Releases every holder that the present ring does not ask for, once the mirror is confirmed.
+    /// Releases every holder that the present ring does not ask for, once all mirrors are confirmed.
     mutating func releaseOthers(_ slot: Int, actions: inout [ShardAction]) {
         let slotIndex = slotIndex(slot)
-        let released = log.releaseHolders(allBut: peers.mirror(ofSlot: slot), isEarly: has(.releaseEarly), at: slotIndex)
+        let released = log.releaseHolders(allBut: peers.mirrors(ofSlot: slot), isEarly: has(.releaseEarly), at: slotIndex)
         if released.isEmpty { return }
         for holder in log.holders(at: slotIndex) where released.contains(holder.peer) {
             copies.end(slot, to: holder.peer)

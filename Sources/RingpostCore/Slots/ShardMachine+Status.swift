@@ -57,8 +57,8 @@ extension ShardMachine {
                 continue
             }
             counts.owned += 1
-            guard let mirror = peers.mirror(ofSlot: layout.slot(at: slotIndex)) else { continue }
-            if !log.isConfirmed(by: mirror, at: slotIndex) { counts.unmirrored += 1 }
+            let mirrors = peers.mirrors(ofSlot: layout.slot(at: slotIndex))
+            if !mirrors.allSatisfy({ log.isConfirmed(by: $0, at: slotIndex) }) { counts.unmirrored += 1 }
         }
         return counts
     }
@@ -92,7 +92,7 @@ extension ShardMachine {
 public struct SlotCounts: Equatable, Sendable {
     /// This node is the owner, whether or not it is confirmed yet.
     public var owned = 0
-    /// Of these, the present mirror has not confirmed its copy.
+    /// Of these, a present mirror has not confirmed its copy.
     public var unmirrored = 0
     /// Copies of other owners' slots.
     public var copies = 0

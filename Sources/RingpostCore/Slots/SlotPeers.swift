@@ -49,10 +49,18 @@ struct SlotPeers {
 
     /// The epoch in force; 0 before the first.
     var epoch: UInt64 { view?.epoch ?? 0 }
+    /// How many copies there are to be of each slot; 1 to 3.
+    private(set) var copies = ClusterDocument.copiesDefault
     /// Whether another member is to have a copy of the slot.
-    func hasMirror(_ slot: Int) -> Bool { view?.ring.mirror(ofSlot: slot) != nil }
-    /// The mirror's number; `nil` when fewer than two members have weight.
-    func mirror(ofSlot slot: Int) -> Int? { view?.ring.mirror(ofSlot: slot).map { byMember[$0] } }
+    func hasMirror(_ slot: Int) -> Bool { copies > 1 && view?.ring.mirror(ofSlot: slot) != nil }
+    /// The members that are to have copies beside the owner: fewer than the setting says where fewer have weight.
+    func mirrors(ofSlot slot: Int) -> SlotMirrors {
+        guard copies > 1, let ring = view?.ring else { return SlotMirrors() }
+        let second = copies > 2 ? ring.secondMirror(ofSlot: slot) : nil
+        return SlotMirrors(ring.mirror(ofSlot: slot).map { byMember[$0] }, second.map { byMember[$0] })
+    }
+    /// How many copies of the slot there are when all is well.
+    func copiesWanted(_ slot: Int) -> UInt8 { hasMirror(slot) ? copies > 2 && (view?.ring.depth ?? 0) > 2 ? 3 : 2 : 1 }
 
     func isOwner(_ slot: Int) -> Bool {
         guard let view, let owner = view.ring.owner(ofSlot: slot) else { return false }
@@ -74,6 +82,7 @@ struct SlotPeers {
     /// A new epoch is in force.
     mutating func setView(_ view: MembershipView) {
         self.view = view
+        copies = view.document.copies
         byMember = view.members.enumerated().map { index, member in index == view.selfIndex ? -1 : number(of: member.identity) }
         let members = Set(byMember)
         isMember = peers.indices.map { members.contains($0) }

@@ -46,6 +46,7 @@ struct OperatorRoutes {
                     RingReport(
                         cluster: context.configuration.cluster, generation: view.generation.hexadecimal, epoch: view.epoch,
                         epochAgeMilliseconds: context.ringAgeMilliseconds, digest: view.ring.digest.hexadecimal, slots: HashRing.slotCount,
+                        copies: view.document.copies == ClusterDocument.copiesDefault ? nil : view.document.copies,
                         answeredBy: context.configuration.id, nodes: nodes)))
         }
     }

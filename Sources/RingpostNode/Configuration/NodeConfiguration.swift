@@ -34,6 +34,8 @@ public struct NodeConfiguration: Sendable {
     public var zone: String?
     /// S, for a cluster that this node founds.
     public var sessionTimeoutMilliseconds = 6_000
+    /// How many nodes have each message, for a cluster that this node founds; 2 unless given.
+    public var copies: Int?
     /// When the node leaves in order: over what time its sockets are asked to go elsewhere.
     public var drainMilliseconds: Int64 = 30_000
     /// Event loops; as many as cores unless given.

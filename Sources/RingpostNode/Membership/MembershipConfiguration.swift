@@ -23,6 +23,8 @@ public struct MembershipConfiguration: Sendable {
     public var heartbeatTimeoutMilliseconds: Int?
     /// M, likewise.
     public var outageMaxMilliseconds = ClusterDocument.outageMaxMillisecondsDefault
+    /// How many members have a copy of each slot, likewise; 2 unless given.
+    public var copies: Int?
     /// Over what time a drain asks sockets to go elsewhere.
     public var drainMilliseconds: Int64 = 30_000
     /// How long a drain may wait for others to take slots and copies over.
@@ -52,7 +54,8 @@ public struct MembershipConfiguration: Sendable {
     private func document(seed: SipKey, generation: UInt64) -> ClusterDocument {
         ClusterDocument(
             seed: seed, generation: generation, sessionTimeoutMilliseconds: sessionTimeoutMilliseconds,
-            heartbeatTimeoutMilliseconds: heartbeatTimeoutMilliseconds, outageMaxMilliseconds: outageMaxMilliseconds)
+            heartbeatTimeoutMilliseconds: heartbeatTimeoutMilliseconds, outageMaxMilliseconds: outageMaxMilliseconds,
+            copies: copies ?? ClusterDocument.copiesDefault)
     }
 
     /// - Throws: ``MembershipFailure`` when a name or a time can't be used.

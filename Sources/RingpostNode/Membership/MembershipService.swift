@@ -88,7 +88,8 @@ public actor MembershipService {
                 alone: me, document: configuration.proposal(), above: configuration.ring?.epoch ?? 0, drain: drain, now: now)
         } else {
             let membership = MembershipMachine(
-                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(), began: Moment.now().wall,
+                cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(),
+                copiesWanted: configuration.copies, began: Moment.now().wall,
                 storedBoots: keeper.flatMap { $0.boots.isEmpty ? nil : $0.boots })
             machine = NodeMachine(membership, drain: drain, now: now)
         }

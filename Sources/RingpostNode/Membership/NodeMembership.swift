@@ -30,6 +30,7 @@ struct NodeMembership {
             configuration.chroot = zooKeeper.chroot
             configuration.credentials = context.configuration.zookeeperCredentials
             configuration.sessionTimeoutMilliseconds = context.configuration.sessionTimeoutMilliseconds
+            configuration.copies = context.configuration.copies
         }
         service = MembershipService(
             configuration: configuration, hooks: Self.hooks(group, whenServing), keeper: keeper, logger: context.logger)

@@ -16,6 +16,8 @@ public struct RingReport: Codable, Equatable, Sendable {
     public let digest: String
     /// The number of slots.
     public let slots: Int
+    /// How many nodes are to have each message; missing where that is 2.
+    public let copies: Int?
     /// The node that answered.
     public let answeredBy: String
     /// All members.
@@ -23,8 +25,8 @@ public struct RingReport: Codable, Equatable, Sendable {
 
     /// What a node answers.
     public init(
-        cluster: String, generation: String, epoch: UInt64, epochAgeMilliseconds: Int64, digest: String, slots: Int, answeredBy: String,
-        nodes: [NodeReport]
+        cluster: String, generation: String, epoch: UInt64, epochAgeMilliseconds: Int64, digest: String, slots: Int, copies: Int? = nil,
+        answeredBy: String, nodes: [NodeReport]
     ) {
         self.cluster = cluster
         self.generation = generation
@@ -32,6 +34,7 @@ public struct RingReport: Codable, Equatable, Sendable {
         self.epochAgeMilliseconds = epochAgeMilliseconds
         self.digest = digest
         self.slots = slots
+        self.copies = copies
         self.answeredBy = answeredBy
         self.nodes = nodes
     }

@@ -14,8 +14,8 @@ extension Receipt.Outcome {
 }
 
 extension Receipt {
-    /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`. That it is durable, or a repeat, is
-    /// only said where it is so.
+    /// `{"user":"alice","seq":1,"epoch":12,"owner":"n2","outcome":"delivered","mirrored":false,"id":"…"}`. That there are three copies
+    /// (`"copies":3`), that it is durable, or a repeat, is only said where it is so.
     package func appendJSON(key: Key, to bytes: inout [UInt8]) {
         bytes.append(text: key.kind == .user ? "{\"user\":" : "{\"channel\":")
         key.name.withUnsafeBytes { JSONText.appendQuoted($0, to: &bytes) }
@@ -28,6 +28,7 @@ extension Receipt {
         bytes.append(text: "\",\"outcome\":\"")
         bytes.append(text: outcome.code)
         bytes.append(text: mirrored ? "\",\"mirrored\":true," : "\",\"mirrored\":false,")
+        if copies > 2 { bytes.append(text: "\"copies\":3,") }
         bytes.append(text: durable ? "\"durable\":true,\"id\":\"" : "\"id\":\"")
         id.append(to: &bytes)
         bytes.append(text: repeated ? "\",\"repeated\":true}" : "\"}")

@@ -173,7 +173,7 @@ public struct LinkDecoder: Sendable {
             let owner = body.readShortText()
         else { return nil }
         let receipt = Receipt(
-            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, mirrored: flags & LinkFlag.mirrored != 0,
+            sequence: sequence, epoch: epoch, owner: owner, outcome: outcome, copies: Receipt.copies(flags: flags),
             durable: flags & LinkFlag.durable != 0, id: MessageID(high: high, low: low), repeated: flags & LinkFlag.repeated != 0)
         return (request, receipt)
     }

@@ -205,6 +205,13 @@ extension LinkEncoder {
 }
 
 extension Receipt {
-    /// What a receipt says in one bit each, wherever it stands.
+    /// What a receipt says in one bit each, wherever it stands. What is only remembered says whether there are two copies: a repeat is told
+    /// how many there are by then.
     var flags: UInt8 { (mirrored ? LinkFlag.mirrored : 0) | (durable ? LinkFlag.durable : 0) }
+
+    /// The same where a producer is told.
+    var toldFlags: UInt8 { flags | (copies > 2 ? LinkFlag.threeCopies : 0) }
+
+    /// The number of copies that flags tell of.
+    static func copies(flags: UInt8) -> UInt8 { flags & LinkFlag.mirrored == 0 ? 1 : flags & LinkFlag.threeCopies == 0 ? 2 : 3 }
 }

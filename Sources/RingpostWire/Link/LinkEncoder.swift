@@ -204,7 +204,7 @@ public enum LinkEncoder {
                     bytes.storeBytes(of: receipt.sequence.littleEndian, toByteOffset: 13, as: UInt64.self)
                     bytes.storeBytes(of: receipt.epoch.littleEndian, toByteOffset: 21, as: UInt64.self)
                     bytes[29] = receipt.outcome.rawValue
-                    bytes[30] = receipt.flags | (receipt.repeated ? LinkFlag.repeated : 0)
+                    bytes[30] = receipt.toldFlags | (receipt.repeated ? LinkFlag.repeated : 0)
                     bytes.storeBytes(of: receipt.id.high.littleEndian, toByteOffset: 31, as: UInt64.self)
                     bytes.storeBytes(of: receipt.id.low.littleEndian, toByteOffset: 39, as: UInt64.self)
                     bytes.storeBytes(of: UInt16(owner.count).littleEndian, toByteOffset: 47, as: UInt16.self)

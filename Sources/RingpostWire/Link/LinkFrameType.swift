@@ -57,6 +57,8 @@ enum LinkFlag {
     static let repeated: UInt8 = 2
     static let isSomebodys: UInt8 = 4
     static let durable: UInt8 = 8
+    /// Beside `mirrored`, so that programs which don't know it see two copies.
+    static let threeCopies: UInt8 = 16
 
     static let isWhole: UInt8 = 1
     static let wantsNews: UInt8 = 2

@@ -64,6 +64,9 @@ struct NodeCommand: AsyncParsableCommand {
     @Option(
         help: "Milliseconds after which ZooKeeper takes a silent node for dead; decided by whoever creates the cluster. (default: 6000)")
     var sessionTimeout: Int?
+    @Option(
+        help: "How many nodes have each message, 1 to 3, where there are so many; decided by whoever creates the cluster. (default: 2)")
+    var copies: Int?
     @Option(help: "When the node leaves in order, over how many seconds its sockets are asked to go elsewhere. (default: 30)")
     var drainSeconds: Int?
     @Option(help: "An origin whose pages may use the client port, besides loopback ones; * for all. Repeatable.")

@@ -45,7 +45,8 @@ struct RingView {
         let ageText = age < 10_000 ? "\(age) ms" : "\(age / 1_000) s"
         var lines = [
             Console.printable(
-                "cluster \(report.cluster)  epoch \(report.epoch)  confirmed \(ageText) ago  digest \(report.digest)  says \(report.answeredBy)"
+                "cluster \(report.cluster)  epoch \(report.epoch)  confirmed \(ageText) ago  digest \(report.digest)"
+                    + "\(report.copies.map { "  copies \($0)" } ?? "")  says \(report.answeredBy)"
             )
         ]
         lines += [""] + table().lines() + [""] + RingBar(ring, hasColours: hasColours).lines()

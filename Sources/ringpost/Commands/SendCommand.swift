@@ -133,11 +133,12 @@ extension SendReceipt {
                 }
             return """
                 {\(target),"seq":\(sequence),"epoch":\(epoch),"owner":\(jsonQuoted(owner)),"via":\(jsonQuoted(via)),\
-                "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored)\(isDurable ? ",\"durable\":true" : ""),\
-                "id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
+                "outcome":"\(outcome.rawValue)","mirrored":\(isMirrored)\(copies > 2 ? ",\"copies\":\(copies)" : "")\
+                \(isDurable ? ",\"durable\":true" : ""),"id":"\(id)"\(isRepeated ? ",\"repeated\":true" : "")}
                 """
         }
-        return "seq \(sequence)  \(outcome.rawValue)  owner \(owner)  epoch \(epoch)  id \(id)"
-            + (isMirrored ? "" : "  not mirrored") + (isDurable ? "  durable" : "") + (isRepeated ? "  repeated" : "")
+        let mirrors = !isMirrored ? "  not mirrored" : copies > 2 ? "  \(copies) copies" : ""
+        return "seq \(sequence)  \(outcome.rawValue)  owner \(owner)  epoch \(epoch)  id \(id)" + mirrors
+            + (isDurable ? "  durable" : "") + (isRepeated ? "  repeated" : "")
     }
 }

@@ -35,7 +35,7 @@ struct NodeSettings {
                 "payloadMax": options.payloadMax, "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
                 "channelSubscribersMax": options.channelSubscribersMax, "connectRate": options.connectRate,
                 "connectBurst": options.connectBurst, "historyMessages": options.historyMessages, "historyBytes": options.historyBytes,
-                "historySeconds": options.historySeconds,
+                "historySeconds": options.historySeconds, "copies": options.copies,
             ]
             for (name, number) in numbers.merging(options.auth.numbers, uniquingKeysWith: { $1 }) { set(name, number.map { .int($0) }) }
             let lists = [
@@ -85,6 +85,7 @@ struct NodeSettings {
         node.weight = UInt16(try reader.number("weight", 0...65_535) ?? Int(node.weight))
         node.shards = try reader.number("loops", 1...256)
         node.sessionTimeoutMilliseconds = try reader.number("sessionTimeout", 200...600_000) ?? node.sessionTimeoutMilliseconds
+        node.copies = try reader.number("copies", ClusterDocument.copiesRange)
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
         node.store = try store(reader)

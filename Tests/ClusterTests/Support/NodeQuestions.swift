@@ -18,6 +18,8 @@ struct Receipt: Decodable, Sendable {
     let owner: String
     let outcome: String
     let mirrored: Bool
+    /// Where there are three.
+    let copies: Int?
     let id: String
     let repeated: Bool?
 }

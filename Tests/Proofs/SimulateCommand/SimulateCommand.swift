@@ -20,6 +20,9 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How many nodes: one number, or a range like 3...7.")
     var nodes: String?
 
+    @Option(help: "How many copies of each slot, 1 to 3; unless given the seed or the schedule says.")
+    var copies: Int?
+
     @Option(help: "Play this seed only.")
     var seed: UInt64?
 
@@ -49,6 +52,7 @@ struct SimulateCommand: AsyncParsableCommand {
         if jobs < 1 || jobs > 256 { throw ValidationError("--jobs \(jobs): from 1 to 256.") }
         if verbose, seed == nil { throw ValidationError("--verbose prints thousands of lines a run: say which --seed.") }
         if nodes != nil, nodeRange == nil { throw ValidationError("--nodes \(nodes ?? ""): expected 5, or 3...7, within 2...9.") }
+        if let copies, !(1...3).contains(copies) { throw ValidationError("--copies \(copies): from 1 to 3.") }
         if let without, !SimulationSettings.guards.contains(without) { throw ValidationError("no guard is called \(without).") }
         if schedules == nil { throw ValidationError("no schedule is called \(schedule ?? ""); --list shows them.") }
     }
@@ -103,6 +107,7 @@ struct SimulateCommand: AsyncParsableCommand {
             let range = nodeRange ?? 3...7
             settings.nodes = range.lowerBound + Int(seed % UInt64(range.count))
         }
+        if let copies { settings.copies = copies }
         if let without { _ = settings.switchOff(without) }
         if verbose { settings.trace = { print($0) } }
         return settings
@@ -129,7 +134,8 @@ struct SimulateCommand: AsyncParsableCommand {
     /// What plays a seed again.
     private func command(_ seed: UInt64, _ schedule: Schedule) -> String {
         let name = schedule.name == Schedule.random.name ? "" : " --schedule \(schedule.name)"
-        let options = [("nodes", nodes), ("without", without)].compactMap { option, value in value.map { " --\(option) \($0)" } }.joined()
+        let given = [("nodes", nodes), ("copies", copies.map { "\($0)" }), ("without", without)]
+        let options = given.compactMap { option, value in value.map { " --\(option) \($0)" } }.joined()
         return "cluster/simulate\(name)\(options) --seed \(seed) --verbose"
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Remembers rings by member set.
 package final class RingCache: Sendable {
-    /// A ring takes a quarter of a megabyte; beyond so many all are forgotten.
+    /// A ring takes three eighths of a megabyte; beyond so many all are forgotten.
     static let ringsMax = 2_048
 
     /// What all simulations share.

@@ -42,7 +42,7 @@ package final class Simulation {
         guard let secret = SipKey(bytes: [UInt8](repeating: 7, count: 16)) else { preconditionFailure("16 bytes are a key") }
         document = ClusterDocument(
             seed: secret, generation: random.next(), sessionTimeoutMilliseconds: 2_000, heartbeatTimeoutMilliseconds: 700,
-            outageMaxMilliseconds: 20_000, recoveryWaitMilliseconds: 6_000)
+            outageMaxMilliseconds: 20_000, recoveryWaitMilliseconds: 6_000, copies: settings.copies)
         var limits = ShardLimits()
         limits.faults = settings.faults
         limits.lanes.parkedMax = [8, 64, 512][random.below(3)]

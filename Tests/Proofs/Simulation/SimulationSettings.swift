@@ -18,6 +18,8 @@ package struct SimulationSettings: Sendable {
     package var nodes: Int
     /// What happens to them.
     package var schedule: Schedule
+    /// How many copies of each slot there are to be.
+    package var copies: Int
     /// Guards of the loop's machine that are switched off.
     package var faults: Set<GuardFault> = []
     /// Guards outside of the loop's machine that are switched off.
@@ -55,6 +57,8 @@ package struct SimulationSettings: Sendable {
         self.seed = seed
         self.nodes = nodes ?? schedule.nodes
         self.schedule = schedule
+        // Most runs have what most clusters have.
+        copies = schedule.copies ?? [2, 2, 3, 2, 2, 3, 2, 1][Int(seed % 8)]
         disks = schedule.disks(seed)
         var random = SplitMix64(seed: seed ^ 0x51)
         loopIndex = disks.isNone ? random.below(Self.shardCount) : DiskNames.loops[random.below(DiskNames.loops.count)]

@@ -36,6 +36,8 @@ struct Torture: AsyncParsableCommand {
     var sessionTimeout = 3_000
     @Option(help: "Nodes keep their copies on a disk: fsync or written.")
     var durability: String?
+    @Option(help: "How many nodes have each message, 2 or 3. With 3, two nodes are killed at once, also without disks.")
+    var copies = 2
     @Option(help: "Users.")
     var users = 60
     @Option(help: "Messages a second, all users together.")
@@ -68,6 +70,7 @@ struct Torture: AsyncParsableCommand {
         if !(3...7).contains(nodes) { throw ValidationError("--nodes is 3 to 7") }
         if ![1, 3].contains(zookeepers) { throw ValidationError("--zookeepers is 1 or 3") }
         if let durability, !["fsync", "written"].contains(durability) { throw ValidationError("--durability is fsync or written") }
+        if !(2...3).contains(copies) { throw ValidationError("--copies is 2 or 3: with 1 every death loses something") }
         if !(1_000...60_000).contains(sessionTimeout) { throw ValidationError("--session-timeout is 1000 to 60000") }
         if !(1...5_000).contains(users) { throw ValidationError("--users is 1 to 5000") }
         if let rounds, rounds < 1 { throw ValidationError("--rounds is 1 or more") }
@@ -104,8 +107,8 @@ struct Torture: AsyncParsableCommand {
         let program = program ?? beside.appendingPathComponent("ringpost").path
         return TortureSettings(
             program: program, seed: seed ?? .random(in: 0...999_999), minutes: minutes, rounds: rounds, nodeCount: nodes,
-            zookeeperCount: zookeepers, sessionMilliseconds: sessionTimeout, durability: durability, userCount: users, perSecond: rate,
-            faults: try chosenFaults(), chat: chat, logs: logs, commit: commit, table: table)
+            zookeeperCount: zookeepers, sessionMilliseconds: sessionTimeout, durability: durability, copies: copies, userCount: users,
+            perSecond: rate, faults: try chosenFaults(), chat: chat, logs: logs, commit: commit, table: table)
     }
 
     private func chosenFaults() throws -> [Fault] {

@@ -16,6 +16,8 @@ struct TortureSettings: Sendable {
     var sessionMilliseconds = 3_000
     /// Nodes keep their copies on a disk, this durably.
     var durability: String?
+    /// How many nodes have each message.
+    var copies = 2
     /// Over which a stopping node spreads its goodbyes.
     var drainSeconds = 3
     var userCount = 60

@@ -23,26 +23,26 @@ import Testing
 
     @Test func aMirrorCountsFromTheMomentThatItsCopyIsSent() {
         var holders = HolderSet()
-        #expect(holders.isHeld(atMostBy: nil) && holders.confirmed(end: 3, copiesMin: 1)?.upTo == 3)
-        holders.update(mirror: 4, isMember: Array(repeating: true, count: 5))
-        holders.update(mirror: 4, isMember: Array(repeating: true, count: 5))
-        #expect(holders.all.map(\.peer) == [4] && holders.isHeld(atMostBy: 4) && !holders.isHeld(atMostBy: 5))
+        #expect(holders.isHeld(atMostBy: SlotMirrors()) && holders.confirmed(end: 3, copiesMin: 1)?.upTo == 3)
+        holders.update(mirrors: SlotMirrors(4), lineages: Array(repeating: 0, count: 5), isMember: Array(repeating: true, count: 5))
+        holders.update(mirrors: SlotMirrors(4), lineages: Array(repeating: 0, count: 5), isMember: Array(repeating: true, count: 5))
+        #expect(holders.all.map(\.peer) == [4] && holders.isHeld(atMostBy: SlotMirrors(4)) && !holders.isHeld(atMostBy: SlotMirrors(5)))
         #expect(holders.confirmed(end: 3, copiesMin: 1)?.upTo == 3)
         holders.markSent(0)
         #expect(holders.confirmed(end: 3, copiesMin: 1) == nil)
         #expect(holders.markMismatched(0) && !holders.markMismatched(0))
         #expect(holders.acknowledge(3, by: 4, end: 3) == nil, "it has to be sent again")
-        holders.update(mirror: nil, isMember: [true, true, true, true, false])
+        holders.update(mirrors: SlotMirrors(), lineages: [], isMember: [true, true, true, true, false])
         #expect(holders.isEmpty)
     }
 
     @Test func othersAreReleasedWhenTheMirrorIsConfirmed() {
         var holders = found()
         for number in 0...1 { holders.markSent(number) }
-        #expect(holders.release(allBut: 1, isEarly: false).isEmpty)
+        #expect(holders.release(allBut: SlotMirrors(1), isEarly: false).isEmpty)
         #expect(holders.acknowledge(0, by: 1, end: 0) == true)
-        #expect(holders.release(allBut: 1, isEarly: false) == [2])
-        #expect(holders.release(allBut: 1, isEarly: false).isEmpty, "each is told once")
+        #expect(holders.release(allBut: SlotMirrors(1), isEarly: false) == [2])
+        #expect(holders.release(allBut: SlotMirrors(1), isEarly: false).isEmpty, "each is told once")
         #expect(holders.confirmed(end: 0, copiesMin: 1) == nil, "it stays in the set until its copy is gone")
         #expect(!holders.removeReleased(0) && holders.removeReleased(1))
         #expect(holders.confirmed(end: 0, copiesMin: 1)?.copies == 2)

@@ -89,7 +89,7 @@ import Testing
     @Test func aReceiptIsCorrectedWithoutBeingForgotten() {
         var window = IdempotencyWindow(entriesMax: 1, milliseconds: 100)
         window.remember(receipt(1, until: 100), to: slotOne)
-        let mirrored = receipt(1).with(mirrored: true)
+        let mirrored = receipt(1).with(copies: 2)
         window.remember(Remembered(receipt: mirrored, until: 100), to: slotOne)
         #expect(window.count == 1)
         #expect(window.receipt(of: id(1), to: slotOne, now: 99) == mirrored)
@@ -161,7 +161,7 @@ import Testing
         let one = Principal(rawValue: 2)
         for number: UInt64 in 1...3 {
             window.remember(Remembered(receipt: receipt(number), until: 100, principal: one), to: slotOne)
-            window.remember(Remembered(receipt: receipt(number).with(mirrored: true), until: 100), to: slotOne)
+            window.remember(Remembered(receipt: receipt(number).with(copies: 2), until: 100), to: slotOne)
         }
         #expect(!window.hasRoom(for: one) && window.hasRoom(for: Principal(rawValue: 4)))
         #expect(window.entries(ofSlot: 1, now: 0).allSatisfy { $0.1.principal == one && $0.1.receipt.mirrored })

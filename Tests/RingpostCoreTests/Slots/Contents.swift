@@ -43,7 +43,7 @@ struct Contents: Equatable, CustomStringConvertible {
                         sequence: message.sequence, id: message.id, envelope: message.envelope, isForEver: message.expiresAt == .max))
             case .remembered(let key, let remembered):
                 // Whether a second member had it by then, and who was there, is known to the owner alone.
-                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(mirrored: true, durable: false, outcome: .unknown)))
+                receipts.insert(Repeatable(key: key, receipt: remembered.receipt.with(copies: 2, durable: false, outcome: .unknown)))
             }
         }
         mailboxes.sort { $0.key.name.lexicographicallyPrecedes($1.key.name) }
@@ -85,9 +85,9 @@ extension InMemoryCluster {
     /// A cluster at rest, with this many messages for the key in its slot.
     static func settled(
         _ order: String = "abcd", _ members: String, messages: UInt64 = 0, slots: Int = 1, limits: ShardLimits = ShardLimits(),
-        keepsCopies: Bool = false
+        keepsCopies: Bool = false, copies: Int = 2
     ) -> InMemoryCluster {
-        let net = InMemoryCluster(order, slots: slots, limits: limits, keepsCopies: keepsCopies)
+        let net = InMemoryCluster(order, slots: slots, limits: limits, keepsCopies: keepsCopies, copies: copies)
         net.view(1, members)
         net.run()
         for number in 0..<messages { net.publish(1_000 + number, at: order.first.map(String.init) ?? "") }

@@ -1,13 +1,13 @@
 // Random views, cuts, leases and deaths, some hundred times over: nothing acknowledged is lost, no place is given twice, every
-// socket sees everything in order, and in the end exactly the owner and its mirror have a copy. A failure names the seed that
+// socket sees everything in order, and in the end exactly the owner and its mirrors have a copy. A failure names the seed that
 // repeats it.
 import Testing
 
 @testable import RingpostCore
 
 @Suite struct HandoverPropertyTests {
-    static func run(seed: UInt64, faults: Set<GuardFault> = []) -> RandomFaults {
-        let turmoil = RandomFaults(seed: seed, faults: faults)
+    static func run(seed: UInt64, faults: Set<GuardFault> = [], copies: Int = 2) -> RandomFaults {
+        let turmoil = RandomFaults(seed: seed, faults: faults, copies: copies)
         turmoil.changeRing()
         for id in RandomFaults.ids { turmoil.spread(id, all: true) }
         for round in 0..<3 {
@@ -24,6 +24,11 @@ import Testing
 
     @Test(arguments: 1...200) func nothingIsLost(seed: UInt64) {
         let turmoil = Self.run(seed: seed)
+        #expect(turmoil.faults.first == nil, "seed \(seed)")
+    }
+
+    @Test(arguments: 1...100) func nothingIsLostOfThreeCopies(seed: UInt64) {
+        let turmoil = Self.run(seed: seed, copies: 3)
         #expect(turmoil.faults.first == nil, "seed \(seed)")
     }
 }

@@ -7,47 +7,6 @@ import Testing
 @testable import RingpostCore
 
 final class InMemoryCluster {
-    struct Node {
-        var machine: ShardMachine
-        var identity: MemberIdentity
-        /// Clocks are a node's own.
-        let skew: Int64
-        var rosterQuestions = 0
-    }
-
-    /// What travels on a connection.
-    enum Packet {
-        case slot(SlotFrame)
-        case forward(request: UInt64, Publish, hops: UInt8, restarts: Bool, epoch: UInt64)
-        case answer(request: UInt64, PublishResult)
-        case attach(AttachRequest, epoch: UInt64)
-        case attached(UInt64, Result<AttachReply, Problem>)
-        case deliver(UInt64, incarnation: UInt64, StoredMessage)
-        case detached(UInt64)
-    }
-
-    /// A connection that `from` has dialled. Its number is both `from`'s link and `to`'s channel.
-    struct Connection {
-        let number: UInt32
-        let from: String
-        let to: String
-        let backWay: String
-        var out: [Packet] = []
-        var back: [Packet] = []
-
-        /// Beyond those that tests give to producers.
-        var stream: UInt64 { 1 << 32 | UInt64(number) }
-    }
-
-    /// What an edge hears of one attachment.
-    enum Heard: Equatable {
-        case attached(AttachReply)
-        case refused(Problem)
-        case message(incarnation: UInt64, StoredMessage)
-        /// By the owner, or because the link is gone.
-        case detached
-    }
-
     static let document = ClusterDocument(seed: SipKey(ascii: "ringpost-testing"), generation: 5, outageMaxMilliseconds: 60_000)
 
     /// S and H of ``document``.
@@ -87,7 +46,9 @@ final class InMemoryCluster {
     private var attachedOver: [UInt64: UInt32] = [:]
     private var connectionCount: UInt32 = 0
     private var turn = 0
-    private var views: [String: MembershipView] = [:]
+    /// What the document says, and what single nodes have read instead.
+    private let copies: Int
+    private var copiesRead: [String: Int] = [:]
     /// What members say of their disks.
     var disks: [String: StoreDurability] = [:]
 
@@ -95,23 +56,17 @@ final class InMemoryCluster {
     ///   - order: of the slot that the test is about: its owner while all are members, its mirror, and so on.
     ///   - slots: how many slots each machine has.
     ///   - keepsCopies: beyond a session.
-    init(_ order: String = "abcd", slots: Int = 1, limits: ShardLimits = ShardLimits(), keepsCopies: Bool = false) {
+    ///   - copies: of each slot.
+    init(_ order: String = "abcd", slots: Int = 1, limits: ShardLimits = ShardLimits(), keepsCopies: Bool = false, copies: Int = 2) {
         slot = Rings.slot(order)
         shardCount = HashRing.slotCount / slots
         index = slot % shardCount
         self.limits = limits
         self.keepsCopies = keepsCopies
+        self.copies = copies
         for id in order.map(String.init).sorted() { start(id) }
         for from in nodes.keys.sorted() { for to in nodes.keys.sorted() where from != to { dial(from, to) } }
         trace = []
-    }
-
-    /// All slots that the machines have.
-    var slots: [Int] { stride(from: index, to: HashRing.slotCount, by: shardCount).map { $0 } }
-
-    /// A key of the slot, or of another one that the machines have.
-    func key(_ name: UInt8 = 1, slot: Int? = nil) -> Key {
-        Key(.user, trusted: [name], hash: KeyHash(rawValue: UInt64(slot ?? self.slot) << 48 | UInt64(name)))
     }
 
     func now(_ id: String) -> Moment {
@@ -168,8 +123,15 @@ final class InMemoryCluster {
 
     func view(_ epoch: UInt64, _ list: [Member], at id: String) {
         if isTold { note("\(id): epoch \(epoch) with \(list.filter { $0.weight > 0 }.map(\.id).joined())") }
-        let view = MembershipView(epoch: epoch, members: list, document: Self.document, own: identity(id), buildRing: Rings.ring)
+        let document = Self.document.with(copies: copiesRead[id] ?? copies)
+        let view = MembershipView(epoch: epoch, members: list, document: document, own: identity(id), buildRing: Rings.ring)
         tell(id) { $0.apply(view, now: $1, actions: &$2) }
+    }
+
+    /// A node has read that there are to be so many copies.
+    func setCopies(_ copies: Int, at id: String) {
+        copiesRead[id] = copies
+        if let view = nodes[id]?.machine.view { self.view(view.epoch, view.members, at: id) }
     }
 
     /// The process dies; its links with it.
@@ -246,24 +208,11 @@ final class InMemoryCluster {
         }
     }
 
-    /// Opens both connections between two nodes (`ab`).
-    func mend(_ names: String) {
-        let names = names.map(String.init)
-        dial(names[0], names[1])
-        dial(names[1], names[0])
-    }
-
     /// What is said this way (`a>b` or `a<b`) waits; `a<b ack`: from the next acknowledgement on.
     func hold(_ ways: String...) { held.formUnion(ways) }
 
     /// Lets go of what was held, all of it unless named.
     func letGo(_ ways: String...) { if ways.isEmpty { held = [] } else { held.subtract(ways) } }
-
-    /// What waits this way, in words.
-    func queued(_ way: String) -> [String] {
-        let connection = connections["\(way.prefix(1))>\(way.suffix(1))"]
-        return (way.contains(">") ? connection?.out : connection?.back)?.map(\.words) ?? []
-    }
 
     /// The ways on which something can be delivered, in a fixed order.
     var ways: [String] {
@@ -340,48 +289,6 @@ final class InMemoryCluster {
     /// All that an attachment has heard since it was asked last.
     func takeHeard(_ number: UInt64) -> [Heard] { heard.removeValue(forKey: number) ?? [] }
 
-    /// Lets time pass in ticks.
-    func pass(_ milliseconds: Int64, tick: Int64 = 25) {
-        let end = time + milliseconds
-        while time < end {
-            time = min(end, time + tick)
-            for id in nodes.keys.sorted() { tell(id) { $0.onTick(now: $1, actions: &$2) } }
-            run()
-        }
-    }
-
-    // MARK: Producers and edges
-
-    /// The message's id is the number, unless another one or an idempotency key is given.
-    func publish(
-        _ number: UInt64, at id: String, _ key: Key? = nil, id message: UInt64? = nil, idempotency: UInt64? = nil, stream: UInt64 = 0,
-        restarts: Bool = false, timeToLive: UInt32? = nil, budget: Int64 = 10_000, bytes: Int = 2, of principal: Principal = .unnamed,
-        publishedAt: Int64 = 0
-    ) {
-        let publish = Publish(
-            key: key ?? self.key(), id: MessageID(high: idempotency == nil ? 0 : 1, low: idempotency ?? message ?? number),
-            principal: principal, isRepeatable: idempotency != nil, data: Array(repeating: 0x31, count: bytes),
-            timeToLiveSeconds: timeToLive,
-            deadline: now(id).monotonic + budget, publishedAt: publishedAt)
-        let context = PublishContext(address: ReturnAddress(connectionID: 0, id: number), stream: stream, restarts: restarts)
-        if isTold { note("\(id): \(number) is sent\(restarts ? " and restarts" : "")\(message.map { ", message \($0)" } ?? "")") }
-        tell(id) { $0.submit(publish, context, now: $1, actions: &$2) }
-    }
-
-    func attach(
-        _ number: UInt64, at id: String, _ key: Key? = nil, from start: AttachStart = .earliest, stay: AttachRequest.Stay = .always,
-        countMax: UInt16 = .max, askedAgo: Int64 = 0
-    ) {
-        let request = AttachRequest(
-            key: key ?? self.key(), address: ReturnAddress(connectionID: 0, id: number), start: start, stay: stay, countMax: countMax,
-            askedAt: now(id).monotonic - askedAgo)
-        tell(id) { $0.attach(request, epoch: $0.epoch, fromLink: false, now: $1, actions: &$2) }
-    }
-
-    func detach(_ number: UInt64, at id: String, _ key: Key? = nil) {
-        tell(id) { machine, now, _ in machine.detach(ReturnAddress(connectionID: 0, id: number), from: key ?? self.key(), now: now) }
-    }
-
     /// Hands a frame to a node as if it had just come on a connection of its own; what is said back is not carried on.
     func ask(_ id: String, _ frame: SlotFrame, from member: MemberIdentity, answer: (SlotFrame) -> Void) {
         guard var node = nodes.removeValue(forKey: id) else { return }
@@ -393,7 +300,7 @@ final class InMemoryCluster {
         for case .reply(channel, let frame) in actions { answer(frame) }
     }
 
-    private func note(_ words: @autoclosure () -> String) { if isTraced { trace.append(words()) } }
+    func note(_ words: @autoclosure () -> String) { if isTraced { trace.append(words()) } }
 
     // MARK: What the machines ask for
 

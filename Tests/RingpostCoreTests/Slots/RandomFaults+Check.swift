@@ -63,13 +63,11 @@ extension RandomFaults {
     private func judge(_ slot: Int) {
         let ring = Rings.ring(epochs.last?.map(\.ringMember) ?? [])
         guard let owner = ring.owner(ofSlot: slot).map({ ring.members[$0].id }) else { return fault("no owner") }
-        let mirror = ring.mirror(ofSlot: slot).map { ring.members[$0].id }
-        if copies(of: slot).sorted() != [owner, mirror].compactMap(\.self).sorted() {
-            fault("copies of \(owner), \(mirror ?? "-"): \(net.copies(of: slot))")
-        }
+        let holders = ring.preference(ofSlot: slot, count: min(copies, ring.depth)).map { ring.members[$0].id }
+        if copies(of: slot).sorted() != holders.sorted() { fault("copies of \(holders): \(net.copies(of: slot))") }
         if net.state(owner, of: slot).owner?.isServing != true { fault("\(owner) does not serve") }
         let here = net.contents(owner, of: slot)
-        if let mirror {
+        for mirror in holders.dropFirst() {
             let there = net.contents(mirror, of: slot)
             if here != there { fault("\(owner) has \(here.lacking(in: there)), but \(mirror) \(there.lacking(in: here))") }
         }

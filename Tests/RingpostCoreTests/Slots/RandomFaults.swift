@@ -44,6 +44,8 @@ final class RandomFaults {
     let net: InMemoryCluster
     /// Always two members with weight, so that one can die at any moment. Otherwise one may be alone, and deaths come at rest.
     let isAlwaysMirrored: Bool
+    /// How many members are to have a copy of each slot.
+    let copies: Int
     let keys: [Key]
     var dice: SplitMix64
     var messages: [UInt64: Message] = [:]
@@ -61,7 +63,8 @@ final class RandomFaults {
     var gone: String?
     var receiptCount = 0
 
-    init(seed: UInt64, faults: Set<GuardFault> = []) {
+    init(seed: UInt64, faults: Set<GuardFault> = [], copies: Int = 2) {
+        self.copies = copies
         dice = SplitMix64(seed: seed)
         isAlwaysMirrored = seed % 2 == 0
         var limits = ShardLimits()
@@ -74,7 +77,7 @@ final class RandomFaults {
             limits.slots.movesMax = 1
             limits.slots.looksMax = 1
         }
-        let net = InMemoryCluster("abcd", slots: slots, limits: limits)
+        let net = InMemoryCluster("abcd", slots: slots, limits: limits, copies: copies)
         net.isTraced = false
         keys = (0..<max(2, slots)).map { net.key(UInt8($0 + 1), slot: net.slots[$0 % slots]) }
         sequences = Array(repeating: [:], count: keys.count)

@@ -118,7 +118,7 @@ import Testing
         let id = MessageID(high: 3, low: 4)
         let receipt = Receipt(sequence: 5, epoch: 1 << 33, owner: "node-1", outcome: .stored, mirrored: true, id: id)
         let remembered = Remembered(receipt: receipt, until: 30_000, principal: Principal(rawValue: 77))
-        let durable = Remembered(receipt: receipt.with(mirrored: false, durable: true, outcome: .unknown), until: 30_000)
+        let durable = Remembered(receipt: receipt.with(copies: 1, durable: true, outcome: .unknown), until: 30_000)
         for key in [user, channel] {
             for expiresAt in [Int64.max, -5, 1 << 50] {
                 for from in [[], Array("{\"user\":\"bob\"}".utf8)] {

@@ -64,6 +64,11 @@ import Testing
             receipt(mirrored: false, repeated: true, .stored), receipt(mirrored: true, repeated: false, .delivered),
             receipt(mirrored: true, durable: true, repeated: true, .unknown),
             receipt(mirrored: false, durable: true, repeated: false, .dropped),
+            .answer(
+                request: 3, .success(Receipt(sequence: 9, epoch: 8, owner: "n", outcome: .stored, copies: 3, id: id)), message: nil),
+            .answer(
+                request: 3, .success(Receipt(sequence: 9, epoch: 8, owner: "n", outcome: .stored, copies: 3, durable: true, id: id)),
+                message: nil),
             .answer(request: 4, .failure(.badName), message: "the name is empty"),
             .attach(attachment: 1, epoch: 2, key: user, .now, .never), .attach(attachment: 1, epoch: 2, key: user, .earliest, .always),
             .attach(attachment: 1, epoch: 2, key: channel, .after(Cursor(incarnation: 3, sequence: 4)), .ifEmpty),

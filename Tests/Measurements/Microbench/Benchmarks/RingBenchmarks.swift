@@ -36,7 +36,7 @@ enum RingBenchmarks {
         }
     }
 
-    /// Two deep, as every ring of a cluster.
+    /// Three deep, as every ring of a cluster.
     private static func build(_ name: String, _ members: [RingMember]) -> Benchmark {
         Benchmark(name, unit: .milliseconds) { { use(HashRing(members: members).digest) } }
     }

@@ -130,7 +130,7 @@ final class SimChecker {
         if simulation.settings.looksInside {
             speak(key, process)
             // Two copies are demanded by the ring in force at the commit, and the answer is made with it, before any other ring.
-            if !receipt.mirrored, process.view?.mirror(ofSlot: key.slot) != nil {
+            if !receipt.mirrored, process.view?.mirrors(ofSlot: key.slot).isEmpty == false {
                 fail("\(process.name) acknowledges message \(number) of \(key.text) with one copy, though there is a mirror")
             }
         }
@@ -139,9 +139,9 @@ final class SimChecker {
         records[Int(number) - 1].decidedIn = incarnation
         // Now, not when the receipt leaves: until the disk has it, the ring may have gone on, and this copy be released.
         guard receipt.mirrored, simulation.settings.looksInside, let incarnation else { return }
-        if simulation.coverage.copiesEver(of: key, at: Told(incarnation: incarnation, sequence: receipt.sequence)) < 2 {
-            fail("\(process.name) says that message \(number) of \(key.text) is mirrored, but nobody else has it")
-        }
+        let copies = simulation.coverage.copiesEver(of: key, at: Told(incarnation: incarnation, sequence: receipt.sequence))
+        if copies >= receipt.copies { return }
+        fail("\(process.name) says that \(receipt.copies) have message \(number) of \(key.text), but only \(copies) have it")
     }
 
     /// A process lets it go.

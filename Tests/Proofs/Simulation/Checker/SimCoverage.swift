@@ -1,6 +1,6 @@
-// What a schedule may break without breaking a promise. The design covers the loss of one copy of a slot, and of several one after
+// What a schedule may break without breaking a promise. The design covers the loss of all copies of a slot but one, and of more one after
 // another as long as the copies were complete in between. A loss is the death of a process, or the end of its session: both void all
-// its copies. Only who has taken the last complete copy by two losses in a row is excused.
+// its copies. Only who has taken the last complete copy by as many losses in a row as there are copies is excused.
 //
 // Where nodes have disks, neither is a loss. There a schedule says itself from when to when it has taken more than the rules cover.
 
@@ -9,7 +9,7 @@ import RingpostCore
 /// Which mailboxes the schedule itself has destroyed.
 final class SimCoverage {
     private struct Losses {
-        /// Losses since two complete copies were last seen.
+        /// Losses since all copies were last seen complete.
         var sinceComplete = 0
         /// When the last copy was taken, and of which incarnation.
         var lost: [(at: Int64, incarnation: UInt64)] = []
@@ -21,12 +21,12 @@ final class SimCoverage {
         var members = 0
         /// All who run, also those whose session has ended without their knowledge.
         var all = 0
-        /// Of the members, the owner and the mirror of the newest ring.
-        var ofPair = 0
+        /// Of the members, the owner and the mirrors of the newest ring.
+        var ofSet = 0
 
-        /// Both whose copies the promise is about have it. An earlier holder may be about to let go of its own, so that with it two
+        /// All whose copies the promise is about have it. An earlier holder may be about to let go of its own, so that with it as many
         /// are not enough.
-        var isComplete: Bool { ofPair == 2 || members > 2 }
+        func isComplete(_ full: Int) -> Bool { ofSet >= full || members > full }
     }
 
     /// The machines of so many lives that are over are remembered: who has confirmed a copy and died then had it.
@@ -36,14 +36,21 @@ final class SimCoverage {
     private var losses: [Key: Losses] = [:]
     private var before: [Key: Count] = [:]
     private var depth = 0
-    /// Fewer than two members have weight.
-    private var isThin = true
+    /// How many copies of each slot are promised. Where the setting changes, the lower one until all have the higher.
+    var copies: Int
+    /// How many members have weight.
+    private var weighted = 0
+    /// So many copies can't be, because too few members have weight.
+    private var missing: Int { copies - min(copies, max(1, weighted)) }
     private var graves: [ShardMachine] = []
     private var hasDisks: Bool { !simulation.settings.disks.isNone }
     /// Where nodes have disks: what was acknowledged up to then may be gone.
     private var excusedUntil = Int64.min
 
-    init(simulation: Simulation) { self.simulation = simulation }
+    init(simulation: Simulation) {
+        self.simulation = simulation
+        copies = simulation.settings.copies
+    }
 
     // MARK: What happens
 
@@ -64,12 +71,13 @@ final class SimCoverage {
         for key in simulation.keys {
             guard let had = before[key], let has = after[key], let told = simulation.checker.told[key] else { continue }
             var own = losses[key] ?? Losses()
-            if had.isComplete { own.sinceComplete = isThin ? 1 : 0 }
+            // One copy is what is left, never all there is to be.
+            if had.isComplete(max(2, min(copies, weighted))) { own.sinceComplete = missing }
             own.sinceComplete += max(0, had.members - has.members)
             // Without ZooKeeper, or alone, nodes may go on whose sessions have ended; they find out when they reach it again.
             let isGoneWithNonmembers = had.members == 0 && had.all > 0 && has.all == 0
             if had.members > 0 && has.members == 0 || isGoneWithNonmembers {
-                let isExcused = isGoneWithNonmembers || own.sinceComplete >= 2
+                let isExcused = isGoneWithNonmembers || own.sinceComplete >= copies
                 simulation.say("coverage", "\(key.text) is lost, \(own.sinceComplete) losses in a row\(isExcused ? "" : ": BAD")")
                 if isExcused { own.lost.append((simulation.time, told.incarnation)) }
             }
@@ -83,13 +91,14 @@ final class SimCoverage {
         excusedUntil = max(excusedUntil, simulation.time + milliseconds * 1_000)
     }
 
-    /// With fewer than two members that have weight there is only one copy, and nobody was told otherwise; nor is there a second one as
-    /// soon as there is a second member.
+    /// With fewer members that have weight there are fewer copies, and nobody was told otherwise; nor is there another one as soon as there
+    /// is another member.
     func membersChanged(_ members: [Member]) {
-        let wasThin = isThin
-        isThin = members.count { $0.weight > 0 } < 2
-        guard isThin || wasThin else { return }
-        for key in simulation.keys { losses[key, default: Losses()].sinceComplete = max(losses[key]?.sinceComplete ?? 0, 1) }
+        let before = missing
+        weighted = members.count { $0.weight > 0 }
+        let most = max(before, missing)
+        guard most > 0 else { return }
+        for key in simulation.keys { losses[key, default: Losses()].sinceComplete = max(losses[key]?.sinceComplete ?? 0, most) }
     }
 
     // MARK: What is left
@@ -101,14 +110,14 @@ final class SimCoverage {
         for key in simulation.keys {
             guard let told = simulation.checker.told[key] else { continue }
             var count = Count()
-            let pair = [view?.owner(ofSlot: key.slot)?.identity, view?.mirror(ofSlot: key.slot)?.identity]
+            let set = [view?.owner(ofSlot: key.slot)].compactMap { $0?.identity } + (view?.mirrors(ofSlot: key.slot).map(\.identity) ?? [])
             // What is left from an earlier session counts when it has been taken.
             for process in simulation.nodes.compactMap(\.process)
             where process.loop.has(told, of: key) && process.loop.isCurrent(ofSlot: key.slot) {
                 count.all += 1
                 guard members.contains(process.identity) else { continue }
                 count.members += 1
-                if pair.contains(process.identity) { count.ofPair += 1 }
+                if set.contains(process.identity) { count.ofSet += 1 }
             }
             counts[key] = count
         }
@@ -116,9 +125,8 @@ final class SimCoverage {
     }
 
     /// How many processes have or had everything up to a place, also those that are gone by now.
-    func copiesEver(of key: Key, at told: SimChecker.Told?) -> Int {
-        guard let told else { return 0 }
-        return simulation.nodes.count { $0.process?.loop.has(told, of: key) == true } + graves.count { $0.has(told, of: key) }
+    func copiesEver(of key: Key, at told: SimChecker.Told) -> Int {
+        simulation.nodes.count { $0.process?.loop.has(told, of: key) == true } + graves.count { $0.has(told, of: key) }
     }
 
     /// An owner acknowledges in this incarnation, in a session that lives: it was not taken from everybody after all.

@@ -61,7 +61,6 @@ final class SimDisk {
             return SimOpening(lineage: fresh, boots: nil, heads: heads, clock: clock)
         }
         let heads = faults.contains(.forgetStoredEvidence) ? heads.filter { $0.value.kind != .released } : heads
-        let boots = faults.contains(.keepGivenUpLineage) ? nil : boots
         return SimOpening(lineage: lineage ?? fresh, boots: boots, heads: heads, clock: clock)
     }
 

@@ -91,7 +91,8 @@ final class SimProcess: SimEnd {
             handOverMilliseconds: 10_000)
         let fault = node.ringFault
         let membership = MembershipMachine(
-            cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall, storedBoots: opening?.boots
+            cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall,
+            storedBoots: opening.flatMap { simulation.settings.has(.keepGivenUpLineage) ? simulation.zooKeeper.boots(of: me) : $0.boots }
         ) { members in
             RingCache.shared.ring(fault.isOn ? members.map { RingMember(id: $0.id, weight: $0.weight > 0 ? 1 : 0) } : members)
         }

@@ -5,7 +5,7 @@ import RingpostCore
 
 extension Schedule {
     /// Whatever the seed draws.
-    package static let random = Schedule("random", "faults drawn from the seed", disks: RandomSchedule.disks) { simulation in
+    package static let random = Schedule("random", "faults drawn from the seed", copies: nil, disks: RandomSchedule.disks) { simulation in
         RandomSchedule(simulation).play()
     }
 }

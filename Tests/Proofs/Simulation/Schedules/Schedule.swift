@@ -8,30 +8,34 @@ package struct Schedule: Sendable {
     package let summary: String
     /// How many nodes it takes.
     package let nodes: Int
+    /// How many copies the cluster begins with; `nil`: the seed says.
+    let copies: Int?
     /// Which of them have disks, by the seed.
     let disks: @Sendable (UInt64) -> DiskMix
     private let body: @Sendable (Simulation) -> Void
 
     init(
-        _ name: String, _ summary: String, nodes: Int = 5, disks: @escaping @Sendable (UInt64) -> DiskMix = { _ in .none },
+        _ name: String, _ summary: String, nodes: Int = 5, copies: Int? = 2,
+        disks: @escaping @Sendable (UInt64) -> DiskMix = { _ in .none },
         _ body: @escaping @Sendable (Simulation) -> Void
     ) {
         self.name = name
         self.summary = summary
         self.nodes = nodes
+        self.copies = copies
         self.disks = disks
         self.body = body
     }
 
     /// A story about a cluster that is told step by step.
     init(
-        _ name: String, _ summary: String, nodes: Int, disks: DiskMix = .none, story: @escaping @Sendable (Story) -> Void
+        _ name: String, _ summary: String, nodes: Int, copies: Int = 2, disks: DiskMix = .none, story: @escaping @Sendable (Story) -> Void
     ) {
-        self.init(name, summary, nodes: nodes, disks: { _ in disks }) { story(Story($0)) }
+        self.init(name, summary, nodes: nodes, copies: copies, disks: { _ in disks }) { story(Story($0)) }
     }
 
     func play(on simulation: Simulation) { body(simulation) }
 
     /// All that have a name.
-    package static let named: [Schedule] = copies + fences + links + outages + lives + channels + lineages + disks
+    package static let named: [Schedule] = copies + fences + links + outages + lives + channels + lineages + disks + threeCopies
 }

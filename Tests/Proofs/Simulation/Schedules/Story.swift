@@ -38,7 +38,8 @@ final class Story {
         condition() || simulation.run(until: simulation.time + milliseconds * 1_000, unless: condition)
     }
 
-    /// Every node knows the newest epoch, every slot has an owner and a confirmed mirror, nothing waits to be released.
+    /// Every node knows the newest epoch and the present setting, every slot has an owner and confirmed mirrors, nothing waits to be
+    /// released.
     var isSettled: Bool {
         let epoch = epoch
         let processes = nodes.compactMap(\.process)
@@ -46,7 +47,9 @@ final class Story {
         let counts = processes.map(\.loop.slotCounts)
         guard processes.allSatisfy({ $0.loop.inheritingCount == 0 }), counts.allSatisfy({ $0.unmirrored == 0 }) else { return false }
         let slots = HashRing.slotCount / SimulationSettings.shardCount
-        let mirrored = (processes[0].view?.ring.depth ?? 0) > 1 ? slots : 0
+        let settings = Set(processes.map { $0.view?.document.copies ?? 0 })
+        guard let copies = settings.first, settings.count == 1, let depth = processes[0].view?.ring.depth else { return false }
+        let mirrored = (max(1, min(copies, depth)) - 1) * slots
         return counts.reduce(0) { $0 + $1.owned } == slots && counts.reduce(0) { $0 + $1.copies } == mirrored
     }
 
@@ -116,6 +119,12 @@ final class Story {
 
     /// The owner, the mirror and so on of the slot, by the list that ZooKeeper has now.
     func order(_ slot: Int? = nil) -> [SimNode] { order(slot, among: zooKeeper.members.map(\.ringMember)) }
+
+    /// The owner and both mirrors of the slot, where there are to be three copies.
+    func holders() -> [SimNode] {
+        let ring = RingCache.shared.ring(zooKeeper.members.map(\.ringMember))
+        return ring.preference(ofSlot: slot, count: ring.depth).compactMap { index in nodes.first { $0.id == ring.members[index].id } }
+    }
 
     /// The owner and the mirror of the slot once some nodes, and nobody else, are members.
     func order(among some: ArraySlice<SimNode>) -> [SimNode] { order(among: some.map { RingMember(id: $0.id, weight: $0.weight) }) }

@@ -67,6 +67,19 @@ final class SimZooKeeper {
         return base
     }
 
+    /// What a store would have to know for its lineage to count, whatever the roster says of it. Only for tests of the tests.
+    func boots(of me: Member) -> Set<UInt64>? {
+        let znode = paths.roster(me.id)
+        guard let json = tree.znodes[znode]?.data, let entry = try? RosterEntry(json: json, znode: znode) else { return nil }
+        return entry.member.lineage == me.lineage ? [entry.member.boot] : nil
+    }
+
+    /// An operator writes another number of copies into the document.
+    func setCopies(_ copies: Int) {
+        guard let znode = tree.znodes[paths.ring], let document = try? ClusterDocument(json: znode.data, znode: paths.ring) else { return }
+        commit([.set(path: paths.ring, data: document.with(copies: copies).json())])
+    }
+
     func tree(at server: Int) -> SimTree { history[applied[server]] }
 
     // MARK: Transactions

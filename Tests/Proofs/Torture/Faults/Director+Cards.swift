@@ -27,7 +27,7 @@ extension Director {
         case .zookeeperPause: try await pauseZooKeeper()
         case .freezeAll: try await freezeAll()
         case .killAll: try await kill(cluster.residents, .allKilled)
-        case .killTwo: try await kill(twoResidents(), .twoKilled)
+        case .killTwo: try await killTwo()
         case .restartAll: try await restartAll()
         }
     }

@@ -32,6 +32,24 @@ extension Director {
         }
     }
 
+    /// With disks they have to come back. With three copies they need not: then the others may have taken over before they do.
+    func killTwo() async throws {
+        let nodes = twoResidents()
+        if settings.durability == nil { try await cluster.whole() }
+        // Of three nodes one would be left, and could not have a mirror.
+        let areBackAtOnce = settings.durability != nil || settings.nodeCount < 4 || Bool.random(using: &random)
+        if areBackAtOnce { return try await kill(nodes, .twoKilled) }
+        let names = nodes.map(\.id).joined(separator: ", ")
+        try await row(.twoKilled, "\(names), for longer than their sessions", taken: nodes) {
+            for node in nodes {
+                node.kill()
+                cluster.expect(node, weight: nil)
+            }
+            for node in nodes { try await node.waitForExit(seconds: 10) }
+        }
+        try await row(.startsAgain, names) { try await startAgain(nodes) }
+    }
+
     func restartAll() async throws {
         let nodes = cluster.residents
         try await row(.allStopped, nodes.map(\.id).joined(separator: ", "), taken: nodes) {

@@ -53,6 +53,7 @@ final class Director {
     private func isPossible(_ fault: Fault) -> Bool {
         if fault.needsCuts, !cluster.landscape.cutsWays { return false }
         if fault.needsDisks, settings.durability == nil { return false }
+        if fault.needsDisksOrThreeCopies, settings.durability == nil, settings.copies < 3 { return false }
         return fault != .leader || cluster.zookeepers.count > 1
     }
 

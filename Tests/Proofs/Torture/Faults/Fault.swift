@@ -29,12 +29,14 @@ enum Fault: String, CaseIterable, ExpressibleByArgument, Sendable {
     case freezeAll = "freeze-all"
     /// All nodes are killed at once and started again, in any order.
     case killAll = "kill-all"
-    /// The same of two.
+    /// The same of two: with disks, or where the cluster keeps three copies.
     case killTwo = "kill-two"
     /// SIGTERM to all at once, and all are started again: a deploy that recreates.
     case restartAll = "restart-all"
 
     /// What only disks survive.
-    var needsDisks: Bool { [.killAll, .killTwo, .restartAll].contains(self) }
+    var needsDisks: Bool { [.killAll, .restartAll].contains(self) }
+    /// What takes all copies that there are in memory, where there are only two.
+    var needsDisksOrThreeCopies: Bool { self == .killTwo }
     var needsCuts: Bool { [.link, .cutFromZooKeeper, .cutFromAll, .pair].contains(self) }
 }

@@ -20,17 +20,21 @@ final class TortureCluster: Sendable {
     let residents: [TortureNode]
     let visitors: [TortureNode]
     let program: RingpostProgram
+    /// How many nodes are to have each message.
+    let copies: Int
     /// The nodes that ought to be in the ring, with their weights.
     private let expected = Mutex<[String: UInt16]>([:])
 
     private init(
-        landscape: any Landscape, zookeepers: [ZooKeeperServer], residents: [TortureNode], visitors: [TortureNode], program: RingpostProgram
+        landscape: any Landscape, zookeepers: [ZooKeeperServer], residents: [TortureNode], visitors: [TortureNode],
+        program: RingpostProgram, copies: Int
     ) {
         self.landscape = landscape
         self.zookeepers = zookeepers
         self.residents = residents
         self.visitors = visitors
         self.program = program
+        self.copies = copies
     }
 
     /// Starts ZooKeeper and the residents, and waits until they agree.
@@ -44,6 +48,7 @@ final class TortureCluster: Sendable {
         var nodes: [TortureNode] = []
         for host in settings.nodeHosts {
             var options = ["--session-timeout", "\(settings.sessionMilliseconds)"]
+            if settings.copies != 2 { options += ["--copies", "\(settings.copies)"] }
             options += ["--drain-seconds", "\(settings.drainSeconds)"] + credentials.nodeOptions
             let node = try TortureNode(
                 host, program: settings.program, namespace: landscape.namespace(host), logs: settings.logs, credentials: credentials)
@@ -64,7 +69,7 @@ final class TortureCluster: Sendable {
         let cluster = TortureCluster(
             landscape: landscape, zookeepers: zookeepers, residents: Array(nodes.prefix(settings.nodeCount)),
             visitors: Array(nodes.dropFirst(settings.nodeCount)),
-            program: RingpostProgram(path: settings.program, apiKey: credentials.apiKey))
+            program: RingpostProgram(path: settings.program, apiKey: credentials.apiKey), copies: settings.copies)
         for node in cluster.residents { try cluster.start(node) }
         try await cluster.settled()
         return cluster
@@ -99,7 +104,16 @@ final class TortureCluster: Sendable {
         }
     }
 
-    /// Whether every slot has one owner with its history and one mirror that has confirmed its copy, and nobody has another copy.
+    /// Waits until ``isEverySlotWhole()``.
+    func whole(seconds: Double = settleSecondsMax) async throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while try await !isEverySlotWhole() {
+            guard ContinuousClock.now < deadline else { throw TortureError("after \(Int(seconds)) s slots still lack copies") }
+            try await Task.sleep(for: .milliseconds(Self.lookMilliseconds))
+        }
+    }
+
+    /// Whether every slot has one owner with its history and mirrors that have confirmed their copies, and nobody has another copy.
     func isEverySlotWhole() async throws -> Bool {
         var counts: [String: Int] = [:]
         for node in present {
@@ -109,7 +123,8 @@ final class TortureCluster: Sendable {
                 counts[String(words[0]), default: 0] += words.last.flatMap { Int($0) } ?? 0
             }
         }
-        return ["owned": HashRing.slotCount, "copy": HashRing.slotCount, "unmirrored": 0, "inheriting": 0].allSatisfy { state, count in
+        let mirrored = HashRing.slotCount * (min(copies, present.count) - 1)
+        return ["owned": HashRing.slotCount, "copy": mirrored, "unmirrored": 0, "inheriting": 0].allSatisfy { state, count in
             counts["ringpost_slots{state=\"\(state)\"}"] == count
         }
     }

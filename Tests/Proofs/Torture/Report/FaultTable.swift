@@ -42,6 +42,7 @@ struct FaultTable {
     /// Of what; commit and machine stand beside it.
     static func origin(_ settings: TortureSettings, mode: String, chat: Chat) -> String {
         "seed \(settings.seed); \(mode); \(settings.nodeCount) nodes and 2 that visit, "
+            + (settings.copies == 2 ? "" : "\(settings.copies) copies of each message, ")
             + "\(settings.zookeeperCount) ZooKeeper server\(settings.zookeeperCount == 1 ? "" : "s"), "
             + "sessions of \(Double(settings.sessionMilliseconds) / 1_000) s; \(chat.source), \(chat.users.count) users in \(chat.channels.count) channels with "
             + "\(TortureSettings.listenersEach) listeners each on ws, sse, poll and polling, \(Int(settings.perSecond)) messages a second"
