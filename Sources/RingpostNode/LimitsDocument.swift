@@ -217,6 +217,14 @@ public enum LimitsDocument {
                 "memory for changes that are not in files yet, and for blocks that were read",
                 "\(bytes(StoreLimits.memtableBytesMax)), and \(bytes(StoreLimits.cacheBytesMax + StoreLimits.headsCacheBytesMax))"
             ),
+            (
+                "for how long changes wait for the disk",
+                "\(DiskPace.slowMilliseconds / 1_000) s; beyond it there is an alarm, and after \(StoreGate.waitMillisecondsMax / 1_000) s the node ends"
+            ),
+            (
+                "operators that wait for what they are shown to be on the disk",
+                "\(grouped(ShardStore.questionsMax)), each for \(ShardStore.questionMillisecondsMax / 1_000) s; then they are answered without it"
+            ),
             ("the write-ahead log, which is read at a start", bytes(StoreLimits.logBytesMax)),
             ("files that are open", grouped(StoreLimits.filesMax)),
             (

@@ -10,6 +10,10 @@ public struct StandingAlarm: Hashable, Sendable {
         case otherRing = "other_ring"
         /// What the data directory holds counts no more. Stands as long as the process runs: somebody has to look why.
         case storeLost = "store_lost"
+        /// Some of what is in the data directory can't be read. Stands as long as the process runs: somebody has to look why.
+        case storeDamaged = "store_damaged"
+        /// The disk of the data directory takes too long.
+        case storeSlow = "store_slow"
         /// There are children of /members that are no members.
         case badMembers = "bad_members"
         /// Slots of this node have had nobody for long.

@@ -43,7 +43,7 @@ public struct StoreGate: Sendable {
     /// - Parameter hasChanges: something has changed that was not handed over; the action may follow from it.
     /// - Returns: whether it is to be performed now; otherwise it is held, or, where the store has failed, said to nobody.
     public mutating func admit(_ action: ShardAction, hasChanges: Bool) -> Bool {
-        let tick = hasChanges ? handedOver + 1 : handedOver
+        let tick = tick(hasChanges: hasChanges)
         if !action.tells { return true }
         if hasFailed { return false }
         if tick <= stored, held.isEmpty { return true }
@@ -70,8 +70,19 @@ public struct StoreGate: Sendable {
         bytes -= underWay.popFirst()?.bytes ?? 0
     }
 
-    /// Whether the oldest tick has waited for too long.
-    public func isStuck(now: Int64) -> Bool { underWay.first.map { now - $0.since > Self.waitMillisecondsMax } ?? false }
+    /// For how long the oldest tick has waited.
+    public func waitMilliseconds(now: Int64) -> Int64 { underWay.first.map { now - $0.since } ?? 0 }
+
+    /// Whether it has waited for too long.
+    public func isStuck(now: Int64) -> Bool { waitMilliseconds(now: now) > Self.waitMillisecondsMax }
+
+    /// The tick with which everything is in the store that has changed up to now.
+    ///
+    /// - Parameter hasChanges: something has changed that was not handed over.
+    public func tick(hasChanges: Bool) -> UInt64 { hasChanges ? handedOver + 1 : handedOver }
+
+    /// Whether a tick is in the store.
+    public func hasStored(_ tick: UInt64) -> Bool { tick <= stored }
 
     /// The store has failed: nothing that waits for it, or comes from now on, is said to anybody.
     public mutating func fail() {

@@ -41,14 +41,14 @@ extension ShardGroup {
     }
 
     func report(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<KeyStatus> {
-        let parts = shards.map { shard in shard.eventLoop.submit { shard.report(on: key) } }
+        let parts = shards.map { shard in shard.eventLoop.flatSubmit { shard.storedReport(on: key) } }
         return EventLoopFuture.whenAllSucceed(parts, on: eventLoop).map { $0.merged }
     }
 
     /// What this node knows of a channel as its owner.
     func channelReport(on key: Key, eventLoop: any EventLoop) -> EventLoopFuture<ChannelStatus> {
         let shard = shards[key.slot % shards.count]
-        return shard.eventLoop.submit { shard.channelReport(on: key) }.hop(to: eventLoop)
+        return shard.eventLoop.flatSubmit { shard.storedChannelReport(on: key) }.hop(to: eventLoop)
     }
 
     /// Answers another node's question; not at all when it makes no sense.

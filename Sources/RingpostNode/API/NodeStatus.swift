@@ -58,6 +58,9 @@ struct KeyStatus: Codable, Sendable {
     /// Milliseconds since 1970: since when somebody is there, between two polls too; and when somebody last was, as the owner knows it.
     var since: Int64?
     var lastSeen: Int64?
+
+    /// Without what may not be in the node's store.
+    var withoutMailbox: KeyStatus { KeyStatus(sockets: sockets, cursor: nil, history: nil, since: since) }
 }
 
 extension [KeyStatus] {
@@ -79,4 +82,11 @@ struct ChannelStatus: Codable, Sendable {
     var users: [ChannelReport.User] = []
     var nodes: [ChannelReport.Node] = []
     var complete = true
+
+    /// Without what may not be in the node's store.
+    var withoutMailbox: ChannelStatus {
+        var status = self
+        (status.cursor, status.history) = (nil, nil)
+        return status
+    }
 }

@@ -127,3 +127,28 @@ extension Shard {
         return report
     }
 }
+
+// MARK: - Where the node has a store
+
+extension Shard {
+    /// What this loop knows of a key. A mailbox is shown when it is in the node's store as it is shown: what an operator has seen is there
+    /// after any end of the process. If that takes too long, it is left out.
+    func storedReport(on key: Key) -> EventLoopFuture<KeyStatus> {
+        let report = report(on: key)
+        return whenStored(report.cursor == nil ? nil : report.withoutMailbox, report)
+    }
+
+    /// What this loop knows of a channel of its slots, as its owner; of its mailbox as ``storedReport(on:)``.
+    func storedChannelReport(on key: Key) -> EventLoopFuture<ChannelStatus> {
+        let report = channelReport(on: key)
+        return whenStored(report.cursor == nil ? nil : report.withoutMailbox, report)
+    }
+
+    /// - Parameter other: what there is when `value` does not get into the store in time; `nil` if it has nothing that must be there.
+    private func whenStored<Value: Sendable>(_ other: Value?, _ value: Value) -> EventLoopFuture<Value> {
+        guard let other, let store = shell.store else { return eventLoop.makeSucceededFuture(value) }
+        let promise = eventLoop.makePromise(of: Value.self)
+        store.whenStored(now: Moment.now().monotonic) { promise.succeed($0 ? value : other) }
+        return promise.futureResult
+    }
+}

@@ -5,11 +5,15 @@ import RingpostWire
 extension NodeContext {
     /// What the membership and the shards have told of it.
     struct Standing: Sendable {
-        var alarms: [StandingAlarm] { own + told }
+        var alarms: [StandingAlarm] { own + (slowShards.isEmpty ? [] : [StandingAlarm(.storeSlow, NodeContext.diskIsSlow)]) + told }
         /// What the membership has told last.
         fileprivate var told: [StandingAlarm] = []
         /// What stands as long as the process runs.
         fileprivate var own: [StandingAlarm] = []
+        /// Shards whose ticks wait for the disk for too long.
+        var slowShards: Set<Int> = []
+        /// Some of what the store has can't be read.
+        var hasDamage = false
         /// Slots that nobody serves; `nil` when there are none.
         var slotsWait: SlotWatch.Report?
         /// What each shard has counted.

@@ -86,7 +86,7 @@ struct NodeMembership {
         hooks.signal = { Task { await service.drain(.signal) } }
         context.setHooks(hooks)
         // It may have failed before anybody could be told.
-        if context.store?.firstFailure != nil { context.fail(NodeContext.storeFailed) }
+        if let failure = context.store?.firstFailure { context.fail("\(failure)") }
     }
 }
 

@@ -9,26 +9,50 @@ final class ShardStore: @unchecked Sendable {
     /// Where the store has no room, it is asked again so much later.
     static let retry = TimeAmount.milliseconds(5)
 
+    /// So many questions wait at a time for what they show to be in the store; who asks beyond it is not shown what may not be there.
+    static let questionsMax = 1_024
+    /// Nor is who has waited for so long: operators are answered within two seconds.
+    static let questionMillisecondsMax: Int64 = 1_000
+
+    /// What the node has to hear of.
+    enum Event {
+        /// The store has not written for too long, and has given no error. Comes once.
+        case stuck(StoreFailure)
+        /// The disk has become slow, or well again.
+        case pace(DiskPace.Change)
+        /// A slot can't be read.
+        case damage(StoreDamage)
+    }
+
+    /// Whoever wants to show something that must be in the store first.
+    private struct Question {
+        let tick: UInt64
+        let since: Int64
+        let answer: (_ isStored: Bool) -> Void
+    }
+
     private let store: any CopyStore
     private let eventLoop: any EventLoop
     private let loops: LoopGate
     private unowned let shell: MachineShell
-    private let onStuck: (StoreFailure) -> Void
+    private let onEvent: (Event) -> Void
     private var gate = StoreGate()
+    private var pace = DiskPace()
+    /// In the order of their ticks.
+    private var questions: Deque<Question> = []
     /// Ticks for which the store has had no room. They count as what waits for it, which is bounded.
     private var waiting: Deque<StoreTick> = []
     private var isScheduled = false
     private var hasFailed = false
 
-    /// - Parameter onStuck: called once, when the store has not written for too long and has given no error.
     init(
-        _ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell, onStuck: @escaping (StoreFailure) -> Void
+        _ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell, onEvent: @escaping (Event) -> Void
     ) {
         self.store = store
         self.eventLoop = eventLoop
         self.loops = loops
         self.shell = shell
-        self.onStuck = onStuck
+        self.onEvent = onEvent
     }
 
     /// - Returns: whether the action is performed now.
@@ -74,6 +98,7 @@ final class ShardStore: @unchecked Sendable {
         if hasFailed { return }
         gate.onStored()
         shell.perform { self.nextAction() }
+        answerQuestions(now: nil)
         shell.setStoreIsBehind(gate.isFull)
     }
 
@@ -89,12 +114,16 @@ final class ShardStore: @unchecked Sendable {
     func linkIsDown(_ handle: UInt32) { gate.linkIsDown(handle) }
 
     func onTick(now: Int64) {
-        guard !hasFailed, gate.isStuck(now: now) else { return }
+        if hasFailed { return }
+        if let change = pace.onTick(waited: gate.waitMilliseconds(now: now), now: now) { onEvent(.pace(change)) }
+        answerQuestions(now: now)
+        guard gate.isStuck(now: now) else { return }
         fail()
-        onStuck(
-            StoreFailure(
-                "The store has not written anything for more than \(StoreGate.waitMillisecondsMax / 1_000) s, and gives no error. "
-                    + "Nothing is acknowledged that is not there. Look what is wrong with the disk, and start the node again."))
+        onEvent(
+            .stuck(
+                StoreFailure(
+                    "The store has not written anything for more than \(StoreGate.waitMillisecondsMax / 1_000) s, and gives no error. "
+                        + "Nothing is acknowledged that is not there. Look what is wrong with the disk, and start the node again.")))
     }
 
     /// What can't be written is said to nobody, and no publish is taken; the node ends.
@@ -102,7 +131,36 @@ final class ShardStore: @unchecked Sendable {
         hasFailed = true
         gate.fail()
         waiting = []
+        endQuestions()
         shell.setStoreIsBehind(true)
+    }
+
+    // MARK: Questions
+
+    /// Answers once all that has changed up to now is in the store: at once, when nothing waits. Otherwise says that it may not be.
+    func whenStored(now: Int64, _ answer: @escaping (_ isStored: Bool) -> Void) {
+        let tick = gate.tick(hasChanges: shell.machine.hasChanges)
+        if hasFailed { return answer(false) }
+        if gate.hasStored(tick) { return answer(true) }
+        if questions.count == Self.questionsMax { return answer(false) }
+        questions.append(Question(tick: tick, since: now, answer: answer))
+    }
+
+    /// - Parameter now: `nil` where no time has passed that has to be looked at.
+    private func answerQuestions(now: Int64?) {
+        while let first = questions.first {
+            let isStored = gate.hasStored(first.tick)
+            guard isStored || now.map({ $0 - first.since > Self.questionMillisecondsMax }) ?? false else { return }
+            questions.removeFirst()
+            first.answer(isStored)
+        }
+    }
+
+    /// Nothing comes from the store any more.
+    func endQuestions() {
+        let ended = questions
+        questions = []
+        for question in ended { question.answer(false) }
     }
 
     // MARK: Reading
@@ -112,9 +170,14 @@ final class ShardStore: @unchecked Sendable {
         let request = shell.view.map { shell.machine.slotLoad(slot, head, hasher: $0.hasher, now: asked) }
         let isTaken = request.map { request in
             store.load(request) { [loops, eventLoop] result in
-                loops.execute(on: eventLoop) { self.shell.decide { $0.onLoaded(slot, result, asked: asked, now: $1, actions: &$2) } }
+                loops.execute(on: eventLoop) { self.onLoaded(slot, result, asked: asked) }
             }
         }
         if isTaken != true { eventLoop.assumeIsolated().scheduleTask(in: Self.retry) { self.load(slot, head) } }
+    }
+
+    private func onLoaded(_ slot: Int, _ result: Result<[SnapshotChunk], StoreDamage>, asked: Int64) {
+        if case .failure(let damage) = result { onEvent(.damage(damage)) }
+        shell.decide { $0.onLoaded(slot, result, asked: asked, now: $1, actions: &$2) }
     }
 }

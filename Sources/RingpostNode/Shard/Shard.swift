@@ -64,6 +64,7 @@ package final class Shard: @unchecked Sendable {
     package func stop() {
         ticker?.cancel()
         shell.store?.handOver()
+        shell.store?.endQuestions()
         runtime.end()
         for connection in runtime.allConnections { connection.closeNow() }
         links.stop()

@@ -118,4 +118,27 @@ import Testing
         #expect(!admits(&gate, answer(2), changes: false) && admits(&gate, answer(3, .overloaded), changes: true))
         #expect(takeAll(&gate).isEmpty && gate.count == 0)
     }
+
+    @Test func theOldestTickSaysForHowLongTheStoreIsWaitedFor() {
+        var gate = StoreGate()
+        #expect(gate.waitMilliseconds(now: 500) == 0)
+        gate.handOver(bytes: 1, now: 100)
+        gate.handOver(bytes: 1, now: 400)
+        #expect(gate.waitMilliseconds(now: 500) == 400)
+        gate.onStored()
+        #expect(gate.waitMilliseconds(now: 500) == 100)
+        #expect(!gate.isStuck(now: 400 + StoreGate.waitMillisecondsMax) && gate.isStuck(now: 401 + StoreGate.waitMillisecondsMax))
+        gate.onStored()
+        #expect(gate.waitMilliseconds(now: 500_000) == 0 && !gate.isStuck(now: 500_000))
+    }
+
+    @Test func whatWasJustChangedIsInTheNextTick() {
+        var gate = StoreGate()
+        #expect(gate.hasStored(gate.tick(hasChanges: false)) && !gate.hasStored(gate.tick(hasChanges: true)))
+        let changed = gate.tick(hasChanges: true)
+        gate.handOver(bytes: 1, now: 0)
+        #expect(gate.tick(hasChanges: false) == changed && !gate.hasStored(changed))
+        gate.onStored()
+        #expect(gate.hasStored(changed))
+    }
 }

@@ -116,7 +116,7 @@ import Testing
         close(other)
         let failure = try #require(try await write(2, term: 5, to: context))
         #expect(failure.sentence.contains("has failed"))
-        #expect(ends.withLock { $0 } == [NodeContext.storeFailed] && context.alarms == 1)
+        #expect(ends.withLock { $0 } == ["\(failure)"] && context.alarms == 1)
         dup2(kept, mark)
         close(kept)
         #expect(await store.close() == failure, "the node ends with its sentence")

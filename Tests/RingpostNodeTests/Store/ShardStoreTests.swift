@@ -50,7 +50,8 @@ import Testing
 
     init() throws {
         node = try EmbeddedNode(store: store)
-        turn()
+        // All slots begin, a lot at a time: what a test writes is to be all that changes.
+        node.eventLoop.advanceTime(by: .seconds(1))
         store.end()
         turn()
     }
@@ -102,5 +103,83 @@ import Testing
         let third = try publish("3")
         #expect(try third.leaving().contains(#""code":"overloaded""#), "that nothing was appended is no word of the store")
         #expect(store.count == 0)
+    }
+
+    // MARK: A slow disk
+
+    private func tick(afterMilliseconds milliseconds: Int64) {
+        node.shard.shell.store?.onTick(now: Moment.now().monotonic + milliseconds)
+    }
+
+    private var alarms: [StandingAlarm.Kind] { node.shard.context.standing.alarms.map(\.kind) }
+
+    @Test func aSlowDiskIsAnAlarmUntilItIsOver() throws {
+        let producer = try publish("hello")
+        tick(afterMilliseconds: 500)
+        #expect(alarms.isEmpty)
+        tick(afterMilliseconds: 2_000)
+        tick(afterMilliseconds: 2_050)
+        #expect(alarms == [.storeSlow] && node.shard.context.alarms == 1, "it is said once")
+        let page = try node.apiConnection()
+        try page.arrive("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try page.leaving().contains(#"ringpost_alarm{kind="store_slow"} 1"#))
+        store.end()
+        #expect(try producer.leaving().hasPrefix("HTTP/1.1 200 "))
+        tick(afterMilliseconds: 3_000)
+        #expect(alarms == [.storeSlow], "it may stall again")
+        tick(afterMilliseconds: 2_100 + DiskPace.calmMilliseconds)
+        #expect(alarms.isEmpty && node.shard.context.alarms == 1)
+    }
+
+    @Test func severalShardsThatWaitAreOneAlarm() throws {
+        let context = node.shard.context
+        context.setDisk(.isSlow, ofShard: 0)
+        context.setDisk(.isSlow, ofShard: 1)
+        #expect(alarms == [.storeSlow] && context.alarms == 1)
+        context.setDisk(.isWell, ofShard: 0)
+        #expect(alarms == [.storeSlow])
+        context.setDisk(.isWell, ofShard: 1)
+        #expect(alarms.isEmpty)
+    }
+
+    // MARK: What operators are shown
+
+    private func look(_ path: String) throws -> EmbeddedChannel {
+        let channel = try node.apiConnection()
+        try channel.arrive("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        return channel
+    }
+
+    @Test func aCursorIsShownWhenTheStoreHasIt() throws {
+        _ = try publish("first")
+        store.end()
+        turn()
+        _ = try publish("second")
+        let looking = try look("/v1/users/alice")
+        #expect(try looking.leaving() == "", "the second one is not there yet")
+        // What comes meanwhile is not shown with it.
+        _ = try publish("third")
+        store.end()
+        let shown = try looking.leaving()
+        #expect(shown.contains(#""history":{"bytes":"#) && shown.contains(#""messages":2"#), "\(shown)")
+        turn()
+        store.end()
+        turn()
+        #expect(try look("/v1/users/alice").leaving().contains(#""messages":3"#))
+    }
+
+    @Test func whatIsNotThereInTimeIsLeftOut() throws {
+        _ = try publish("hello")
+        let looking = try look("/v1/users/alice")
+        tick(afterMilliseconds: ShardStore.questionMillisecondsMax + 100)
+        let shown = try looking.leaving()
+        #expect(shown.hasPrefix("HTTP/1.1 200 ") && shown.contains(#""user":"alice""#) && !shown.contains(#""cursor":""#), "\(shown)")
+        let channel = try node.apiConnection()
+        try channel.arrive("POST /v1/channels/news/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1")
+        let listening = try look("/v1/channels/news")
+        #expect(try listening.leaving() == "")
+        store.end(StoreFailure("the disk is gone"))
+        turn()
+        #expect(try listening.leaving().contains(#""channel":"news""#), "whoever waits for a store that has failed is answered")
     }
 }
