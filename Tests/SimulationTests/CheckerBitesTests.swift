@@ -52,5 +52,6 @@ import Testing
     @Test func forgetOnDiskWhatWasReleased() { demandBite(without: "forgetStoredEvidence", shows: "is sent back") }
     @Test func goOnFromAStoreWithoutItsEnd() { demandBite(without: "keepLostLineage", shows: "is sent back") }
     @Test func goOnFromAnOlderDirectory() { demandBite(without: "keepGivenUpLineage", shows: "is sent back") }
+    @Test func keepWhatIsAboveTheListsEpoch() { demandBite(without: "ignoreOlderList", shows: "no publish to") }
     @Test func letAnEdgeWriteFramesOfAnOldAttachment() { demandBite(without: "writeOldAttachment", shows: "is sent back") }
 }

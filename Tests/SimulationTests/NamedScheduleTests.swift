@@ -46,8 +46,8 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 60)
-        #expect(Set(Schedule.named.map(\.name)).count == 60)
+        #expect(Schedule.named.count == 61)
+        #expect(Set(Schedule.named.map(\.name)).count == 61)
     }
 }
 
@@ -96,5 +96,6 @@ import Testing
     @Test func oldDirectoryAfterNewerBoot() throws { try play("old-directory-after-newer-boot") }
     @Test func pairComesBackTooLate() throws { try play("pair-comes-back-too-late") }
     @Test func loneOwnerLosesItsEnd() throws { try play("lone-owner-loses-its-end") }
+    @Test func epochsStartAgainLow() throws { try play("epochs-start-again-low", seeds: 1...6) }
     @Test func staleDiskReturns() throws { try play("stale-disk-returns", seeds: 1...4) }
 }

@@ -46,12 +46,15 @@ extension MembershipMachine {
         let before = me.lineage
         // Who was never registered with its lineage has nothing that others may have gone on without.
         let boots = hasRegistered ? storedBoots.union(formerBoots + [me.boot]) : []
-        if LineageClaim(lineage: me.lineage, boots: boots).objection(json, znode: paths.roster(me.id)) != nil { giveUpLineage() }
+        let claim = LineageClaim(lineage: me.lineage, boots: boots, epoch: hasRegistered ? storedEpoch : 0)
+        if claim.objection(json, znode: paths.roster(me.id), list: view?.epoch) != nil { giveUpLineage() }
         var news = json.map { noteRosterEntry($0, now: now) } ?? []
         if before != me.lineage {
             news += [
                 .lineage(me.lineage),
-                .say("another store has been registered as \(me.id), or it was given up: what this node still holds counts no more"),
+                .say(
+                    "another store has been registered as \(me.id), or it was given up, or has seen epochs above this list's: what this node still "
+                        + "holds counts no more"),
             ]
         }
         return news + register(over: version, now: now)
@@ -95,6 +98,7 @@ extension MembershipMachine {
         guard me.lineage != 0 else { return }
         me.lineage = me.boot
         hasRegistered = false
+        storedEpoch = 0
     }
 
     /// Another boot holds the own id. What a session holds is never deleted by another one.

@@ -121,6 +121,8 @@ public struct MembershipMachine: Sendable {
     var hasRegistered: Bool
     /// The boots under which processes before this one may have registered the lineage, as its store has them.
     let storedBoots: Set<UInt64>
+    /// The highest epoch that the store had seen when this process began.
+    var storedEpoch: UInt64
     /// This process; what it follows is known once the roster has been read.
     var life: Life
     /// When `start` came.
@@ -157,15 +159,17 @@ public struct MembershipMachine: Sendable {
     ///   - copiesWanted: how many copies the node was told to found a cluster with; `nil` if it was told nothing.
     ///   - began: when this process began, in milliseconds since 1970; 0 where that is not known.
     ///   - storedBoots: those that the node's store has seen with this lineage; `nil` where the lineage is new.
+    ///   - storedEpoch: the highest epoch that the store has seen.
     ///   - buildRing: makes the rings of its views.
     public init(
         cluster: String, me: Member, proposal: ClusterDocument, copiesWanted: Int? = nil, began: Int64 = 0,
-        storedBoots: Set<UInt64>? = nil,
+        storedBoots: Set<UInt64>? = nil, storedEpoch: UInt64 = 0,
         buildRing: @escaping RingBuilder = { HashRing(members: $0) }
     ) {
         life = Life(since: began)
         hasRegistered = storedBoots != nil
         self.storedBoots = storedBoots ?? []
+        self.storedEpoch = storedEpoch
         paths = ClusterPaths(cluster: cluster)
         self.buildRing = buildRing
         self.me = me

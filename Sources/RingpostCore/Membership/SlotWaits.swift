@@ -11,6 +11,9 @@ public struct SlotWaits: Hashable, Sendable {
     /// When the last of these begins anew; `nil` where there are none, or where the roster has not said it yet.
     public var vacantUntil: Int64?
 
+    /// Slots in which somebody has heard of an epoch above the present one.
+    public var fenced = 0
+
     /// None.
     public init() {}
 
@@ -19,6 +22,7 @@ public struct SlotWaits: Hashable, Sendable {
         one.slots += other.slots
         one.silent.formUnion(other.silent)
         one.vacant += other.vacant
+        one.fenced += other.fenced
         one.vacantUntil = [one.vacantUntil, other.vacantUntil].compactMap { $0 }.max()
     }
 }

@@ -56,9 +56,10 @@ public struct SlotWatch: Sendable {
     func report(_ sessionTimeout: Int, now: Int64) -> Report? {
         guard let since, let longAt = longAt(sessionTimeout) else { return nil }
         let strangers = waits.vacant > 0 ? strangers : []
+        let isKnown = waits.silent.isEmpty && waits.fenced == 0
         return Report(
             slots: waits.slots, since: since, names: Set(waits.silent.map(\.id) + strangers.map(\.id)).sorted(),
-            disks: Self.disks(of: strangers), until: waits.silent.isEmpty ? waits.vacantUntil : nil, isLong: now >= longAt)
+            disks: Self.disks(of: strangers), until: isKnown ? waits.vacantUntil : nil, isLong: now >= longAt)
     }
 
     private static func disks(of strangers: [Member]) -> [String] { Set(strangers.filter { $0.disk != nil }.map(\.id)).sorted() }
@@ -77,6 +78,11 @@ public struct SlotWatch: Sendable {
         var parts = ["slots of this node have had nobody for more than \(Self.longSessions * Int64(sessionTimeout) / 1_000) s"]
         if !waits.silent.isEmpty {
             parts.append("\(Self.list(waits.silent.sorted { $0.id < $1.id })) can't be reached, and may have copies")
+        }
+        if waits.fenced > 0 {
+            parts.append(
+                "\(waits.fenced) wait for a later epoch, of which another member has heard: if it does not come, ZooKeeper holds an older state than "
+                    + "that member has seen")
         }
         if waits.vacant > 0 {
             parts.append(

@@ -1,10 +1,12 @@
 // Which slots of a shard nobody serves, and for whom they wait.
 
 extension ShardMachine {
-    /// Slots that wait for a member that can't be reached, or of which no member has a copy that is certainly the best. Looks at every
-    /// takeover, and costs nothing where there is none.
+    /// Slots that wait for a member that can't be reached, of which no member has a copy that is certainly the best, or of which somebody has
+    /// heard of a later epoch. Looks at every takeover, and costs nothing where there is none.
     public var slotWaits: SlotWaits {
         var waits = SlotWaits()
+        waits.fenced = staleSlots.fencedCount
+        waits.slots = waits.fenced
         var silent: Set<Int> = []
         let quiet = peers.view.map { Int64($0.document.vacancyMillisecondsMin) } ?? 0
         let recovery = peers.view.map { Int64($0.document.recoveryMilliseconds) } ?? 0

@@ -22,6 +22,9 @@ struct StaleSlots {
     mutating func popFirst() -> Int? { slots.popFirst() }
     mutating func removeAll() { slots.removeAll() }
 
+    /// How many can't begin in this epoch.
+    var fencedCount: Int { fenced.count }
+
     /// A slot can't begin in this epoch.
     mutating func waitForNextEpoch(_ slotIndex: Int) { fenced.insert(slotIndex) }
 

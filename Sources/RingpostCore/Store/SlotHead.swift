@@ -44,6 +44,11 @@ public struct SlotHead: Hashable, Sendable {
         return SlotHead(kind: .hearsay, term: term, position: position, fence: fence, origin: origin, set: set)
     }
 
+    /// The highest epoch that a store has seen, as far as its heads say it. What is hearsay says nothing any more.
+    public static func epoch(of heads: some Sequence<SlotHead>) -> UInt64 {
+        heads.reduce(0) { $1.kind == .hearsay ? $0 : max($0, $1.term, $1.fence) }
+    }
+
     /// The form of a head that is written. A head in another one can't be read.
     private static let form: UInt8 = 1
 

@@ -13,8 +13,8 @@ enum NodeRecord: Sendable {
     case nobody
     /// ZooKeeper does not let this node in.
     case shutOut
-    /// The ring's document and the roster's entry; `nil` for what is not there.
-    case read(ring: [UInt8]?, entry: [UInt8]?)
+    /// The ring's document, the roster's entry, and the number of the list of members; `nil` for what is not there.
+    case read(ring: [UInt8]?, entry: [UInt8]?, list: UInt64?)
 }
 
 enum FreshSession {
@@ -106,19 +106,23 @@ enum FreshSession {
     private static func read(_ id: String, _ paths: ClusterPaths, in session: ZooKeeperSession) async -> NodeRecord {
         do throws(ZooKeeperError) {
             try await session.sync(paths.cluster)
-            return .read(ring: try await content(paths.ring, in: session), entry: try await content(paths.roster(id), in: session))
+            return .read(
+                ring: try await content(paths.ring, in: session)?.data, entry: try await content(paths.roster(id), in: session)?.data,
+                list: try await content(paths.members, in: session).map { UInt64(bitPattern: $0.stat.pzxid) })
         } catch {
             switch error.kind {
             // Nobody has made the path.
-            case .noNode: return .read(ring: nil, entry: nil)
+            case .noNode: return .read(ring: nil, entry: nil, list: nil)
             case .noAuth: return .shutOut
             default: return .nobody
             }
         }
     }
 
-    private static func content(_ path: String, in session: ZooKeeperSession) async throws(ZooKeeperError) -> [UInt8]? {
-        do throws(ZooKeeperError) { return try await session.get(path).data } catch {
+    private static func content(
+        _ path: String, in session: ZooKeeperSession
+    ) async throws(ZooKeeperError) -> (data: [UInt8], stat: ZNodeStat)? {
+        do throws(ZooKeeperError) { return try await session.get(path) } catch {
             if error.kind == .noNode { return nil }
             throw error
         }

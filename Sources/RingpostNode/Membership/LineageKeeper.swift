@@ -8,6 +8,8 @@ public protocol LineageKeeper: Sendable {
     var lineage: UInt64 { get }
     /// The boots under which processes before this one may have registered it.
     var boots: Set<UInt64> { get }
+    /// The highest epoch that these have seen.
+    var epoch: UInt64 { get }
     /// This node is about to found a cluster. Throws if what is kept is of another one.
     func willFound(generation: UInt64) async throws(MembershipFailure)
     /// This boot is about to stand in ZooKeeper. Returns when it is kept.
@@ -30,7 +32,7 @@ extension LineageKeeper {
 
     /// Why a node ends of which the membership has given the lineage up while it ran.
     var givenUp: String {
-        "another store has been registered under this node's id while it ran, or its entry was taken out of the roster: what its data "
-            + "directory holds counts no more. Start it again; it goes on as a new store then"
+        "another store has been registered under this node's id while it ran, or its entry was taken out of the roster, or ZooKeeper holds an "
+            + "older state than its data directory has seen: what that holds counts no more. Start it again; it goes on as a new store then"
     }
 }

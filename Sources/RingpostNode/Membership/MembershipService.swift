@@ -90,7 +90,7 @@ public actor MembershipService {
             let membership = MembershipMachine(
                 cluster: configuration.cluster, me: configuration.me, proposal: configuration.proposal(),
                 copiesWanted: configuration.copies, began: Moment.now().wall,
-                storedBoots: keeper.flatMap { $0.boots.isEmpty ? nil : $0.boots })
+                storedBoots: keeper.flatMap { $0.boots.isEmpty ? nil : $0.boots }, storedEpoch: keeper?.epoch ?? 0)
             machine = NodeMachine(membership, drain: drain, now: now)
         }
         (inputs, inbox) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .unbounded)

@@ -5,12 +5,19 @@ import HashRing
 import Logging
 import RingpostCore
 import RingpostStore
+import ServiceLifecycle
 import Synchronization
 
 final class NodeStore: Sendable {
     private struct Held {
         var lineage: UInt64
         var heads: [Int: SlotHead]
+        /// The highest epoch that they have seen.
+        var epoch: UInt64
+
+        init(lineage: UInt64, heads: [Int: SlotHead]) {
+            (self.lineage, self.heads, epoch) = (lineage, heads, SlotHead.epoch(of: heads.values))
+        }
     }
 
     private let store: SlotStore
@@ -56,7 +63,7 @@ final class NodeStore: Sendable {
         if let loss = opened.loss {
             context.tellLoss(
                 "The data directory \(wanted.path) has lost something: \(loss). What is in it is not certain any more; the node goes on as a new "
-                    + "store\(isAlone ? "" : ", and gets its copies from others").")
+                    + "store\(isAlone ? ", its histories begin anew, and clients are told gap" : ", and gets its copies from others").")
         }
         return NodeStore(opened, ring: ring, context)
     }
@@ -87,19 +94,36 @@ final class NodeStore: Sendable {
         guard let servers = context.configuration.zookeeper else { return true }
         let paths = ClusterPaths(cluster: context.configuration.cluster, chroot: servers.chroot)
         let id = context.configuration.id
-        guard let record = await FreshSession.record(of: id, paths, servers, context.configuration.zookeeperCredentials, context.logger)
-        else {
-            return false
-        }
-        // The membership is shut out too, and says so.
-        guard case .read(let ring, let entry) = record else { return true }
-        if let ring, let document = try? ClusterDocument(json: ring, znode: paths.ring) {
+        let claim = LineageClaim(lineage: lineage, boots: store.boots, epoch: epoch)
+        var hasWaited = false
+        while true {
+            guard let record = await FreshSession.record(of: id, paths, servers, context.configuration.zookeeperCredentials, context.logger)
+            else {
+                return false
+            }
+            // The membership is shut out too, and says so.
+            guard case .read(let ring, let entry, let list) = record else { return true }
+            // Without a ring the roster says nothing either: the membership waits for one, or ends, and gives nothing up.
+            guard let ring, let document = try? ClusterDocument(json: ring, znode: paths.ring) else { return true }
             let store = store
             try await Self.refusing { try store.settle(generation: document.generation) }
+            let epoch = list.map { document.epochBase &+ $0 }
+            guard let objection = claim.objection(entry, znode: paths.roster(id), list: epoch) else { return true }
+            if case .olderList = objection, !hasWaited {
+                hasWaited = true
+                await waitForThoseThatRun()
+                continue
+            }
+            try await begin(because: objection.sentence)
+            return true
         }
-        let claim = LineageClaim(lineage: lineage, boots: store.boots)
-        if let objection = claim.objection(entry, znode: paths.roster(id)) { try await begin(because: objection.sentence) }
-        return true
+    }
+
+    /// They may be about to put the ring back as it was, and then nothing has to be given up.
+    private func waitForThoseThatRun() async {
+        context.logger.notice(
+            "ZooKeeper holds an older state than the data directory has seen; waiting for nodes that run to put back what it has lost")
+        await cancelWhenGracefulShutdown { try? await Task.sleep(for: .milliseconds(LineageClaim.putBackMilliseconds)) }
     }
 
     private func begin(because objection: String) async throws(NodeError) {
@@ -173,6 +197,7 @@ final class NodeStore: Sendable {
 
 extension NodeStore: LineageKeeper {
     var boots: Set<UInt64> { store.boots }
+    var epoch: UInt64 { held.withLock { $0.epoch } }
 
     func willFound(generation: UInt64) async throws(MembershipFailure) {
         guard let own = store.generation, own != generation else { return }

@@ -72,6 +72,8 @@ package enum ShellFault: String, CaseIterable, Sendable {
     /// Of a node with a disk: what follows from a change is said before the change is in the store; a store says nothing of copies that were
     /// released; it keeps its lineage though its end is missing, or though others have gone on without it.
     case sayBeforeStored, forgetStoredEvidence, keepLostLineage, keepGivenUpLineage
+    /// A store keeps its lineage though it has seen epochs above the list's.
+    case ignoreOlderList
 }
 
 /// How a run went.

@@ -48,12 +48,14 @@ enum MembershipScript {
 
     /// Node a before `start`.
     static func machine(
-        weight: UInt16 = 1, sessionTimeout: Int = 6_000, lineage: UInt64 = 0, storedBoots: Set<UInt64>? = nil
+        weight: UInt16 = 1, sessionTimeout: Int = 6_000, lineage: UInt64 = 0, storedBoots: Set<UInt64>? = nil,
+        storedEpoch: UInt64 = 0
     ) throws -> MembershipMachine {
         var me = member("a", boot: 0, weight: weight)
         me.lineage = lineage
         return MembershipMachine(
-            cluster: "test", me: me, proposal: try document(sessionTimeout: sessionTimeout), storedBoots: storedBoots)
+            cluster: "test", me: me, proposal: try document(sessionTimeout: sessionTimeout), storedBoots: storedBoots,
+            storedEpoch: storedEpoch)
     }
 
     /// Connected with session 1 and boot 1, and about to read the list (ticket 4).

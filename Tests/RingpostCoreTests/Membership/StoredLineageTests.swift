@@ -11,9 +11,9 @@ import Testing
     ///
     /// - Returns: what it says of its lineage, and the lineage with which it registers.
     private func registers(
-        over entry: (boot: UInt64, lineage: UInt64)?, storedBoots: Set<UInt64>? = [3, 4]
+        over entry: (boot: UInt64, lineage: UInt64)?, storedBoots: Set<UInt64>? = [3, 4], storedEpoch: UInt64 = 0
     ) throws -> (said: [MembershipAction], lineage: UInt64?) {
-        var machine = try Script.machine(lineage: 7, storedBoots: storedBoots)
+        var machine = try Script.machine(lineage: 7, storedBoots: storedBoots, storedEpoch: storedEpoch)
         _ = machine.handle(.start, now: 0)
         _ = machine.handle(.sessionOpened(session: 1, boot: 5), now: 0)
         var actions = machine.handle(.connected(session: 1, negotiatedTimeoutMilliseconds: 6_000), now: 1)
@@ -45,6 +45,14 @@ import Testing
             let lost = try registers(over: entry)
             #expect(lost.said == [.lineage(5)] && lost.lineage == 5, why)
         }
+    }
+
+    /// The list is at epoch 30.
+    @Test func aStoreThatHasSeenALaterEpochIsGivenUp() throws {
+        let kept = try registers(over: (3, 7), storedEpoch: 30)
+        #expect(kept.said == [] && kept.lineage == 7)
+        let lost = try registers(over: (3, 7), storedEpoch: 31)
+        #expect(lost.said == [.lineage(5)] && lost.lineage == 5)
     }
 
     @Test func aNewStoreHasNothingToGiveUp() throws {

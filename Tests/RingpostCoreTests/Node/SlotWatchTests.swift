@@ -55,6 +55,19 @@ import Testing
                 == "slots of this node have had nobody for more than 12 s; d (boot 0000000000000004) can't be reached, and may have copies")
     }
 
+    @Test func slotsThatWaitForALaterEpochAreSaid() {
+        var watch = SlotWatch()
+        var fenced = waits(3, vacant: 1, until: 50_000)
+        fenced.fenced = 2
+        var sum = SlotWaits()
+        sum += fenced
+        #expect(sum == fenced)
+        watch.onWaits(fenced, now: 0)
+        #expect(watch.report(6_000, now: 12_000)?.until == nil, "nobody knows when that epoch comes")
+        let sentence = watch.sentence(6_000, now: 12_000)
+        #expect(sentence?.contains("2 wait for a later epoch, of which another member has heard") == true, "\(sentence ?? "")")
+    }
+
     @Test func whoHasItsCopiesOnADiskIsNamed() {
         var watch = SlotWatch()
         watch.onWaits(waits(9, vacant: 9, until: 30_000), now: 0)

@@ -5,6 +5,7 @@ import Synchronization
 
 final class TestKeeper: LineageKeeper {
     let lineage: UInt64
+    let epoch: UInt64 = 0
     let kept = Mutex<[UInt64]>([])
     var boots: Set<UInt64> { kept.withLock { Set($0) } }
     let refusal: String?

@@ -9,7 +9,7 @@ extension SimChecker {
         for key in simulation.keys {
             let own = records.filter { $0.message.key == key && $0.receipt != nil }
             checkReceipts(own, of: key)
-            checkEpochs(own, of: key)
+            for era in eras(own) { checkEpochs(era, of: key) }
             // What was lost with its mailbox and came again has a place that its receipt knows nothing of.
             let inPlace = own.filter { !$0.isTwice && !simulation.coverage.isLost(key, after: $0.begunAt) }
             checkOrder(inPlace, of: key)
@@ -92,6 +92,12 @@ extension SimChecker {
                 if let endedAt = record.endedAt, endedAt < earliest.endedAt { earliest = (endedAt, record.message.number) }
             }
         }
+    }
+
+    /// Where ZooKeeper was set up from a backup while nobody ran, epochs begin again below.
+    private func eras(_ own: [Record]) -> [[Record]] {
+        guard let restoredAt = simulation.zooKeeper.restoredAt else { return [own] }
+        return [own.filter { $0.endedAt ?? .max < restoredAt }, own.filter { $0.endedAt ?? .max >= restoredAt }]
     }
 
     /// One voice: what begins after a receipt gets one of the same epoch or a later one.

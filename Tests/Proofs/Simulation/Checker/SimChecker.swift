@@ -168,6 +168,9 @@ final class SimChecker {
         return (receipt, number, record)
     }
 
+    /// ZooKeeper was set up from a backup, and nobody runs: terms begin again below those that were.
+    func termsBeginAgain() { voices = [:] }
+
     /// One voice: whoever acknowledges for a slot does so in the highest term so far, and nobody else in that one.
     private func speak(_ key: Key, _ process: SimProcess) {
         guard let term = process.loop.term(ofSlot: key.slot) else { return }

@@ -10,6 +10,9 @@ struct SimOpening {
     let boots: Set<UInt64>?
     let heads: [Int: SlotHead]
     let clock: StoreClock
+
+    /// The highest epoch that it has seen.
+    var epoch: UInt64 { SlotHead.epoch(of: heads.values) }
 }
 
 /// A directory on a disk.

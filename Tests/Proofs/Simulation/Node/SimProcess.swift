@@ -92,7 +92,8 @@ final class SimProcess: SimEnd {
         let fault = node.ringFault
         let membership = MembershipMachine(
             cluster: "sim", me: me, proposal: simulation.document, began: simulation.wall,
-            storedBoots: opening.flatMap { simulation.settings.has(.keepGivenUpLineage) ? simulation.zooKeeper.boots(of: me) : $0.boots }
+            storedBoots: opening.flatMap { simulation.settings.has(.keepGivenUpLineage) ? simulation.zooKeeper.boots(of: me) : $0.boots },
+            storedEpoch: simulation.settings.has(.ignoreOlderList) ? 0 : opening?.epoch ?? 0
         ) { members in
             RingCache.shared.ring(fault.isOn ? members.map { RingMember(id: $0.id, weight: $0.weight > 0 ? 1 : 0) } : members)
         }

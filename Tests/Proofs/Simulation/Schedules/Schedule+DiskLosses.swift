@@ -4,7 +4,7 @@ import RingpostCore
 
 extension Schedule {
     static let diskLosses: [Schedule] = [
-        writtenMachineDown, mixedPowerCut, emptySuccessors, oldDirectory, neverComesBack, lostEnd, traceOnDisk,
+        writtenMachineDown, mixedPowerCut, emptySuccessors, oldDirectory, neverComesBack, lostEnd, traceOnDisk, olderZooKeeper,
     ]
 
     /// A mirror with an old copy is what is left under its old name.
@@ -114,6 +114,46 @@ extension Schedule {
             story.start(story.nodes[0])
             story.settle(atMost: 30_000)
         }
+    }
+
+    /// What the disks have is of epochs that are still to come: nobody could begin a term in their slots, and who began anew could not be
+    /// told from who has had them.
+    static let olderZooKeeper = Schedule(
+        "epochs-start-again-low", "all nodes are away when ZooKeeper is set up from a backup, and their disks have seen later epochs",
+        nodes: 3,
+        disks: .fsync
+    ) { (story: Story) in
+        story.start(3)
+        let backup = story.zooKeeper.tree
+        story.say("ZooKeeper is backed up")
+        story.zooKeeper.pass(transactions: 400)
+        for node in story.nodes {
+            story.kill(node)
+            story.wait(500)
+            story.start(node)
+            story.settle(atMost: 30_000)
+        }
+        let last = story.epoch
+        story.excuse()
+        story.killAll(silently: 30)
+        story.wait(story.random.draw(0...5_000))
+        story.say("ZooKeeper is set up from the backup")
+        story.zooKeeper.goDown()
+        story.zooKeeper.restore(backup)
+        story.zooKeeper.comeUp()
+        // One that knows nothing may have begun there before those that do come back.
+        if story.random.percent(50), let first = story.order().first ?? story.nodes.first {
+            story.say("\(first.id) gets an empty disk")
+            first.disk = SimDisk(.fsync)
+            story.start(first)
+            story.wait(story.random.draw(0...20_000))
+            story.excuse()
+        }
+        story.startAll(within: 2_000)
+        story.wait(5_000)
+        story.require(story.epoch < last, "epochs are below those that the disks have seen")
+        story.expectService("when all have given up what they had", within: 20_000)
+        story.settle(atMost: 30_000)
     }
 
     /// As with sessions that end; but what was released, and what is old, lies on disks.

@@ -19,6 +19,7 @@ extension Schedule {
         case ShellFault.forgetStoredEvidence.rawValue: traceOnDisk
         case ShellFault.keepLostLineage.rawValue: lostEnd
         case ShellFault.keepGivenUpLineage.rawValue: oldDirectory
+        case ShellFault.ignoreOlderList.rawValue: olderZooKeeper
         default: .random
         }
     }

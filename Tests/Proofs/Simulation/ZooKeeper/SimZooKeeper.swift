@@ -21,6 +21,8 @@ final class SimZooKeeper {
     /// Servers cut off from their leader.
     private(set) var isolated: Set<Int> = []
     private(set) var isUp = true
+    /// When it was set up from a backup.
+    private(set) var restoredAt: Int64?
     private(set) var sessions: [SimSession] = []
     /// How many faults keep a node from every server.
     private var cutNodes: [Int]
@@ -206,6 +208,23 @@ final class SimZooKeeper {
         for server in 0..<Self.serverCount where !isolated.contains(server) { reach(history.count - 1, at: server) }
         for session in sessions { session.restartClock() }
         refresh()
+    }
+
+    /// Others use the same ensemble: transactions that concern no node.
+    func pass(transactions: Int) { for _ in 0..<transactions { commit([]) } }
+
+    /// All servers are set up from a backup while they are down. The sessions of that time have ended when they are back.
+    func restore(_ backup: SimTree) {
+        precondition(!isUp, "servers are set up while they are down")
+        restoredAt = simulation.time
+        simulation.checker.termsBeginAgain()
+        for session in sessions { session.isForgotten = true }
+        var tree = backup
+        for path in backup.znodes.filter({ $0.value.owner != nil }).keys.sorted() { _ = tree.apply([.delete(path: path)]) }
+        simulation.coverage.willLose()
+        history.append(tree)
+        simulation.coverage.hasLost()
+        applied = applied.map { _ in history.count - 1 }
     }
 
     /// All servers come back empty, while they are down: they count from the beginning, and refuse whoever has seen more.
