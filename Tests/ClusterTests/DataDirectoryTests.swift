@@ -66,6 +66,7 @@ extension ClusterTests {
             try node.launch()
             #expect(try await node.waitForExit(seconds: 60) == 1)
             #expect(node.log.contains("belongs to one of generation \(generation)"), "\(node.log)")
+            #expect(!node.log.contains("counts no more"), "nothing is given up because of a ZooKeeper that knows nothing: \(node.log)")
             // Somebody else founds one.
             let other = try cluster.addNode("n2")
             try await other.start()

@@ -100,6 +100,18 @@ public final class ZooKeeperServer: Sendable {
         try FileManager.default.removeItem(atPath: folder.file("data/version-2"))
     }
 
+    /// Keeps what it has now, while it is stopped; see ``restore()``.
+    public func backUp() throws {
+        precondition(!isRunning, "The ZooKeeper server on port \(port) runs.")
+        try FileManager.default.copyItem(atPath: folder.file("data/version-2"), toPath: folder.file("backup"))
+    }
+
+    /// Goes back to what ``backUp()`` has kept, while it is stopped.
+    public func restore() throws {
+        try loseData()
+        try FileManager.default.copyItem(atPath: folder.file("backup"), toPath: folder.file("data/version-2"))
+    }
+
     /// Stops it where it stands (SIGSTOP): connections stay open and nothing answers.
     public func pause() { process.withLock { $0 }?.suspend() }
 

@@ -48,17 +48,18 @@ final class Cluster: Sendable {
     }
 
     /// A further node, not started yet, that counts as one of the cluster's.
-    func addNode(_ id: String, weight: Int = 100) throws -> NodeProcess {
-        let node = try stranger(id, weight: weight)
+    func addNode(_ id: String, weight: Int = 100, options: [String] = [], disk: SmallDisk? = nil) throws -> NodeProcess {
+        let node = try stranger(id, weight: weight, options: options, disk: disk)
         members.withLock { $0.append(node) }
         return node
     }
 
     /// A node that would join this cluster but does not count as one of its own. Its options win over the cluster's.
-    func stranger(_ id: String, weight: Int = 100, options: [String] = []) throws -> NodeProcess {
+    func stranger(_ id: String, weight: Int = 100, options: [String] = [], disk: SmallDisk? = nil) throws -> NodeProcess {
         try NodeProcess(
             id, zookeeper: zookeeper.connectString, weight: weight,
-            options: ["--session-timeout", "\(sessionTimeoutMilliseconds)"] + self.options(id) + options, authority: authority)
+            options: ["--session-timeout", "\(sessionTimeoutMilliseconds)"] + self.options(id) + options, authority: authority,
+            disk: disk)
     }
 
     /// Takes a node out of what `settled()` waits for. The process is the caller's.

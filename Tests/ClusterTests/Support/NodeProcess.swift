@@ -17,6 +17,7 @@ final class NodeProcess: Sendable {
     let authority: String?
     private let arguments: [String]
     private let environment: [String: String]
+    private let disk: SmallDisk?
     private let folder: TemporaryFolder
     private let process = Mutex<ChildProcess?>(nil)
 
@@ -26,10 +27,11 @@ final class NodeProcess: Sendable {
     ///   - link: the link port, where the options name it.
     ///   - options: besides the id, the ports and ZooKeeper.
     ///   - authority: who has signed the certificates in these, a file.
+    ///   - disk: a file system that only this node sees.
     init(
         _ id: String, zookeeper: String? = nil, weight: Int = 100, link: Int? = nil, options: [String] = [],
         environment: [String: String] = [:],
-        authority: String? = nil
+        authority: String? = nil, disk: SmallDisk? = nil
     ) throws {
         let ports = try FreePorts.take(3)
         (client, api, self.link) = (ports[0], ports[1], link ?? ports[2])
@@ -37,6 +39,7 @@ final class NodeProcess: Sendable {
         self.weight = weight
         self.environment = environment
         self.authority = authority
+        self.disk = disk
         folder = try TemporaryFolder("node-\(id)")
         let servers = zookeeper.map { ["--zookeeper", $0] } ?? []
         arguments =
@@ -51,8 +54,10 @@ final class NodeProcess: Sendable {
     deinit { kill() }
 
     /// A node alone, started and ready.
-    static func alone(_ id: String = "n1", link: Int? = nil, options: [String] = [], authority: String? = nil) async throws -> NodeProcess {
-        let node = try NodeProcess(id, link: link, options: options, authority: authority)
+    static func alone(
+        _ id: String = "n1", link: Int? = nil, options: [String] = [], authority: String? = nil, disk: SmallDisk? = nil
+    ) async throws -> NodeProcess {
+        let node = try NodeProcess(id, link: link, options: options, authority: authority, disk: disk)
         try await node.start()
         return node
     }
@@ -61,13 +66,17 @@ final class NodeProcess: Sendable {
     func launch() throws {
         try process.withLock { process in
             precondition(process?.isRunning != true, "node \(id) runs already")
-            process = try RingpostProgram.start(arguments, environment: environment, outputFile: folder.file("log"))
+            process = try RingpostProgram.start(arguments, environment: environment, outputFile: folder.file("log"), disk: disk)
         }
     }
 
     /// Starts it and waits until it is in a ring.
     func start() async throws {
         try launch()
+        try await waitUntilReady()
+    }
+
+    func waitUntilReady() async throws {
         try await eventually(within: Self.startSecondsMax, "node \(id) is ready. Its log: \(log)") {
             try requireRunning()
             return try await get("/readyz")?.status == 200

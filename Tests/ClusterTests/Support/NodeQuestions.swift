@@ -77,6 +77,11 @@ extension NodeProcess {
             port: api, "POST", "/v1/users/\(user.percentEncoded)/messages", headers: headers, body: Array(text.utf8))
     }
 
+    /// The answer of the API port to a request with a JSON body.
+    func post(_ json: String, toPath path: String) async throws -> HTTPAnswer {
+        try await RawConnection.exchange(port: api, "POST", path, body: Array(json.utf8))
+    }
+
     /// Publishes text; throws unless there is a receipt.
     @discardableResult
     func publish(_ text: String, to user: String, headers: [String: String] = [:]) async throws -> Receipt {

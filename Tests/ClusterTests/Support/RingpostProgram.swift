@@ -24,8 +24,13 @@ enum RingpostProgram {
         return own.merging(["SWIFTNIO_STRICT": "1"]) { $1 }.merging(variables) { $1 }
     }
 
-    static func start(_ arguments: [String], environment: [String: String] = [:], outputFile: String? = nil) throws -> ChildProcess {
-        try ChildProcess(path, arguments: arguments, environment: self.environment(environment), outputFile: outputFile)
+    /// - Parameter disk: the process sees it in its place.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], outputFile: String? = nil, disk: SmallDisk? = nil
+    ) throws -> ChildProcess {
+        let command = (disk?.entering ?? []) + [path] + arguments
+        return try ChildProcess(
+            command[0], arguments: Array(command.dropFirst()), environment: self.environment(environment), outputFile: outputFile)
     }
 
     /// Runs a command to its end.
