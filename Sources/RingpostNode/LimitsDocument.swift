@@ -53,7 +53,7 @@ public enum LimitsDocument {
                 ),
                 (
                     "all histories of a loop, copies of other nodes' included",
-                    "\(bytes(mailbox.storeBytesMax)); those that were used longest ago lose theirs first"
+                    "\(bytes(mailbox.storeBytesMax)); those that were used longest ago lose theirs first, with `--data` from memory only"
                 ),
                 (
                     "users and channels with messages that a loop knows",
@@ -212,7 +212,20 @@ public enum LimitsDocument {
                     + "nothing of them"
             ),
             ("bytes that are written at a time", "\(bytes(StoreLimits.batchBytesMax)), or one tick that is larger"),
-            ("slots and parts of histories that wait to be read", "\(grouped(StoreLimits.readsMax)); who asks for more asks again later"),
+            (
+                "slots, and parts of histories, that wait to be read",
+                "\(grouped(StoreLimits.readsMax)) each; who asks for more asks again later"
+            ),
+            (
+                "messages of one user or channel that memory keeps, where `history-messages` and `history-bytes` allow more",
+                "\(grouped(MailboxLimits().memoryMessagesMax)) or \(bytes(MailboxLimits().memoryBytesMax)); those before them are read when they are "
+                    + "asked for"
+            ),
+            (
+                "requests of a loop for messages that memory does not have",
+                "\(OlderReads.underWayMax) are read at a time, \(bytes(MailboxLimits().replayBytesMax)) each, and \(grouped(OlderReads.waitingMax)) "
+                    + "wait; more, and those that have waited for \(OlderReads.millisecondsMax / 1_000) s, are told to ask again"
+            ),
             (
                 "memory for changes that are not in files yet, and for blocks that were read",
                 "\(bytes(StoreLimits.memtableBytesMax)), and \(bytes(StoreLimits.cacheBytesMax + StoreLimits.headsCacheBytesMax))"

@@ -100,6 +100,17 @@ public final class RocksDatabase: Sendable {
         }
     }
 
+    /// Bytes of a table's files, with what is in them and is not needed any more.
+    public func fileBytes(of table: RocksTable) throws(RocksError) -> Int {
+        try handle.use("look") { library throws(RocksError) in
+            ["rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size"].reduce(0) { sum, property in
+                var bytes: UInt64 = 0
+                let isKnown = rocksdb_property_int_cf(library.database, library.tables[table.number], property, &bytes) == 0
+                return sum + (isKnown ? Int(clamping: bytes) : 0)
+            }
+        }
+    }
+
     // MARK: Reading
 
     /// One value; `nil` if there is none.

@@ -109,6 +109,57 @@ extension ClusterTests {
             }
         }
 
+        // MARK: Behind memory
+
+        /// Memory has a thousand of them.
+        @Test(.timeLimit(.minutes(5))) func whatMemoryDropsTheDiskStillHas() async throws {
+            let folder = try TemporaryFolder("history")
+            let node = try await NodeProcess.alone(
+                options: ["--data", folder.file("data"), "--history-messages", "4000", "--history-bytes", "100000000"])
+            for part in 0..<6 { try await node.publish((1...500).map { "message \(part * 500 + $0)" }, to: "alice") }
+            let path = "/v1/users/alice/messages"
+            for life in 1...2 {
+                #expect(try await Self.walk(node, path, backwards: false, limit: 1_000) == Array(1...3_000), "life \(life)")
+                #expect(try await Self.walk(node, path, backwards: true, limit: 300) == Array(1...3_000), "life \(life)")
+                let socket = try await node.webSocket("alice", since: "earliest")
+                #expect(try await socket.messages(3_000, seconds: 60).map(\.seq) == Array(1...3_000))
+                #expect(try socket.events().gaps.isEmpty)
+                let (metrics, report) = (try await node.metrics(), try await node.user("alice"))
+                #expect(metrics["ringpost_history_reads_total{result=\"read\"}"] > 0)
+                #expect(metrics["ringpost_history_reads_total{result=\"damaged\"}"] == 0)
+                #expect(metrics["ringpost_history_older_bytes"] > 0 && report.history?.messages == 3_000)
+                node.kill()
+                try await node.start()
+            }
+            // What is too much goes, and whoever has not seen it is told.
+            let first = try await Self.page(node, "\(path)?since=earliest&limit=1")
+            let cursor = try #require(first.messages.first?.cursor)
+            for part in 6..<9 { try await node.publish((1...500).map { "message \(part * 500 + $0)" }, to: "alice") }
+            let later = try await Self.page(node, "\(path)?since=\(cursor)&limit=1000")
+            #expect(later.gap == true && later.sequences == Array(501...1_500))
+            #expect(try await node.ring()?.node("n1").olderBytes ?? 0 > 0)
+            node.terminate()
+            #expect(try await node.waitForExit(seconds: 60) == 0)
+        }
+
+        /// Their copies end at different messages: the shorter ones go on from what they have.
+        @Test(.timeLimit(.minutes(5))) func aPowerCutKeepsWhatOnlyDisksHave() async throws {
+            let folder = try TemporaryFolder("long")
+            let cluster = try await Cluster.start(weights: [100, 100]) {
+                ["--data", folder.file($0), "--history-messages", "5000", "--history-bytes", "100000000"]
+            }
+            let user = try await cluster.user("long", ownedBy: "n1")
+            for part in 0..<4 { try await cluster.nodes[part % 2].publish((1...500).map { "message \(part * 500 + $0)" }, to: user) }
+            for node in cluster.nodes { node.kill() }
+            for node in cluster.nodes { try node.launch() }
+            try await cluster.settled()
+            try await cluster.nodes[1].publish("afterwards", to: user)
+            for node in cluster.nodes {
+                let seen = try await Self.walk(node, "/v1/users/\(user)/messages", backwards: false, limit: 1_000)
+                #expect(seen == Array(1...2_001))
+            }
+        }
+
         // MARK: One node
 
         @Test func whatIsNotKeptIsSaid() async throws {

@@ -143,8 +143,9 @@ extension SlotStore {
         let request = SlotLoad(
             slot: try StoreFixture.key(name).slot, head: head, now: now, hasher: StoreFixture.hasher, limits: StoredHistoryLimits(),
             chunkBytesMax: 1_024)
-        return try await withCheckedThrowingContinuation { continuation in
+        let slot: StoredSlot = try await withCheckedThrowingContinuation { continuation in
             if !load(request, then: { continuation.resume(with: $0) }) { continuation.resume(throwing: StoreFailure("no room")) }
-        }.flatMap(\.items)
+        }
+        return slot.chunks.flatMap(\.items)
     }
 }

@@ -46,8 +46,8 @@ import Testing
     @Test func lastMemberDrains() throws { try play("last-member-drains") }
 
     @Test func everyScheduleHasATestAndAName() {
-        #expect(Schedule.named.count == 61)
-        #expect(Set(Schedule.named.map(\.name)).count == 61)
+        #expect(Schedule.named.count == 62)
+        #expect(Set(Schedule.named.map(\.name)).count == 62)
     }
 }
 
@@ -87,6 +87,7 @@ import Testing
     @Test func loneOwnerKilled() throws { try play("lone-owner-killed") }
     @Test func waiterReturnsFirstAfterZooKeeper() throws { try play("waiter-returns-first-after-zookeeper", seeds: 1...4) }
     @Test func toldToStopBeforeItHasRead() throws { try play("told-to-stop-before-it-has-read") }
+    @Test func historyBehindMemory() throws { try play("history-behind-memory", seeds: 1...6) }
 }
 
 @Suite struct DiskLossScheduleTests {

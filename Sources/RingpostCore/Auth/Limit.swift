@@ -38,6 +38,7 @@ public enum Limit: String, Sendable, CaseIterable {
     case historyMessages = "history-messages"
     case historyBytes = "history-bytes"
     case historySeconds = "history-seconds"
+    case dataMegabytes = "data-megabytes"
 
     /// What is counted, and what happens to what is too much.
     public var meaning: String {
@@ -105,11 +106,17 @@ public enum Limit: String, Sendable, CaseIterable {
                 + "times as much at once; a page counts as \(HistoryGate.pageKilobytesMin) at least; more are answered 429 `too_fast`"
         case .historyMessages:
             "messages that one user or channel keeps, unless its namespace says otherwise; the oldest goes first, and whoever has not seen it is "
-                + "told `gap`"
-        case .historyBytes: "bytes of messages that one user or channel keeps, likewise; one message is kept however large it is"
+                + "told `gap`. More than 10,000 only with `--data`"
+        case .historyBytes:
+            "bytes of messages that one user or channel keeps, likewise; one message is kept however large it is. More than "
+                + "16 MiB only with `--data`"
         case .historySeconds:
             "the time for which a user or channel keeps a message, likewise; 0 for no bound. On copies and where little is asked for, old "
                 + "messages go some at a time"
+        case .dataMegabytes:
+            "MiB of messages that a node with `--data` keeps, copies of other nodes' included, shared out evenly to its event loops; beyond it those "
+                + "go that left memory first, whoever has not seen them is told `gap`, and each counts. The directory's files have some more: what was "
+                + "dropped stays in them until they are written anew"
         }
     }
 }

@@ -3,7 +3,7 @@ import HashRing
 
 extension SlotLog {
     /// From here on what changes is collected; see ``takeWrites()``.
-    mutating func beginJournal() { mailboxes.journal = SlotJournal() }
+    mutating func beginJournal() { mailboxes.beginJournal() }
 
     /// Whether something has changed since ``takeWrites()``.
     var hasChanges: Bool { mailboxes.journal?.isEmpty == false }
@@ -30,6 +30,21 @@ extension SlotLog {
         mailboxes.journal?.replace(by: change, slot: layout.slot(at: slotIndex))
     }
 
+    /// Another copy comes in place of this one.
+    ///
+    /// - Returns: what stays in the store of the histories here.
+    mutating func recordCopy(_ chunks: [SnapshotChunk], at slotIndex: Int) -> [Key: KeptHistory] {
+        guard mailboxes.journal != nil else { return [:] }
+        let kept = mailboxes.keptOlder(ofSlot: layout.slot(at: slotIndex), by: chunks)
+        if kept.isEmpty {
+            recordWhole(.copy(chunks), at: slotIndex)
+        } else {
+            // Some of that may still be on its way there.
+            record(.copy(chunks, keeping: kept), at: slotIndex)
+        }
+        return kept
+    }
+
     // MARK: The beginning
 
     /// A slot as the store has it: a copy is retained, and its content is read when it is needed. Before the first view.
@@ -46,8 +61,9 @@ extension SlotLog {
     }
 
     /// The content of a copy has come from the store, where it stays as it is.
-    mutating func load(_ chunks: [SnapshotChunk], at slotIndex: Int, now: Int64) {
-        mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
+    mutating func load(_ stored: StoredSlot, at slotIndex: Int, now: Int64) {
+        mailboxes.replace(
+            slot: layout.slot(at: slotIndex), with: stored.chunks, keeping: stored.older.mapValues { $0.shifted(by: now) }, now: now)
         unloaded.remove(slotIndex)
     }
 }

@@ -341,8 +341,8 @@ struct SlotLog {
     /// - Parameter isCurrent: its owner has sent it.
     mutating func replaceCopy(by chunks: [SnapshotChunk], term: UInt64, isCurrent: Bool, at slotIndex: Int, now: Int64) {
         guard let last = chunks.last else { return }
-        if mailboxes.journal != nil { recordWhole(.copy(chunks), at: slotIndex) }
-        mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, now: now)
+        let kept = recordCopy(chunks, at: slotIndex)
+        mailboxes.replace(slot: layout.slot(at: slotIndex), with: chunks, keeping: kept, now: now)
         slots[slotIndex].copy = SlotCopy(state: .complete, term: term, position: last.position, set: last.set, isCurrent: isCurrent)
         retained.remove(slotIndex)
         unloaded.remove(slotIndex)

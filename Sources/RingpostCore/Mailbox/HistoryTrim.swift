@@ -16,8 +16,9 @@ public struct HistoryTrim {
     private var next = 0
     private var lastUsed = Int64.min
 
-    init(limits: MailboxLimits) {
-        firstThreshold = max(Self.bytesMin, limits.historyBytesMax / 2)
+    /// - Parameter bytesMax: what memory holds of a mailbox at most.
+    init(bytesMax: Int) {
+        firstThreshold = max(Self.bytesMin, bytesMax / 2)
         threshold = firstThreshold
     }
 
@@ -38,7 +39,7 @@ public struct HistoryTrim {
 }
 
 extension MailboxStore {
-    /// Drops the older part of large histories; returns how many bytes went.
+    /// Drops the older part of large histories from memory; returns how many bytes went.
     ///
     /// - Parameter bytes: when so many have gone, it is enough.
     mutating func trim(_ bytes: Int, now: Int64) -> Int {

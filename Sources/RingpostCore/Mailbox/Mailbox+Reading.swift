@@ -1,10 +1,12 @@
 // What a mailbox shows to whoever asks: what is committed after a place, and whether there is a hole before it.
 
 extension Mailbox {
-    /// What a request gets.
-    func read(_ request: AttachRequest, now: Int64, bytesMax: Int) -> AttachReply {
+    /// What a request gets of what memory has.
+    ///
+    /// - Parameter olderEnd: the last message that only the store has; `nil` where there is none.
+    func read(_ request: AttachRequest, olderEnd: UInt64? = nil, now: Int64, bytesMax: Int) -> AttachReply {
         request.stay == .page
-            ? page(from: request.start, countMax: Int(request.countMax), now: now, bytesMax: bytesMax)
+            ? page(from: request.start, countMax: Int(request.countMax), olderEnd: olderEnd, now: now, bytesMax: bytesMax)
             : read(from: request.start, askedAt: request.askedAt, stay: request.stay, now: now, bytesMax: bytesMax)
     }
 
@@ -12,7 +14,7 @@ extension Mailbox {
     func read(
         from start: AttachStart, askedAt: Int64 = .max, stay: AttachRequest.Stay, now: Int64, bytesMax: Int
     ) -> AttachReply {
-        let (gap, from) = start == .now ? beginning(since: askedAt) : beginning(of: start)
+        let (gap, from) = beginning(of: start, askedAt: askedAt)
         var through = from
         var messages: [StoredMessage] = []
         var bytes = 0
@@ -31,9 +33,18 @@ extension Mailbox {
         }
         let hasMore = index < history.count && history[index].sequence <= committed
         if !hasMore { through = max(through, committed) }
-        let goesLive = !hasMore && (stay == .always || (stay == .ifEmpty && messages.isEmpty && !gap))
         return AttachReply(
-            incarnation: incarnation, gap: gap, from: from, through: through, messages: messages, isLive: goesLive, hasMore: hasMore)
+            incarnation: incarnation, gap: gap, from: from, through: through, messages: messages,
+            isLive: goesLive(stay, isEmpty: messages.isEmpty && !gap, hasMore: hasMore), hasMore: hasMore)
+    }
+
+    /// Whether who asks is attached with this answer.
+    func goesLive(_ stay: AttachRequest.Stay, isEmpty: Bool, hasMore: Bool) -> Bool {
+        !hasMore && (stay == .always || (stay == .ifEmpty && isEmpty))
+    }
+
+    func beginning(of start: AttachStart, askedAt: Int64) -> (gap: Bool, from: UInt64) {
+        start == .now ? beginning(since: askedAt) : beginning(of: start)
     }
 
     func beginning(of start: AttachStart) -> (gap: Bool, from: UInt64) {
@@ -55,7 +66,10 @@ extension Mailbox {
         let end = firstIndex(after: committed)
         var index = end
         while index > 0, history[index - 1].appendedAt >= moment { index -= 1 }
-        if index == 0, lostThrough >= moment { return (true, min(resumableFrom, committed)) }
+        if index == 0, lostThrough >= moment {
+            // What memory does not have any more of that time is not looked for.
+            return (true, min(max(resumableFrom, history.first.map { $0.sequence - 1 } ?? appended), committed))
+        }
         return (false, index == end ? committed : history[index].sequence - 1)
     }
 }

@@ -50,6 +50,17 @@ public struct MailboxLimits: Sendable {
     public var historyMessagesMax = 1_000
     /// Bytes of envelopes that one mailbox keeps.
     public var historyBytesMax = 1_024 * 1_024
+    /// Where the node has a store: messages of one mailbox that memory keeps of those. What comes before them is read when it is asked for.
+    public var memoryMessagesMax = 1_000
+    /// The same in bytes of envelopes.
+    public var memoryBytesMax = 1_024 * 1_024
+    /// Bytes of envelopes that a node's store keeps, those that memory has too, shared out evenly to its event loops. Beyond it the messages
+    /// that left memory first are dropped.
+    public var storedBytesMax = 16_384 * 1_024 * 1_024
+    /// What one mailbox may be told to keep without a store, and with one.
+    public static let historyMessagesMost = (memory: Namespace.historyMessagesMax, store: 10_000_000)
+    /// The same in bytes of envelopes.
+    public static let historyBytesMost = (memory: Namespace.historyBytesMax, store: 16 * 1_024 * 1_024 * 1_024)
     /// How long one mailbox keeps a message; `nil` for no bound.
     public var historyMilliseconds: Int64?
     /// Mailboxes in which old messages are looked for in one tick, where all have such a bound: a million of them in less than a minute.

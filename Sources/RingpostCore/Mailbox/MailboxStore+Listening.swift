@@ -20,9 +20,9 @@ extension MailboxStore {
     /// A socket of the user is there now.
     mutating func setLastSeen(_ wall: Int64, at mailboxIndex: Int) { mailboxes.all[mailboxIndex].lastSeen = wall }
 
-    /// The committed messages after a request's start.
+    /// The committed messages after a request's start, where memory has them; see ``load(for:at:now:)``.
     func read(_ request: AttachRequest, at mailboxIndex: Int, now: Int64) -> AttachReply {
-        mailboxes.all[mailboxIndex].read(request, now: now, bytesMax: limits.replayBytesMax)
+        mailboxes.all[mailboxIndex].read(request, olderEnd: older[mailboxIndex]?.end, now: now, bytesMax: limits.replayBytesMax)
     }
 
     /// What a request gets for a name that nobody has written to, before anything is kept for it.

@@ -11,7 +11,7 @@ extension MailboxStore {
             guard let (mailboxIndex, _) = look(inNamespace: number) else { continue }
             letGo(at: mailboxIndex, now: now)
             let mailbox = mailboxes.all[mailboxIndex]
-            guard mailbox.attachments.isEmpty, mailbox.lastUsed + Publish.budgetMillisecondsMax < now,
+            guard mailbox.attachments.isEmpty, older[mailboxIndex] == nil, mailbox.lastUsed + Publish.budgetMillisecondsMax < now,
                 mailbox.history.allSatisfy({ $0.expiresAt <= now })
             else { continue }
             remove(mailboxIndex)
@@ -36,11 +36,12 @@ extension MailboxStore {
 
     /// Drops messages that a mailbox has kept for as long as it may. Whoever has not seen them is told of a gap.
     mutating func letGo(at mailboxIndex: Int, now: Int64) {
-        let number = Int(mailboxes.all[mailboxIndex].namespace)
-        let kept = number > 0 ? uses[number - 1].keptMilliseconds : limits.historyMilliseconds ?? .max
+        let kept = keptMilliseconds(at: mailboxIndex)
         guard kept < .max else { return }
+        while let stretch = older[mailboxIndex]?.stretches.first, now &- stretch.newest >= kept { loseOldest(at: mailboxIndex, now: now) }
+        if older[mailboxIndex] != nil { return }
         while let oldest = mailboxes.all[mailboxIndex].history.first, now &- oldest.appendedAt >= kept {
-            dropOldest(at: mailboxIndex, now: now)
+            loseOldest(at: mailboxIndex, now: now)
         }
     }
 
@@ -51,9 +52,9 @@ extension MailboxStore {
         for _ in 0..<NamespaceUse.looksMax {
             guard uses[number - 1].isOverBytes else { return }
             guard let (victim, isUsed) = look(inNamespace: number), !isUsed else { continue }
-            while uses[number - 1].isOverBytes, !mailboxes.all[victim].history.isEmpty { dropOldest(at: victim, now: now) }
+            while uses[number - 1].isOverBytes, hasHistory(at: victim) { loseOldest(at: victim, now: now) }
         }
-        while uses[number - 1].isOverBytes, !mailboxes.all[mailboxIndex].history.isEmpty { dropOldest(at: mailboxIndex, now: now) }
+        while uses[number - 1].isOverBytes, hasHistory(at: mailboxIndex) { loseOldest(at: mailboxIndex, now: now) }
     }
 
     /// In every tick: some mailboxes let go what they have kept for long enough; where only namespaces have such a bound, of one of these, and

@@ -19,8 +19,12 @@ struct MailboxStore {
     var journal: SlotJournal?
     /// Which histories give when memory runs short.
     var trimming: HistoryTrim
-    /// Bytes of envelopes in all histories.
-    private(set) var historyBytes = 0
+    /// Bytes of envelopes that memory holds of all histories.
+    var historyBytes = 0
+    /// What only the node's store has of them.
+    var older = OlderHistories()
+    /// Bytes of envelopes that this store's share of the node's store may keep.
+    let storedBytesMax: Int
     /// Attachments to all mailboxes.
     var attachmentCount = 0
     /// Mailboxes that were forgotten because the store was full.
@@ -31,10 +35,11 @@ struct MailboxStore {
     /// - Parameter shardCount: the store has every slot that one of so many shards has.
     init(shardCount: Int = 1, limits: MailboxLimits = MailboxLimits()) {
         self.limits = limits
+        storedBytesMax = limits.storedBytesMax / shardCount
         mailboxes = MailboxTable(shardCount: shardCount)
         origins = Origins(shardCount: shardCount)
         uses = limits.namespaces.all.map { NamespaceUse($0, limits: limits, shardCount: shardCount) }
-        trimming = HistoryTrim(limits: limits)
+        trimming = HistoryTrim(bytesMax: limits.historyBytesMax)
         window = IdempotencyWindow(
             entriesMax: limits.windowEntriesMax, milliseconds: limits.windowMilliseconds, waitMilliseconds: limits.windowWaitMilliseconds,
             shardCount: shardCount)
@@ -128,26 +133,10 @@ struct MailboxStore {
         mailboxes.all[mailboxIndex].historyBytes += kept.envelope.count
         count(bytes: kept.envelope.count, at: mailboxIndex)
         let namespace = Int(mailboxes.all[mailboxIndex].namespace)
-        let messagesMax = namespace > 0 ? uses[namespace - 1].historyMessagesMax : limits.historyMessagesMax
-        let bytesMax = namespace > 0 ? uses[namespace - 1].historyBytesMax : limits.historyBytesMax
-        while mailboxes.all[mailboxIndex].isOver(messagesMax: messagesMax, bytesMax: bytesMax) { dropOldest(at: mailboxIndex, now: now) }
+        bound(at: mailboxIndex, now: now)
         if namespace > 0 || limits.historyMilliseconds != nil { letGo(at: mailboxIndex, now: now) }
         if namespace == 0 { return }
         shed(inNamespaceOf: mailboxIndex, now: now)
-    }
-
-    /// Takes the oldest message out of a history.
-    mutating func dropOldest(at mailboxIndex: Int, now: Int64) {
-        let bytes = mailboxes.all[mailboxIndex].dropOldest(now: now)
-        count(bytes: -bytes, at: mailboxIndex)
-        journal?.trim(mailboxIndex)
-    }
-
-    /// Histories hold so much more.
-    private mutating func count(bytes: Int, at mailboxIndex: Int) {
-        historyBytes += bytes
-        let namespace = Int(mailboxes.all[mailboxIndex].namespace)
-        if namespace > 0 { uses[namespace - 1].add(bytes: bytes) }
     }
 
     /// Applies a step of an owner's log to this copy; false if it is a message for which there is no room.
@@ -178,6 +167,7 @@ struct MailboxStore {
                 setEnd(message.sequence - 1, at: mailboxIndex, now: now)
                 let bytes = mailboxes.all[mailboxIndex].clear(through: message.sequence - 1, now: now)
                 count(bytes: -bytes, at: mailboxIndex)
+                forgetOlder(at: mailboxIndex)
                 journal?.trim(mailboxIndex)
             }
             keep(message, at: mailboxIndex, now: now)
@@ -215,8 +205,10 @@ struct MailboxStore {
         guard let mailboxIndex = mailboxes.index(of: key) else { return nil }
         let mailbox = mailboxes.all[mailboxIndex]
         return MailboxSummary(
-            cursor: Cursor(incarnation: mailbox.incarnation, sequence: mailbox.committed), historyMessages: mailbox.history.count,
-            historyBytes: mailbox.historyBytes, attachments: mailbox.attachments, lastSeen: mailbox.lastSeen)
+            cursor: Cursor(incarnation: mailbox.incarnation, sequence: mailbox.committed),
+            historyMessages: mailbox.history.count + (older[mailboxIndex]?.count ?? 0),
+            historyBytes: mailbox.historyBytes + (older[mailboxIndex]?.bytes ?? 0), attachments: mailbox.attachments,
+            lastSeen: mailbox.lastSeen)
     }
 
     // MARK: Bounds
@@ -288,23 +280,19 @@ struct MailboxStore {
             origins.forget(mailboxes.all[mailboxIndex].incarnation, of: mailboxes.all[mailboxIndex].key)
         }
         count(bytes: -mailboxes.all[mailboxIndex].historyBytes, at: mailboxIndex)
+        forgetOlder(at: mailboxIndex)
         let namespace = Int(mailboxes.all[mailboxIndex].namespace)
         if namespace > 0 { uses[namespace - 1].remove() }
         attachmentCount -= mailboxes.all[mailboxIndex].attachments.count
         mailboxes.remove(mailboxIndex)
     }
 
-    /// Drops history of the mailboxes used longest ago until the store is within its bytes.
-    private mutating func shed(now: Int64) {
-        while historyBytes > limits.storeBytesMax, let mailboxIndex = mailboxes.nextToShed() {
-            dropOldest(at: mailboxIndex, now: now)
-        }
-    }
-
     /// Forgets mailboxes that nobody has used for long; at most `limit` in one go, so that no tick takes long.
     mutating func forgetIdle(now: Int64, limit: Int = 256) {
         var looked = 0
-        while looked < limit, let oldest = mailboxes.oldestWritten, mailboxes.all[oldest].lastUsed + limits.idleMilliseconds <= now {
+        // Where messages are kept in a store for longer than that, so is their mailbox.
+        let idle = journal == nil ? limits.idleMilliseconds : max(limits.idleMilliseconds, limits.historyMilliseconds ?? 0)
+        while looked < limit, let oldest = mailboxes.oldestWritten, mailboxes.all[oldest].lastUsed + idle <= now {
             looked += 1
             if mailboxes.all[oldest].attachments.isEmpty { remove(oldest) } else { mailboxes.touch(oldest, now: now) }
         }
@@ -352,7 +340,8 @@ struct MailboxStore {
                 .mailbox(
                     MailboxHead(
                         key: mailbox.key, incarnation: mailbox.incarnation, appended: mailbox.appended,
-                        resumableFrom: mailbox.resumableFrom,
+                        // A copy brings what memory has.
+                        resumableFrom: max(mailbox.resumableFrom, older[mailboxIndex]?.end ?? 0),
                         lostAgo: lostAgo, lastSeen: mailbox.lastSeen, principal: mailbox.principal)))
             for message in mailbox.history { packer.add(.message(message.shifted(by: -now))) }
         }
@@ -361,16 +350,20 @@ struct MailboxStore {
     }
 
     /// Replaces all that is here of a slot by another node's copy.
-    mutating func replace(slot: Int, with chunks: [SnapshotChunk], now: Int64) {
+    ///
+    /// - Parameter kept: what lies in the store of its mailboxes' histories.
+    mutating func replace(slot: Int, with chunks: [SnapshotChunk], keeping kept: [Key: KeptHistory] = [:], now: Int64) {
         drop(slot: slot)
         origins[slot] = chunks.first?.origin ?? 0
         var current = -1
         for item in chunks.lazy.flatMap(\.items) {
             switch item {
             case .mailbox(let head):
+                boundCopy(at: current, now: now)
                 current = receive(head, now: now) ?? -1
                 guard current >= 0 else { continue }
                 mailboxes.all[current].resumableFrom = head.resumableFrom
+                if !kept.isEmpty, let kept = kept[head.key] { keep(kept, at: current) }
                 mailboxes.all[current].lastSeen = head.lastSeen
                 mailboxes.all[current].lostThrough = head.lostAgo == .max ? .min : now - head.lostAgo
             case .message(let message):
@@ -383,6 +376,7 @@ struct MailboxStore {
             case .remembered(let key, let remembered): window.remember(remembered.shifted(by: now), to: key)
             }
         }
+        boundCopy(at: current, now: now)
         shed(now: now)
     }
 

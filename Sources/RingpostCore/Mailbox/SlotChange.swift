@@ -4,8 +4,9 @@
 public enum SlotChange: Hashable, Sendable {
     /// A step of the log. Times in it are the node's. Before the first message of another incarnation its mailbox is forgotten.
     case step(SlotEntry)
-    /// Another copy in place of all that is here. Times in it are counted from the tick, as frames carry them.
-    case copy([SnapshotChunk])
+    /// Another copy in place of all that is here, but for what is kept of histories. Times in it are counted from the tick, as frames carry
+    /// them.
+    case copy([SnapshotChunk], keeping: [Key: KeptHistory] = [:])
     /// All that is here goes: the copy was released, or is fetched anew.
     case drop
     /// A mailbox's messages up to this number leave its history. What a receipt needs of them stays until the receipt's time is over.
@@ -20,7 +21,7 @@ public enum SlotChange: Hashable, Sendable {
     var bytes: Int {
         switch self {
         case .step(let entry): Self.smallBytes + entry.payloadBytes
-        case .copy(let chunks): chunks.reduce(0) { $0 + $1.payloadBytes }
+        case .copy(let chunks, _): chunks.reduce(0) { $0 + $1.payloadBytes }
         case .drop, .trim, .forget: Self.smallBytes
         }
     }

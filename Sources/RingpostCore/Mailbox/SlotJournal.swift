@@ -44,7 +44,8 @@ extension MailboxStore {
     mutating func takeChanges() -> [(slot: Int, changes: [SlotChange])] {
         guard let trimmed = journal?.trimmed else { return [] }
         for mailboxIndex in trimmed {
-            let (key, bounds) = (mailboxes.all[mailboxIndex].key, mailboxes.all[mailboxIndex].bounds)
+            let key = mailboxes.all[mailboxIndex].key
+            let bounds = mailboxes.all[mailboxIndex].bounds(older: older[mailboxIndex])
             journal?.add(.trim(key, bounds), slot: key.slot)
         }
         return journal?.take() ?? []
@@ -52,9 +53,10 @@ extension MailboxStore {
 }
 
 extension Mailbox {
-    /// What its history has lost.
-    fileprivate var bounds: MailboxBounds {
+    /// What its history has lost, which goes on in memory behind what only the store has.
+    fileprivate func bounds(older: OlderHistory?) -> MailboxBounds {
         MailboxBounds(
-            through: history.first.map { $0.sequence - 1 } ?? appended, resumableFrom: resumableFrom, lostThrough: lostThrough)
+            through: older?.begin ?? history.first.map { $0.sequence - 1 } ?? appended, resumableFrom: resumableFrom,
+            lostThrough: lostThrough)
     }
 }

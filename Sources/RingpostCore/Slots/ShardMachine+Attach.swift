@@ -81,13 +81,10 @@ extension ShardMachine {
             return
         }
         if let mailboxIndex, isSomebodyThere { log.touch(mailboxIndex, isSeen: request.key.kind == .user, now: now) }
-        if isKnown, let mailboxIndex, log.isServing(at: slotIndex) {
-            let reply = log.mailboxes.read(request, at: mailboxIndex, now: now.monotonic)
-            let onlyContinues = !reply.messages.isEmpty && request.start.continues(withGap: reply.gap)
-            if onlyContinues || log.commitsAtOnce(at: slotIndex) {
-                answerAttach(request, now: now, actions: &actions)
-                return
-            }
+        if isKnown, let mailboxIndex, log.isServing(at: slotIndex),
+            answerAtOnce(request, at: mailboxIndex, slotIndex, now: now, actions: &actions)
+        {
+            return
         }
         let entry: SlotEntry =
             if request.key.kind == .channel || !isSomebodyThere {
@@ -100,12 +97,42 @@ extension ShardMachine {
         append(entry, to: request.key.slot, waiter: .attach(request), now: now, actions: &actions)
     }
 
+    /// - Returns: false where a step has to be confirmed before.
+    private mutating func answerAtOnce(
+        _ request: AttachRequest, at mailboxIndex: Int, _ slotIndex: Int, now: Moment, actions: inout [ShardAction]
+    ) -> Bool {
+        if log.commitsAtOnce(at: slotIndex) {
+            answerAttach(request, now: now, actions: &actions)
+            return true
+        }
+        if let load = log.mailboxes.load(for: request, at: mailboxIndex, now: now.monotonic) {
+            guard request.start.continues(withGap: false) else { return false }
+            read(load, for: request, isConfirmed: false, now: now, actions: &actions)
+            return true
+        }
+        let reply = log.mailboxes.read(request, at: mailboxIndex, now: now.monotonic)
+        guard !reply.messages.isEmpty, request.start.continues(withGap: reply.gap) else { return false }
+        answerAttach(request, now: now, actions: &actions)
+        return true
+    }
+
     /// Answers an edge's question and attaches the address if it wants to stay and has caught up.
     mutating func answerAttach(_ request: AttachRequest, now: Moment, actions: inout [ShardAction]) {
-        var mailboxIndex = log.mailboxes.mailboxIndex(of: request.key)
+        let mailboxIndex = log.mailboxes.mailboxIndex(of: request.key)
+        if let mailboxIndex, let load = log.mailboxes.load(for: request, at: mailboxIndex, now: now.monotonic) {
+            return read(load, for: request, isConfirmed: true, now: now, actions: &actions)
+        }
         let reply =
             mailboxIndex.map { log.mailboxes.read(request, at: $0, now: now.monotonic) }
             ?? log.mailboxes.readUnwritten(request, now: now.monotonic)
+        give(reply, to: request, at: mailboxIndex, now: now, actions: &actions)
+    }
+
+    /// - Parameter mailboxIndex: `nil` where nobody has written to the name, and nobody listens.
+    mutating func give(
+        _ reply: AttachReply, to request: AttachRequest, at mailboxIndex: Int?, now: Moment, actions: inout [ShardAction]
+    ) {
+        var mailboxIndex = mailboxIndex
         if reply.isLive, mailboxIndex == nil {
             mailboxIndex = log.mailboxIndex(listening: request.key, boot: peers.me.boot, now: now.monotonic)
         }
@@ -122,6 +149,7 @@ extension ShardMachine {
         if log.detach(address, from: key, now: now) { departures.append(key) }
         presences.remove(address, on: key, now: now.monotonic)
         waitingAttaches.forgetEarly(address)
+        olderReads.forget(address)
         forgetAttaches(inSlot: key.slot) { $0.address == address }
     }
 
@@ -130,6 +158,7 @@ extension ShardMachine {
         departures.append(contentsOf: log.detachAll(connectionID: connectionID, now: now))
         presences.removeAll(connectionID: connectionID, now: now.monotonic)
         waitingAttaches.forgetEarly(connectionID: connectionID)
+        olderReads.forget(connectionID: connectionID)
         for slotIndex in log.slotIndices { log.forgetAttaches(at: slotIndex) { $0.address.connectionID == connectionID } }
         for slot in Array(takeovers.slots) { forgetAttaches(inSlot: slot) { $0.address.connectionID == connectionID } }
         parked.forget(connectionID: connectionID)
@@ -144,7 +173,7 @@ extension ShardMachine {
 
 extension AttachStart {
     /// Whether messages that answer it are true whoever the owner is. Before a cursor they are the same whatever else was lost.
-    fileprivate func continues(withGap gap: Bool) -> Bool {
+    func continues(withGap gap: Bool) -> Bool {
         switch self {
         case .after: !gap
         case .before: true

@@ -125,6 +125,11 @@ extension ShardMachine {
             guard accepts(slot, term: transfer.term, from: sender, actions: &actions),
                 let chunks = snapshots.receive(chunk, of: slot, term: transfer.term, connectionID: sender.connectionID)
             else { continue }
+            if log.unloaded.contains(slotIndex(slot)) {
+                load(slot, isUrgent: true, actions: &actions)
+                loads.hold(copy: chunks, term: transfer.term, of: slot)
+                continue
+            }
             log.replaceCopy(by: chunks, term: transfer.term, isCurrent: true, at: slotIndex(slot), now: now.monotonic)
             if let position = acknowledgement(slot, now: now) { positions.append(position) }
         }
@@ -193,7 +198,9 @@ extension ShardMachine {
             if snapshots.contains(slot) { return }
             actions.append(.reply(connectionID: sender.connectionID, .mismatch(term: term, slot: UInt16(slot))))
         }
-        guard let copy = log.currentEnd(at: slotIndex(slot)), copy.term == term || has(.ignoreTerm) else { return refuse() }
+        // Of a slot that is being read, what waits for that counts.
+        let waiting = log.unloaded.contains(slotIndex(slot)) ? loads.copyEnd(slot, term: term).map { (term: term, position: $0) } : nil
+        guard let copy = waiting ?? log.currentEnd(at: slotIndex(slot)), copy.term == term || has(.ignoreTerm) else { return refuse() }
         let end = copy.position + UInt64(log.unloaded.contains(slotIndex(slot)) ? loads.stepCount(slot) : 0)
         guard position <= end + 1 else { return refuse() }
         if position == end + 1 {

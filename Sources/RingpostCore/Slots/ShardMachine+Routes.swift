@@ -41,6 +41,7 @@ extension ShardMachine {
         logDepartures(now: now, actions: &actions)
         // Repeats are looked for in owned slots only; the receipts of copies expire here.
         log.forgetIdle(now: now.monotonic)
+        refuseLateReads(now: now, actions: &actions)
         processPending(now: now, actions: &actions)
     }
 

@@ -6,8 +6,14 @@ extension ShardMachine {
     public var mailboxCount: Int { log.mailboxes.mailboxCount }
     /// Keys that are remembered, and one for each copy that lies in the store and has not been read: more than none if there is any.
     public var keptCount: Int { mailboxCount + log.unloaded.count }
-    /// Bytes of envelopes in all histories.
+    /// Bytes of envelopes that memory has of all histories.
     public var historyBytes: Int { log.mailboxes.historyBytes }
+    /// About how many bytes of them only the node's store has.
+    public var olderBytes: Int { log.mailboxes.older.bytes }
+    /// Messages that were dropped because the node's store has as much as it may.
+    public var shedCount: UInt64 { log.mailboxes.older.shedCount }
+    /// What has come of requests for what only the store has.
+    public var olderReadCounts: OlderCounts { olderCounts }
     /// Attachments to all mailboxes.
     public var attachmentCount: Int { log.mailboxes.attachmentCount }
     /// Mailboxes that were forgotten because the store was full.

@@ -64,16 +64,20 @@ extension ShardMachine {
     ///   - result: fails where the content is damaged. What its head proves still counts; the content comes from elsewhere.
     ///   - asked: ``SlotLoad/now``, from which its times count.
     public mutating func onLoaded(
-        _ slot: Int, _ result: Result<[SnapshotChunk], StoreDamage>, asked: Int64, now: Moment, actions: inout [ShardAction]
+        _ slot: Int, _ result: Result<StoredSlot, StoreDamage>, asked: Int64, now: Moment, actions: inout [ShardAction]
     ) {
         let slotIndex = slotIndex(slot)
         // The copy may have been released or replaced meanwhile.
         if let waiting = loads.end(slot), log.unloaded.contains(slotIndex) {
-            switch result {
-            case .success(let chunks): log.load(chunks, at: slotIndex, now: asked)
-            case .failure: loseContent(slot, now: now, actions: &actions)
+            if case .success(let stored) = result { log.load(stored, at: slotIndex, now: asked) }
+            if let copy = waiting.copy, copy.term >= log.fence(at: slotIndex), !takeovers.contains(slot), !log.isOwned(at: slotIndex) {
+                log.replaceCopy(by: copy.chunks, term: copy.term, isCurrent: true, at: slotIndex, now: now.monotonic)
+            } else if case .failure = result {
+                loseContent(slot, now: now, actions: &actions)
             }
-            if case .success = result, !log.isOwned(at: slotIndex) {
+            if waiting.copy.map({ $0.term == log.copy(at: slotIndex).term }) ?? true,
+                !log.unloaded.contains(slotIndex), log.copy(at: slotIndex).state == .complete, !log.isOwned(at: slotIndex)
+            {
                 for (entry, boot) in waiting.steps {
                     let position = log.copy(at: slotIndex).position + 1
                     log.apply(entry, position: position, at: slotIndex, boot: boot, now: now.monotonic)
@@ -83,8 +87,8 @@ extension ShardMachine {
             if let fetch = waiting.fetch {
                 sendChunks(of: slot, term: fetch.term, connectionID: fetch.connectionID, now: now, actions: &actions)
             }
-            if let takeover = takeovers[slot], case .loading = takeover.phase {
-                if case .success = result {
+            if let takeover = takeovers[slot], case .loading(let isBest) = takeover.phase {
+                if case .success = result, isBest {
                     become(slot, now: now, actions: &actions)
                 } else {
                     decideAnew(slot, now: now, actions: &actions)

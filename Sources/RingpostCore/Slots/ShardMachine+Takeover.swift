@@ -131,8 +131,8 @@ extension ShardMachine {
     /// - Parameter best: the copy to go on from; this node's own, if its peer is below 0.
     private mutating func goOn(_ slot: Int, from best: (peer: Int, copy: SlotCopy), now: Moment, actions: inout [ShardAction]) {
         guard let takeover = takeovers[slot] else { return }
-        if best.peer < 0, log.unloaded.contains(slotIndex(slot)) {
-            takeovers.setLoading(slot)
+        if log.unloaded.contains(slotIndex(slot)), best.peer < 0 || best.copy.position > 0 {
+            takeovers.setLoading(slot, isBest: best.peer < 0)
             load(slot, isUrgent: takeover.isPulled, actions: &actions)
         } else if best.peer < 0 {
             become(slot, now: now, actions: &actions)

@@ -62,6 +62,7 @@ extension ShardMachine {
         }
         guard let (owner, detached) = log.endTerm(at: slotIndex, now: now.monotonic) else { return }
         lease.forgetCommit(of: slot)
+        for request in olderReads.removeAll(ofSlot: slot) { actions.append(.attached(request.address, .failure(.retry))) }
         for holder in owner.holders.all { copies.end(slot, to: holder.peer) }
         for (address, key) in detached {
             actions.append(.detached(address))

@@ -32,6 +32,9 @@ public enum ShardAction: Equatable, Sendable {
     case scheduleEpochWork
     /// Read a slot from the node's store, which answers with ``ShardMachine/onLoaded(_:_:now:actions:)``; see ``ShardMachine/slotLoad(_:_:hasher:now:)``.
     case load(slot: Int, SlotHead)
+    /// Read a part of a history from the node's store, which answers with ``ShardMachine/onRead(_:_:now:actions:)``. It may be about what was
+    /// changed just now: not before that is there.
+    case read(number: UInt64, HistoryLoad)
     /// Too much waits that came on this connection: end it, all of it will be said again on the next one.
     case closeConnection(UInt32)
 }
@@ -79,6 +82,9 @@ public struct ShardMachine {
     var parked: ParkedFrames
     /// Copies that are read from the store.
     var loads = SlotLoads()
+    /// Parts of histories that are read from the store.
+    var olderReads = OlderReads()
+    var olderCounts = OlderCounts()
     var waitingAttaches: WaitingAttaches
     /// Who listens to channels, and which users have left.
     var presences = ChannelPresences()

@@ -10,12 +10,20 @@ struct SlotLoads {
     /// What a step takes at least.
     private static let stepBytes = 64
 
+    /// What waits for a slot's content.
+    typealias Waiting = (
+        copy: (chunks: [SnapshotChunk], term: UInt64)?, steps: [(entry: SlotEntry, boot: UInt64)],
+        fetch: (term: UInt64, connectionID: UInt32)?
+    )
+
     private struct Load {
         var isAsked = false
         var isUrgent = false
         /// Steps that have come from the owner since, with times of this node's clock, and who had sent them.
         var steps: [(entry: SlotEntry, boot: UInt64)] = []
         var bytes = 0
+        /// A copy that its owner has sent to be taken in place of this one, when it is known what of this one it goes on from.
+        var copy: (chunks: [SnapshotChunk], term: UInt64)?
         /// An owner that wants the copy.
         var fetch: (term: UInt64, connectionID: UInt32)?
     }
@@ -51,12 +59,25 @@ struct SlotLoads {
     /// How many steps wait for a slot's content.
     func stepCount(_ slot: Int) -> Int { loads[slot]?.steps.count ?? 0 }
 
+    /// Where the log of a copy ends that waits for a slot's content, without the steps that wait behind it.
+    func copyEnd(_ slot: Int, term: UInt64) -> UInt64? {
+        guard let copy = loads[slot]?.copy, copy.term == term else { return nil }
+        return copy.chunks.last?.position
+    }
+
+    /// A copy that has come waits for a slot's content, which is wanted already. Steps come behind it.
+    mutating func hold(copy chunks: [SnapshotChunk], term: UInt64, of slot: Int) {
+        forgetSteps(slot)
+        loads[slot]?.copy = (chunks, term)
+    }
+
     /// A step waits.
     ///
     /// - Returns: false, and all that waits is forgotten, where there is no room.
     mutating func hold(_ entry: SlotEntry, boot: UInt64, of slot: Int) -> Bool {
         guard let bytes = loads[slot]?.bytes, bytes + Self.stepBytes + entry.payloadBytes <= Self.bytesMax else {
-            forgetSteps(slot)
+            loads[slot]?.steps = []
+            loads[slot]?.bytes = 0
             return false
         }
         loads[slot]?.steps.append((entry, boot))
@@ -68,6 +89,7 @@ struct SlotLoads {
     mutating func forgetSteps(_ slot: Int) {
         loads[slot]?.steps = []
         loads[slot]?.bytes = 0
+        loads[slot]?.copy = nil
     }
 
     /// The same of all slots: this node has another boot.
@@ -79,8 +101,8 @@ struct SlotLoads {
     /// A slot has been read.
     ///
     /// - Returns: what waited for it; `nil` where it isn't needed any more.
-    mutating func end(_ slot: Int) -> (steps: [(entry: SlotEntry, boot: UInt64)], fetch: (term: UInt64, connectionID: UInt32)?)? {
+    mutating func end(_ slot: Int) -> Waiting? {
         underWay -= 1
-        return loads.removeValue(forKey: slot).map { ($0.steps, $0.fetch) }
+        return loads.removeValue(forKey: slot).map { ($0.copy, $0.steps, $0.fetch) }
     }
 }

@@ -114,6 +114,8 @@ extension ShardAction {
         switch self {
         // That something was not appended follows from nothing.
         case .answer(_, .failure(let problem)): problem == .outcomeUnknown
+        // What is asked of the store has to be there.
+        case .read: true
         case .send, .reply, .answer, .attached, .deliver, .detached, .presence: true
         case .forward, .attach, .report, .askRoster, .moveSoon, .scheduleEpochWork, .load, .closeConnection: false
         }

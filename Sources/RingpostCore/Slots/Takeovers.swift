@@ -13,9 +13,9 @@ struct SlotTakeover {
         case vacant(since: Int64)
         /// The best copy is elsewhere. Can transition to asking (when it is gone) and to the end.
         case fetching(from: Int, isAsked: Bool)
-        /// This node's own copy is the best, and is being read from its store. Can transition to asking (when it can't be read, or when
-        /// somebody comes) and to the end.
-        case loading
+        /// This node's own copy is being read from its store: it is the best, or another one is fetched next that may be the end of the same
+        /// histories. Can transition to asking (when another one is fetched, when it can't be read, or when somebody comes) and to the end.
+        case loading(isBest: Bool)
     }
 
     let term: UInt64
@@ -156,8 +156,8 @@ struct Takeovers {
     /// The best copy is to come from a peer, which was not asked for it yet.
     mutating func setSource(_ slot: Int, _ peer: Int) { takeovers[slot]?.phase = .fetching(from: peer, isAsked: false) }
 
-    /// The best copy is to come from this node's store.
-    mutating func setLoading(_ slot: Int) { takeovers[slot]?.phase = .loading }
+    /// This node's copy is to come from its store.
+    mutating func setLoading(_ slot: Int, isBest: Bool) { takeovers[slot]?.phase = .loading(isBest: isBest) }
 
     /// The peer that has the best copy is asked for it.
     mutating func askForCopy(_ slot: Int, _ peer: Int) { takeovers[slot]?.phase = .fetching(from: peer, isAsked: true) }

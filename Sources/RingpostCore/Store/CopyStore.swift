@@ -19,9 +19,9 @@ public protocol CopyStore: AnyObject, Sendable {
     /// Hands over what a tick of an event loop has changed.
     func write(_ tick: StoreTick, then: @escaping @Sendable (StoreFailure?) -> Void) -> Bool
     /// Reads a slot as it was after the last tick that is there. `then` is called once, on a thread of the store's. False when too many wait.
-    func load(_ request: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool
+    func load(_ request: SlotLoad, then: @escaping @Sendable (Result<StoredSlot, StoreDamage>) -> Void) -> Bool
     /// Reads a part of a history, which may reach back further than memory does. As ``load(_:then:)``.
-    func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool
+    func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<HistoryPart, StoreDamage>) -> Void) -> Bool
 }
 
 /// A slot that is to be read.

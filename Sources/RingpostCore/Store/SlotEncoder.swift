@@ -78,9 +78,9 @@ public struct SlotEncoder: Sendable {
     private mutating func encode(_ change: SlotChange, ofSlot slot: Int, into sink: inout some StoreSink & ~Copyable) {
         switch change {
         case .step(let entry): encode(entry, into: &sink)
-        case .copy(let chunks):
-            drop(slot, in: &sink)
-            encode(chunks, into: &sink)
+        case .copy(let chunks, let kept):
+            drop(slot, keeping: kept, in: &sink)
+            encode(chunks, keeping: kept, into: &sink)
         case .drop: drop(slot, in: &sink)
         case .trim(let key, let bounds):
             putBounds(bounds.stored(by: clock), end: 0, of: key, into: &sink)
@@ -92,9 +92,16 @@ public struct SlotEncoder: Sendable {
         }
     }
 
-    private mutating func drop(_ slot: Int, in sink: inout some StoreSink & ~Copyable) {
+    private mutating func drop(_ slot: Int, keeping kept: [Key: KeptHistory] = [:], in sink: inout some StoreSink & ~Copyable) {
         trims.removeAll(ofSlot: slot)
-        if present[slot] { sink.remove(from: StoreKey.slot(slot), upTo: StoreKey.end(ofSlot: slot), in: .contents) }
+        guard present[slot] else { return }
+        var next = StoreKey.slot(slot)
+        let parts = kept.map { (mailbox: StoreKey.mailbox($0.key), history: $0.value) }
+        for part in parts.sorted(by: { $0.mailbox.lexicographicallyPrecedes($1.mailbox) }) {
+            sink.remove(from: next, upTo: StoreKey.message(after: part.history.after, inMailbox: part.mailbox), in: .contents)
+            next = StoreKey.message(after: part.history.through, inMailbox: part.mailbox)
+        }
+        sink.remove(from: next, upTo: StoreKey.end(ofSlot: slot), in: .contents)
     }
 
     // MARK: Steps
@@ -171,7 +178,9 @@ public struct SlotEncoder: Sendable {
 
     // MARK: Copies
 
-    private mutating func encode(_ chunks: [SnapshotChunk], into sink: inout some StoreSink & ~Copyable) {
+    private mutating func encode(
+        _ chunks: [SnapshotChunk], keeping kept: [Key: KeptHistory], into sink: inout some StoreSink & ~Copyable
+    ) {
         let now = clock.now
         var head: MailboxHead?
         var order = 0
@@ -180,7 +189,7 @@ public struct SlotEncoder: Sendable {
             case .mailbox(let mailbox):
                 head = mailbox
                 order += 1
-                put(mailbox, order: order, into: &sink)
+                put(mailbox, order: order, keeping: kept[mailbox.key], into: &sink)
             case .message(let message):
                 guard let head else { continue }
                 put(message.shifted(by: now), nil, of: head.key, incarnation: head.incarnation, into: &sink)
@@ -196,16 +205,18 @@ public struct SlotEncoder: Sendable {
         }
     }
 
-    private mutating func put(_ head: MailboxHead, order: Int, into sink: inout some StoreSink & ~Copyable) {
+    private mutating func put(
+        _ head: MailboxHead, order: Int, keeping kept: KeptHistory?, into sink: inout some StoreSink & ~Copyable
+    ) {
         putCreated(head.incarnation, order: order, of: head.key, into: &sink)
         if !head.principal.isUnnamed { putPrincipal(head.principal, of: head.key, into: &sink) }
         if head.lastSeen != 0 { putSeen(head.lastSeen, of: head.key, into: &sink) }
         if head.appended == 0 { return }
         let lostThrough = head.lostAgo == .max ? Int64.min : clock.now &- head.lostAgo
-        // Whatever comes with the copy is its history: nothing lies here that is not.
+        // Whatever comes with the copy, or was kept, is its history: nothing lies here that is not.
         putBounds(
-            MailboxBounds(through: 0, resumableFrom: head.resumableFrom, lostThrough: lostThrough), end: head.appended, of: head.key,
-            into: &sink)
+            MailboxBounds(through: 0, resumableFrom: kept?.resumableFrom ?? head.resumableFrom, lostThrough: lostThrough),
+            end: head.appended, of: head.key, into: &sink)
     }
 }
 

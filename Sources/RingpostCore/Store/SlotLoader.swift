@@ -55,9 +55,24 @@ public struct StoredHistoryLimits: Sendable {
 
     /// As much as a node's memory keeps.
     public init(_ limits: MailboxLimits = MailboxLimits()) {
-        messagesMax = limits.historyMessagesMax
-        bytesMax = limits.historyBytesMax
+        // Also where the node's own bound is lower: a namespace's may be higher, and what is too much goes when the slot has come.
+        messagesMax = limits.memoryMessagesMax
+        bytesMax = limits.memoryBytesMax
         receiptMilliseconds = limits.receiptMilliseconds
+    }
+}
+
+/// A slot as a store has it.
+public struct StoredSlot: Hashable, Sendable {
+    /// What memory keeps of it, as a copy.
+    public let chunks: [SnapshotChunk]
+    /// What lies behind that. Times in it are counted from the same moment.
+    public let older: [Key: KeptHistory]
+
+    /// A slot.
+    public init(chunks: [SnapshotChunk], older: [Key: KeptHistory] = [:]) {
+        self.chunks = chunks
+        self.older = older
     }
 }
 
@@ -78,6 +93,9 @@ public struct SlotLoader {
         var order: UInt64 = 0
         /// Messages that are not read any more: when the newest of them came.
         var passedOver: Int64?
+        /// They are kept all the same, and go on where the history begins.
+        var hasOlder = false
+        var older: KeptHistory?
     }
 
     private let slot: Int
@@ -134,6 +152,7 @@ public struct SlotLoader {
         if source.isValid, source.withRecord({ key, _ in key.starts(with: prefix) }) {
             try readHistory(prefix, into: &found, from: &source)
             try source.check(slot)
+            if found.hasOlder { readOlder(prefix, into: &found, from: &source) }
             source.seek(to: StoreKey.end(ofMailbox: prefix))
         }
         mailboxes.append(found)
@@ -206,9 +225,51 @@ public struct SlotLoader {
             found.historyBytes += message.envelope.count
             return true
         }
+        if found.passedOver == nil, follows, isKept { found.hasOlder = true }
         if isKept { found.passedOver = max(found.passedOver ?? .min, message.appendedAt) }
         return message.appendedAt &+ limits.receiptMilliseconds > clock.now
     }
+
+    /// Looks at some of the messages that are not read, to know about how large and how old all of them are. What can't be looked at here can't be
+    /// read later either, and whoever wants it is told then.
+    private func readOlder(_ prefix: [UInt8], into found: inout Found, from source: inout some StoreSource & ~Copyable) {
+        guard let first = found.history.last else { return }
+        source.seek(to: StoreKey.message(after: found.bounds?.through ?? 0, inMailbox: prefix))
+        guard source.isValid, case .message(_, _, let start) = source.withRecord({ bytes, _ in StoredKey(bytes) }), start < first.sequence,
+            // More than any store holds makes no sense.
+            first.sequence - start <= UInt64(UInt32.max)
+        else { return }
+        var history = OlderHistory(begin: start - 1)
+        let count = first.sequence - start
+        let samples = min(count, Self.samplesMax)
+        let average = found.historyBytes / max(1, found.history.count)
+        for sample in 0..<samples {
+            let from = start + count * sample / samples
+            let through = start + count * (sample + 1) / samples - 1
+            source.seek(to: StoreKey.message(through, inMailbox: prefix))
+            let read = source.isValid ? source.withRecord { Self.message(of: found.key, at: through, $0, $1) } : nil
+            let at = read?.appendedAt ?? first.appendedAt
+            history.append(
+                OlderHistory.Stretch(
+                    first: from, through: through, bytes: Int(through - from + 1) * (read?.envelope.count ?? average), oldest: at,
+                    newest: at,
+                    expiresAt: .max))
+        }
+        // What should follow on what has left the history, and is not there, is lost.
+        let isWhole = start - 1 <= found.bounds?.through ?? 0
+        found.older = KeptHistory(resumableFrom: max(found.bounds?.resumableFrom ?? 0, isWhole ? 0 : start - 1), history: history)
+    }
+
+    /// The message of this number, if it is what was found.
+    private static func message(
+        of key: Key, at sequence: UInt64, _ place: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+    ) -> StoredMessage? {
+        guard StoredKey(place) == .message(kind: key.kind, name: key.name, sequence: sequence) else { return nil }
+        return StoredMessageForm.read(value, sequence: sequence, of: key)?.message
+    }
+
+    /// Messages of a history behind memory that are looked at when it is read.
+    private static let samplesMax: UInt64 = 8
 
     private mutating func readReceipt(_ hash: KeyHash, _ id: MessageID, from source: borrowing some StoreSource & ~Copyable)
         throws(StoreDamage)
@@ -225,6 +286,12 @@ public struct SlotLoader {
     }
 
     // MARK: The copy
+
+    /// What was read. Its times are counted from the clock's moment.
+    public func slot(of head: SlotHead, bytesMax: Int) -> StoredSlot {
+        let older = mailboxes.lazy.compactMap { found in found.older.map { (found.key, $0.shifted(by: 0 &- clock.now)) } }
+        return StoredSlot(chunks: chunks(of: head, bytesMax: bytesMax), older: Dictionary(older) { $1 })
+    }
 
     /// What was read, as a copy of this head in chunks of about `bytesMax` bytes, at least one. Its times are counted from the clock's moment.
     public func chunks(of head: SlotHead, bytesMax: Int) -> [SnapshotChunk] {

@@ -85,7 +85,7 @@ public struct HistoryPager: Sendable {
 
     /// Pieces that are here are a page all the same: what is missing comes with the next one.
     private mutating func refuse() -> Action {
-        if let place, count > 0 { return finish(next: place, hasMore: true) }
+        if let place { return finish(next: place, hasMore: true) }
         state = .over
         return .refuse(trouble)
     }
@@ -120,7 +120,7 @@ public struct HistoryPager: Sendable {
             gap = true
             return finish(next: place, hasMore: false)
         }
-        gap = reply.gap
+        gap = gap || reply.gap
         take(reply.messages)
         return goOn(at: next, hasMore: reply.hasMore, now: now)
     }

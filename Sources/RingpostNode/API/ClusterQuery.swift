@@ -29,6 +29,7 @@ extension ShardGroup {
                 epoch: view?.epoch ?? 0, digest: (view?.ring.digest ?? 0).hexadecimal, lease: context.lease.name,
                 ageMilliseconds: context.ringAgeMilliseconds, uptimeSeconds: (Moment.now().monotonic - context.startedAt) / 1_000,
                 loops: context.shardCount, users: snapshot.mailboxes, historyBytes: snapshot.historyBytes,
+                olderBytes: context.store == nil ? nil : snapshot.olderBytes,
                 sockets: .init(
                     ws: counters.sockets(.webSocket), sse: counters.sockets(.eventStream), poll: counters.sockets(.poll)),
                 messages: .init(published: published, forwarded: snapshot.forwarded, delivered: counters.written.reduce(0, +)),

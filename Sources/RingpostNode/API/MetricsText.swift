@@ -29,7 +29,7 @@ enum MetricsText {
         page.counter("ringpost_stale_deliveries_total", "Deliveries that continued no cursor", [([], counters.staleDeliveries)])
         writeChannels(snapshot, to: &page)
         page.gauge("ringpost_mailboxes", "Keys with state on this node", [([], snapshot.mailboxes)])
-        page.gauge("ringpost_history_bytes", "Bytes of history kept", [([], snapshot.historyBytes)])
+        page.gauge("ringpost_history_bytes", "Bytes of history in memory", [([], snapshot.historyBytes)])
         page.gauge("ringpost_attachments", "Attachments to mailboxes of this node", [([], snapshot.attachments)])
         page.gauge("ringpost_idempotency_keys", "Idempotency keys remembered", [([], snapshot.windowKeys)])
         page.counter("ringpost_mailboxes_evicted_total", "Mailboxes forgotten because the store was full", [([], snapshot.evicted)])
@@ -52,7 +52,7 @@ enum MetricsText {
         page.gauge(
             "ringpost_may_act", "1 while the node has the right to act", [([], context.lease.mayAct(now: Moment.now().monotonic) ? 1 : 0)])
         if let log = context.log?.counts { writeLog(written: log.written, lost: log.lost, to: &page) }
-        if let store = context.store { writeStore(store, to: &page) }
+        if let store = context.store { writeStore(store, snapshot, to: &page) }
         page.counter("ringpost_alarms_total", "Things that somebody should look at", [([], context.alarms)])
         writeStanding(context.standing, to: &page)
         page.histogram(
@@ -124,8 +124,17 @@ enum MetricsText {
         page.counter("ringpost_bad_links_total", "Strangers, garbage and silence on the link port", [([], counters.badLinks)])
     }
 
-    private static func writeStore(_ store: SlotStore, to page: inout Page) {
+    private static func writeStore(_ store: SlotStore, _ snapshot: ShardSnapshot, to page: inout Page) {
         let counts = store.counts
+        page.gauge(
+            "ringpost_history_older_bytes", "Bytes of history that only the data directory has, about", [([], snapshot.olderBytes)])
+        let reads = snapshot.olderReads
+        page.counter(
+            "ringpost_history_reads_total",
+            "Requests for history that only the data directory has: answered, of these with a gap because something "
+                + "could not be read, and told to ask again",
+            [([("result", "read")], reads.reads), ([("result", "damaged")], reads.damagedReads), ([("result", "refused")], reads.refused)])
+        page.gauge("ringpost_store_file_bytes", "Bytes of the data directory's files, without its log", [([], counts.fileBytes)])
         page.counter("ringpost_store_bytes_total", "Bytes of changes that are in the data directory", [([], counts.bytes)])
         page.counter("ringpost_store_ticks_total", "Ticks of event loops that are there", [([], counts.ticks)])
         page.counter("ringpost_store_batches_total", "Writes, each of all ticks that waited", [([], counts.batches)])

@@ -12,6 +12,8 @@ struct NodeStatus: Codable, Sendable {
     let loops: Int
     let users: Int
     let historyBytes: Int
+    /// About how many bytes of histories only the node's store has; `nil` where there is none, and of older nodes.
+    let olderBytes: Int?
     let sockets: NodeReport.Sockets
     let messages: NodeReport.Messages
     let parked: Int
@@ -34,7 +36,7 @@ extension NodeReport {
             answered: status != nil, epoch: status?.epoch, digest: status?.digest, users: status?.users, sockets: status?.sockets,
             lease: status?.lease,
             ageMilliseconds: status?.ageMilliseconds, uptimeSeconds: status?.uptimeSeconds, loops: status?.loops,
-            historyBytes: status?.historyBytes, parked: status?.parked, draining: status?.draining,
+            historyBytes: status?.historyBytes, olderBytes: status?.olderBytes, parked: status?.parked, draining: status?.draining,
             waiting: status?.waiting, alarms: status?.alarms, namespaces: status?.namespaces,
             version: status?.version,
             messages: status?.messages)

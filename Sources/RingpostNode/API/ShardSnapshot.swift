@@ -7,6 +7,9 @@ struct ShardSnapshot: Sendable {
     var counters = ShardCounters()
     var mailboxes = 0
     var historyBytes = 0
+    /// Of histories what only the node's store has, and what has come of requests for it.
+    var olderBytes = 0
+    var olderReads = OlderCounts()
     var attachments = 0
     /// Channels of this loop's slots that sockets of the node listen to, and this loop's sockets that listen to any.
     var channels = 0
@@ -34,11 +37,13 @@ struct ShardSnapshot: Sendable {
     static func += (one: inout ShardSnapshot, other: ShardSnapshot) {
         one.counters += other.counters
         for path: WritableKeyPath<ShardSnapshot, Int> in [
-            \.mailboxes, \.historyBytes, \.attachments, \.channels, \.channelListeners, \.parked, \.inFlight, \.windowKeys, \.linksUp,
+            \.mailboxes, \.historyBytes, \.olderBytes, \.attachments, \.channels, \.channelListeners, \.parked, \.inFlight, \.windowKeys,
+            \.linksUp,
             \.linksDown,
             \.linkBytes, \.subscriptions, \.socketBytes, \.grants, \.owned, \.unmirrored, \.inheriting, \.copiesHeld, \.uncommitted,
         ] { one[keyPath: path] += other[keyPath: path] }
         one.evicted += other.evicted
+        one.olderReads += other.olderReads
         one.forwarded += other.forwarded
         one.retried += other.retried
     }
@@ -53,10 +58,13 @@ extension Shard {
         snapshot.counters.add(machine.tooFastForChannels, to: .channelRate)
         snapshot.counters.add(machine.tooManyNamesOfClients, to: .clientNames)
         snapshot.counters.add(machine.tooManyNamesOfKeys, to: .keyNames)
+        snapshot.counters.add(machine.shedCount, to: .dataMegabytes)
         snapshot.counters.add(machine.channelsRefused, to: NamespaceRefusal.channels)
         snapshot.counters.add(machine.tooFastForNamespaces, to: NamespaceRefusal.rate)
         snapshot.mailboxes = machine.mailboxCount
         snapshot.historyBytes = machine.historyBytes
+        snapshot.olderBytes = machine.olderBytes
+        snapshot.olderReads = machine.olderReadCounts
         snapshot.attachments = machine.attachmentCount
         snapshot.channels = channels.nodeCount
         snapshot.channelListeners = channels.listenerCount

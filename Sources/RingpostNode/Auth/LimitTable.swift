@@ -74,12 +74,15 @@ extension NodeLimits {
         case .channelRate: number(\.mailbox.channelMessagesPerSecond, 1...1_000_000)
         case .keyRate: number(\.keyMessagesPerSecond, 1...10_000_000)
         case .historyRate: number(\.historyKilobytesPerSecond, 16...1_048_576)
-        case .historyMessages: number(\.mailbox.historyMessagesMax, 0...Namespace.historyMessagesMax)
-        case .historyBytes: number(\.mailbox.historyBytesMax, 1_024...Namespace.historyBytesMax)
+        case .historyMessages: number(\.mailbox.historyMessagesMax, 0...MailboxLimits.historyMessagesMost.store)
+        case .historyBytes: number(\.mailbox.historyBytesMax, 1_024...MailboxLimits.historyBytesMost.store)
         case .historySeconds:
             Row(
                 range: 0...Namespace.secondsMax, get: { Int(($0.mailbox.historyMilliseconds ?? 0) / 1_000) },
                 set: { $0.mailbox.historyMilliseconds = $1 == 0 ? nil : Int64($1) * 1_000 })
+        case .dataMegabytes:
+            Row(
+                range: 64...16_777_216, get: { $0.mailbox.storedBytesMax / 1_048_576 }, set: { $0.mailbox.storedBytesMax = $1 * 1_048_576 })
         }
     }
 

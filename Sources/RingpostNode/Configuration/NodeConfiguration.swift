@@ -72,6 +72,20 @@ public struct NodeConfiguration: Sendable {
     /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
 
+    /// Long histories need a data directory.
+    ///
+    /// - Throws: ``NodeError`` where there is none.
+    public func checkHistory() throws(NodeError) {
+        if store != nil { return }
+        for (option, value, most) in [
+            ("--history-messages", limits.mailbox.historyMessagesMax, MailboxLimits.historyMessagesMost.memory),
+            ("--history-bytes", limits.mailbox.historyBytesMax, MailboxLimits.historyBytesMost.memory),
+        ] where value > most {
+            throw NodeError(
+                "\(option) \(value) is more than memory keeps of one user or channel (\(most)): give a data directory, --data DIR")
+        }
+    }
+
     /// Without ZooKeeper: where revocations are kept over a restart; `nil` for nowhere.
     var revocationsFile: String? { zookeeper == nil ? auth.revocationsFile ?? store?.revocationsFile : nil }
 

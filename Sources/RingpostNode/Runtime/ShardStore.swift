@@ -176,8 +176,20 @@ final class ShardStore: @unchecked Sendable {
         if isTaken != true { eventLoop.assumeIsolated().scheduleTask(in: Self.retry) { self.load(slot, head) } }
     }
 
-    private func onLoaded(_ slot: Int, _ result: Result<[SnapshotChunk], StoreDamage>, asked: Int64) {
+    private func onLoaded(_ slot: Int, _ result: Result<StoredSlot, StoreDamage>, asked: Int64) {
         if case .failure(let damage) = result { onEvent(.damage(damage)) }
         shell.decide { $0.onLoaded(slot, result, asked: asked, now: $1, actions: &$2) }
+    }
+
+    /// Whoever waits for it is told to ask again where the store has no room.
+    func read(_ number: UInt64, _ load: HistoryLoad) {
+        let isTaken = store.read(load) { [loops, eventLoop] result in
+            loops.execute(on: eventLoop) {
+                if case .failure(let damage) = result { self.onEvent(.damage(damage)) }
+                self.shell.decide { $0.onRead(number, result, now: $1, actions: &$2) }
+            }
+        }
+        if isTaken { return }
+        eventLoop.assumeIsolated().execute { self.shell.decide { $0.onRead(number, nil, now: $1, actions: &$2) } }
     }
 }

@@ -162,6 +162,7 @@ extension Shard: ShardActionPerformer {
         case .scheduleEpochWork:
             inNextTurn { self.decide { $0.onEpochWork(now: $1, actions: &$2) } }
         case .load(let slot, let head): shell.store?.load(slot, head)
+        case .read(let number, let load): shell.store?.read(number, load)
         case .closeConnection(let connectionID):
             post(.closeConnection(connectionID), to: ConnectionAddress(connectionID: connectionID).shard)
         }

@@ -105,7 +105,9 @@ final class Subscription: StopsInTurn {
         }
         for message in reading.messages { write(message, to: sink) }
         beginWatching()
-        asksWhenDrained = reading.asksAgain && (stay == .always || listens)
+        // A piece may be empty though there is more: all of it was past its time to live.
+        let isAllExpired = stay == .ifEmpty && reading.messages.isEmpty && reading.gap == nil
+        asksWhenDrained = reading.asksAgain && (stay == .always || listens || isAllExpired)
         sink.endOfPiece()
         // A poll counts as crowded, but there is nothing in its way if nothing was written.
         if !sink.isCrowded || reading.messages.isEmpty { onDrained() }

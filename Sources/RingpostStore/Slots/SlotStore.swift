@@ -1,5 +1,6 @@
 // A node's store on a disk: one database for all event loops. One thread writes: it takes all that waits, puts it into one batch, waits for the
-// disk once, and says to everybody in it that it is there. Another one reads.
+// disk once, and says to everybody in it that it is there. Another one reads slots, and a third one what somebody wants of a history: however
+// many do, and however long that takes, slots do not wait for it.
 import Dispatch
 import Foundation
 import HashRing
@@ -7,16 +8,16 @@ import RingpostCore
 import RocksStore
 import Synchronization
 
-/// An open store. See ``CopyStore`` for what it promises. It has two threads, which end with ``close()``.
+/// An open store. See ``CopyStore`` for what it promises. It has three threads, which end with ``close()``.
 public final class SlotStore: CopyStore {
     private struct WriteJob: Sendable {
         let tick: StoreTick
         let then: @Sendable (StoreFailure?) -> Void
     }
 
-    private enum ReadJob: Sendable {
-        case slot(SlotLoad, then: @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void)
-        case history(HistoryLoad, then: @Sendable (Result<[StoredMessage], StoreDamage>) -> Void)
+    private struct ReadJob<Request: Sendable, Value: Sendable>: Sendable {
+        let request: Request
+        let then: @Sendable (Result<Value, StoreDamage>) -> Void
     }
 
     /// What "is there" means.
@@ -31,7 +32,8 @@ public final class SlotStore: CopyStore {
     private let failure = Mutex<StoreFailure?>(nil)
     private let counted = Mutex(StoreCounts())
     private let writes = WorkQueue<WriteJob>(costMax: StoreLimits.queueBytesMax)
-    private let reads = WorkQueue<ReadJob>(costMax: StoreLimits.readsMax)
+    private let slotReads = WorkQueue<ReadJob<SlotLoad, StoredSlot>>(costMax: StoreLimits.readsMax)
+    private let historyReads = WorkQueue<ReadJob<HistoryLoad, HistoryPart>>(costMax: StoreLimits.readsMax)
     private let threads = DispatchGroup()
     private let onFailure: @Sendable (StoreFailure) -> Void
 
@@ -48,7 +50,8 @@ public final class SlotStore: CopyStore {
         let encoder = SlotEncoder(clock: opening.clock, present: opening.heads.keys, limits: limits)
         directory = Mutex(opening.directory)
         start("ringpost-store") { $0.writeAll(encoder) }
-        start("ringpost-read") { $0.readAll() }
+        start("ringpost-read") { store in store.readAll(store.slotReads) { store.read($0) } }
+        start("ringpost-history") { store in store.readAll(store.historyReads) { store.read($0) } }
     }
 
     // MARK: Life
@@ -79,7 +82,8 @@ public final class SlotStore: CopyStore {
     @discardableResult
     public func close() -> StoreFailure? {
         writes.finish()
-        reads.finish()
+        slotReads.finish()
+        historyReads.finish()
         threads.wait()
         let wrong = directory.withLock { directory -> String? in
             guard let held = directory else { return nil }
@@ -118,10 +122,21 @@ public final class SlotStore: CopyStore {
 
     private func writeAll(_ encoder: SlotEncoder) {
         var encoder = encoder
+        countFiles()
+        var counted = ContinuousClock.now
         while let jobs = writes.take(costMax: StoreLimits.batchBytesMax) {
             let failure = write(jobs, &encoder)
             for job in jobs { job.then(failure) }
+            if ContinuousClock.now - counted < .seconds(1) { continue }
+            countFiles()
+            counted = ContinuousClock.now
         }
+    }
+
+    private func countFiles() {
+        // A database that can't say it says so with its next write.
+        guard let bytes = try? StoreTable.allCases.reduce(0, { $0 + (try database.fileBytes(of: $1.rocks)) }) else { return }
+        counted.withLock { $0.fileBytes = bytes }
     }
 
     private func write(_ jobs: [WriteJob], _ encoder: inout SlotEncoder) -> StoreFailure? {
@@ -162,36 +177,35 @@ public final class SlotStore: CopyStore {
     // MARK: Reading
 
     /// Reads a slot; see ``CopyStore``.
-    public func load(_ request: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool {
-        reads.add(.slot(request, then: then), cost: 1)
+    public func load(_ request: SlotLoad, then: @escaping @Sendable (Result<StoredSlot, StoreDamage>) -> Void) -> Bool {
+        slotReads.add(ReadJob(request: request, then: then), cost: 1)
     }
 
     /// Reads a part of a history; see ``CopyStore``.
-    public func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool {
-        reads.add(.history(request, then: then), cost: 1)
+    public func read(_ request: HistoryLoad, then: @escaping @Sendable (Result<HistoryPart, StoreDamage>) -> Void) -> Bool {
+        historyReads.add(ReadJob(request: request, then: then), cost: 1)
     }
 
-    private func readAll() {
+    private func readAll<Request, Value>(
+        _ reads: WorkQueue<ReadJob<Request, Value>>, _ read: (Request) -> Result<Value, StoreDamage>
+    ) {
         // One by one: what was read is in memory until it is told.
         while let jobs = reads.take(costMax: 1) {
-            for job in jobs {
-                switch job {
-                case .slot(let request, let then): then(read(request))
-                case .history(let request, let then):
-                    then(
-                        read(request.key.slot, at: request.now) { cursor, clock throws(StoreDamage) in
-                            try request.read(from: &cursor, clock: clock)
-                        })
-                }
-            }
+            for job in jobs { job.then(read(job.request)) }
         }
     }
 
-    private func read(_ request: SlotLoad) -> Result<[SnapshotChunk], StoreDamage> {
+    private func read(_ request: HistoryLoad) -> Result<HistoryPart, StoreDamage> {
+        let part = read(request.key.slot, at: request.now) { cursor, clock in request.read(from: &cursor, clock: clock) }
+        if case .success(let part) = part, part.isDamaged { counted.withLock { $0.damagedReads += 1 } }
+        return part
+    }
+
+    private func read(_ request: SlotLoad) -> Result<StoredSlot, StoreDamage> {
         read(request.slot, at: request.now) { cursor, clock throws(StoreDamage) in
             var loader = SlotLoader(slot: request.slot, hasher: request.hasher, clock: clock, limits: request.limits)
             try loader.read(from: &cursor)
-            return loader.chunks(of: request.head, bytesMax: request.chunkBytesMax)
+            return loader.slot(of: request.head, bytesMax: request.chunkBytesMax)
         }
     }
 

@@ -12,6 +12,8 @@ public struct StoreCounts: Sendable, Equatable {
     public internal(set) var microseconds = 0
     /// How long the last one took.
     public internal(set) var lastMicroseconds = 0
+    /// Bytes of the files, without the write-ahead log, at the last write that came a second or more after the one before.
+    public internal(set) var fileBytes = 0
     /// Slots and parts of histories that were read.
     public internal(set) var reads = 0
     /// Of these, those that met damage.

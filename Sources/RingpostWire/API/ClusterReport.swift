@@ -182,8 +182,10 @@ public struct NodeReport: Codable, Equatable, Sendable {
     public let uptimeSeconds: Int64?
     /// Event loops.
     public let loops: Int?
-    /// Bytes of all histories kept here.
+    /// Bytes of all histories that the node's memory has.
     public let historyBytes: Int?
+    /// About how many bytes of histories only its data directory has; missing where it has none.
+    public let olderBytes: Int?
     /// Publishes that wait here for a ring or a link.
     public let parked: Int?
     /// Set while the node drains.
@@ -205,7 +207,7 @@ public struct NodeReport: Codable, Equatable, Sendable {
         zone: String? = nil, disk: String? = nil, slots: Int? = nil, answered: Bool, epoch: UInt64? = nil, digest: String? = nil,
         users: Int? = nil,
         sockets: Sockets? = nil, lease: String? = nil, ageMilliseconds: Int64? = nil, uptimeSeconds: Int64? = nil, loops: Int? = nil,
-        historyBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, waiting: Waiting? = nil,
+        historyBytes: Int? = nil, olderBytes: Int? = nil, parked: Int? = nil, draining: Draining? = nil, waiting: Waiting? = nil,
         alarms: [String]? = nil, namespaces: String? = nil, version: String? = nil,
         messages: Messages? = nil
     ) {
@@ -229,6 +231,7 @@ public struct NodeReport: Codable, Equatable, Sendable {
         self.uptimeSeconds = uptimeSeconds
         self.loops = loops
         self.historyBytes = historyBytes
+        self.olderBytes = olderBytes
         self.parked = parked
         self.draining = draining
         self.waiting = waiting

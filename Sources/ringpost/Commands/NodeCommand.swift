@@ -59,6 +59,8 @@ struct NodeCommand: AsyncParsableCommand {
     var data: String?
     @Option(help: "fsync: a message is kept when the disk has it; written: when the kernel has it. (default: fsync)")
     var durability: String?
+    @Option(help: "MiB of messages that the directory keeps; the oldest go first. (default: 16384)")
+    var dataMegabytes: Int?
     @Option(help: "Event loops. (default: one a core)")
     var loops: Int?
     @Option(
@@ -87,9 +89,9 @@ struct NodeCommand: AsyncParsableCommand {
     var limit: [String] = []
     @Option(help: "A JSON file with rules for channels by the beginning of their names; the same for all nodes.")
     var namespaces: String?
-    @Option(help: "Messages that one user or channel keeps; the oldest goes first. (default: 1000)")
+    @Option(help: "Messages that one user or channel keeps; the oldest goes first. More than 10000 only with --data. (default: 1000)")
     var historyMessages: Int?
-    @Option(help: "Bytes of messages that one user or channel keeps. (default: 1048576)")
+    @Option(help: "Bytes of messages that one user or channel keeps. More than 16777216 only with --data. (default: 1048576)")
     var historyBytes: Int?
     @Option(help: "The time for which a user or channel keeps a message, in seconds; 0 for no bound. (default: 0)")
     var historySeconds: Int?

@@ -53,6 +53,7 @@ struct NodesCommand: AsyncParsableCommand {
         add("uptime", node.uptimeSeconds.map { Self.duration(Double($0)) })
         add("loops", node.loops.map { "\($0)" })
         add("users", node.users.map { "\($0)" + (node.historyBytes.map { ", \($0) bytes of history" } ?? "") })
+        add("data", node.olderBytes.map { "\($0) more bytes of history in the data directory" })
         add("parked", node.parked.flatMap { $0 > 0 ? "\($0) publishes wait for a ring or a link" : nil })
         add("sockets", node.sockets.map { "\($0.ws) ws, \($0.sse) sse, \($0.poll) poll" })
         add(

@@ -35,7 +35,7 @@ struct NodeSettings {
                 "payloadMax": options.payloadMax, "drainSeconds": options.drainSeconds, "channelRate": options.channelRate,
                 "channelSubscribersMax": options.channelSubscribersMax, "connectRate": options.connectRate,
                 "connectBurst": options.connectBurst, "historyMessages": options.historyMessages, "historyBytes": options.historyBytes,
-                "historySeconds": options.historySeconds, "copies": options.copies,
+                "historySeconds": options.historySeconds, "copies": options.copies, "dataMegabytes": options.dataMegabytes,
             ]
             for (name, number) in numbers.merging(options.auth.numbers, uniquingKeysWith: { $1 }) { set(name, number.map { .int($0) }) }
             let lists = [
@@ -89,6 +89,7 @@ struct NodeSettings {
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
         node.store = try store(reader)
+        try node.checkHistory()
         if let path = try reader.text("namespaces") { try node.readNamespaces(path) }
         for text in try reader.list("allowOrigin") { node.allowedOrigins.append(try WebOrigin.canonical(text)) }
         for name in try reader.list("host") {
@@ -114,6 +115,9 @@ struct NodeSettings {
     private static func store(_ reader: SettingsReader) throws(NodeError) -> StoreConfiguration? {
         let durability = try reader.text("durability")
         guard let path = try reader.text("data") else {
+            if try reader.number("dataMegabytes", NodeLimits.range(of: .dataMegabytes)) != nil {
+                throw NodeError("--data-megabytes says how much a data directory keeps, and none is given: --data DIR")
+            }
             if durability == nil { return nil }
             throw NodeError("--durability says how a data directory is written, and none is given: --data DIR")
         }
@@ -168,7 +172,7 @@ struct NodeSettings {
         let options: [(String, Limit)] = [
             ("payloadMax", .payloadBytes), ("channelRate", .channelRate), ("channelSubscribersMax", .channelSubscribers),
             ("connectRate", .connectRate), ("connectBurst", .connectBurst), ("historyMessages", .historyMessages),
-            ("historyBytes", .historyBytes), ("historySeconds", .historySeconds),
+            ("historyBytes", .historyBytes), ("historySeconds", .historySeconds), ("dataMegabytes", .dataMegabytes),
         ]
         for (key, limit) in options {
             if let value = try reader.number(key, NodeLimits.range(of: limit)) { try limits.set(limit, to: value) }

@@ -56,6 +56,9 @@ package final class Simulation {
         // With one, a new epoch is nearly always half taken over when something comes.
         limits.slots.looksMax = settings.seed % 2 == 0 ? 1 : 256
         limits.mailbox.replayBytesMax = 2_048
+        limits.mailbox.memoryMessagesMax = settings.schedule.memoryMessagesMax
+        // One of so many loops would have next to nothing.
+        limits.mailbox.storedBytesMax = .max
         loopLimits = limits
         build()
     }

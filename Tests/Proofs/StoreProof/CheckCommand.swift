@@ -57,7 +57,7 @@ struct CheckCommand: ParsableCommand {
     private static func complaint(_ slot: Int, _ sequence: UInt64, _ opened: OpenedStore, _ now: Int64) -> String? {
         guard let head = opened.heads[slot] else { return "it has no head" }
         guard head.position >= sequence else { return "\(sequence) was acknowledged, its head is at \(head.position)" }
-        let result = Mutex<Result<[SnapshotChunk], StoreDamage>?>(nil)
+        let result = Mutex<Result<StoredSlot, StoreDamage>?>(nil)
         let done = DispatchSemaphore(value: 0)
         let limits = StoredHistoryLimits()
         let request = SlotLoad(slot: slot, head: head, now: now, hasher: LoopLoad.hasher, limits: limits, chunkBytesMax: 256 * 1_024)
@@ -70,7 +70,7 @@ struct CheckCommand: ParsableCommand {
         { usleep(1_000) }
         done.wait()
         switch result.withLock({ $0 }) {
-        case .success(let chunks): return complaint(chunks.flatMap(\.items), head, messagesMax: limits.messagesMax)
+        case .success(let slot): return complaint(slot.chunks.flatMap(\.items), head, messagesMax: limits.messagesMax)
         case .failure(let damage): return damage.description
         case nil: return "nothing was read"
         }

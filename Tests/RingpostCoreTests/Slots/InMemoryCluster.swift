@@ -324,7 +324,7 @@ final class InMemoryCluster {
         case .detached(let address) where address.connectionID == 0: hear(.detached(address.id), at: id)
         case .detached(let address): reply(on: address.connectionID, .detached(address.id))
         // No node of these has sockets that listen to channels, or a store.
-        case .report, .presence, .load: break
+        case .report, .presence, .load, .read: break
         case .askRoster:
             nodes[id]?.rosterQuestions += 1
             if let ruling { tell(id) { $0.onRoster(waitMilliseconds: ruling, askedAt: $0.epoch, now: $1, actions: &$2) } }

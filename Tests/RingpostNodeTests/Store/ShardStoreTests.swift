@@ -29,8 +29,8 @@ import Testing
                 return true
             }
         }
-        func load(_: SlotLoad, then: @escaping @Sendable (Result<[SnapshotChunk], StoreDamage>) -> Void) -> Bool { false }
-        func read(_: HistoryLoad, then: @escaping @Sendable (Result<[StoredMessage], StoreDamage>) -> Void) -> Bool { false }
+        func load(_: SlotLoad, then: @escaping @Sendable (Result<StoredSlot, StoreDamage>) -> Void) -> Bool { false }
+        func read(_: HistoryLoad, then: @escaping @Sendable (Result<HistoryPart, StoreDamage>) -> Void) -> Bool { false }
 
         var count: Int { state.withLock { $0.ticks.count } }
         var refused: Int { state.withLock { $0.refused } }

@@ -92,7 +92,7 @@ final class ShardHarness {
         case .scheduleEpochWork: isLooking = true
         case .deliver: delivered += 1
         case .answer(_, .success): receipts += 1
-        case .forward, .attach, .reply, .answer, .attached, .detached, .report, .presence, .load, .closeConnection: break
+        case .forward, .attach, .reply, .answer, .attached, .detached, .report, .presence, .load, .read, .closeConnection: break
         }
     }
 

@@ -63,6 +63,13 @@ final class SimClient: SimEnd {
         retry(random.draw(10_000...1_000_000))
     }
 
+    /// The client goes away, and comes back after so many milliseconds.
+    func stayAway(_ milliseconds: Int64) {
+        connection?.close(from: .dialling)
+        connection = nil
+        retry(milliseconds * 1_000)
+    }
+
     func ended(_ connection: SimConnection) {
         guard connection === self.connection else { return }
         self.connection = nil

@@ -136,14 +136,22 @@ final class SimDisk {
     private var lastClock: Int64 { records.value(of: StoreKey.clock, in: .heads).flatMap(SlotEncoder.clock) ?? 0 }
 
     /// Reads a slot.
-    func load(_ request: SlotLoad, clock: StoreClock) -> Result<[SnapshotChunk], StoreDamage> {
+    func load(_ request: SlotLoad, clock: StoreClock) -> Result<StoredSlot, StoreDamage> {
         var clock = clock
         clock.advance(to: request.now)
         var loader = SlotLoader(slot: request.slot, hasher: request.hasher, clock: clock, limits: request.limits)
         var source = SimCursor(shown, isDamaged: damagedSlots.contains(request.slot))
         do {
             try loader.read(from: &source)
-            return .success(loader.chunks(of: request.head, bytesMax: request.chunkBytesMax))
+            return .success(loader.slot(of: request.head, bytesMax: request.chunkBytesMax))
         } catch { return .failure(error) }
+    }
+
+    /// Reads a part of a history.
+    func read(_ request: HistoryLoad, clock: StoreClock) -> HistoryPart {
+        var clock = clock
+        clock.advance(to: request.now)
+        var source = SimCursor(shown, isDamaged: damagedSlots.contains(request.key.slot))
+        return request.read(from: &source, clock: clock)
     }
 }

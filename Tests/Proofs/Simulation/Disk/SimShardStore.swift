@@ -174,8 +174,17 @@ final class SimShardStore {
             self.process.withLoop { $0.onLoaded(slot, result, asked: asked, now: self.process.moment, actions: &$1) }
         }
     }
+
+    func read(_ number: UInt64, _ load: HistoryLoad) {
+        let time = random.percent(10) ? random.draw(1_000...disk.readMicroseconds) : random.draw(50...1_000)
+        after(time) {
+            let part = self.disk.read(load, clock: self.clock)
+            self.simulation.say(self.process.name, "has read \(part.messages.count) messages of \(load.key.text) after \(load.after)")
+            self.process.withLoop { $0.onRead(number, .success(part), now: self.process.moment, actions: &$1) }
+        }
+    }
 }
 
-extension Result<[SnapshotChunk], StoreDamage> {
+extension Result<StoredSlot, StoreDamage> {
     fileprivate var isDamaged: Bool { if case .failure = self { true } else { false } }
 }

@@ -89,6 +89,7 @@ extension SimProcess {
                 onNews(address.id, news)
             }
         case .load(let slot, let head): store?.load(slot, head)
+        case .read(let number, let load): store?.read(number, load)
         case .askRoster: askRoster()
         case .moveSoon:
             after(milliseconds: SlotLimits.movePauseMilliseconds) { self.withLoop { $0.onMoves(now: self.moment, actions: &$1) } }

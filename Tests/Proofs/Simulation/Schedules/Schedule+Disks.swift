@@ -7,7 +7,7 @@ extension Schedule {
 
     private static let returns: [Schedule] = [
         allKilledAllReturn, twoKilledAndStarted, allStop, lateWithDisk, slowDisks, diskFails, damagedContent, longDowntime,
-        releaseNotOnDisk, loneDisk, lateAfterOutage, stopsAtOnce,
+        releaseNotOnDisk, loneDisk, lateAfterOutage, stopsAtOnce, historyBehindMemory,
     ]
 
     private static let allKilledAllReturn = Schedule(
@@ -110,6 +110,33 @@ extension Schedule {
         story.expectService("when all are back")
     }
 
+    private static let historyBehindMemory = Schedule(
+        "history-behind-memory",
+        "memory keeps next to nothing, and clients come back that have missed much; then all nodes are killed, and again",
+        nodes: 3, disks: .fsync, memoryMessagesMax: 8
+    ) { (story: Story) in
+        // While slots move nothing is written: a new holder gets what memory has.
+        let producers = story.simulation.producers
+        for producer in producers { producer.isOver = true }
+        story.start(3)
+        for producer in producers { producer.isOver = false }
+        for round in 0..<2 {
+            let before = story.olderReads
+            for client in story.simulation.clients { client.stayAway(story.random.draw(2_000...5_000)) }
+            story.wait(story.random.draw(1_000...2_500))
+            if round == 1 {
+                for producer in producers { producer.isOver = true }
+                story.killAll(silently: 30)
+                story.startAll(within: 800)
+                story.settle(atMost: 30_000)
+                for producer in producers { producer.isOver = false }
+            }
+            story.wait(6_000)
+            story.require(story.olderReads > (round == 1 ? 0 : before), "something is read that memory does not have")
+            story.expectNothingLost()
+        }
+    }
+
     private static let longDowntime = Schedule(
         "long-downtime-receipts", "all nodes are away for longer than receipts are remembered, and then messages come again", nodes: 3,
         disks: .fsync
@@ -207,6 +234,9 @@ extension Story {
     func killAll(silently percent: UInt64) {
         for node in nodes { kill(node, silently: random.percent(percent)) }
     }
+
+    /// Parts of histories that were read from disks by the processes that are there.
+    var olderReads: UInt64 { nodes.compactMap(\.process).reduce(0) { $0 + $1.loop.olderReadCounts.reads } }
 
     /// In any order.
     func startAll(within milliseconds: Int64) {
