@@ -67,6 +67,7 @@ extension ShardMachine {
         _ slot: Int, _ result: Result<StoredSlot, StoreDamage>, asked: Int64, now: Moment, actions: inout [ShardAction]
     ) {
         let slotIndex = slotIndex(slot)
+        catchUp(slot, now: now, actions: &actions)
         // The copy may have been released or replaced meanwhile.
         if let waiting = loads.end(slot), log.unloaded.contains(slotIndex) {
             if case .success(let stored) = result { log.load(stored, at: slotIndex, now: asked) }

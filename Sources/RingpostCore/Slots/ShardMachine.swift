@@ -30,7 +30,7 @@ public enum ShardAction: Equatable, Sendable {
     case moveSoon
     /// Call ``ShardMachine/onEpochWork(now:actions:)`` as soon as all else that waits has had its turn.
     case scheduleEpochWork
-    /// Read a slot from the node's store, which answers with ``ShardMachine/onLoaded(_:_:now:actions:)``; see ``ShardMachine/slotLoad(_:_:hasher:now:)``.
+    /// Read a slot from the node's store, which answers with ``ShardMachine/onLoaded(_:_:asked:now:actions:)``; see ``ShardMachine/slotLoad(_:_:hasher:now:)``.
     case load(slot: Int, SlotHead)
     /// Read a part of a history from the node's store, which answers with ``ShardMachine/onRead(_:_:now:actions:)``. It may be about what was
     /// changed just now: not before that is there.

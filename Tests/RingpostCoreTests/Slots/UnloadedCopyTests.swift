@@ -17,14 +17,16 @@ import Testing
         var shard: ShardMachine
         var actions: [ShardAction] = []
 
-        init() {
+        init(members: String = "abcd", set: LineageSet = UnloadedCopyTests.set, looksMax: Int = SlotLimits().looksMax) {
+            var limits = ShardLimits()
+            limits.slots.looksMax = looksMax
             shard = ShardMachine(
                 me: Self.identity("b"), lineage: 7, index: UnloadedCopyTests.slot % UnloadedCopyTests.shardCount,
-                shardCount: UnloadedCopyTests.shardCount)
-            let head = SlotHead(kind: .copy, term: 3, position: 9, fence: 3, origin: 5, set: UnloadedCopyTests.set)
+                shardCount: UnloadedCopyTests.shardCount, limits: limits)
+            let head = SlotHead(kind: .copy, term: 3, position: 9, fence: 3, origin: 5, set: set)
             shard.restore([UnloadedCopyTests.slot: head, UnloadedCopyTests.other: head], lineage: 7)
             shard.setLease(until: .max, now: UnloadedCopyTests.now, actions: &actions)
-            view(5, "abcd")
+            view(5, members)
         }
 
         static func identity(_ id: String) -> MemberIdentity { MemberIdentity(id: id, boot: 1) }
@@ -49,7 +51,7 @@ import Testing
         }
 
         /// The content is here: nothing but what the head says.
-        mutating func load() {
+        mutating func load(_ slot: Int = UnloadedCopyTests.slot) {
             let chunk = SnapshotChunk(isFirst: true, isLast: true, base: 3, position: 9, set: UnloadedCopyTests.set, items: [])
             shard.onLoaded(slot, .success(StoredSlot(chunks: [chunk])), asked: 1_000, now: UnloadedCopyTests.now, actions: &actions)
         }
@@ -64,6 +66,19 @@ import Testing
 
     private static func message(_ sequence: UInt64) -> SlotEntry {
         .message(key, incarnation: 1, StoredMessage(sequence: sequence, envelope: [1]), nil)
+    }
+
+    /// The slots of an owner that has just begun are being read when others come: not all have had their turn in that epoch when one is there.
+    @Test func whatIsReadIsBroughtUpToTheEpochFirst() {
+        var holder = Holder(members: "b", set: LineageSet(number: 1, lineages: [7]), looksMax: 1)
+        for _ in 0..<4 { holder.shard.onEpochWork(now: Self.now, actions: &holder.actions) }
+        let loads = holder.actions.compactMap { if case .load(let slot, _) = $0 { slot } else { nil } }
+        #expect(Set(loads) == [Self.slot, Self.other])
+        holder.view(6, "abcd")
+        for slot in [Self.slot, Self.other] {
+            holder.load(slot)
+            #expect(holder.shard.log.isOwned(at: holder.shard.slotIndex(slot)) == holder.shard.peers.isOwner(slot))
+        }
     }
 
     @Test func stepsWaitForTheContent() {
