@@ -67,6 +67,8 @@ final class MachineShell {
         machine.restore(heads, lineage: lineage)
     }
 
+    /// Not by the machine, which would be copied for it, with every action.
+    var hasChanges: Bool { machine.hasChanges }
     func takeTick() -> StoreTick? { machine.takeTick(now: Moment.now().monotonic) }
     func mayLeave(_ frame: SlotFrame) -> Bool { machine.mayLeave(frame, now: Moment.now()) }
     func setStoreIsBehind(_ isBehind: Bool) { machine.setStoreIsBehind(isBehind) }

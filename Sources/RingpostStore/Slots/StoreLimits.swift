@@ -36,18 +36,23 @@ public enum StoreLimits {
         "wal_recovery_mode=kTolerateCorruptedTailRecords", "track_and_verify_wals_in_manifest=true", "paranoid_checks=true",
         "recycle_log_file_num=0", "max_bgerror_resume_count=0", "use_fsync=false", "max_open_files=\(filesMax)",
         "db_write_buffer_size=\(memtableBytesMax)", "max_total_wal_size=\(logBytesMax)", "max_background_jobs=2",
-        "bytes_per_sync=1048576", "keep_log_file_num=4", "info_log_level=FATAL_LEVEL", "stats_dump_period_sec=0",
+        "allow_concurrent_memtable_write=false", "bytes_per_sync=1048576", "keep_log_file_num=4", "info_log_level=FATAL_LEVEL",
+        "stats_dump_period_sec=0",
     ].joined(separator: ";")
 
-    /// Messages lie in files of their own (RocksDB: blobs), which compaction doesn't write again: it moves keys.
+    /// Messages lie in files of their own (RocksDB: blobs), which compaction doesn't write again: it moves keys. Of the oldest quarter of these
+    /// files, what is still needed is written anew when half of it is not.
     static let contentsOptions = [
-        "enable_blob_files=true", "min_blob_size=128", "blob_file_size=\(messageFileBytesMax)", "enable_blob_garbage_collection=false",
+        "enable_blob_files=true", "min_blob_size=128", "blob_file_size=\(messageFileBytesMax)", "enable_blob_garbage_collection=true",
+        "blob_garbage_collection_age_cutoff=0.25", "blob_garbage_collection_force_threshold=0.5",
         "compression=kLZ4Compression", "write_buffer_size=\(memtableBytesMax / 2)",
         tableOptions(cacheBytesMax: cacheBytesMax),
     ].joined(separator: ";")
 
+    /// Heads are read when the store is opened only: until they are in a file, no order is needed among them.
     static let headsOptions = [
-        "compression=kNoCompression", "write_buffer_size=\(memtableBytesMax / 8)", tableOptions(cacheBytesMax: headsCacheBytesMax),
+        "memtable=vector", "compression=kNoCompression", "write_buffer_size=\(memtableBytesMax / 8)",
+        tableOptions(cacheBytesMax: headsCacheBytesMax),
     ].joined(separator: ";")
 
     private static func tableOptions(cacheBytesMax: Int) -> String {
