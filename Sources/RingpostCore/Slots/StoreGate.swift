@@ -70,6 +70,11 @@ public struct StoreGate: Sendable {
         bytes -= underWay.popFirst()?.bytes ?? 0
     }
 
+    /// So much time has passed in which nobody looked: it does not count as the store's.
+    public mutating func passOver(_ milliseconds: Int64) {
+        for index in underWay.indices { underWay[index].since += milliseconds }
+    }
+
     /// For how long the oldest tick has waited.
     public func waitMilliseconds(now: Int64) -> Int64 { underWay.first.map { now - $0.since } ?? 0 }
 

@@ -60,9 +60,11 @@ struct KeyStatus: Codable, Sendable {
     /// Milliseconds since 1970: since when somebody is there, between two polls too; and when somebody last was, as the owner knows it.
     var since: Int64?
     var lastSeen: Int64?
+    /// Set where the mailbox is left out, because it is not in the node's store yet as it is.
+    var waiting: Bool?
 
     /// Without what may not be in the node's store.
-    var withoutMailbox: KeyStatus { KeyStatus(sockets: sockets, cursor: nil, history: nil, since: since) }
+    var withoutMailbox: KeyStatus { KeyStatus(sockets: sockets, cursor: nil, history: nil, since: since, waiting: true) }
 }
 
 extension [KeyStatus] {
@@ -70,7 +72,7 @@ extension [KeyStatus] {
     var merged: KeyStatus {
         KeyStatus(
             sockets: flatMap(\.sockets), cursor: lazy.compactMap(\.cursor).first, history: lazy.compactMap(\.history).first,
-            since: lazy.compactMap(\.since).min(), lastSeen: lazy.compactMap(\.lastSeen).max())
+            since: lazy.compactMap(\.since).min(), lastSeen: lazy.compactMap(\.lastSeen).max(), waiting: lazy.compactMap(\.waiting).first)
     }
 }
 
@@ -84,11 +86,13 @@ struct ChannelStatus: Codable, Sendable {
     var users: [ChannelReport.User] = []
     var nodes: [ChannelReport.Node] = []
     var complete = true
+    /// As ``KeyStatus/waiting``.
+    var waiting: Bool?
 
     /// Without what may not be in the node's store.
     var withoutMailbox: ChannelStatus {
         var status = self
-        (status.cursor, status.history) = (nil, nil)
+        (status.cursor, status.history, status.waiting) = (nil, nil, true)
         return status
     }
 }

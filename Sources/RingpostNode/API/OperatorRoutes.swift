@@ -63,7 +63,8 @@ struct OperatorRoutes {
                     ChannelReport(
                         channel: key.text, hash: key.hash.rawValue.hexadecimal, slot: key.slot, epoch: view.epoch,
                         owner: preference.first ?? "", next: Array(preference.dropFirst()), cursor: report.cursor, history: report.history,
-                        subscribers: report.subscribers, users: report.users, nodes: report.nodes, complete: report.complete)))
+                        subscribers: report.subscribers, users: report.users, nodes: report.nodes, complete: report.complete,
+                        waiting: report.waiting)))
         }
     }
 
@@ -97,7 +98,7 @@ struct OperatorRoutes {
                         next: Array(preference.dropFirst()), cursor: owner?.cursor, history: owner?.history,
                         online: merged.since != nil, since: merged.since, lastSeen: merged.since == nil ? owner?.lastSeen : nil,
                         sockets: merged.sockets,
-                        unanswered: reports.filter { $0.value == nil }.keys.sorted())))
+                        unanswered: reports.filter { $0.value == nil }.keys.sorted(), waiting: owner?.waiting)))
         }
     }
 }

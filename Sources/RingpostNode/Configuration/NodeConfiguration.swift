@@ -72,11 +72,16 @@ public struct NodeConfiguration: Sendable {
     /// The defaults: loopback only, no ZooKeeper.
     public init(id: String) { self.id = id }
 
-    /// Long histories need a data directory.
-    ///
-    /// - Throws: ``NodeError`` where there is none.
-    public func checkHistory() throws(NodeError) {
+    /// What would be passed over is refused: long histories need a data directory, and copies other nodes.
+    public func checkWhatItNeeds() throws(NodeError) {
+        if let copies, copies > 1, zookeeper == nil {
+            throw NodeError(
+                "--copies \(copies) says how many nodes have a message, and a node without ZooKeeper is alone: --zookeeper HOST:PORT")
+        }
         if store != nil { return }
+        if limits.mailbox.storedBytesMax != MailboxLimits().storedBytesMax {
+            throw NodeError("data-megabytes says how much a data directory keeps, and none is given: --data DIR")
+        }
         for (option, value, most) in [
             ("--history-messages", limits.mailbox.historyMessagesMax, MailboxLimits.historyMessagesMost.memory),
             ("--history-bytes", limits.mailbox.historyBytesMax, MailboxLimits.historyBytesMost.memory),

@@ -46,9 +46,9 @@ extension NodeContext {
         }
         guard isFirst else { return }
         let sentence =
-            "Some of what is in the data directory\(store.map { " \($0.path)" } ?? "") can't be read (slot \(damage.slot): \(damage.reason)). It comes "
-            + "from other nodes; of what none of them has, clients are told gap. Look what is wrong with the disk: the node may find more of it "
-            + "(ringpost_store_damaged_reads_total)."
+            "Some of what is in the data directory\(store.map { " \($0.path)" } ?? "") can't be read (slot \(damage.slot): \(damage.reason)). "
+            + (configuration.zookeeper == nil ? "Clients" : "It comes from other nodes; of what none of them has, clients")
+            + " are told gap. Look what is wrong with the disk: the node may find more of it (ringpost_store_damaged_reads_total)."
         countAlarm()
         logger.critical("\(sentence)")
         addAlarm(StandingAlarm(.storeDamaged, sentence))

@@ -44,6 +44,9 @@ final class ShardStore: @unchecked Sendable {
     private var waiting: Deque<StoreTick> = []
     private var isScheduled = false
     private var hasFailed = false
+    /// Nobody is answered any more.
+    private var isEnded = false
+    private var lastTick: Int64?
 
     init(
         _ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell, onEvent: @escaping (Event) -> Void
@@ -56,11 +59,11 @@ final class ShardStore: @unchecked Sendable {
     }
 
     /// - Returns: whether the action is performed now.
-    func admit(_ action: ShardAction) -> Bool { gate.admit(action, hasChanges: shell.machine.hasChanges) }
+    func admit(_ action: ShardAction) -> Bool { gate.admit(action, hasChanges: shell.hasChanges) }
 
     /// The machine has decided: what has changed goes to the store when all that has come with it was looked at.
     func onDecided() {
-        if isScheduled || !shell.machine.hasChanges { return }
+        if isScheduled || !shell.hasChanges { return }
         isScheduled = true
         eventLoop.assumeIsolated().execute { self.onScheduled() }
     }
@@ -115,6 +118,9 @@ final class ShardStore: @unchecked Sendable {
 
     func onTick(now: Int64) {
         if hasFailed { return }
+        // While the process stood still, the disk was not looked at either.
+        if let lastTick, now - lastTick > DiskPace.slowMilliseconds { gate.passOver(now - lastTick) }
+        lastTick = now
         if let change = pace.onTick(waited: gate.waitMilliseconds(now: now), now: now) { onEvent(.pace(change)) }
         answerQuestions(now: now)
         guard gate.isStuck(now: now) else { return }
@@ -139,8 +145,8 @@ final class ShardStore: @unchecked Sendable {
 
     /// Answers once all that has changed up to now is in the store: at once, when nothing waits. Otherwise says that it may not be.
     func whenStored(now: Int64, _ answer: @escaping (_ isStored: Bool) -> Void) {
-        let tick = gate.tick(hasChanges: shell.machine.hasChanges)
-        if hasFailed { return answer(false) }
+        let tick = gate.tick(hasChanges: shell.hasChanges)
+        if hasFailed || isEnded { return answer(false) }
         if gate.hasStored(tick) { return answer(true) }
         if questions.count == Self.questionsMax { return answer(false) }
         questions.append(Question(tick: tick, since: now, answer: answer))
@@ -158,6 +164,7 @@ final class ShardStore: @unchecked Sendable {
 
     /// Nothing comes from the store any more.
     func endQuestions() {
+        isEnded = true
         let ended = questions
         questions = []
         for question in ended { question.answer(false) }
@@ -185,7 +192,12 @@ final class ShardStore: @unchecked Sendable {
     func read(_ number: UInt64, _ load: HistoryLoad) {
         let isTaken = store.read(load) { [loops, eventLoop] result in
             loops.execute(on: eventLoop) {
-                if case .failure(let damage) = result { self.onEvent(.damage(damage)) }
+                switch result {
+                case .failure(let damage): self.onEvent(.damage(damage))
+                case .success(let part) where part.isDamaged:
+                    self.onEvent(.damage(StoreDamage(slot: load.key.slot, reason: "messages of a history can't be read")))
+                case .success: break
+                }
                 self.shell.decide { $0.onRead(number, result, now: $1, actions: &$2) }
             }
         }

@@ -54,11 +54,14 @@ public struct ChannelReport: Codable, Equatable, Sendable {
     public let nodes: [Node]
     /// False for a few seconds after the channel got another owner: a node may not have said yet who listens there.
     public let complete: Bool
+    /// True where the owner's disk is slow: cursor and history are left out, because they are not on it yet as they are.
+    public let waiting: Bool?
 
     /// What a node answers.
     public init(
         channel: String, hash: String, slot: Int, epoch: UInt64, owner: String, next: [String], cursor: String? = nil,
-        history: UserReport.History? = nil, subscribers: Int, users: [User], nodes: [Node], complete: Bool
+        history: UserReport.History? = nil, subscribers: Int, users: [User], nodes: [Node], complete: Bool,
+        waiting: Bool? = nil
     ) {
         self.channel = channel
         self.hash = hash
@@ -72,5 +75,6 @@ public struct ChannelReport: Codable, Equatable, Sendable {
         self.users = users
         self.nodes = nodes
         self.complete = complete
+        self.waiting = waiting
     }
 }

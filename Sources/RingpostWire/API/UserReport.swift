@@ -65,12 +65,14 @@ public struct UserReport: Codable, Equatable, Sendable {
     public let sockets: [Socket]
     /// Nodes that did not answer; they may hold sockets too.
     public let unanswered: [String]?
+    /// True where the owner's disk is slow: cursor, history and `lastSeen` are left out, because they are not on it yet as they are.
+    public let waiting: Bool?
 
     /// What a node answers.
     public init(
         user: String, hash: String, slot: Int, epoch: UInt64, owner: String? = nil, next: [String], cursor: String? = nil,
         history: History? = nil, online: Bool? = nil, since: Int64? = nil, lastSeen: Int64? = nil, sockets: [Socket],
-        unanswered: [String]? = nil
+        unanswered: [String]? = nil, waiting: Bool? = nil
     ) {
         self.user = user
         self.hash = hash
@@ -85,5 +87,6 @@ public struct UserReport: Codable, Equatable, Sendable {
         self.lastSeen = lastSeen
         self.sockets = sockets
         self.unanswered = unanswered
+        self.waiting = waiting
     }
 }

@@ -35,7 +35,7 @@ struct ChannelCommand: AsyncParsableCommand {
             "owner        \(report.owner) at epoch \(report.epoch)",
         ]
         if !report.next.isEmpty { lines.append("next         \(report.next.joined(separator: ", "))") }
-        lines.append("cursor       \(report.cursor ?? "none")")
+        lines.append("cursor       \(report.cursor ?? (report.waiting == true ? LocateCommand.notStored : "none"))")
         if let history = report.history { lines.append("history      \(history.messages) messages, \(history.bytes) bytes") }
         let indices = report.nodes.map { "\($0.subscribers) on \($0.node)" }.joined(separator: ", ")
         lines.append("subscribers  \(report.subscribers)\(indices.isEmpty ? "" : ": \(indices)")")

@@ -28,6 +28,8 @@ struct LocateCommand: AsyncParsableCommand {
         }
     }
 
+    static let notStored = "not on the owner's disk yet, which is slow"
+
     static func lines(_ report: UserReport) -> [String] {
         // An empty name means nobody, too.
         let owner = report.owner.flatMap { $0.isEmpty ? nil : $0 }
@@ -40,9 +42,10 @@ struct LocateCommand: AsyncParsableCommand {
         if report.online == true {
             lines.append("online   \(report.since.map { "since \(Clock.text($0))" } ?? "yes")")
         } else {
-            lines.append("offline  \(report.lastSeen.map { "last seen \(Clock.text($0))" } ?? "not seen for a day")")
+            let never = report.waiting == true ? "when last seen is not on the owner's disk yet" : "not seen for a day"
+            lines.append("offline  \(report.lastSeen.map { "last seen \(Clock.text($0))" } ?? never)")
         }
-        lines.append("cursor   \(report.cursor ?? "none")")
+        lines.append("cursor   \(report.cursor ?? (report.waiting == true ? Self.notStored : "none"))")
         if let history = report.history { lines.append("history  \(history.messages) messages, \(history.bytes) bytes") }
         if report.sockets.isEmpty { lines.append("sockets  none") }
         for edge in Set(report.sockets.map(\.edge)).sorted() {

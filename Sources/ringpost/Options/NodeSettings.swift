@@ -89,7 +89,7 @@ struct NodeSettings {
         node.drainMilliseconds = Int64(try reader.number("drainSeconds", 0...86_400) ?? Int(node.drainMilliseconds / 1_000)) * 1_000
         try readLimits(reader, into: &node.limits)
         node.store = try store(reader)
-        try node.checkHistory()
+        try node.checkWhatItNeeds()
         if let path = try reader.text("namespaces") { try node.readNamespaces(path) }
         for text in try reader.list("allowOrigin") { node.allowedOrigins.append(try WebOrigin.canonical(text)) }
         for name in try reader.list("host") {
@@ -115,9 +115,6 @@ struct NodeSettings {
     private static func store(_ reader: SettingsReader) throws(NodeError) -> StoreConfiguration? {
         let durability = try reader.text("durability")
         guard let path = try reader.text("data") else {
-            if try reader.number("dataMegabytes", NodeLimits.range(of: .dataMegabytes)) != nil {
-                throw NodeError("--data-megabytes says how much a data directory keeps, and none is given: --data DIR")
-            }
             if durability == nil { return nil }
             throw NodeError("--durability says how a data directory is written, and none is given: --data DIR")
         }

@@ -37,6 +37,9 @@ import Testing
 
         func setRoom(_ hasRoom: Bool) { state.withLock { $0.hasRoom = hasRoom } }
         var asked: [HistoryLoad] { state.withLock { $0.reads.map(\.load) } }
+        func answer(_ part: HistoryPart) {
+            for read in state.withLock({ $0.reads }) { read.then(.success(part)) }
+        }
         /// All that was handed over is there.
         func end() {
             let ticks = state.withLock { state in
@@ -78,6 +81,13 @@ import Testing
         #expect(try reader.leaving() == "" && store.asked.map(\.after) == [0] && store.asked.map(\.through) == [4])
         let newest = try page("limit=2")
         #expect(try newest.leaving().contains(#""seq":6"#) && store.asked.count == 1)
+    }
+
+    @Test func messagesThatCantBeReadAreAnAlarm() throws {
+        _ = try page("since=earliest")
+        store.answer(HistoryPart(messages: [], isDamaged: true))
+        turn()
+        #expect(node.shard.context.standing.alarms.map(\.kind) == [.storeDamaged])
     }
 
     @Test func aStoreThatTakesNoMoreIsSaidAtOnceAndTriedAgain() throws {
