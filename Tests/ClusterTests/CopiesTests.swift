@@ -122,7 +122,7 @@ extension ClusterTests {
                 // Sockets begin at the beginning.
                 ["--copies", "3", "--history-messages", "10000"]
             }
-            let pairs = [["n1", "n2"], ["n4", "n2"]]
+            let pairs = [["n4", "n2"]]
             var names: [String] = []
             for pair in pairs { names += try await Self.users(Set(pair), in: cluster) }
             let diaries = names.map { Diary($0) }
@@ -164,11 +164,6 @@ extension ClusterTests {
                 try await eventually(within: 90, "\(copies) nodes have what comes now") { diaries.allSatisfy { $0.last?.copies == copies } }
                 for node in cluster.nodes { #expect(try await node.ring()?.copies == (copies == 2 ? nil : copies)) }
             }
-            try await cluster.whole()
-            let dead = try cluster.take("n3")
-            dead.kill()
-            let marks = diaries.map(\.count)
-            try await eventually(within: 90, "messages go on") { zip(diaries, marks).allSatisfy { $0.count > $1 + 1 } }
             for diary in diaries { diary.end() }
             for task in writing { await task.value }
             for (socket, diary) in zip(sockets, diaries) {
@@ -180,16 +175,12 @@ extension ClusterTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(5))) func withOneNobodyMirrorsAndADeathIsTold() async throws {
+        @Test(.timeLimit(.minutes(5))) func withOneNobodyMirrorsAndWhatMovesTakesItsCopyAlong() async throws {
             let cluster = try await Cluster.start { _ in ["--copies", "1"] }
             try await cluster.whole()
             let moving = try await cluster.user("moving", ownedBy: "n2")
-            let single = try await cluster.user("single", ownedBy: "n3")
-            for user in [moving, single] {
-                let receipt = try await cluster["n1"].publish("before", to: user)
-                #expect(!receipt.mirrored && receipt.copies == nil && receipt.seq == 1)
-            }
-            // What moves in order takes its only copy along.
+            let receipt = try await cluster["n1"].publish("before", to: moving)
+            #expect(!receipt.mirrored && receipt.copies == nil && receipt.seq == 1)
             let leaving = try cluster.take("n2")
             leaving.terminate()
             #expect(try await leaving.waitForExit(seconds: 60) == 0, "\(leaving.log)")
@@ -197,17 +188,6 @@ extension ClusterTests {
             #expect(try await cluster["n1"].publish("after", to: moving).seq == 2)
             let poll = try await cluster["n1"].poll("user=\(moving)&since=earliest&wait=0")
             #expect(poll.gap != true && poll.messages.map(\.data) == ["before", "after"])
-            // A death takes it away, and that is said.
-            let owned = try await cluster["n1"].locate(single).owner.id
-            try #require(owned == "n3")
-            let before = try await cluster["n1"].poll("user=\(single)&since=earliest&wait=0")
-            #expect(before.gap != true && before.messages.map(\.data) == ["before"])
-            try cluster.take("n3").kill()
-            try await eventually(within: 90, "somebody else begins anew") {
-                try await cluster["n1"].post("after", to: single).status == 200
-            }
-            let after = try await cluster["n1"].poll("user=\(single)&since=\(before.cursor)&wait=0")
-            #expect(after.gap == true && after.messages.first?.data == "after" && after.messages.first?.seq == 1)
             let ring = try await RingpostProgram.run(["ring", "--api", cluster["n1"].apiURL])
             #expect(ring.output.contains("copies 1"), "\(ring.output)")
         }

@@ -122,42 +122,6 @@ extension ClusterTests {
 
         // MARK: Directories that count no more
 
-        @Test(.timeLimit(.minutes(5))) func theOthersGoOnWithoutTheNodeWhoseDirectoryIsDamaged() async throws {
-            let folder = folder
-            let cluster = try await Cluster.start(weights: [100, 100]) { ["--data", folder.file($0)] }
-            let (node, other) = (try cluster["n1"], try cluster["n2"])
-            try await cluster.whole()
-            var acknowledged = Acknowledged()
-            for number in 0..<40 { acknowledged.add(try await other.publish("\(number)", to: "user-\(number % 20)")) }
-            node.kill()
-            let log = try #require(
-                try FileManager.default.contentsOfDirectory(atPath: folder.file("n1") + "/db").first { $0.hasSuffix(".log") })
-            let file = URL(fileURLWithPath: folder.file("n1") + "/db/" + log)
-            var bytes = try Data(contentsOf: file)
-            bytes[bytes.count / 2] ^= 0x10
-            try bytes.write(to: file)
-            let before = DirectoryDamage.files(in: folder.file("n1"))
-            try node.launch()
-            #expect(try await node.waitForExit(seconds: 60) == 1)
-            #expect(
-                lastWords(node).contains("files of its database are damaged") && lastWords(node).contains("Move it away"), "\(node.log)")
-            #expect(DirectoryDamage.files(in: folder.file("n1")) == before)
-            for user in acknowledged.ids.keys.sorted() {
-                try await eventually(within: 60, "\(user) is served") {
-                    guard let receipt = try? await other.publish("on", to: user) else { return false }
-                    acknowledged.add(receipt)
-                    return true
-                }
-            }
-            #expect(try await acknowledged.missing(on: other) == [])
-            // As the sentence says.
-            try FileManager.default.moveItem(atPath: folder.file("n1"), toPath: folder.file("away"))
-            try node.launch()
-            try await cluster.settled()
-            try await cluster.whole()
-            #expect(try await acknowledged.missing(on: node) == [])
-        }
-
         @Test(.timeLimit(.minutes(5))) func whoComesBackAfterItWasForgottenIsANewStore() async throws {
             let folder = folder
             let cluster = try await Cluster.start(weights: [100, 100]) { ["--data", folder.file($0)] }

@@ -16,20 +16,15 @@ extension ClusterTests {
             try await Self.torture(faults: "cut-from-all,zookeeper", seed: 4)
         }
 
-        @Test func twoOfFourKilledAtOnceHurtNobodyWithThreeCopies() async throws {
-            try await Self.torture(faults: "kill-two", seed: 5, options: ["--nodes", "4", "--copies", "3"])
-        }
-
         /// One round of these faults, in the seed's order.
-        private static func torture(faults: String, seed: Int, options: [String] = []) async throws {
+        private static func torture(faults: String, seed: Int) async throws {
             let folder = try TemporaryFolder("torture")
             let torture = try ChildProcess(
                 RingpostProgram.built("torture"),
                 arguments: [
                     "--rounds", "1", "--seed", "\(seed)", "--faults", faults, "--session-timeout", "\(sessionMilliseconds)",
                     "--users", "24", "--rate", "60", "--program", RingpostProgram.path, "--logs", folder.path,
-                ] + options,
-                environment: RingpostProgram.environment())
+                ], environment: RingpostProgram.environment())
             let status = try await torture.waitForExit(deadlineSeconds: 160)
             #expect(status == 0, "\(torture.output)\n\(Self.logs(folder))")
             for fault in ["times", "seed \(seed)"] { #expect(torture.output.contains(fault), "\(torture.output)") }
