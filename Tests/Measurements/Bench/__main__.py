@@ -8,6 +8,7 @@ import sys
 import report
 from alone import ALONE
 from bench import Bench
+from disks import DISKS
 from measurements import MEASUREMENTS
 from picture import picture
 from processes import GENERATOR_PROCESSOR, Failure, NotThere
@@ -18,9 +19,9 @@ from together import TOGETHER
 ROUNDS = 3
 # Each server has ports of its own.
 PORTS_A_SERVER = 10
-OWN_ARRANGEMENTS = {**ALONE, **TOGETHER}
+OWN_ARRANGEMENTS = {**ALONE, **TOGETHER, **DISKS}
 # Who else than Ringpost can do something of these.
-BESIDE_OWN = {"by link": ("NATS",), "mirrored": (report.LIMIT,)}
+BESIDE_OWN = {"by link": ("NATS",), "mirrored": (report.LIMIT,), "with disks": ("NATS", "Redis")}
 
 
 def parse():

@@ -1,9 +1,10 @@
 # What all measurements share: folders, programs, ports, and one call of the load generator.
 import json
 import os
+import shutil
 import subprocess
 
-from processes import GENERATOR_PROCESSOR, Failure, HostTime, environment, prepare
+from processes import GENERATOR_PROCESSOR, Failure, HostTime, NotThere, environment, prepare
 
 RUN_SECONDS_MAX = 240
 
@@ -19,6 +20,23 @@ class Bench:
 
     def path(self, name):
         return os.path.join(self.folder, name.replace(" ", "-"))
+
+    @property
+    def data(self):
+        return self.path("data")
+
+    def data_folder(self, name):
+        """A folder for a server's data, empty, on the disk that this measurement's folder is on. `remove_data` removes them all."""
+        kind = self.output("stat", "--file-system", "--format=%T", self.folder)
+        if kind in ("tmpfs", "ramfs"):
+            raise NotThere(f"{self.folder} is in memory, on no disk (RINGPOST_RUN_DIRECTORY)")
+        folder = os.path.join(self.data, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        return folder
+
+    def remove_data(self):
+        shutil.rmtree(self.data, ignore_errors=True)
 
     @staticmethod
     def output(*command):

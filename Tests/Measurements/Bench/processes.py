@@ -95,9 +95,23 @@ class Process:
                     raise Failure(f"{self.command[0]} did not start: {file.read()[-1_000:].decode(errors='replace')}")
             time.sleep(pause)
 
-    def stop(self):
-        if self.child.poll() is None:
+    def bytes_written_until_its_end(self):
+        """Ends it. What the kernel has counted for the disk: whole pages, each time that they are handed over; nothing of sockets."""
+        self.child.terminate()
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        # Until somebody asks how it has ended, the kernel keeps what it knows of it.
+        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.command[0]} did not end within {STOP_SECONDS_MAX:.0f} s")
+            time.sleep(0.01)
+        with open(f"/proc/{self.pid}/io", encoding="ascii") as file:
+            return int(next(line.split()[1] for line in file if line.startswith("write_bytes:")))
+
+    def stop(self, is_in_order=True):
+        if self.child.poll() is None and is_in_order:
             self.child.terminate()
+        elif self.child.poll() is None:
+            self.child.kill()
         try:
             self.child.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:

@@ -4,7 +4,7 @@ import statistics
 
 from rows import wanted
 
-PEERS = ("nchan", "NATS", "Node.js ws")
+PEERS = ("nchan", "NATS", "Node.js ws", "Redis")
 OWN, LIMIT = "Ringpost", "limit"
 FORMATS = {
     "rate": lambda value: f"{value / 1e3:,.1f}k/s" if value >= 1_000 else f"{value:,.0f}/s",
@@ -19,6 +19,8 @@ FORMATS = {
     "count": lambda value: f"{value:,.0f}",
 }
 NOTHING = "–"
+# What the load generator counts of messages and sockets that have not fared as they should.
+FAULTS = ("lost", "repeated", "disordered", "refused", "closed")
 
 
 class Results:
@@ -79,7 +81,7 @@ class Results:
         for server, runs in self.measurements.get(row.measurement, {}).items():
             if server == "missing":
                 continue
-            for what in ("lost", "repeated", "disordered", "refused", "closed"):
+            for what in FAULTS:
                 most = max((run.get(what, 0) for run in runs), default=0)
                 if most > 0:
                     faults.append(f"{server} {what} {most:,}")
@@ -88,7 +90,9 @@ class Results:
 
 # What a figure took of the processors, if that is not what a delivery took.
 CPU_FIGURES = {
-    "connects_per_second": "connect_server_us", "most_per_second": "most_us_per_message", "server_us_per_message": "server_us_per_message"}
+    "connects_per_second": "connect_server_us", "most_per_second": "most_us_per_message", "server_us_per_message": "server_us_per_message",
+    **{f"{kind}_p50_us": f"{kind}_us_per_message" for kind in ("fsync", "written")},
+    **{f"{kind}_most_per_second": f"{kind}_most_us_per_message" for kind in ("fsync", "written")}}
 
 
 def cpu_figure(row):

@@ -75,6 +75,19 @@ ROWS = (
     Row("13", "from start to serving, with ZooKeeper", "start in a cluster", "ready_ms", "milliseconds", False, (
         Target("ready_ms", at_most=500),)),
     Row("13", "ringpost --help", "help", "ready_ms", "milliseconds", False, (Target("ready_ms", at_most=50),)),
+    Row("14", "three nodes with fsync, 5,000 a second: p50", "with disks", "fsync_p50_us", "latency", False, (
+        Target("fsync_p50_us", at_most=1.0, than="own:fsync_bound_us"),)),
+    Row("14", "three nodes with fsync, as much as goes", "with disks", "fsync_most_per_second", "rate", targets=(
+        Target("fsync_most_per_second", at_least=0.5, than="own:memory_most_per_second"),)),
+    Row("14", "three nodes with written, 5,000 a second: p50", "with disks", "written_p50_us", "latency", False),
+    Row("14", "three nodes with written, as much as goes", "with disks", "written_most_per_second", "rate", targets=(
+        Target("written_most_per_second", at_least=0.85, than="own:memory_most_per_second"),)),
+    Row("14", "bytes written for a byte of 512", "bytes written", "per_payload_byte", "ratio", False, (
+        Target("per_payload_byte", at_most=3.0),)),
+    Row("15", "from joining to the first message", "start with a history", "first_after_joining_ms", "milliseconds", False, (
+        Target("first_after_joining_ms", at_most=3_000),)),
+    Row("15", "from start to the first message, with a history", "start with a history", "first_ms", "milliseconds", False),
+    Row("15", "from start until all of it is in memory", "start with a history", "recovered_ms", "milliseconds", False),
 )
 
 

@@ -1,6 +1,7 @@
 # What is measured: Ringpost, its peers, and the limit; how each is started, and how the load generator talks to it.
 import os
 import shutil
+import socket
 import urllib.request
 
 from processes import Process, SERVER_PROCESSOR, accepts, answers_ok, children_of
@@ -43,13 +44,16 @@ class Server:
         return accepts(self.port)
 
     def start(self, processors=None, pause=0.005, **settings):
-        self.settings = settings
-        self.process = Process(self.command(), self.bench.path(self.name + ".log"), processors or self.processors)
+        self.start_unawaited(processors, **settings)
         self.process.await_that(self.is_ready, pause)
 
-    def stop(self):
+    def start_unawaited(self, processors=None, **settings):
+        self.settings = settings
+        self.process = Process(self.command(), self.bench.path(self.name + ".log"), processors or self.processors)
+
+    def stop(self, is_in_order=True):
         if self.process:
-            self.process.stop()
+            self.process.stop(is_in_order)
             self.process = None
 
     @property
@@ -66,15 +70,16 @@ class Server:
     def version(self):
         return self.bench.output("dpkg-query", "--show", "--showformat=${Version}", self.package)
 
-    def fill_in(self, file, **values):
+    def fill_in(self, file, to=None, **values):
         """The peer's configuration with its holes filled; returns where it is."""
         with open(os.path.join(PEERS_FOLDER, file), encoding="utf-8") as source:
             text = source.read()
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
-        with open(self.bench.path(file), "w", encoding="utf-8") as target:
+        path = self.bench.path(to or file)
+        with open(path, "w", encoding="utf-8") as target:
             target.write(text)
-        return self.bench.path(file)
+        return path
 
 
 class Ringpost(Server):
@@ -92,11 +97,27 @@ class Ringpost(Server):
         command += ["--drain-seconds", "1", "--loops", str(self.settings.get("loops", 1))]
         if "zookeeper" in self.settings:
             command += ["--id", self.settings["name"], "--zookeeper", self.settings["zookeeper"]]
+        if "data" in self.settings:
+            command += ["--data", self.settings["data"], "--durability", self.settings["durability"]]
         return command + [f"--limit={name}={value}" for name, value in LIMITS.items()]
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.publish_port}{path}", timeout=5) as answer:
             return answer.read().decode()
+
+    def get_all(self, paths):
+        """The answers to several questions that are asked at once, on one connection."""
+        with socket.create_connection(("127.0.0.1", self.publish_port), 5) as each, each.makefile("rb") as answers:
+            each.sendall("".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n" for path in paths).encode())
+            return [self.body_of_next(answers) for _ in paths]
+
+    @staticmethod
+    def body_of_next(answers):
+        length = 0
+        while (line := answers.readline()) not in (b"\r\n", b""):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        return answers.read(length).decode()
 
     def metric(self, name):
         """The sum of a metric's samples."""
@@ -181,6 +202,15 @@ class NodeWS(Server):
         return f"{super().version()} on {self.bench.output('node', '--version')}"
 
 
+class Redis(Server):
+    """Speaks no HTTP and no WebSocket, so that it is measured with a disk only: see replicated.py."""
+
+    name, transports, package = "Redis", (), "redis-server"
+
+    def is_there(self):
+        return shutil.which("redis-server") is not None
+
+
 class Limit(Server):
     """Not a server that anybody could use: see limit.c."""
 
@@ -197,4 +227,4 @@ class Limit(Server):
         return ""
 
 
-PEERS = (Nchan, NATS, NodeWS)
+PEERS = (Nchan, NATS, NodeWS, Redis)
