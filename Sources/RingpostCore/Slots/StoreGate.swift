@@ -10,6 +10,8 @@ public struct StoreGate: Sendable {
     public static let bytesMax = 32 * 1_024 * 1_024
     /// A store that has not written a tick for so long has failed, though it gives no error: twice as long as any publish waits for its answer.
     public static let waitMillisecondsMax: Int64 = 2 * Publish.budgetMillisecondsMax
+    /// Ticks come a hundred times as often: who had none for so long stood still.
+    static let pauseMillisecondsMin: Int64 = 1_000
     /// What an action takes at least.
     private static let actionBytes = 128
 
@@ -30,6 +32,7 @@ public struct StoreGate: Sendable {
     private var underWay: Deque<(bytes: Int, since: Int64)> = []
     private var bytes = 0
     private var hasFailed = false
+    private var lastTick: Int64?
 
     /// A gate of which everything goes through.
     public init() {}
@@ -70,9 +73,11 @@ public struct StoreGate: Sendable {
         bytes -= underWay.popFirst()?.bytes ?? 0
     }
 
-    /// So much time has passed in which nobody looked: it does not count as the store's.
-    public mutating func passOver(_ milliseconds: Int64) {
-        for index in underWay.indices { underWay[index].since += milliseconds }
+    /// In every tick. While the process stood still nobody looked at the store either: that time does not count as the store's.
+    public mutating func onTick(now: Int64) {
+        defer { lastTick = now }
+        guard let lastTick, now - lastTick > Self.pauseMillisecondsMin else { return }
+        for index in underWay.indices { underWay[index].since += now - lastTick }
     }
 
     /// For how long the oldest tick has waited.

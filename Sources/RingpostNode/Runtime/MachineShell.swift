@@ -67,8 +67,11 @@ final class MachineShell {
         machine.restore(heads, lineage: lineage)
     }
 
-    /// Not by the machine, which would be copied for it, with every action.
+    // Asked here and not by `machine`, which would be copied for it.
     var hasChanges: Bool { machine.hasChanges }
+    func slotLoad(_ slot: Int, _ head: SlotHead, now: Int64) -> SlotLoad? {
+        view.map { machine.slotLoad(slot, head, hasher: $0.hasher, now: now) }
+    }
     func takeTick() -> StoreTick? { machine.takeTick(now: Moment.now().monotonic) }
     func mayLeave(_ frame: SlotFrame) -> Bool { machine.mayLeave(frame, now: Moment.now()) }
     func setStoreIsBehind(_ isBehind: Bool) { machine.setStoreIsBehind(isBehind) }

@@ -46,7 +46,6 @@ final class ShardStore: @unchecked Sendable {
     private var hasFailed = false
     /// Nobody is answered any more.
     private var isEnded = false
-    private var lastTick: Int64?
 
     init(
         _ store: any CopyStore, eventLoop: any EventLoop, loops: LoopGate, shell: MachineShell, onEvent: @escaping (Event) -> Void
@@ -118,9 +117,7 @@ final class ShardStore: @unchecked Sendable {
 
     func onTick(now: Int64) {
         if hasFailed { return }
-        // While the process stood still, the disk was not looked at either.
-        if let lastTick, now - lastTick > DiskPace.slowMilliseconds { gate.passOver(now - lastTick) }
-        lastTick = now
+        gate.onTick(now: now)
         if let change = pace.onTick(waited: gate.waitMilliseconds(now: now), now: now) { onEvent(.pace(change)) }
         answerQuestions(now: now)
         guard gate.isStuck(now: now) else { return }
@@ -174,7 +171,7 @@ final class ShardStore: @unchecked Sendable {
 
     func load(_ slot: Int, _ head: SlotHead) {
         let asked = Moment.now().monotonic
-        let request = shell.view.map { shell.machine.slotLoad(slot, head, hasher: $0.hasher, now: asked) }
+        let request = shell.slotLoad(slot, head, now: asked)
         let isTaken = request.map { request in
             store.load(request) { [loops, eventLoop] result in
                 loops.execute(on: eventLoop) { self.onLoaded(slot, result, asked: asked) }

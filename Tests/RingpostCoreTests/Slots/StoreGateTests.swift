@@ -132,6 +132,17 @@ import Testing
         #expect(gate.waitMilliseconds(now: 500_000) == 0 && !gate.isStuck(now: 500_000))
     }
 
+    @Test func timeInWhichTheProcessStoodStillIsNotTheStores() {
+        var gate = StoreGate()
+        gate.onTick(now: 0)
+        gate.handOver(bytes: 1, now: 5)
+        gate.onTick(now: 10)
+        gate.onTick(now: 100_010)
+        #expect(gate.waitMilliseconds(now: 100_010) == 5 && !gate.isStuck(now: 100_010))
+        for now in stride(from: Int64(100_510), through: 101_010, by: 500) { gate.onTick(now: now) }
+        #expect(gate.waitMilliseconds(now: 101_010) == 1_005, "the disk's time counts")
+    }
+
     @Test func whatWasJustChangedIsInTheNextTick() {
         var gate = StoreGate()
         #expect(gate.hasStored(gate.tick(hasChanges: false)) && !gate.hasStored(gate.tick(hasChanges: true)))
