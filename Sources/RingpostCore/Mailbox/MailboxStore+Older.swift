@@ -136,7 +136,7 @@ extension MailboxStore {
         }
         if journal == nil { return }
         while historyBytes + older.bytes > storedBytesMax {
-            guard let mailboxIndex = nextOlderToShed() else { break }
+            guard let mailboxIndex = older.nextToShed() else { break }
             let before = older[mailboxIndex]?.count ?? 0
             loseOlder(nil, at: mailboxIndex, now: now)
             older.shedCount += UInt64(before - (older[mailboxIndex]?.count ?? 0))
@@ -145,12 +145,6 @@ extension MailboxStore {
             loseOldest(at: mailboxIndex, now: now)
             older.shedCount += 1
         }
-    }
-
-    private mutating func nextOlderToShed() -> Int? {
-        // Not the whole table: one array is held, not seven.
-        let all = mailboxes.all
-        return older.nextToShed { all[$0].incarnation }
     }
 
     // MARK: Copies

@@ -180,8 +180,7 @@ struct OlderHistories {
     }
 
     /// By mailbox. Only those that have something are here.
-    private var all: [Int: OlderHistory] = [:]
-    private var incarnations: [Int: UInt64] = [:]
+    private var all: [Int: (history: OlderHistory, incarnation: UInt64)] = [:]
     /// In the order in which stretches began. Some may be gone by now.
     private var order: Deque<Place> = []
     private var stretchCount = 0
@@ -190,16 +189,14 @@ struct OlderHistories {
     /// Messages that went because the store has as much as it may.
     var shedCount: UInt64 = 0
 
-    var isEmpty: Bool { all.isEmpty }
-
-    subscript(mailboxIndex: Int) -> OlderHistory? { all.isEmpty ? nil : all[mailboxIndex] }
+    subscript(mailboxIndex: Int) -> OlderHistory? { all.isEmpty ? nil : all[mailboxIndex]?.history }
 
     /// The oldest message of a mailbox has left memory.
     mutating func append(_ message: StoredMessage, at mailboxIndex: Int, incarnation: UInt64, bounds: OlderHistory.StretchBounds) {
         bytes += message.envelope.count
-        let begins = all[mailboxIndex, default: OlderHistory(begin: message.sequence &- 1)].append(message, bounds: bounds)
+        let begins = all[mailboxIndex, default: (OlderHistory(begin: message.sequence &- 1), incarnation)].history
+            .append(message, bounds: bounds)
         guard begins else { return }
-        incarnations[mailboxIndex] = incarnation
         stretchCount += 1
         put(message.sequence, mailboxIndex, incarnation)
     }
@@ -208,8 +205,7 @@ struct OlderHistories {
     mutating func set(_ history: OlderHistory, at mailboxIndex: Int, incarnation: UInt64) {
         _ = remove(mailboxIndex)
         if history.count == 0 { return }
-        all[mailboxIndex] = history
-        incarnations[mailboxIndex] = incarnation
+        all[mailboxIndex] = (history, incarnation)
         bytes += history.bytes
         stretchCount += history.stretches.count
         for stretch in history.stretches { put(stretch.first, mailboxIndex, incarnation) }
@@ -223,10 +219,10 @@ struct OlderHistories {
     /// One place for each stretch that is there stays: another mailbox may be where theirs was, and a copy that comes again puts in all of its.
     private mutating func forgetPlaces() {
         var there: Set<Place> = []
-        let (all, incarnations) = (all, incarnations)
+        let all = all
         order.removeAll { place in
-            guard let stretches = all[Int(place.mailboxIndex)]?.stretches, incarnations[Int(place.mailboxIndex)] == place.incarnation,
-                stretches.contains(where: { $0.first == place.first })
+            guard let part = all[Int(place.mailboxIndex)], part.incarnation == place.incarnation,
+                part.history.stretches.contains(where: { $0.first == place.first })
             else { return true }
             return !there.insert(place).inserted
         }
@@ -234,11 +230,11 @@ struct OlderHistories {
 
     /// Takes messages out of the beginning of a mailbox's part; all of its first stretch unless it is said how many.
     mutating func drop(_ count: Int? = nil, at mailboxIndex: Int) -> OlderHistory.Loss {
-        guard let before = all[mailboxIndex]?.stretches.count else { return OlderHistory.Loss() }
-        let loss = count.map { all[mailboxIndex]?.drop($0) } ?? all[mailboxIndex]?.dropStretch()
-        stretchCount -= before - (all[mailboxIndex]?.stretches.count ?? 0)
+        guard let before = all[mailboxIndex]?.history.stretches.count else { return OlderHistory.Loss() }
+        let loss = count.map { all[mailboxIndex]?.history.drop($0) } ?? all[mailboxIndex]?.history.dropStretch()
+        stretchCount -= before - (all[mailboxIndex]?.history.stretches.count ?? 0)
         bytes -= loss?.bytes ?? 0
-        if all[mailboxIndex]?.stretches.isEmpty == true { (all[mailboxIndex], incarnations[mailboxIndex]) = (nil, nil) }
+        if all[mailboxIndex]?.history.stretches.isEmpty == true { all[mailboxIndex] = nil }
         return loss ?? OlderHistory.Loss()
     }
 
@@ -246,21 +242,21 @@ struct OlderHistories {
     ///
     /// - Returns: the bytes that have gone.
     mutating func remove(_ mailboxIndex: Int) -> Int {
-        guard !all.isEmpty, let removed = all.removeValue(forKey: mailboxIndex) else { return 0 }
-        incarnations[mailboxIndex] = nil
+        guard !all.isEmpty, let removed = all.removeValue(forKey: mailboxIndex)?.history else { return 0 }
         stretchCount -= removed.stretches.count
         bytes -= removed.bytes
         return removed.bytes
     }
 
+    /// How many stretches are in order, those that are gone included.
+    var placeCount: Int { order.count }
+
     /// The mailbox whose stretch began first of those that are there.
-    ///
-    /// - Parameter incarnation: of the mailbox that is at a place now.
-    mutating func nextToShed(incarnation: (_ mailboxIndex: Int) -> UInt64) -> Int? {
+    mutating func nextToShed() -> Int? {
         while let place = order.popFirst() {
             let mailboxIndex = Int(place.mailboxIndex)
-            guard let first = all[mailboxIndex]?.stretches.first, place.first >= first.first,
-                incarnation(mailboxIndex) == place.incarnation
+            guard let part = all[mailboxIndex], part.incarnation == place.incarnation, let first = part.history.stretches.first,
+                place.first >= first.first
             else { continue }
             return mailboxIndex
         }

@@ -82,7 +82,7 @@ import Testing
                 publish, answerTo: ReturnAddress(connectionID: 9, id: number), at: Moment(monotonic: Int64(number), wall: 0))
         }
         let mailboxIndex = try #require(loop.store.mailboxIndex(of: LoneShard.key()))
-        #expect(loop.store.mailboxes.all[mailboxIndex].history.count == 10 && loop.store.older.isEmpty)
+        #expect(loop.store.mailboxes.all[mailboxIndex].history.count == 10 && loop.store.older[mailboxIndex] == nil)
     }
 
     // MARK: Bounds
@@ -118,6 +118,66 @@ import Testing
         shard.restart()
         let again = try #require(shard.machine.log.mailboxes.summary(of: alice))
         #expect(again.historyMessages == kept.historyMessages && again.historyBytes == kept.historyBytes)
+    }
+
+    /// Of eight messages that are looked at one is forty times as large as most: a guess takes nothing away.
+    @Test func aStartTakesNothingAwayBecauseOfAGuess() throws {
+        let alice = try StoredShard.key("alice")
+        let shard = Self.shard { $0.historyBytesMax = 60_000 }
+        for number in 0..<200 { shard.publish(1, to: alice, bytes: number % 10 == 4 ? 4_000 : 100) }
+        let kept = try #require(shard.machine.log.mailboxes.summary(of: alice))
+        for _ in 0..<3 {
+            shard.restart()
+            _ = shard.follow(alice, .earliest)
+            #expect(shard.machine.log.mailboxes.summary(of: alice)?.historyMessages == kept.historyMessages)
+        }
+    }
+
+    /// What another node has sent may make no sense.
+    @Test func senselessNumbersEndNothing() {
+        func message(_ sequence: UInt64) -> StoredMessage { StoredMessage(sequence: sequence, envelope: Array(repeating: 1, count: 100)) }
+        let bounds = OlderHistory.StretchBounds(messagesMax: 100_000, bytesMax: 1_000_000, milliseconds: .max)
+        var far = OlderHistory(begin: 0)
+        for sequence in [1, 1 << 61] as [UInt64] { _ = far.append(message(sequence), bounds: bounds) }
+        #expect(far.drop(1 << 60).bytes <= 200)
+        far.cut(before: 1 << 60)
+        var back = OlderHistory(begin: 4)
+        for sequence in [5, 3] as [UInt64] { _ = back.append(message(sequence), bounds: bounds) }
+        for _ in 0..<2 where !back.stretches.isEmpty { _ = back.drop(back.count(ofBytes: 1_000)) }
+        #expect(back.stretches.isEmpty && back.bytes == 0)
+    }
+
+    @Test func placesOfWhatIsGoneDoNotPileUp() {
+        var histories = OlderHistories()
+        let bounds = OlderHistory.StretchBounds(messagesMax: 64, bytesMax: 1_000_000, milliseconds: .max)
+        for incarnation in 1...2_000 as ClosedRange<UInt64> {
+            // Another mailbox at the same place, and a copy of it that comes again.
+            _ = histories.remove(0)
+            histories.append(StoredMessage(sequence: 1, envelope: [1]), at: 0, incarnation: incarnation, bounds: bounds)
+            if let history = histories[0] { histories.set(history, at: 0, incarnation: incarnation) }
+        }
+        #expect(histories.placeCount <= 67 && histories.nextToShed() == 0)
+    }
+
+    /// Two stretches that lie together were all past their time to live when they went. Of one that was only in part, a gap is told.
+    @Test func whatHasExpiredBeforeItWentIsNoGap() throws {
+        let alice = try StoredShard.key("alice")
+        let count = 2 * OlderHistory.StretchBounds.messagesMin
+        let shard = Self.shard(messages: count)
+        shard.publish(count, to: alice, timeToLiveSeconds: 1)
+        let begin = shard.cursor(alice, 0)
+        shard.wait(2_000)
+        shard.publish(count, to: alice)
+        let seen = shard.follow(alice, .after(begin))
+        #expect(seen.gaps.isEmpty && seen.seen.first == UInt64(count + 1))
+    }
+
+    @Test func memoryIsTrimmedFromWhatItHolds() {
+        var limits = MailboxLimits()
+        limits.historyBytesMax = 1 << 34
+        var store = MailboxStore(limits: limits)
+        store.beginJournal()
+        #expect(store.trimming.threshold == MailboxLimits().memoryBytesMax / 2)
     }
 
     @Test func aMailboxKeepsThemForSoLong() throws {
